@@ -1,0 +1,48 @@
+"""The values everything else is made of: durations, tags, samples, groups, options, errors.
+
+Pure: no clock, no socket, no Trio, no pytest; it imports nothing of this package.
+"""
+
+from pytest_k6api.model.durations import format_duration, parse_duration
+from pytest_k6api.model.errors import (
+    ControlError,
+    GroupError,
+    K6ApiError,
+    MetricError,
+    OptionError,
+    ThresholdError,
+)
+from pytest_k6api.model.groups import check_path, group_path, path_id
+from pytest_k6api.model.metrics import Contains, Metric, MetricKind
+from pytest_k6api.model.recorder import Recorder, current_recorder
+from pytest_k6api.model.samples import Batch, HttpRow, IterationRow, SampleBuffer, SampleRow
+from pytest_k6api.model.status import RunStatus, StatusSnapshot
+from pytest_k6api.model.tags import TagContext, TagTable
+
+__all__ = [
+    "Batch",
+    "Contains",
+    "ControlError",
+    "GroupError",
+    "HttpRow",
+    "IterationRow",
+    "K6ApiError",
+    "Metric",
+    "MetricError",
+    "MetricKind",
+    "OptionError",
+    "Recorder",
+    "RunStatus",
+    "SampleBuffer",
+    "SampleRow",
+    "StatusSnapshot",
+    "TagContext",
+    "TagTable",
+    "ThresholdError",
+    "check_path",
+    "current_recorder",
+    "format_duration",
+    "group_path",
+    "parse_duration",
+    "path_id",
+]

@@ -1,0 +1,106 @@
+"""What a metric is: its name, its kind, and what its numbers mean.
+
+Values and names only; the numbers themselves live in ``pytest_k6api.metrics``.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from pytest_k6api.model.errors import MetricError
+
+# k6's message says «up to 128 characters»; its pattern takes 2 to 129.
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{1,128}")
+
+
+class MetricKind(Enum):
+    """How a metric adds its samples up; the values are k6's words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    RATE = "rate"
+    TREND = "trend"
+
+
+class Contains(Enum):
+    """What a metric's numbers stand for; the values are k6's words."""
+
+    DEFAULT = "default"
+    TIME = "time"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric, built in or declared by a user.
+
+    Attributes:
+        name: 2 to 129 letters, digits and underscores, not starting with a digit.
+        kind: Counter, gauge, rate or trend.
+        contains: Plain numbers, milliseconds or bytes.
+        samples_per_unit: How many of the numbers in its samples make one reported
+            unit. Built-in times are sampled in whole microseconds and reported in
+            milliseconds, so theirs is 1000; everything else has 1.
+
+    Source: k6 v1.1.0, ``metrics/registry.go``, ``checkName``.
+    """
+
+    name: str
+    kind: MetricKind
+    contains: Contains = Contains.DEFAULT
+    samples_per_unit: int = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise MetricError(
+                f"cannot name a metric {self.name!r}; use 2 to 129 ASCII letters, digits and"
+                " underscores, and do not start with a digit"
+            )
+
+
+def _time(name: str) -> Metric:
+    return Metric(
+        name=name, kind=MetricKind.TREND, contains=Contains.TIME, samples_per_unit=1000
+    )
+
+
+def _counter(name: str, contains: Contains = Contains.DEFAULT) -> Metric:
+    return Metric(name=name, kind=MetricKind.COUNTER, contains=contains)
+
+
+def _rate(name: str) -> Metric:
+    return Metric(name=name, kind=MetricKind.RATE)
+
+
+def _gauge(name: str) -> Metric:
+    return Metric(name=name, kind=MetricKind.GAUGE)
+
+
+VUS = _gauge("vus")
+VUS_MAX = _gauge("vus_max")
+ITERATIONS = _counter("iterations")
+ITERATION_DURATION = _time("iteration_duration")
+DROPPED_ITERATIONS = _counter("dropped_iterations")
+CHECKS = _rate("checks")
+GROUP_DURATION = _time("group_duration")
+HTTP_REQS = _counter("http_reqs")
+HTTP_REQ_FAILED = _rate("http_req_failed")
+HTTP_REQ_DURATION = _time("http_req_duration")
+HTTP_REQ_BLOCKED = _time("http_req_blocked")
+HTTP_REQ_CONNECTING = _time("http_req_connecting")
+HTTP_REQ_TLS_HANDSHAKING = _time("http_req_tls_handshaking")
+HTTP_REQ_SENDING = _time("http_req_sending")
+HTTP_REQ_WAITING = _time("http_req_waiting")
+HTTP_REQ_RECEIVING = _time("http_req_receiving")
+DATA_SENT = _counter("data_sent", Contains.DATA)
+DATA_RECEIVED = _counter("data_received", Contains.DATA)
+
+# Ours, beyond k6: what pytest promises needs them (a green test means that
+# nothing went wrong), and so does honest pacing.
+ITERATION_FAILURES = _rate("iteration_failures")
+ITERATION_LATENESS = _time("iteration_lateness")
+RESPONSE_TIME_FROM_DUE = _time("response_time_from_due")
+
+BUILT_IN: tuple[Metric, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)

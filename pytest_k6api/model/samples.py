@@ -1,0 +1,67 @@
+"""The rows that virtual users write, and the buffer they write them into.
+
+A row is a plain tuple, the one place where the package prefers speed to a
+dataclass (``benchmarks/`` has the figures): a request costs one tuple and one
+``list.append``; everything else happens in the pump, a batch at a time. The
+row types below give the columns their names, for readers and the type checker.
+
+All times of built-in metrics are whole microseconds; ``at`` is wall time in
+seconds since the epoch.
+"""
+
+from typing import NamedTuple, TypeVar
+
+from pytest_k6api.model.metrics import Metric
+
+# (tags id, at, failed, duration_us, blocked_us, connecting_us, tls_us,
+#  sending_us, waiting_us, receiving_us)
+# `failed` is 1 or 0, or None where the user asked for no judgement.
+HttpRow = tuple[int, float, int | None, int, int, int, int, int, int, int]
+
+# (tags id, at, duration_us, failed, bytes sent, bytes received)
+# `duration_us` and `failed` are None for an iteration that was interrupted, and
+# for setup and teardown: only their bytes count.
+IterationRow = tuple[int, float, int | None, int | None, int, int]
+
+# (metric, tags id, at, value)
+SampleRow = tuple[Metric, int, float, float]
+
+_Row = TypeVar("_Row")
+
+
+class Batch(NamedTuple):
+    """What was written between two rounds of the pump, oldest first."""
+
+    http: list[HttpRow]
+    iterations: list[IterationRow]
+    samples: list[SampleRow]
+
+    def __bool__(self) -> bool:
+        return bool(self.http or self.iterations or self.samples)
+
+
+class SampleBuffer:
+    """Where all virtual users of a load test append their rows.
+
+    Writers append to the three lists directly. Thread-safe as far as
+    ``list.append`` is: synchronous scenarios write from worker threads.
+    """
+
+    __slots__ = ("http", "iterations", "samples")
+
+    def __init__(self) -> None:
+        self.http: list[HttpRow] = []
+        self.iterations: list[IterationRow] = []
+        self.samples: list[SampleRow] = []
+
+    def drain(self) -> Batch:
+        """Return everything written so far and start anew."""
+        return Batch(_take(self.http), _take(self.iterations), _take(self.samples))
+
+
+def _take(rows: list[_Row]) -> list[_Row]:
+    # Not a swap of lists: a thread that has just read `buffer.http` would append
+    # to the old one after the pump was done with it, and the row would be lost.
+    taken = rows[:]
+    del rows[: len(taken)]
+    return taken

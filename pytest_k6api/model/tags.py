@@ -1,0 +1,117 @@
+"""Tag sets as small integers, and where in a scenario a virtual user stands.
+
+Every sample carries tags, and most samples carry tags that were seen before.
+So a tag set is interned once in a `TagTable` and is a small integer from then
+on; a `TagContext` remembers the integers that requests and checks of one place
+(one scenario, one group) lead to, so that the hot path is a dictionary lookup.
+
+Pure: no clock, no I/O. One table belongs to one load test and one thread.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from pytest_k6api.model.groups import check_path, group_path
+
+
+class TagTable:
+    """All tag sets of one load test, each with its number.
+
+    >>> table = TagTable()
+    >>> table.intern({"scenario": "test_buy"}), table.intern({"scenario": "test_buy"})
+    (0, 0)
+    >>> table[0]
+    mappingproxy({'scenario': 'test_buy'})
+    """
+
+    __slots__ = ("_ids", "_tags")
+
+    def __init__(self) -> None:
+        self._ids: dict[frozenset[tuple[str, str]], int] = {}
+        self._tags: list[Mapping[str, str]] = []
+
+    def intern(self, tags: Mapping[str, str]) -> int:
+        """Return the number of `tags`, the same one whenever the same tags come."""
+        key = frozenset(tags.items())
+        number = self._ids.get(key)
+        if number is None:
+            number = self._ids[key] = len(self._tags)
+            self._tags.append(MappingProxyType(dict(tags)))
+        return number
+
+    def __getitem__(self, number: int) -> Mapping[str, str]:
+        return self._tags[number]
+
+    def __len__(self) -> int:
+        return len(self._tags)
+
+    def __iter__(self) -> Iterator[Mapping[str, str]]:
+        return iter(self._tags)
+
+
+class TagContext:
+    """The tags that a sample gets where a virtual user stands.
+
+    Contexts of the same place are one object for all VUs of a scenario, and so
+    are their caches: a context is made once, used a million times.
+
+    Attributes:
+        table: Where this load test's tag sets are interned.
+        tags: The tags of this place, `group` among them (``""`` at the root).
+        id: The number of `tags`.
+        group: The path of the group, such as ``::outer::inner``; ``""`` at the root.
+        requests: For the HTTP client: what it derives from this place for a
+            route, keyed as it likes. Never shared with another place.
+    """
+
+    __slots__ = ("_checks", "_children", "group", "id", "requests", "table", "tags")
+
+    def __init__(self, table: TagTable, tags: Mapping[str, str]) -> None:
+        self.table = table
+        self.tags: Mapping[str, str] = MappingProxyType({"group": "", **tags})
+        self.id = table.intern(self.tags)
+        self.group = self.tags["group"]
+        self.requests: dict[object, int] = {}
+        self._children: dict[object, TagContext] = {}
+        self._checks: dict[str, int] = {}
+
+    def enter_group(self, name: str) -> "TagContext":
+        """Return the context of the group `name` inside this one.
+
+        Raises:
+            GroupError: `name` contains ``::``.
+        """
+        child = self._children.get(name)
+        if child is None:
+            path = group_path(self.group, name)
+            child = self._children[name] = TagContext(self.table, {**self.tags, "group": path})
+        return child
+
+    def with_tags(self, extra: Mapping[str, str]) -> "TagContext":
+        """Return this place with the tags of `extra` over its own."""
+        if not extra:
+            return self
+        key = frozenset(extra.items())
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = TagContext(self.table, {**self.tags, **extra})
+        return child
+
+    def id_with(self, extra: Mapping[str, str]) -> int:
+        """Return the number of this place's tags with `extra` over them."""
+        return self.table.intern({**self.tags, **extra})
+
+    def check_id(self, name: str) -> int:
+        """Return the number of the tags of the check `name` made here.
+
+        Raises:
+            GroupError: `name` contains ``::``.
+        """
+        number = self._checks.get(name)
+        if number is None:
+            check_path(self.group, name)  # refuses what k6 refuses
+            number = self._checks[name] = self.id_with({"check": name})
+        return number
+
+    def __repr__(self) -> str:
+        return f"<TagContext {dict(self.tags)!r}>"
