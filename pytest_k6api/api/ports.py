@@ -1,0 +1,221 @@
+"""What the control API needs of a session and of a load test: its side of the border.
+
+The API lives in a thread of its own; these protocols are all that it knows of
+the rest. Properties answer at once from what was last published, also while a
+scenario blocks the load test's loop. Coroutines ask the loop itself; they are
+called in the API's own Trio and do not hang: a loop that does not move within
+`PATIENCE` is answered for from what was last published (reads), or the command
+is left for it and the answer says so (`Delivery.LATER`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from pytest_k6api.metrics import MetricSnapshot, Snapshot
+from pytest_k6api.model import StatusSnapshot
+
+PATIENCE = 2.0
+"""Seconds that the API waits for a load test's loop before it answers without it."""
+
+
+class Delivery(Enum):
+    """What became of a command."""
+
+    DONE = "done"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioSnapshot:
+    """One scenario of a load test, at one moment.
+
+    Attributes:
+        name: The scenario's name.
+        executor: k6's name of its executor.
+        state: ``waiting``, ``running``, ``paused`` or ``ended``.
+        progress: Share of its planned work that is done, 0 to 1; None where it has no end.
+        vus: VUs active now (for arrival rates: executing an iteration).
+        vus_max: VUs it may use.
+        iterations: Iterations completed, failed ones included.
+        interrupted: Iterations cut off.
+        dropped: Iterations that were due and never started.
+        rate: Iterations per second asked for now; None for executors without rate.
+        overrides: What was set by hand and overrides the plan, such as ``{"vus": 5}``.
+    """
+
+    name: str
+    executor: str
+    state: str
+    progress: float | None
+    vus: int
+    vus_max: int
+    iterations: int
+    interrupted: int
+    dropped: int
+    rate: float | None
+    overrides: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """What a PATCH asks for; None stands for «leave it», as in k6.
+
+    Attributes:
+        paused: Pause or resume.
+        vus: Active VUs.
+        vus_max: VUs that may be initialised.
+        stopped: End the load test.
+        whole_session: End the pytest session too.
+    """
+
+    paused: bool | None = None
+    vus: int | None = None
+    vus_max: int | None = None
+    stopped: bool = False
+    whole_session: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioChange:
+    """What a PATCH of one scenario asks for.
+
+    Attributes:
+        give_back: Names among ``vus`` and ``rate`` whose override is to end.
+    """
+
+    paused: bool | None = None
+    vus: int | None = None
+    rate: float | None = None
+    give_back: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSnapshot:
+    """One group of like failures inside virtual users.
+
+    Attributes:
+        kind: ``iteration``, ``check``, ``vu_fixture``, ``setup`` or ``teardown``.
+        scenario: The scenario it happened in; empty for setup and teardown.
+        message: The exception's type and text, or the check's name, in one line.
+        place: ``file:line`` of the failure.
+        count: How often.
+        first_at: Seconds of test-run time when it was first seen.
+        last_at: The same for the last.
+        details: The traceback with introspection, and the request and response of
+            the first examples, as text.
+    """
+
+    kind: str
+    scenario: str
+    message: str
+    place: str
+    count: int
+    first_at: float
+    last_at: float
+    details: str
+
+
+class LoadTestPort(Protocol):
+    """One load test, running or ended."""
+
+    @property
+    def id(self) -> str:
+        """A short identifier that is unique in the session and fits into a URL."""
+
+    @property
+    def name(self) -> str:
+        """The pytest node id."""
+
+    @property
+    def outcome(self) -> str | None:
+        """``passed``, ``failed`` or ``interrupted``; None while it is not over."""
+
+    @property
+    def started_at(self) -> float | None:
+        """Wall time of the start, in seconds since the epoch."""
+
+    @property
+    def ended_at(self) -> float | None:
+        """Wall time of the end."""
+
+    @property
+    def status(self) -> StatusSnapshot:
+        """The status as last published (at least once a second while the loop moves)."""
+
+    @property
+    def unresponsive(self) -> float:
+        """Seconds for which the load test's loop has not moved; below 0.5 reads as 0."""
+
+    @property
+    def scenarios(self) -> Sequence[ScenarioSnapshot]:
+        """The scenarios as last published, in the order of start time and name."""
+
+    @property
+    def failures(self) -> Sequence[FailureSnapshot]:
+        """The grouped failures as last published, most frequent first."""
+
+    @property
+    def setup_data(self) -> str | None:
+        """The setup data as JSON text; None when there is none."""
+
+    async def read_status(self) -> StatusSnapshot:
+        """Return the status as of now."""
+
+    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
+        """Return the scenarios as of now."""
+
+    async def snapshot(self) -> Snapshot:
+        """Return everything measured, samples of the last 50 ms included."""
+
+    async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return one metric with any tag filter; None if it has no sample and no threshold.
+
+        Raises:
+            ThresholdError: The filter or one of `stats` cannot be read.
+        """
+
+    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
+        """Carry out all of `change`, or nothing; return the status afterwards.
+
+        Raises:
+            ControlError: It cannot be carried out.
+        """
+
+    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
+        """Carry out all of `change` on the scenario `name`, or nothing.
+
+        Raises:
+            KeyError: There is no such scenario.
+            ControlError: It cannot be carried out.
+        """
+
+    async def run_setup(self) -> str | None:
+        """Run setup now and return the new setup data as JSON text.
+
+        Raises:
+            ControlError: Setup failed or timed out.
+        """
+
+    async def replace_setup_data(self, text: str | None) -> None:
+        """Make the JSON `text` the setup data; None removes it."""
+
+    async def run_teardown(self) -> None:
+        """Run teardown now.
+
+        Raises:
+            ControlError: Teardown failed or timed out.
+        """
+
+
+class SessionPort(Protocol):
+    """The pytest session: its load tests, and the one that requests are about."""
+
+    @property
+    def load_tests(self) -> Sequence[LoadTestPort]:
+        """All load tests so far, in the order of their start."""
+
+    @property
+    def current(self) -> LoadTestPort | None:
+        """The load test that runs, else the last that ran; None before the first."""
