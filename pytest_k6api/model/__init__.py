@@ -14,19 +14,38 @@ from pytest_k6api.model.errors import (
 )
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import Contains, Metric, MetricKind
+from pytest_k6api.model.option_values import Stage
+from pytest_k6api.model.options import (
+    TAKES,
+    ExecutorKind,
+    LoadTestOptions,
+    ScenarioOptions,
+    default_of,
+    options_of,
+)
 from pytest_k6api.model.recorder import Recorder, current_recorder
+from pytest_k6api.model.resolving import (
+    Layer,
+    check_scenario,
+    resolve_load_test,
+    resolve_scenario,
+)
 from pytest_k6api.model.samples import Batch, HttpRow, IterationRow, SampleBuffer, SampleRow
 from pytest_k6api.model.status import RunStatus, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
 
 __all__ = [
+    "TAKES",
     "Batch",
     "Contains",
     "ControlError",
+    "ExecutorKind",
     "GroupError",
     "HttpRow",
     "IterationRow",
     "K6ApiError",
+    "Layer",
+    "LoadTestOptions",
     "Metric",
     "MetricError",
     "MetricKind",
@@ -35,14 +54,21 @@ __all__ = [
     "RunStatus",
     "SampleBuffer",
     "SampleRow",
+    "ScenarioOptions",
+    "Stage",
     "StatusSnapshot",
     "TagContext",
     "TagTable",
     "ThresholdError",
     "check_path",
+    "check_scenario",
     "current_recorder",
+    "default_of",
     "format_duration",
     "group_path",
+    "options_of",
     "parse_duration",
     "path_id",
+    "resolve_load_test",
+    "resolve_scenario",
 ]

@@ -1,0 +1,286 @@
+"""From what users write, in several places, to one checked plan per scenario.
+
+A scenario's options come in layers: the marker, the ini file, the environment,
+the command line; a later layer wins. `resolve_scenario` chooses the executor as
+k6's shortcuts do, refuses what that executor does not take, and names the layer
+in which the mistake was made.
+
+Source: k6 v1.1.0, ``internal/cmd/config.go``, ``deriveScenariosFromShortcuts``,
+and ``lib/executor/*.go``, ``Validate``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_k6api.model.durations import format_duration
+from pytest_k6api.model.errors import OptionError
+from pytest_k6api.model.options import (
+    NEEDS,
+    TAKES,
+    ExecutorKind,
+    LoadTestOptions,
+    ScenarioOptions,
+    options_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Options written in one place.
+
+    Attributes:
+        origin: The place, for messages, such as ``@pytest.mark.scenario``.
+        values: What was written there, by option name.
+        spell: How an option is spelt there: ``vus`` or ``--k6-vus``.
+    """
+
+    origin: str
+    values: Mapping[str, object]
+    spell: Callable[[str], str] = str
+
+
+_WORKLOAD = ("duration", "iterations", "stages", "rate")
+
+# What to write instead, for an option on an executor that does not take it.
+_INSTEAD = {
+    ExecutorKind.SHARED_ITERATIONS: {"duration": "max_duration"},
+    ExecutorKind.PER_VU_ITERATIONS: {"duration": "max_duration"},
+    ExecutorKind.RAMPING_VUS: {"vus": "stages", "duration": "stages", "max_vus": "stages"},
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: {"vus": "max_vus", "iterations": "rate"},
+    ExecutorKind.RAMPING_ARRIVAL_RATE: {"vus": "max_vus", "rate": "stages", "duration": "stages"},
+    ExecutorKind.CONSTANT_VUS: {"max_vus": "vus", "stages": "duration"},
+    ExecutorKind.EXTERNALLY_CONTROLLED: {"stages": "vus", "iterations": "duration"},
+}
+
+SMOKE: Mapping[str, object] = {"executor": "per-vu-iterations", "vus": 1, "iterations": 1}
+"""The plan of ``--k6-smoke``: every scenario once, by one VU."""
+
+_KEPT_BY_SMOKE = frozenset({"after", "tags", "env", "graceful_stop"})
+
+
+def resolve_scenario(
+    name: str, layers: Sequence[Layer], *, smoke: bool = False
+) -> ScenarioOptions:
+    """Return the plan of the scenario `name` from `layers`, lowest first.
+
+    Args:
+        name: The scenario's name.
+        layers: Where options were written. With the same name in two of them the
+            later wins; a workload (duration, iterations, stages or rate) in a later
+            one replaces the workload of the earlier ones, as in k6, unless an
+            executor was named.
+        smoke: Keep names and tags, but run one VU for one iteration.
+
+    Raises:
+        OptionError: An option is unknown, ill-typed, out of range, does not go with
+            the executor, or is missing.
+    """
+    written = _merge(layers)
+    kind = _choose_executor(written)
+    if smoke:
+        kept = {key: item for key, item in written.items() if key in _KEPT_BY_SMOKE}
+        written = {**_layered(Layer("--k6-smoke", SMOKE)), **kept}
+        kind = ExecutorKind.PER_VU_ITERATIONS
+    _derive_max_duration(kind, written)
+    for option, (_, layer) in written.items():
+        _refuse_foreign(option, layer, kind)
+    for option in NEEDS[kind]:
+        if option not in written:
+            raise OptionError(f"a {kind.value} scenario needs {option}")
+    values: dict[str, Any] = {option: value for option, (value, _) in written.items()}
+    values["executor"] = kind
+    _complete(kind, values)
+    return check_scenario(ScenarioOptions(name=name, **values))
+
+
+def resolve_load_test(layers: Sequence[Layer]) -> LoadTestOptions:
+    """Return the options of a load test as a whole from `layers`, lowest first.
+
+    Raises:
+        OptionError: An option is ill-typed or out of range.
+    """
+    known = options_of(LoadTestOptions)
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for option, value in layer.values.items():
+            if option in known:
+                values[option] = _read(known, option, value, layer)
+    for option in ("setup", "teardown"):
+        if option in values and not callable(values[option]):
+            raise OptionError(f"{option} takes a function, got {values[option]!r}")
+    if not isinstance(values.get("thresholds", {}), Mapping):
+        raise OptionError(
+            "thresholds takes a mapping such as {'http_req_duration': ['p(95)<200']},"
+            f" got {values['thresholds']!r}"
+        )
+    options = LoadTestOptions(**values)
+    if options.setup_timeout <= 0:
+        raise OptionError("setup_timeout must be more than 0")
+    return options
+
+
+_Written = dict[str, tuple[Any, Layer]]
+
+
+def _layered(layer: Layer) -> _Written:
+    known = options_of(ScenarioOptions)
+    return {
+        option: (_read(known, option, value, layer), layer)
+        for option, value in layer.values.items()
+        if option in known
+    }
+
+
+def _merge(layers: Sequence[Layer]) -> _Written:
+    written: _Written = {}
+    for layer in layers:
+        added = _layered(layer)
+        if "executor" not in written and any(option in added for option in _WORKLOAD):
+            for option in _WORKLOAD:
+                written.pop(option, None)
+        written.update(added)
+    return written
+
+
+def _read(known: Mapping[str, Any], option: str, value: object, layer: Layer) -> object:
+    read = known[option].metadata.get("read")
+    if read is None:
+        return value
+    try:
+        return read(value)
+    except OptionError as error:
+        raise OptionError(f"{layer.origin}: {layer.spell(option)}: {error}") from None
+
+
+def _choose_executor(written: _Written) -> ExecutorKind:
+    if "executor" in written:
+        kind: ExecutorKind = written["executor"][0]
+        return kind
+    if "stages" in written:
+        arrival = "start_rate" in written or "pre_allocated_vus" in written
+        return ExecutorKind.RAMPING_ARRIVAL_RATE if arrival else ExecutorKind.RAMPING_VUS
+    if "rate" in written:
+        return ExecutorKind.CONSTANT_ARRIVAL_RATE
+    if "iterations" in written:
+        return ExecutorKind.SHARED_ITERATIONS
+    if "duration" in written:
+        return ExecutorKind.CONSTANT_VUS
+    return ExecutorKind.PER_VU_ITERATIONS
+
+
+def _derive_max_duration(kind: ExecutorKind, written: _Written) -> None:
+    """Read k6's shortcut «iterations beside duration»: the duration is the most it may take."""
+    shared = kind is ExecutorKind.SHARED_ITERATIONS and "executor" not in written
+    if shared and "duration" in written and "max_duration" not in written:
+        written["max_duration"] = written.pop("duration")
+
+
+def _refuse_foreign(option: str, layer: Layer, kind: ExecutorKind) -> None:
+    if option == "executor" or option in TAKES[kind]:
+        return
+    instead = _INSTEAD.get(kind, {}).get(option)
+    takes = ", ".join(layer.spell(name) for name in sorted(TAKES[kind]))
+    raise OptionError(
+        f"{layer.origin}: a {kind.value} scenario does not take {layer.spell(option)};"
+        + (f" use {layer.spell(instead)}" if instead else f" it takes {takes}")
+    )
+
+
+def _complete(kind: ExecutorKind, values: dict[str, Any]) -> None:
+    if kind is ExecutorKind.EXTERNALLY_CONTROLLED:
+        values.setdefault("vus", 0)
+        values.setdefault("max_vus", values["vus"])
+    if kind in {ExecutorKind.CONSTANT_ARRIVAL_RATE, ExecutorKind.RAMPING_ARRIVAL_RATE}:
+        values.setdefault("max_vus", values["pre_allocated_vus"])
+
+
+_Rule = Callable[[ScenarioOptions], str | None]
+
+
+def _at_least_a_second(name: str, seconds: float) -> str | None:
+    if seconds >= 1:
+        return None
+    return f"the {name} must be at least 1s, but is {format_duration(seconds)}"
+
+
+def _some_vus(options: ScenarioOptions) -> str | None:
+    return None if options.vus else "the number of VUs must be more than 0"
+
+
+def _some_iterations(options: ScenarioOptions) -> str | None:
+    return None if options.iterations else "the number of iterations must be more than 0"
+
+
+def _enough_to_share(options: ScenarioOptions) -> str | None:
+    if options.iterations >= options.vus:
+        return None
+    return (
+        f"the number of iterations ({options.iterations}) can't be less than the number of VUs"
+        f" ({options.vus})"
+    )
+
+
+def _some_ramp(options: ScenarioOptions) -> str | None:
+    if options.start_vus or any(stage.target for stage in options.stages):
+        return None
+    return "either start_vus or one of the stages' target values must be greater than 0"
+
+
+def _some_rate(options: ScenarioOptions) -> str | None:
+    return None if options.rate else "the iteration rate must be more than 0"
+
+
+def _some_time_unit(options: ScenarioOptions) -> str | None:
+    return None if options.time_unit else "the time_unit must be more than 0"
+
+
+def _max_covers_pre_allocated(options: ScenarioOptions) -> str | None:
+    if options.max_vus >= options.pre_allocated_vus:
+        return None
+    return "max_vus can't be less than pre_allocated_vus"
+
+
+def _max_covers_active(options: ScenarioOptions) -> str | None:
+    if options.vus <= options.max_vus:
+        return None
+    return (
+        f"the number of active VUs ({options.vus}) must be less than or equal to the number of"
+        f" max_vus ({options.max_vus})"
+    )
+
+
+def _long_enough(options: ScenarioOptions) -> str | None:
+    return _at_least_a_second("duration", options.duration)
+
+
+def _long_enough_at_most(options: ScenarioOptions) -> str | None:
+    return _at_least_a_second("max_duration", options.max_duration)
+
+
+_RULES: Mapping[ExecutorKind, tuple[_Rule, ...]] = {
+    ExecutorKind.SHARED_ITERATIONS: (_some_vus, _enough_to_share, _long_enough_at_most),
+    ExecutorKind.PER_VU_ITERATIONS: (_some_vus, _some_iterations, _long_enough_at_most),
+    ExecutorKind.CONSTANT_VUS: (_some_vus, _long_enough),
+    ExecutorKind.RAMPING_VUS: (_some_ramp,),
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: (
+        _some_rate,
+        _some_time_unit,
+        _long_enough,
+        _max_covers_pre_allocated,
+    ),
+    ExecutorKind.RAMPING_ARRIVAL_RATE: (_some_time_unit, _max_covers_pre_allocated),
+    ExecutorKind.EXTERNALLY_CONTROLLED: (_max_covers_active,),
+}
+
+
+def check_scenario(options: ScenarioOptions) -> ScenarioOptions:
+    """Return `options` if its executor's rules hold for it.
+
+    Raises:
+        OptionError: Every rule that does not hold, in one message.
+    """
+    broken = [text for rule in _RULES[options.executor] if (text := rule(options))]
+    if broken:
+        raise OptionError(f"a {options.executor.value} scenario: " + ", ".join(broken))
+    return options
