@@ -1,6 +1,7 @@
 """Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
 
 from pytest_k6api.metrics.aggregation import Aggregation
+from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
     GroupSnapshot,
@@ -15,17 +16,26 @@ from pytest_k6api.metrics.threshold import (
     parse_threshold,
     parse_thresholds,
 )
+from pytest_k6api.metrics.trend import Trend, is_countable
 
 __all__ = [
     "Aggregation",
     "CheckSnapshot",
+    "CounterSink",
+    "GaugeSink",
     "GroupSnapshot",
     "MetricSnapshot",
+    "RateSink",
     "Selection",
+    "Sink",
     "Snapshot",
     "TagFilter",
     "Threshold",
     "ThresholdSnapshot",
+    "Trend",
+    "is_countable",
+    "measure",
+    "new_sink",
     "parse_metric_id",
     "parse_selections",
     "parse_threshold",

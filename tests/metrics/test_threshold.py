@@ -211,7 +211,7 @@ def test_an_error_says_where_what_was_read_and_what_to_write(
 
 
 def test_a_key_with_no_thresholds_still_selects_a_sub_metric() -> None:
-    thresholds = {"cnt{a:b}": [], "tr": None}
+    thresholds: dict[str, object] = {"cnt{a:b}": [], "tr": None}
 
     assert parse_thresholds(thresholds, KNOWN) == ()
     assert [selection.id for selection in parse_selections(thresholds, KNOWN)] == ["cnt{a:b}", "tr"]
