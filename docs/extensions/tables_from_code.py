@@ -1,0 +1,109 @@
+"""Tables of the reference that are read off the code, so that they cannot be wrong.
+
+A page writes ``{scenario-options}``, ``{load-test-options}``, ``{executors}`` or
+``{settings}`` where the table shall stand.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from pytest_k6api.model import format_duration
+from pytest_k6api.model.options import (
+    NEEDS,
+    TAKES,
+    LoadTestOptions,
+    ScenarioOptions,
+    default_of,
+    options_of,
+)
+from pytest_k6api.plugin.options import settings_table
+
+Row = tuple[str, ...]
+
+
+def setup(app: Sphinx) -> Mapping[str, bool]:
+    """Register the directives."""
+    for name, rows in TABLES.items():
+        app.add_directive(name, type("Table", (_Table,), {"rows": staticmethod(rows)}))
+    return {"parallel_read_safe": True}
+
+
+class _Table(SphinxDirective):
+    rows: ClassVar[Callable[[], Iterable[Row]]]
+
+    def run(self) -> list[nodes.Node]:
+        head, *body = type(self).rows()
+        lines = [head, tuple("---" for _ in head), *body]
+        text = "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+        return self.parse_text_to_nodes(text)
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _scenario_options() -> Iterable[Row]:
+    yield "Option", "Meaning", "Default", "Executors"
+    for name, entry in options_of(ScenarioOptions).items():
+        takers = [kind.value for kind, names in TAKES.items() if name in names]
+        executors = "all" if len(takers) == len(TAKES) or not takers else ", ".join(takers)
+        yield _code(name), entry.metadata["about"], _default(name, default_of(entry)), executors
+
+
+def _load_test_options() -> Iterable[Row]:
+    yield "Option", "Meaning", "Default"
+    for name, entry in options_of(LoadTestOptions).items():
+        about = entry.metadata.get("about") or LOAD_TEST_OPTIONS[name]
+        yield _code(name), about, _default(name, default_of(entry))
+
+
+def _executors() -> Iterable[Row]:
+    yield "Executor", "Needs", "Takes beside what all take"
+    common = frozenset.intersection(*TAKES.values())
+    for kind, names in TAKES.items():
+        needs = NEEDS[kind]
+        takes = sorted(names - common - set(needs))
+        yield _code(kind.value), ", ".join(map(_code, needs)), ", ".join(map(_code, takes))
+
+
+def _settings() -> Iterable[Row]:
+    yield "Command line", "ini file", "Environment", "Meaning"
+    for setting in settings_table().values():
+        flag = f"{setting.flag}={setting.metavar}" if setting.metavar else setting.flag
+        yield _code(flag), _code(setting.ini), _code(setting.variable), setting.about
+
+
+def _default(name: str, value: object) -> str:
+    if name in SECONDS and isinstance(value, float):
+        return _code(format_duration(value)) if value else ""
+    return _code(str(getattr(value, "value", value))) if value else ""
+
+
+SECONDS = {
+    name
+    for kind in (ScenarioOptions, LoadTestOptions)
+    for name, entry in options_of(kind).items()
+    if name.endswith(("duration", "time", "timeout", "stop", "down", "unit"))
+}
+
+# These two are written as Python, so their meaning is not beside a reader of text.
+LOAD_TEST_OPTIONS = {
+    "thresholds": "what must hold, by metric: see [thresholds](thresholds.md)",
+    "setup": "a function that runs once before the load",
+    "teardown": "a function that runs once after the load",
+}
+
+TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {
+    "scenario-options": _scenario_options,
+    "load-test-options": _load_test_options,
+    "executors": _executors,
+    "settings": _settings,
+}
