@@ -1,0 +1,179 @@
+"""Execution segments: which part of a load test an independent instance runs.
+
+k6 deals VUs and iterations out like cards: of every L of them a segment owns
+fixed positions, so that instances which know nothing of each other add up to
+exactly the whole. ``0:1/2`` of ``0,1/2,3/4,1`` owns the positions 0 and 2 of
+every 4.
+
+Pure: fractions and integers. Dealing L positions out is done once per sequence;
+every question after that costs a bisection at most.
+
+Source: k6 v1.1.0, ``lib/execution_segment.go``.
+"""
+
+import math
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+
+from pytest_k6api.model import OptionError
+
+_PERCENT = re.compile(r"(\d+)%")
+_NUMBER = re.compile(r"\d+/0*[1-9]\d*|\d+(?:\.\d*)?|\.\d+")
+
+# Positions are dealt out one by one; more than this would hold the start up.
+_MAX_POSITIONS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSegment:
+    """One segment of a sequence that covers the whole load test.
+
+    Attributes:
+        bounds: Where segments begin and end, from 0 to 1, ascending.
+        index: Which of the segments between the bounds this one is.
+
+    >>> half = ExecutionSegment((Fraction(0), Fraction(1, 2), Fraction(1)), 0)
+    >>> [half.scale(vus) for vus in range(5)], [half.position(n) for n in range(3)]
+    ([0, 1, 1, 2, 2], [0, 2, 4])
+    """
+
+    bounds: tuple[Fraction, ...] = (Fraction(0), Fraction(1))
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        if self.bounds[0] != 0 or self.bounds[-1] != 1 or list(self.bounds) != sorted(
+            set(self.bounds)
+        ):
+            raise OptionError(
+                f"an execution segment sequence ascends from 0 to 1, got {_spell(self.bounds)!r}"
+            )
+        if not 0 <= self.index < len(self.bounds) - 1:
+            raise OptionError(f"there is no segment {self.index} in {_spell(self.bounds)!r}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is everything."""
+        return len(self.bounds) == 2
+
+    def scale(self, value: int) -> int:
+        """Return how many of the first `value` VUs or iterations are this segment's."""
+        if self.is_whole:
+            return value
+        period, owned = _deal(self.bounds)[self.index]
+        rounds, rest = divmod(value, period)
+        return rounds * len(owned) + bisect_left(owned, rest)
+
+    def position(self, number: int) -> int:
+        """Return the place in the whole of this segment's element `number`, both from 0."""
+        if self.is_whole:
+            return number
+        period, owned = _deal(self.bounds)[self.index]
+        rounds, rest = divmod(number, len(owned))
+        return rounds * period + owned[rest]
+
+    def recut(self, value: int) -> "ExecutionSegment | None":
+        """Return the segment of a sequence cut in proportion to how `value` is shared out.
+
+        Iterations have to be shared out as the VUs that run them are: three
+        instances of which one has no VU must not leave a third of the work.
+
+        Returns:
+            None if this segment has no share of `value`.
+        """
+        shares = [
+            ExecutionSegment(self.bounds, index).scale(value)
+            for index in range(len(self.bounds) - 1)
+        ]
+        if not shares[self.index]:
+            return None
+        bounds = [Fraction(0)]
+        for share in filter(None, shares):
+            bounds.append(bounds[-1] + Fraction(share, value))
+        empty_before = shares[: self.index].count(0)
+        return ExecutionSegment(tuple(bounds), self.index - empty_before)
+
+    def __str__(self) -> str:
+        return f"{self.bounds[self.index]}:{self.bounds[self.index + 1]}"
+
+
+WHOLE = ExecutionSegment()
+"""The segment that is everything."""
+
+
+def read_segment(segment: str, sequence: str = "") -> ExecutionSegment:
+    """Read k6's texts of a segment and of the sequence it belongs to.
+
+    Args:
+        segment: ``A:B``, or ``B`` for ``0:B``; fractions, decimals or whole percents.
+        sequence: ``0,1/4,1``; left out, the sequence is the segment and what is
+            before and after it.
+
+    Raises:
+        OptionError: A text cannot be read, or the sequence lacks the segment.
+    """
+    start_text, colon, end_text = segment.strip().rpartition(":")
+    start = _read_part(start_text, segment) if colon else Fraction(0)
+    end = _read_part(end_text, segment)
+    if not start < end <= 1:
+        raise OptionError(
+            f"an execution segment A:B has 0 <= A < B <= 1, got {segment!r}; write '0:1/4'"
+        )
+    points = {Fraction(0), Fraction(1), start, end}
+    if sequence.strip():
+        written = [_read_part(part, sequence) for part in sequence.split(",")]
+        if (start, end) not in pairwise(written):
+            raise OptionError(
+                f"the execution segment sequence {sequence!r} does not contain the segment"
+                f" {segment!r}"
+            )
+        bounds = [*([Fraction(0)] if written[0] else []), *written]
+        bounds += [Fraction(1)] if written[-1] != 1 else []
+    else:
+        bounds = sorted(points)
+    return ExecutionSegment(tuple(bounds), bounds.index(start))
+
+
+def _read_part(text: str, whole: str) -> Fraction:
+    text = text.strip()
+    if percent := _PERCENT.fullmatch(text):
+        return Fraction(int(percent[1]), 100)
+    if not _NUMBER.fullmatch(text):
+        raise OptionError(
+            f"cannot read {text!r} in the execution segment {whole!r}; write a fraction such as"
+            " '1/4', a decimal such as '0.25' or a whole percentage such as '25%'"
+        )
+    return Fraction(text)
+
+
+def _spell(bounds: tuple[Fraction, ...]) -> str:
+    return ",".join(str(bound) for bound in bounds)
+
+
+@lru_cache(maxsize=32)
+def _deal(bounds: tuple[Fraction, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Return for each segment how many positions there are, and those that it owns.
+
+    The longest segment chooses first; each takes a position as soon as it has
+    less than its share of those before it.
+    """
+    lengths = [end - start for start, end in pairwise(bounds)]
+    period = math.lcm(*(length.denominator for length in lengths))
+    if period > _MAX_POSITIONS:
+        raise OptionError(
+            f"the execution segment sequence {_spell(bounds)!r} repeats only after {period}"
+            f" elements, {_MAX_POSITIONS} are the most; write simpler fractions"
+        )
+    shares = [int(length * period) for length in lengths]
+    order = sorted(range(len(lengths)), key=lambda index: -shares[index])
+    owned: list[list[int]] = [[] for _ in lengths]
+    for position in range(period):
+        # Some segment always lacks its share: together they have all positions.
+        taker = next(
+            index for index in order if len(owned[index]) * period <= position * shares[index]
+        )
+        owned[taker].append(position)
+    return tuple((period, tuple(positions)) for positions in owned)
