@@ -1,6 +1,8 @@
 """Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
 
 from pytest_k6api.metrics.aggregation import Aggregation
+from pytest_k6api.metrics.engine import MetricsEngine
+from pytest_k6api.metrics.judgement import Verdict
 from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
@@ -25,6 +27,7 @@ __all__ = [
     "GaugeSink",
     "GroupSnapshot",
     "MetricSnapshot",
+    "MetricsEngine",
     "RateSink",
     "Selection",
     "Sink",
@@ -33,6 +36,7 @@ __all__ = [
     "Threshold",
     "ThresholdSnapshot",
     "Trend",
+    "Verdict",
     "is_countable",
     "measure",
     "new_sink",

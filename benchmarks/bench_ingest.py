@@ -1,0 +1,86 @@
+"""What it costs to count a request: CPU time of ``MetricsEngine.ingest`` for each HTTP row.
+
+Rows as the HTTP client writes them, with log-normal latencies, in batches of
+2,000, over 1 to 50 tag sets, with and without thresholds on tags, and with one
+check for each request. Run it with the interpreter that has the package:
+
+    python benchmarks/bench_ingest.py
+"""
+
+import random
+import sys
+import time
+import tracemalloc
+
+from pytest_k6api.metrics import MetricsEngine, parse_thresholds
+from pytest_k6api.model import Batch, HttpRow, SampleRow, TagTable
+from pytest_k6api.model import metrics as built_in
+
+BATCH = 2_000
+BATCHES = 100
+KNOWN = {metric.name: metric for metric in built_in.BUILT_IN}
+
+
+def row(tags_id: int, rng: random.Random) -> HttpRow:
+    """Return one request of about 5 ms on a kept-alive connection."""
+    waiting = int(rng.lognormvariate(8.5, 0.5))
+    sending, receiving = rng.randrange(20, 60), rng.randrange(20, 120)
+    duration = sending + waiting + receiving
+    return (tags_id, 1.7e9, 0, duration, rng.randrange(3), 0, 0, sending, waiting, receiving)
+
+
+def run(tag_sets: int, thresholds: dict[str, object], *, checks: bool) -> tuple[float, float]:
+    """Return microseconds of CPU for each row, and milliseconds for a snapshot."""
+    rng = random.Random(7)
+    tags = TagTable()
+    ids = [
+        tags.intern({"name": f"/{n}", "url": f"/{n}", "status": "200", "expected_response": "true"})
+        for n in range(tag_sets)
+    ]
+    engine = MetricsEngine(tags, parse_thresholds(thresholds, KNOWN))
+    check_id = tags.intern({"check": "is 200", "group": "::g"})
+    spent = 0.0
+    for _ in range(BATCHES):
+        http = [row(rng.choice(ids), rng) for _ in range(BATCH)]
+        samples: list[SampleRow] = [(built_in.CHECKS, check_id, 1.7e9, 1)] * BATCH if checks else []
+        began = time.process_time()
+        engine.ingest(Batch(http, [], samples))
+        spent += time.process_time() - began
+    began = time.process_time()
+    engine.snapshot(10.0)
+    return spent / BATCH / BATCHES * 1e6, (time.process_time() - began) * 1e3
+
+
+def memory(batches: int) -> float:
+    """Return the megabytes that an engine holds after so many batches."""
+    rng = random.Random(7)
+    tags = TagTable()
+    ids = [tags.intern({"name": f"/{n}"}) for n in range(10)]
+    tracemalloc.start()
+    engine = MetricsEngine(tags)
+    for _ in range(batches):
+        engine.ingest(Batch([row(rng.choice(ids), rng) for _ in range(BATCH)], [], []))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return held / 1e6
+
+
+def main() -> None:
+    """Print a table."""
+    filtered: dict[str, object] = {
+        f"http_req_duration{{name:/{n}}}": ["p(95)<200"] for n in range(5)
+    }
+    print("tag sets  thresholds  checks   µs CPU/request   ms/snapshot")
+    for tag_sets in (1, 5, 50):
+        for thresholds, checks in (({}, False), (filtered, False), (filtered, True)):
+            cost, snapshot = run(tag_sets, thresholds, checks=checks)
+            print(
+                f"{tag_sets:8}  {len(thresholds):10}  {checks!s:6}  {cost:14.2f}  {snapshot:12.1f}"
+            )
+    if "--memory" in sys.argv:
+        for batches in (20, 200):
+            print(f"{batches * BATCH:9,} requests, 10 tag sets: {memory(batches):6.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

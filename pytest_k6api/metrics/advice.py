@@ -1,0 +1,53 @@
+"""What the engine tells people about the quality of their numbers, in plain words.
+
+Texts only: who counts what is said with each function's arguments.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pytest_k6api.metrics.trend import MOST_VALUES
+
+MOST_SERIES = 10_000
+
+
+def widest_tag(tag_sets: Iterable[Mapping[str, str]]) -> tuple[str, int]:
+    """Return the tag that has most different values in `tag_sets`, and how many.
+
+    Between equals, `name` comes first: it is the one that users can set.
+    """
+    values: dict[str, set[str]] = {"name": set()}
+    for tags in tag_sets:
+        for key, value in tags.items():
+            values.setdefault(key, set()).add(value)
+    return max(((key, len(some)) for key, some in values.items()), key=lambda item: item[1])
+
+
+def too_many_series(metric: str, tag: str, count: int) -> str:
+    """Return the warning for a metric with more than `MOST_SERIES` tag sets."""
+    remedy = (
+        "give requests to changing URLs one name, such as vu.http.get(url, name='/items/{id}')"
+        if tag in {"name", "url"}
+        else "leave it out, or give it fewer values"
+    )
+    return (
+        f"{metric}: more than {MOST_SERIES:,} different sets of tags, and each takes memory; the"
+        f" tag {tag!r} has {count:,} different values: {remedy}"
+    )
+
+
+def reduced_resolution(metric_id: str, digits: int) -> str:
+    """Return the warning for a trend that keeps only so many significant digits."""
+    error = 0.5 * 10.0 ** (3 - digits)
+    return (
+        f"{metric_id}: more than {MOST_VALUES:,} different values, so they are kept with {digits}"
+        f" significant digits; percentiles are exact to {error:g} %"
+    )
+
+
+def refused_samples(metric: str, count: int) -> str:
+    """Return the warning for samples that a metric could not take."""
+    noun = "sample was" if count == 1 else "samples were"
+    return (
+        f"{metric}: {count:,} {noun} left out; a metric takes finite numbers, and one name"
+        " belongs to one kind of metric"
+    )

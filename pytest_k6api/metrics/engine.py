@@ -1,0 +1,201 @@
+"""The metrics of one load test: rows in, snapshots, answers and verdicts out.
+
+The engine belongs to the thread that runs the load test; other threads see its
+snapshots. After the last batch, `settle` makes it a thing that is only read, and
+from then on any thread may ask it for snapshots and queries.
+
+Nothing here grows with the number of requests, only with the number of
+different tag sets and of different values. Pure: no clock; who asks says what time it is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pytest_k6api.metrics.advice import (
+    MOST_SERIES,
+    reduced_resolution,
+    refused_samples,
+    too_many_series,
+    widest_tag,
+)
+from pytest_k6api.metrics.aggregation import parse_aggregation
+from pytest_k6api.metrics.description import describe
+from pytest_k6api.metrics.group_tree import GroupTree
+from pytest_k6api.metrics.ingest import ingest_http, ingest_iterations, ingest_samples
+from pytest_k6api.metrics.judgement import Judgement, Verdict, sum_up
+from pytest_k6api.metrics.sinks import RateSink, Sink
+from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.metrics.store import MetricStore, View
+from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
+from pytest_k6api.metrics.threshold import Threshold
+from pytest_k6api.metrics.trend import Trend
+from pytest_k6api.model import Batch, Metric, TagTable
+from pytest_k6api.model import metrics as built_in
+
+# k6 registers this sub-metric of http_req_duration for everybody.
+_EXPECTED_RESPONSES = TagFilter(
+    "expected_response:true", frozenset({("expected_response", "true")})
+)
+
+
+class MetricsEngine:
+    """All metrics, thresholds, groups and checks of one load test.
+
+    Args:
+        tags: Where the tag sets of the samples are interned.
+        thresholds: What to judge, in the order in which to report it.
+        listed: Metrics and sub-metrics to show from the start, although no
+            threshold names them.
+    """
+
+    def __init__(
+        self,
+        tags: TagTable,
+        thresholds: Sequence[Threshold] = (),
+        listed: Iterable[Selection] = (),
+    ) -> None:
+        self._tags = tags
+        self._stores: dict[str, MetricStore] = {}
+        self._refused: dict[str, int] = {}
+        # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
+        self._crowded: dict[str, tuple[str, int]] = {}
+        self._judgements: dict[str, list[Judgement]] = {}
+        for threshold in thresholds:
+            view = self._list(Selection(threshold.metric, threshold.filter))
+            self._judgements.setdefault(view.id, []).append(Judgement(threshold, view.sink))
+        for selection in listed:
+            self._list(selection)
+
+    @property
+    def tainted(self) -> bool:
+        """Whether any threshold failed at its last evaluation."""
+        return any(judgement.ok is False for judgement in self._all_judgements())
+
+    def ingest(self, batch: Batch) -> None:
+        """Add what virtual users wrote since the last batch.
+
+        A sample that its metric cannot take (a NaN, an infinity, no number at
+        all) is left out and counted; the snapshot's warnings say so.
+        """
+        if batch.http:
+            ingest_http(batch.http, self._store)
+        if batch.iterations:
+            ingest_iterations(batch.iterations, self._store)
+        if batch.samples:
+            for name, count in ingest_samples(batch.samples, self._store).items():
+                self._refused[name] = self._refused.get(name, 0) + count
+        self._guard_series()
+
+    def evaluate(self, elapsed: float, *, final: bool) -> Verdict:
+        """Judge all thresholds, as k6 does every two seconds and at the end.
+
+        Args:
+            elapsed: Seconds of test-run time.
+            final: Whether the load test has ended; a threshold whose metric never
+                got a sample then fails.
+        """
+        judgements = self._all_judgements()
+        for judgement in judgements:
+            judgement.evaluate(elapsed, final=final)
+        return sum_up(judgements, elapsed)
+
+    def snapshot(self, elapsed: float) -> Snapshot:
+        """Return everything measured so far, `elapsed` seconds into the test-run time."""
+        return Snapshot(
+            elapsed=elapsed,
+            metrics={
+                view.id: describe(view, elapsed, self._judgements.get(view.id, ()))
+                for view in self._visible_views()
+            },
+            root=self._groups(),
+            tainted=self.tainted,
+            warnings=tuple(self._warnings()),
+        )
+
+    def query(
+        self, metric_id: str, elapsed: float, stats: Iterable[str] = ()
+    ) -> MetricSnapshot | None:
+        """Return one metric, under any tag filter, whether or not a threshold names it.
+
+        Args:
+            metric_id: A metric's name, with tags in braces or without.
+            elapsed: Seconds of test-run time.
+            stats: Further numbers, such as ``p(99.9)``, to put into `extra` as written.
+
+        Returns:
+            The metric; None if it is unknown, or no sample of it has these tags.
+
+        Raises:
+            MetricError: `metric_id` cannot be read, or the metric has no such number.
+        """
+        name, tag_filter = parse_metric_id(metric_id)
+        store = self._stores.get(name)
+        if store is None:
+            return None
+        view = store.find(Selection(store.metric, tag_filter))
+        asked = [parse_aggregation(text, store.metric.kind) for text in stats]
+        if not view.is_visible:
+            return None
+        return describe(view, elapsed, self._judgements.get(view.id, ()), asked)
+
+    def settle(self) -> None:
+        """Make the engine one that is only read; call it after the last batch."""
+        for store in self._stores.values():
+            store.settle()
+
+    def _store(self, metric: Metric) -> MetricStore:
+        store = self._stores.get(metric.name)
+        if store is None:
+            store = self._stores[metric.name] = MetricStore(metric, self._tags)
+            if metric.name == built_in.HTTP_REQ_DURATION.name:
+                store.keep(Selection(metric, _EXPECTED_RESPONSES))
+        return store
+
+    def _list(self, selection: Selection) -> View:
+        store = self._store(selection.metric)
+        view = store.keep(selection)
+        store.whole.listed = view.listed = True
+        return view
+
+    def _visible_views(self) -> Iterator[View]:
+        for store in self._stores.values():
+            for view in store.views:
+                if view.is_visible:
+                    yield view
+
+    def _all_judgements(self) -> list[Judgement]:
+        return [judgement for some in self._judgements.values() for judgement in some]
+
+    def _groups(self) -> GroupSnapshot:
+        root = GroupTree()
+        checks = self._series_of(built_in.CHECKS)
+        # Tag sets are numbered as VUs come by: outer groups before inner ones, in
+        # the order of the code, while samples of inner groups are the first to arrive.
+        for tags_id in sorted({*checks, *self._series_of(built_in.GROUP_DURATION)}):
+            tags = self._tags[tags_id]
+            group = root.group(tags.get("group", ""))
+            sink = checks.get(tags_id)
+            if "check" in tags and isinstance(sink, RateSink):
+                group.add_check(tags["check"], sink.passes, sink.count - sink.passes)
+        return root.snapshot()
+
+    def _series_of(self, metric: Metric) -> Mapping[int, Sink]:
+        store = self._stores.get(metric.name)
+        return store.series if store is not None else {}
+
+    def _guard_series(self) -> None:
+        for name, store in self._stores.items():
+            if len(store.series) > MOST_SERIES and name not in self._crowded:
+                self._crowded[name] = widest_tag(self._tags[number] for number in store.series)
+
+    def _warnings(self) -> Iterator[str]:
+        told: set[str] = set()
+        for name, (tag, count) in self._crowded.items():
+            # One tag crowds many metrics: the nine of each request, for a start.
+            if tag not in told:
+                told.add(tag)
+                yield too_many_series(name, tag, count)
+        for view in self._visible_views():
+            if isinstance(view.sink, Trend) and view.sink.digits is not None:
+                yield reduced_resolution(view.id, view.sink.digits)
+        for name, count in self._refused.items():
+            yield refused_samples(name, count)

@@ -1,0 +1,62 @@
+"""The tree of groups and checks, grown from the tags of two metrics.
+
+A group is there once `group_duration` or `checks` had a sample whose `group`
+tag names it or something inside it; a check once `checks` had a sample with
+its `check` tag. Siblings keep the order in which they were added.
+
+Source: k6 v1.1.0, ``lib/test_state.go``, ``GroupSummary``.
+"""
+
+from pytest_k6api.metrics.snapshot import CheckSnapshot, GroupSnapshot
+from pytest_k6api.model import check_path, group_path, path_id
+from pytest_k6api.model.groups import SEPARATOR
+
+
+class GroupTree:
+    """A group being counted, with the groups and checks inside.
+
+    Attributes:
+        path: Its path; ``""`` for the root.
+        name: Its own name; ``""`` for the root.
+        checks: Passes and fails by the check's name.
+        groups: The groups inside, by name.
+    """
+
+    __slots__ = ("checks", "groups", "name", "path")
+
+    def __init__(self, path: str = "", name: str = "") -> None:
+        self.path = path
+        self.name = name
+        self.checks: dict[str, tuple[int, int]] = {}
+        self.groups: dict[str, GroupTree] = {}
+
+    def group(self, path: str) -> "GroupTree":
+        """Return the group at `path` below this root, made now with all above it."""
+        group = self
+        for name in path.split(SEPARATOR)[1:]:
+            inside = group.groups.get(name)
+            if inside is None:
+                inside = group.groups[name] = GroupTree(group_path(group.path, name), name)
+            group = inside
+        return group
+
+    def add_check(self, name: str, passes: int, fails: int) -> None:
+        """Add to what is counted for the check `name` of this group."""
+        passed, failed = self.checks.get(name, (0, 0))
+        self.checks[name] = (passed + passes, failed + fails)
+
+    def snapshot(self) -> GroupSnapshot:
+        """Return this group and all below it as values."""
+        return GroupSnapshot(
+            id=path_id(self.path),
+            path=self.path,
+            name=self.name,
+            checks=tuple(
+                self._check(name, passes, fails) for name, (passes, fails) in self.checks.items()
+            ),
+            groups=tuple(group.snapshot() for group in self.groups.values()),
+        )
+
+    def _check(self, name: str, passes: int, fails: int) -> CheckSnapshot:
+        path = check_path(self.path, name)
+        return CheckSnapshot(id=path_id(path), path=path, name=name, passes=passes, fails=fails)

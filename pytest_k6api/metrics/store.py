@@ -1,0 +1,126 @@
+"""Everything that one metric has been told, for each tag set and for each filter.
+
+Samples are kept twice: in one *series* for each tag set, so that any filter can
+be asked for afterwards by merging the series that match it, and in *views*, the
+metric as a whole and the sub-metrics that thresholds name, which are asked all
+the time and so add up as samples come in.
+
+Pure; one thread writes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pytest_k6api.metrics.sinks import Sink, new_sink
+from pytest_k6api.metrics.tag_filter import Selection, TagFilter
+from pytest_k6api.model import Metric, TagTable
+
+
+class View:
+    """Those samples of a metric that a filter leaves, or all of them.
+
+    Attributes:
+        selection: Whose samples they are.
+        sink: Where they add up.
+        listed: Whether it is shown although it has no sample yet.
+    """
+
+    __slots__ = ("listed", "selection", "sink")
+
+    def __init__(self, selection: Selection, *, listed: bool = False) -> None:
+        self.selection = selection
+        self.sink = new_sink(selection.metric)
+        self.listed = listed
+
+    @property
+    def id(self) -> str:
+        """The name, with the filter as it was written."""
+        return self.selection.id
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether lists show it: it has a sample, or somebody asked for it by name."""
+        return self.listed or self.sink.count > 0
+
+
+class MetricStore:
+    """One metric with all its series and views.
+
+    Attributes:
+        metric: What this is about.
+        whole: The view of all samples.
+        sub_metrics: The other views, by id.
+        series: A sink for each tag set, by its number, in order of first appearance.
+    """
+
+    __slots__ = ("_routes", "_tags", "metric", "series", "sub_metrics", "whole")
+
+    def __init__(self, metric: Metric, tags: TagTable) -> None:
+        self.metric = metric
+        self.whole = View(Selection(metric))
+        self.sub_metrics: dict[str, View] = {}
+        self.series: dict[int, Sink] = {}
+        self._tags = tags
+        # For each tag set, what must be called with its samples.
+        self._routes: dict[int, list[Callable[[Sequence[float]], None]]] = {}
+
+    @property
+    def views(self) -> Iterator[View]:
+        """The metric itself, then its sub-metrics in the order they were added."""
+        yield self.whole
+        yield from self.sub_metrics.values()
+
+    def find(self, selection: Selection) -> View:
+        """Return the view of `selection`: a kept one, or one made for this question.
+
+        Making one takes time in proportion to the different values of the matching series.
+        """
+        if selection.filter is None:
+            return self.whole
+        return self.sub_metrics.get(selection.id) or self._gather(selection, selection.filter)
+
+    def keep(self, selection: Selection) -> View:
+        """Return the view of `selection` and keep it up to date from now on."""
+        view = self.find(selection)
+        if selection.filter is not None and selection.id not in self.sub_metrics:
+            self.sub_metrics[selection.id] = view
+            self._routes.clear()
+        return view
+
+    def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]]) -> None:
+        """Add one batch.
+
+        Args:
+            values: All samples, oldest first; none is no batch.
+            parts: The same samples by the numbers of their tag sets.
+        """
+        self.whole.sink.add_many(values)
+        routes = self._routes
+        for tags_id, part in parts.items():
+            for add_many in routes.get(tags_id) or self._route(tags_id):
+                add_many(part)
+
+    def settle(self) -> None:
+        """Finish what was put off, so that reading changes nothing any more."""
+        for view in self.views:
+            view.sink.settle()
+
+    def _gather(self, selection: Selection, tag_filter: TagFilter) -> View:
+        view = View(selection)
+        for tags_id, series in self.series.items():
+            if tag_filter.matches(self._tags[tags_id]):
+                view.sink.merge(series)
+        return view
+
+    def _route(self, tags_id: int) -> list[Callable[[Sequence[float]], None]]:
+        series = self.series.get(tags_id)
+        if series is None:
+            series = self.series[tags_id] = new_sink(self.metric)
+        tags = self._tags[tags_id]
+        route = [series.add_many]
+        route += [
+            view.sink.add_many
+            for view in self.sub_metrics.values()
+            if view.selection.filter is not None and view.selection.filter.matches(tags)
+        ]
+        self._routes[tags_id] = route
+        return route
