@@ -5,7 +5,7 @@ Texts only: who counts what is said with each function's arguments.
 
 from collections.abc import Iterable, Mapping
 
-from pytest_k6api.metrics.trend import MOST_VALUES
+from pytest_k6api.metrics.trend import ERROR_PERCENT, MOST_VALUES
 
 MOST_SERIES = 10_000
 
@@ -37,10 +37,9 @@ def too_many_series(metric: str, tag: str, count: int) -> str:
 
 def reduced_resolution(metric_id: str, digits: int) -> str:
     """Return the warning for a trend that keeps only so many significant digits."""
-    error = 0.5 * 10.0 ** (3 - digits)
     return (
         f"{metric_id}: more than {MOST_VALUES:,} different values, so they are kept with {digits}"
-        f" significant digits; percentiles are exact to {error:g} %"
+        f" significant digits; percentiles are exact to {ERROR_PERCENT[digits]:g} %"
     )
 
 

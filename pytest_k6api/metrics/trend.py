@@ -7,7 +7,7 @@ microseconds: that is the resolution of every answer.
 
 A stream of ever new values is bounded too: past `MOST_VALUES` different values
 a trend keeps five significant digits of each, past them again four, which
-moves no value by more than 0.05 %. `Trend.digits` tells, so that nobody
+moves no value by more than 0.06 %. `Trend.digits` tells, so that nobody
 mistakes the answers for exact ones; count, sum, min and max stay exact.
 
 Observations arrive in batches and are counted in C (``benchmarks/bench_ingest.py``
@@ -27,9 +27,12 @@ from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # it ha
 from pytest_k6api.metrics.aggregation import Aggregation
 
 MOST_VALUES = 20_000
-# From exact to 0.005 % to 0.05 % of a value. Four digits are the last step: they
-# leave 9,000 values to each power of ten, and latencies span four or five of those.
+# Four digits are the last step: they leave 9,000 values to each power of ten, and
+# latencies span four or five of those.
 _DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
+# By how many percent a kept value may differ, for each number of digits. The
+# last step starts from values that were rounded once already.
+ERROR_PERCENT: Mapping[int, float] = {5: 0.005, 4: 0.06}
 
 
 class _Ranks(NamedTuple):
@@ -89,24 +92,24 @@ class Trend:
 
     def merge(self, other: "Trend") -> None:
         """Add everything that `other` has counted; `other` stays as it is."""
+        self.count += other.count
+        self.total += other.total
+        if other.digits is None:
+            self._count(other)
+            return
         self.settle()
         # Looked up first: where digits were cut, the counts hold the extremes no more.
         lowest = min(self._min, other._min, min(other._fresh, default=math.inf))
         highest = max(self._max, other._max, max(other._fresh, default=-math.inf))
-        self._fresh.update(other.counts())
-        self.count += other.count
-        self.total += other.total
-        if other.digits is not None:
-            self.digits = min(self.digits or other.digits, other.digits)
+        self._cut_to(min(self.digits or other.digits, other.digits))
+        self._count(other)
         self.settle()
         self._min, self._max = lowest, highest
 
     def counts(self) -> dict[float, int]:
         """Return how often each value was observed, in no particular order."""
         counts = Counter(self._fresh)
-        if self._sorted is not None:
-            # As a plain dict: the sorted one hands out its items one by one in Python.
-            counts.update(dict(dict.items(self._sorted)))
+        counts.update(_plain(self._sorted))
         return dict(counts)
 
     def percentile(self, rank: float) -> float:
@@ -173,8 +176,19 @@ class Trend:
             _add_counts(self._sorted, _cut(self._fresh, self.digits).items())
         self._fresh.clear()
         while len(self._sorted) > MOST_VALUES and self.digits in _DIGITS_AFTER:
-            self.digits = _DIGITS_AFTER[self.digits]
-            self._sorted = SortedDict(_cut(self._sorted, self.digits))
+            self._cut_to(_DIGITS_AFTER[self.digits])
+
+    def _cut_to(self, digits: int) -> None:
+        if digits != self.digits and self._sorted is not None:
+            self._sorted = SortedDict(_cut(self._sorted, digits))
+            self._ranks = None
+        self.digits = digits
+
+    def _count(self, other: "Trend") -> None:
+        self._fresh.update(other._fresh)
+        self._fresh.update(_plain(other._sorted))
+        if len(self._fresh) > MOST_VALUES:
+            self.settle()
 
     def _at(self, index: int) -> float:
         """Return the observation at `index` of the sorted list of all of them."""
@@ -195,6 +209,11 @@ class Trend:
         if self._sorted is not None:
             self._sorted._check()
             assert len(self._sorted) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
+
+
+def _plain(counts: "SortedDict[float, int] | None") -> dict[float, int]:
+    """Return a copy without order, because the ordered one hands out its items in Python."""
+    return {} if counts is None else dict.copy(counts)
 
 
 def _add_counts(counts: "SortedDict[float, int]", more: Iterable[tuple[float, int]]) -> None:
