@@ -1,1 +1,33 @@
-"""."""
+"""The control API: k6's REST API, complete, on every load test, and safe to have open.
+
+This front door imports neither Quart nor Hypercorn; `ApiServer.start` does.
+"""
+
+from pytest_k6api.api.ports import (
+    PATIENCE,
+    Delivery,
+    FailureSnapshot,
+    LoadTestPort,
+    ScenarioChange,
+    ScenarioSnapshot,
+    SessionPort,
+    StatusChange,
+)
+from pytest_k6api.api.server import ApiServer
+from pytest_k6api.api.settings import DEFAULT_ADDRESS, ApiError, ApiLimits, ApiSettings
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "PATIENCE",
+    "ApiError",
+    "ApiLimits",
+    "ApiServer",
+    "ApiSettings",
+    "Delivery",
+    "FailureSnapshot",
+    "LoadTestPort",
+    "ScenarioChange",
+    "ScenarioSnapshot",
+    "SessionPort",
+    "StatusChange",
+]

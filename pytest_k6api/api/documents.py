@@ -1,0 +1,427 @@
+"""The documents that the API answers with, k6's and ours, as types and as values.
+
+Each document is a `TypedDict`, so the type checker sees every member and the
+OpenAPI description is made from the same types (``openapi.py``). Order and
+spelling of k6's members are k6's, to the letter.
+
+Pure. Source: k6 v1.1.0, ``api/v1/*.go``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Generic, Literal, NotRequired, TypedDict, TypeVar
+
+from pytest_k6api.api.go_json import RawJson, compact
+from pytest_k6api.api.ports import FailureSnapshot, LoadTestPort, ScenarioSnapshot
+from pytest_k6api.metrics import (
+    CheckSnapshot,
+    GroupSnapshot,
+    MetricSnapshot,
+    Snapshot,
+    ThresholdSnapshot,
+)
+from pytest_k6api.model import StatusSnapshot, path_id
+
+Data = TypeVar("Data")
+
+
+class Document(TypedDict, Generic[Data]):
+    """What every answer is: its data, and what is to be said about the answer itself."""
+
+    data: Data
+    meta: NotRequired["Meta"]
+
+
+class Meta(TypedDict, total=False):
+    """What is to be said about an answer."""
+
+    delivery: str
+    detail: str
+    unresponsive: float
+
+
+class ErrorItem(TypedDict):
+    """One error; `status` is the HTTP status as text."""
+
+    status: str
+    title: str
+    detail: str
+
+
+class ErrorDocument(TypedDict):
+    """What a refused request is answered; always exactly one error."""
+
+    errors: list[ErrorItem]
+
+
+StatusAttributes = TypedDict(
+    "StatusAttributes",
+    {
+        "status": int,
+        "paused": bool,
+        "vus": int,
+        "vus-max": int,
+        "stopped": bool,
+        "running": bool,
+        "tainted": bool,
+    },
+)
+"""The state of a load test; `status` is k6's number for where it is in its life."""
+
+
+class StatusData(TypedDict):
+    """The state of a load test."""
+
+    type: Literal["status"]
+    id: Literal["default"]
+    attributes: StatusAttributes
+
+
+class MetricAttributes(TypedDict):
+    """A metric's numbers; times in milliseconds."""
+
+    type: Literal["counter", "gauge", "rate", "trend"]
+    contains: Literal["default", "time", "data"]
+    tainted: bool | None
+    sample: Mapping[str, float | None]
+
+
+class MetricData(TypedDict):
+    """A metric or a sub-metric."""
+
+    type: Literal["metrics"]
+    id: str
+    attributes: MetricAttributes
+
+
+class CheckItem(TypedDict):
+    """A check and how often it passed and failed."""
+
+    id: str
+    path: str
+    name: str
+    passes: int
+    fails: int
+
+
+class GroupAttributes(TypedDict):
+    """A group's name and its checks; None stands for no checks."""
+
+    path: str
+    name: str
+    checks: list[CheckItem] | None
+
+
+class GroupLink(TypedDict):
+    """A reference to a group."""
+
+    type: Literal["groups"]
+    id: str
+
+
+class ChildGroups(TypedDict):
+    """The groups directly inside a group."""
+
+    data: list[GroupLink]
+
+
+class ParentGroup(TypedDict):
+    """The group around a group; None for the root."""
+
+    data: GroupLink | None
+
+
+class GroupRelationships(TypedDict):
+    """Where a group stands among the others."""
+
+    groups: ChildGroups
+    parent: ParentGroup
+
+
+class GroupData(TypedDict):
+    """A group."""
+
+    type: Literal["groups"]
+    id: str
+    attributes: GroupAttributes
+    relationships: GroupRelationships
+
+
+class SetupAttributes(TypedDict, total=False):
+    """The setup data, any JSON; absent if there is none."""
+
+    data: object
+
+
+class SetupData(TypedDict):
+    """What setup returned."""
+
+    type: Literal["setupData"]
+    id: Literal["default"]
+    attributes: SetupAttributes
+
+
+ScenarioAttributes = TypedDict(
+    "ScenarioAttributes",
+    {
+        "executor": str,
+        "state": str,
+        "progress": float | None,
+        "vus": int,
+        "vus-max": int,
+        "iterations": int,
+        "interrupted": int,
+        "dropped": int,
+        "rate": float | None,
+        "overrides": Mapping[str, float],
+    },
+)
+"""A scenario at this moment."""
+
+
+class ScenarioData(TypedDict):
+    """A scenario."""
+
+    type: Literal["scenarios"]
+    id: str
+    attributes: ScenarioAttributes
+
+
+ThresholdAttributes = TypedDict(
+    "ThresholdAttributes",
+    {
+        "metric": str,
+        "expression": str,
+        "ok": bool | None,
+        "observed": float | None,
+        "samples": int,
+        "abort-on-fail": bool,
+    },
+)
+"""A threshold and how its last evaluation went; `ok` is None before the first."""
+
+
+class ThresholdData(TypedDict):
+    """A threshold."""
+
+    type: Literal["thresholds"]
+    id: str
+    attributes: ThresholdAttributes
+
+
+FailureAttributes = TypedDict(
+    "FailureAttributes",
+    {
+        "kind": str,
+        "scenario": str,
+        "message": str,
+        "place": str,
+        "count": int,
+        "first-at": float,
+        "last-at": float,
+        "details": str,
+    },
+)
+"""Failures that are alike, counted; times in seconds of the test run."""
+
+
+class FailureData(TypedDict):
+    """A group of like failures."""
+
+    type: Literal["failures"]
+    id: str
+    attributes: FailureAttributes
+
+
+LoadTestAttributes = TypedDict(
+    "LoadTestAttributes",
+    {
+        "name": str,
+        "outcome": str | None,
+        "status": int,
+        "running": bool,
+        "started-at": float | None,
+        "ended-at": float | None,
+        "elapsed": float,
+        "current": bool,
+    },
+)
+"""A load test of the session; times in seconds since the epoch."""
+
+
+class LoadTestData(TypedDict):
+    """A load test of the session."""
+
+    type: Literal["tests"]
+    id: str
+    attributes: LoadTestAttributes
+
+
+ROOT_ID: Final = path_id("")
+
+
+def error_document(status: int, title: str, detail: str) -> ErrorDocument:
+    """Return k6's error document; it has exactly one error."""
+    return {"errors": [{"status": str(status), "title": title, "detail": detail}]}
+
+
+def status_data(status: StatusSnapshot) -> StatusData:
+    """Return `status` in k6's form."""
+    return {
+        "type": "status",
+        "id": "default",
+        "attributes": {
+            "status": int(status.status),
+            "paused": status.paused,
+            "vus": status.vus,
+            "vus-max": status.vus_max,
+            "stopped": status.stopped,
+            "running": status.running,
+            "tainted": status.tainted,
+        },
+    }
+
+
+def metric_data(metric: MetricSnapshot, stats: Sequence[str] = ()) -> MetricData:
+    """Return `metric` in k6's form.
+
+    Args:
+        metric: What was measured.
+        stats: The statistics to show instead of k6's fixed ones; those that `metric`
+            does not have are left out.
+    """
+    sample = dict(metric.sample)
+    if stats:
+        known = {**metric.extra, **sample}
+        sample = {name: known[name] for name in stats if name in known}
+    return {
+        "type": "metrics",
+        "id": metric.id,
+        "attributes": {
+            "type": metric.kind.value,
+            "contains": metric.contains.value,
+            "tainted": metric.tainted,
+            "sample": {name: sample[name] for name in sorted(sample)},
+        },
+    }
+
+
+def groups_data(root: GroupSnapshot) -> Iterator[GroupData]:
+    """Yield `root` and all groups below it, parents first."""
+    parents: dict[str, str] = {}
+    for group in root.walk():
+        parents.update((inner.id, group.id) for inner in group.groups)
+        yield _group_data(group, parents.get(group.id))
+
+
+def _group_data(group: GroupSnapshot, parent: str | None) -> GroupData:
+    return {
+        "type": "groups",
+        "id": group.id,
+        "attributes": {
+            "path": group.path,
+            "name": group.name,
+            "checks": [_check_item(check) for check in group.checks] or None,
+        },
+        "relationships": {
+            "groups": {"data": [{"type": "groups", "id": inner.id} for inner in group.groups]},
+            "parent": {"data": {"type": "groups", "id": parent} if parent else None},
+        },
+    }
+
+
+def _check_item(check: CheckSnapshot) -> CheckItem:
+    return {
+        "id": check.id,
+        "path": check.path,
+        "name": check.name,
+        "passes": check.passes,
+        "fails": check.fails,
+    }
+
+
+def setup_data(text: str | None) -> SetupData:
+    """Return the setup data `text`, which is JSON; None for no data."""
+    data: RawJson | None = None if text is None else compact(text)
+    return {
+        "type": "setupData",
+        "id": "default",
+        "attributes": {} if data is None else {"data": data},
+    }
+
+
+def scenario_data(scenario: ScenarioSnapshot) -> ScenarioData:
+    """Return `scenario` as a document's data."""
+    return {
+        "type": "scenarios",
+        "id": scenario.name,
+        "attributes": {
+            "executor": scenario.executor,
+            "state": scenario.state,
+            "progress": scenario.progress,
+            "vus": scenario.vus,
+            "vus-max": scenario.vus_max,
+            "iterations": scenario.iterations,
+            "interrupted": scenario.interrupted,
+            "dropped": scenario.dropped,
+            "rate": scenario.rate,
+            "overrides": scenario.overrides,
+        },
+    }
+
+
+def thresholds_data(snapshot: Snapshot) -> Iterator[ThresholdData]:
+    """Yield every threshold, in the order of the metrics."""
+    yield from map(threshold_data, snapshot.thresholds)
+
+
+def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
+    """Return `threshold` as a document's data."""
+    return {
+        "type": "thresholds",
+        "id": f"{threshold.metric}: {threshold.source}",
+        "attributes": {
+            "metric": threshold.metric,
+            "expression": threshold.source,
+            "ok": threshold.ok,
+            "observed": threshold.observed,
+            "samples": threshold.samples,
+            "abort-on-fail": threshold.abort_on_fail,
+        },
+    }
+
+
+def failure_data(failure: FailureSnapshot) -> FailureData:
+    """Return `failure` as a document's data; the id is made of its kind, place and message."""
+    return {
+        "type": "failures",
+        "id": path_id(f"{failure.kind}::{failure.place}::{failure.message}"),
+        "attributes": {
+            "kind": failure.kind,
+            "scenario": failure.scenario,
+            "message": failure.message,
+            "place": failure.place,
+            "count": failure.count,
+            "first-at": failure.first_at,
+            "last-at": failure.last_at,
+            "details": failure.details,
+        },
+    }
+
+
+def load_test_data(load_test: LoadTestPort, *, is_current: bool) -> LoadTestData:
+    """Return what the session's list tells about `load_test`."""
+    status = load_test.status
+    return {
+        "type": "tests",
+        "id": load_test.id,
+        "attributes": {
+            "name": load_test.name,
+            "outcome": load_test.outcome,
+            "status": int(status.status),
+            "running": status.running,
+            "started-at": load_test.started_at,
+            "ended-at": load_test.ended_at,
+            "elapsed": status.elapsed,
+            "current": is_current,
+        },
+    }

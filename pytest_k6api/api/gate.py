@@ -1,0 +1,147 @@
+"""Who may use the control API: every request is asked before anything else happens.
+
+A control port on localhost can be reached by any web page that the user has
+open, so three things are looked at:
+
+=========  ==========================================================  =======
+what       refused                                                     because
+=========  ==========================================================  =======
+Host       any name but localhost's and the address's own, unless a    a page may let its own name
+           token is asked for; IP addresses are fine                   point here (DNS rebinding)
+Origin     any but the API's own; cross-site fetches by Sec-Fetch      a page may send requests here
+token      a missing or wrong one, if one was set                      other people are on the machine
+=========  ==========================================================  =======
+
+Programs send no Origin, so k6's command-line clients and curl pass. With a token
+asked for the Host may be anything: a page that rebinds its name does not have it.
+
+Pure.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+_CROSS_SITE: Final = frozenset({"cross-site", "same-site"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not answered.
+
+    Attributes:
+        status: 400, 401 or 403.
+        title: What is missing, in two or three words.
+        detail: What was read and what would be let in.
+        headers: What HTTP wants said beside.
+    """
+
+    status: int
+    title: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Gate:
+    """Decides whether a request is let in.
+
+    Args:
+        hosts: Names that requests may be addressed to, beside localhost and IP addresses.
+        token: The bearer token to ask for; None for none.
+    """
+
+    __slots__ = ("_hosts", "_token")
+
+    def __init__(self, hosts: Iterable[str], token: str | None) -> None:
+        self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
+        self._token = token
+
+    @property
+    def asks_token(self) -> bool:
+        """Whether requests must show a token."""
+        return self._token is not None
+
+    def refusal(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
+        """Return why the request is refused, or None to let it in.
+
+        Args:
+            method: Its method.
+            headers: Its headers, by lower-case name.
+        """
+        return (
+            self._refuse_host(headers)
+            or self._refuse_origin(method, headers)
+            or self._refuse_token(headers)
+        )
+
+    def _refuse_host(self, headers: Mapping[str, str]) -> Refusal | None:
+        # HTTP/1.0 knows no Host; browsers, which rebinding needs, always send one.
+        host = headers.get("host")
+        if host is None or self.asks_token or self._is_ours(host):
+            return None
+        return Refusal(
+            403,
+            "Host refused",
+            f"the request is addressed to {host[:100]!r}; use 'localhost' or an IP address, or set"
+            " a token (--k6-token)",
+        )
+
+    def _is_ours(self, host: str) -> bool:
+        name = _host_name(host)
+        if name is None:
+            return False
+        if name.removesuffix(".") in self._hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _refuse_origin(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
+        origin = headers.get("origin")
+        if origin is not None and not _same_origin(origin, headers.get("host", "")):
+            return Refusal(
+                403,
+                "Origin refused",
+                f"a page of {origin[:100]!r} sent the request; only programs and the API's own"
+                " pages may",
+            )
+        # A link may lead here; whatever else another site's page fetches may not.
+        is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site") in _CROSS_SITE and not is_link:
+            return Refusal(403, "Origin refused", "a page of another site sent the request")
+        return None
+
+    def _refuse_token(self, headers: Mapping[str, str]) -> Refusal | None:
+        if self._token is None:
+            return None
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        # Constant time: how long the comparison takes must not tell how much was right.
+        right = hmac.compare_digest(shown.strip().encode(), self._token.encode())
+        if scheme.lower() == "bearer" and right:
+            return None
+        return Refusal(
+            401,
+            "Unauthorized",
+            "send the token of this session in the header 'Authorization: Bearer <token>'",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _host_name(host: str) -> str | None:
+    """Return the name or address in a Host header, in lower case, without port and brackets."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        return None
+    is_plain = parts.netloc == host and "@" not in host
+    return parts.hostname if is_plain else None
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    return bool(host) and origin.lower() == f"http://{host.lower()}"

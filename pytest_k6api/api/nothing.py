@@ -1,0 +1,100 @@
+"""The load test that requests are about before there is one.
+
+It reads as k6 reads right after its start (created, no VUs, nothing measured)
+and refuses every command, so that no handler needs to ask whether there is one.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from pytest_k6api.api.ports import (
+    Delivery,
+    FailureSnapshot,
+    ScenarioChange,
+    ScenarioSnapshot,
+    StatusChange,
+)
+from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.model import ControlError, RunStatus, StatusSnapshot, path_id
+
+_STATUS: Final = StatusSnapshot(
+    status=RunStatus.CREATED,
+    paused=False,
+    vus=0,
+    vus_max=0,
+    stopped=False,
+    running=False,
+    tainted=False,
+    elapsed=0.0,
+)
+_SNAPSHOT: Final = Snapshot(
+    elapsed=0.0, metrics={}, root=GroupSnapshot(id=path_id(""), path="", name="")
+)
+
+
+def _refuse() -> NoReturn:
+    raise ControlError("No load test", "no load test of this session has started yet", status=409)
+
+
+class NoLoadTest:
+    """Stands in for the first load test; see `LoadTestPort` for what each member means."""
+
+    id = ""
+    name = ""
+    outcome: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    status = _STATUS
+    unresponsive = 0.0
+    scenarios: Sequence[ScenarioSnapshot] = ()
+    failures: Sequence[FailureSnapshot] = ()
+    setup_data: str | None = None
+
+    async def read_status(self) -> StatusSnapshot:
+        """Return k6's state at its start."""
+        return _STATUS
+
+    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
+        """Return none."""
+        return ()
+
+    async def snapshot(self) -> Snapshot:
+        """Return nothing measured."""
+        return _SNAPSHOT
+
+    async def metric(
+        self,
+        metric_id: str,  # noqa: ARG002 - the port's signature
+        stats: Sequence[str] = (),  # noqa: ARG002 - the port's signature
+    ) -> MetricSnapshot | None:
+        """Return None: nothing was measured."""
+        return None
+
+    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
+        """Refuse any change; a change of nothing is fine."""
+        if change != StatusChange():
+            _refuse()
+        return _STATUS, Delivery.DONE
+
+    async def change_scenario(
+        self,
+        name: str,
+        change: ScenarioChange,  # noqa: ARG002 - the port's signature
+    ) -> ScenarioSnapshot:
+        """Know no scenario."""
+        raise KeyError(name)
+
+    async def run_setup(self) -> str | None:
+        """Refuse."""
+        _refuse()
+
+    async def replace_setup_data(
+        self,
+        text: str | None,  # noqa: ARG002 - the port's signature
+    ) -> None:
+        """Refuse."""
+        _refuse()
+
+    async def run_teardown(self) -> None:
+        """Refuse."""
+        _refuse()

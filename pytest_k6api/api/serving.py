@@ -1,0 +1,182 @@
+"""Hypercorn on sockets that are open already, with limits that Hypercorn does not have.
+
+Hypercorn speaks HTTP; around each of its connections stands a stream that gives
+up on clients that do not read, lets a last reply arrive before it closes, and
+can be closed at once when the API stops.
+"""
+
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework
+from hypercorn.utils import wrap_app
+
+from pytest_k6api.api.settings import ApiLimits
+
+_LINGER_TIME = 0.5
+_LINGER_BYTES = 1024 * 1024
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class GuardedStream(trio.abc.HalfCloseableStream):
+    """A TCP stream that no client can hold open against our will.
+
+    Args:
+        stream: The accepted connection.
+        send_time: Seconds in which the client must take what is sent.
+    """
+
+    def __init__(self, stream: trio.SocketStream, send_time: float) -> None:
+        self.socket = stream.socket
+        self._stream = stream
+        self._send_time = send_time
+        self._said_eof = False
+        self._heard_eof = trio.Event()
+        self._to_discard = _LINGER_BYTES
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send `data`; a client that does not take it in time is cut off."""
+        with trio.move_on_after(self._send_time) as patience:
+            await self._stream.send_all(data)
+        if patience.cancelled_caught:
+            await trio.aclose_forcefully(self._stream)
+            raise trio.BrokenResourceError("the client does not read")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until sending might work."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Return what came; after our end of file it is read and thrown away."""
+        try:
+            while data := await self._stream.receive_some(max_bytes):
+                if not self._said_eof:
+                    return data
+                self._to_discard -= len(data)
+                if self._to_discard <= 0:
+                    break
+        except trio.BrokenResourceError:
+            self._heard_eof.set()
+            raise
+        self._heard_eof.set()
+        return b""
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will be sent."""
+        self._said_eof = True
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close, but give a last reply the time to arrive.
+
+        Closing while the client still sends would reset the connection, and the
+        reset may overtake the reply that says why (such as 413).
+        """
+        try:
+            if self._said_eof:
+                with trio.move_on_after(_LINGER_TIME):
+                    await self._heard_eof.wait()
+        finally:
+            await self._stream.aclose()
+
+    async def cut(self) -> None:
+        """Close at once."""
+        await trio.aclose_forcefully(self._stream)
+
+
+class Serving:
+    """Serves one application on listening sockets until it is told to stop.
+
+    Args:
+        app: The ASGI application.
+        limits: What is borne.
+        report: Called with an unforeseen exception of a connection.
+    """
+
+    def __init__(
+        self, app: ASGIFramework, limits: ApiLimits, report: Callable[[Exception], None]
+    ) -> None:
+        self._app = wrap_app(app, 0, "asgi")
+        self._limits = limits
+        self._report = report
+        self._streams: set[GuardedStream] = set()
+        self._context = WorkerContext(None)
+        self._config = _config(limits)
+
+    async def run(
+        self,
+        sockets: list[socket.socket],
+        stop: trio.Event,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until `stop`, then for `ApiLimits.grace` seconds more what is under way."""
+        listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(s)) for s in sockets]
+        async with trio.open_nursery() as cutting:
+            async with trio.open_nursery() as connections:
+                async with trio.open_nursery() as accepting:
+                    await accepting.start(
+                        partial(
+                            trio.serve_listeners,
+                            self._serve_stream,
+                            listeners,
+                            handler_nursery=connections,
+                        )
+                    )
+                    task_status.started()
+                    await stop.wait()
+                    accepting.cancel_scope.cancel()
+                await self._context.terminated.set()
+                connections.cancel_scope.deadline = trio.current_time() + self._limits.grace
+                cutting.start_soon(self._cut_all_later)
+            cutting.cancel_scope.cancel()
+
+    async def _serve_stream(self, stream: trio.SocketStream) -> None:
+        guarded = GuardedStream(stream, self._limits.send_time)
+        if len(self._streams) >= self._limits.connections:
+            await _refuse(guarded)
+            return
+        self._streams.add(guarded)
+        try:
+            # It is annotated for TLS streams, and asks any other for what ours has.
+            tls: Any = guarded
+            await TCPServer(self._app, self._config, self._context, {}, tls)
+        except Exception as error:  # noqa: BLE001 - one connection must not end the others
+            self._report(error)
+        finally:
+            self._streams.discard(guarded)
+            await guarded.cut()
+
+    async def _cut_all_later(self) -> None:
+        # Hypercorn shields its sends: only closing the stream below ends one.
+        await trio.sleep(self._limits.grace)
+        for stream in list(self._streams):
+            await stream.cut()
+
+
+async def _refuse(stream: GuardedStream) -> None:
+    with trio.move_on_after(_LINGER_TIME):
+        try:
+            await stream.send_all(_FULL)
+            await stream.send_eof()
+        except trio.BrokenResourceError:
+            pass
+    await stream.cut()
+
+
+def _config(limits: ApiLimits) -> Config:
+    config = Config()
+    # Hypercorn's loggers would write to pytest's streams.
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.keep_alive_timeout = limits.idle_time
+    config.keep_alive_max_requests = 1_000_000_000
+    config.h11_max_incomplete_size = limits.header_bytes
+    return config
