@@ -1,1 +1,40 @@
-"""."""
+"""Virtual users and what drives them: scenarios, schedules, executors; owns Trio time."""
+
+from pytest_k6api.load.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
+from pytest_k6api.load.failures import Example, Failure, FailureKind, FailureLog
+from pytest_k6api.load.iterations import VirtualUser
+from pytest_k6api.load.life import SetupTeardown
+from pytest_k6api.load.load_context import (
+    ExceptionRules,
+    LoadContext,
+    Outcomes,
+    ScenarioContext,
+    StopRequest,
+)
+from pytest_k6api.load.user_functions import UserFunction
+from pytest_k6api.load.vu import VU, current_vu
+from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
+
+__all__ = [
+    "VU",
+    "Counter",
+    "Example",
+    "ExceptionRules",
+    "Failure",
+    "FailureKind",
+    "FailureLog",
+    "Gauge",
+    "LoadContext",
+    "Outcomes",
+    "Rate",
+    "ScenarioContext",
+    "SetupTeardown",
+    "StopRequest",
+    "Trend",
+    "UserFunction",
+    "VUFixture",
+    "VirtualUser",
+    "current_vu",
+    "declared_metrics",
+    "resolve_vu_fixtures",
+]

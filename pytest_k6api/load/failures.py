@@ -1,0 +1,258 @@
+"""What went wrong inside virtual users, grouped: one entry per place and message.
+
+A load test that fails may fail a million times. An entry counts its failures
+and keeps the traceback of the first and the requests of the first few; all else
+is a number, so memory is bounded and a failure costs a few microseconds
+(``benchmarks/bench_iteration.py``).
+
+Thread-safe: checks of synchronous scenarios fail in worker threads.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import CodeType
+from typing import Protocol
+
+from pytest_k6api.load.tracebacks import (
+    failing_line,
+    format_place,
+    group_message,
+    one_line,
+    only_error,
+    render_traceback,
+    trim_traceback,
+)
+
+EXAMPLES = 3
+"""How many failures of one entry are kept with their requests."""
+
+ENTRIES = 100
+"""How many entries there are at the most, before the rest is only counted."""
+
+MESSAGES_PER_PLACE = 10
+"""How many messages of one place get an entry of their own."""
+
+OTHER = "other failures"
+"""The message of an entry that counts what found no entry of its own."""
+
+
+class FailureKind(Enum):
+    """What failed."""
+
+    ITERATION = "iteration"
+    CHECK = "check"
+    VU_FIXTURE = "vu_fixture"
+    SETUP = "setup"
+    TEARDOWN = "teardown"
+
+
+class Witness(Protocol):
+    """The virtual user that a failure happened to."""
+
+    @property
+    def id(self) -> int:
+        """The VU's number; 0 in setup and teardown."""
+
+    @property
+    def iteration(self) -> int:
+        """The VU's iteration, from 0."""
+
+    @property
+    def scenario(self) -> str:
+        """The scenario; empty in setup and teardown."""
+
+    def describe_last_exchange(self) -> str:
+        """Return its last request and the response in text; empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One failure of an entry.
+
+    Attributes:
+        vu: The VU's number.
+        iteration: The VU's iteration, from 0.
+        at: Seconds of test-run time.
+        exchange: The last request and response before it, as text; may be empty.
+    """
+
+    vu: int
+    iteration: int
+    at: float
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """All failures of one kind, scenario, place and message.
+
+    Attributes:
+        kind: What failed.
+        scenario: The scenario; empty for setup and teardown.
+        message: The exception's type and text, or the check's name, in one line.
+        place: ``file:line``; empty where it is not known.
+        count: How often.
+        share: `count` per iteration of the scenario, at most 1; None without iterations.
+        first_at: Seconds of test-run time when it was first seen.
+        last_at: The same for the last.
+        traceback: The traceback of the first, as text; empty for a check that was just false.
+        examples: The first few.
+    """
+
+    kind: FailureKind
+    scenario: str
+    message: str
+    place: str
+    count: int
+    share: float | None
+    first_at: float
+    last_at: float
+    traceback: str
+    examples: tuple[Example, ...]
+
+    @property
+    def details(self) -> str:
+        """The traceback and the examples as one text."""
+        parts = [self.traceback] if self.traceback else []
+        for example in self.examples:
+            head = f"VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
+            parts.append(f"{head}\n{example.exchange}" if example.exchange else head)
+        return "\n".join(parts)
+
+
+# (kind, scenario, code of the place, its line, type of the exception, message)
+_Key = tuple[FailureKind, str, CodeType | None, int, type[BaseException] | None, str]
+
+
+class _Entry:
+    __slots__ = ("count", "examples", "first_at", "last_at", "message", "place", "traceback")
+
+    def __init__(self, message: str, place: str, at: float, traceback: str) -> None:
+        self.message = message
+        self.place = place
+        self.traceback = traceback
+        self.count = 0
+        self.first_at = at
+        self.last_at = at
+        self.examples: list[Example] = []
+
+
+class FailureLog:
+    """The failures of one load test.
+
+    Args:
+        elapsed: Returns seconds of test-run time; callable from every thread.
+        render: Makes text of an exception. Its traceback begins in user code.
+    """
+
+    def __init__(
+        self,
+        elapsed: Callable[[], float],
+        render: Callable[[BaseException], str] = render_traceback,
+    ) -> None:
+        self._elapsed = elapsed
+        self._render = render
+        self._entries: dict[_Key, _Entry] = {}
+        self._messages: dict[tuple[FailureKind, str, CodeType | None, int], int] = {}
+        # Reentrant: `render` calls the repr of users' objects.
+        self._lock = threading.RLock()
+
+    def add(self, kind: FailureKind, error: BaseException, witness: Witness) -> None:
+        """Count the exception `error`, raised in the VU `witness`."""
+        code, line = failing_line(error)
+        cause = only_error(error)
+        key = (kind, witness.scenario, code, line, type(cause), group_message(str(cause)))
+        self._count(key, one_line(error), error, witness)
+
+    def add_check(
+        self,
+        name: str,
+        witness: Witness,
+        *,
+        place: tuple[CodeType | None, int] = (None, 0),
+        error: BaseException | None = None,
+    ) -> None:
+        """Count the failed check `name`: `error` is what it raised, or `place` where it was false."""
+        if error is None:
+            key: _Key = (FailureKind.CHECK, witness.scenario, *place, None, name)
+            self._count(key, name, None, witness)
+        else:
+            code, line = failing_line(error)
+            message = f"{name}: {one_line(error)}"
+            key = (
+                FailureKind.CHECK,
+                witness.scenario,
+                code,
+                line,
+                type(error),
+                group_message(message),
+            )
+            self._count(key, message, error, witness)
+
+    def snapshot(self, iterations: Mapping[str, int] | None = None) -> tuple[Failure, ...]:
+        """Return all entries, most frequent first.
+
+        Args:
+            iterations: How many iterations each scenario completed.
+        """
+        with self._lock:
+            failures = [
+                _freeze(key, entry, (iterations or {}).get(key[1], 0))
+                for key, entry in self._entries.items()
+            ]
+        return tuple(sorted(failures, key=lambda failure: -failure.count))
+
+    def _count(
+        self, key: _Key, message: str, error: BaseException | None, witness: Witness
+    ) -> None:
+        with self._lock:
+            entry = self._entries.get(key) or self._open(key, message, error)
+            entry.count += 1
+            entry.last_at = at = self._elapsed()
+            if len(entry.examples) < EXAMPLES:
+                entry.examples.append(
+                    Example(
+                        vu=witness.id,
+                        iteration=witness.iteration,
+                        at=at,
+                        exchange=witness.describe_last_exchange(),
+                    )
+                )
+
+    def _open(self, key: _Key, message: str, error: BaseException | None) -> _Entry:
+        kind, scenario, code, line, error_type, _ = key
+        if len(self._entries) >= ENTRIES:
+            return self._other((kind, scenario, None, 0, None, OTHER))
+        there = self._messages.get((kind, scenario, code, line), 0)
+        if there >= MESSAGES_PER_PLACE:
+            # Messages with a text of their own each time would use up all entries.
+            return self._other((kind, scenario, code, line, error_type, OTHER))
+        self._messages[kind, scenario, code, line] = there + 1
+        traceback = self._render(trim_traceback(error)) if error is not None else ""
+        entry = _Entry(message, format_place(code, line), self._elapsed(), traceback)
+        self._entries[key] = entry
+        return entry
+
+    def _other(self, key: _Key) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            place = format_place(key[2], key[3])
+            entry = self._entries[key] = _Entry(OTHER, place, self._elapsed(), "")
+        return entry
+
+
+def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
+    return Failure(
+        kind=key[0],
+        scenario=key[1],
+        message=entry.message,
+        place=entry.place,
+        count=entry.count,
+        share=min(1.0, entry.count / iterations) if iterations else None,
+        first_at=entry.first_at,
+        last_at=entry.last_at,
+        traceback=entry.traceback,
+        examples=tuple(entry.examples),
+    )

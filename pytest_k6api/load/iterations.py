@@ -1,0 +1,219 @@
+"""The loop body around a user's function: one virtual user, as executors see it.
+
+An iteration costs little beside what the user's function does
+(``benchmarks/bench_iteration.py``): no task, no cancel scope. An executor that
+interrupts one calls `cut`, so that later samples are dropped, and cancels the
+scope that the VU runs in.
+"""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import trio
+
+from pytest_k6api.load.failures import FailureKind
+from pytest_k6api.load.groups import GroupStack
+from pytest_k6api.load.load_context import ScenarioContext, Verdict, find_stop
+from pytest_k6api.load.user_functions import UserFunction
+from pytest_k6api.load.vu import VU, become, current_vu
+from pytest_k6api.load.vu_fixtures import VUFixtures, resolve_vu_fixtures
+from pytest_k6api.model import Recorder, SampleBuffer
+from pytest_k6api.model.metrics import ITERATION_LATENESS, RESPONSE_TIME_FROM_DUE
+
+CLOSE_TIMEOUT = 30.0
+"""Seconds that the VU fixtures of one virtual user may take to be torn down."""
+
+
+class VirtualUser:
+    """One virtual user: runs the scenario's function once for each call.
+
+    Made inside of a Trio run; used by one task at a time.
+
+    Args:
+        number: The VU's number in its load test, from 1.
+        scenario: What it shares with the others.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_call",
+        "_fixtures",
+        "_groups",
+        "_kept",
+        "_recorder",
+        "_scenario",
+        "_setup_data",
+        "id",
+        "vu",
+    )
+
+    def __init__(self, number: int, scenario: ScenarioContext) -> None:
+        load = scenario.load
+        self.id = number
+        self._scenario = scenario
+        self._recorder = Recorder(load.buffer, scenario.place)
+        self._groups = GroupStack(self._recorder, trio.lowlevel.current_clock().current_time)
+        self.vu = VU(
+            number,
+            load=load,
+            groups=self._groups,
+            client=load.make_client(self._recorder),
+            scenario=scenario.options.name,
+            env=scenario.options.env,
+        )
+        self.vu.iteration = -1  # the first is 0
+        self._call: Callable[..., Awaitable[object]] = scenario.function.function
+        self._arguments: dict[str, object] | None = None
+        self._fixtures = VUFixtures(resolve_vu_fixtures(scenario.function), self)
+        self._kept: SampleBuffer | None = None
+        self._setup_data: dict[str, object] = {}
+
+    async def run_iteration(self, due_at: float | None = None) -> None:
+        """Run the scenario's function once, and record how that went.
+
+        What the function raises is counted and kept for the report. Afterwards
+        the VU sleeps for what is left of `min_iteration_duration`.
+
+        Args:
+            due_at: When the iteration was due, in Trio's time, where a schedule
+                said so; how late it is, is recorded.
+
+        Source: k6 v1.1.0, ``internal/js/runner.go``, ``ActiveVU.RunOnce``.
+        """
+        now = self._groups.now
+        self._enter()
+        self.vu.iteration += 1
+        self.vu._paced_at = came = began = now()
+        failed = 0
+        try:
+            if self._arguments is None:
+                await self._fixtures.set_up()
+                self._arguments = self._fixtures.arguments(self._scenario.function)
+                began = now()
+            await self._call(**self._arguments)
+        except BaseException as error:
+            failed = self._take_error(error)
+            if failed < 0:
+                raise
+        ended = now()
+        if self._kept is not None:
+            self._record_interruption()
+        else:
+            self._record(began, ended, failed)
+            if due_at is not None:
+                self._record_lateness(due_at, came, ended)
+        least = self._scenario.options.min_iteration_duration
+        if least and began + least > ended:
+            await trio.sleep_until(began + least)
+
+    def cut(self) -> None:
+        """Drop what the running iteration still records; it counts as interrupted."""
+        if self._kept is None:
+            self._kept = self._recorder.cut()
+
+    async def close(self) -> None:
+        """Tear down the VU's fixtures, also in a cancelled scope, and close its connections."""
+        self._enter()
+        self._arguments = None
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
+            await self._fixtures.tear_down(self._report_fixture)
+        if scope.cancelled_caught:
+            self._report_fixture(
+                TimeoutError(f"tearing down VU fixtures took longer than {CLOSE_TIMEOUT:g} seconds")
+            )
+        self.vu._client.close()
+        self._record_bytes()
+
+    def own(self, function: UserFunction) -> Mapping[str, object]:
+        """Return what a function that runs for this VU gets under our own names."""
+        if "setup_data" in function.parameters and not self._setup_data:
+            # Once, so that each VU has a copy of its own and a later PUT does not change it.
+            text = self._scenario.setup_data()
+            self._setup_data = {"setup_data": json.loads(text) if text is not None else None}
+        return {"vu": self.vu, **self._setup_data}
+
+    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a synchronous VU fixture, here in Trio's thread."""
+        return function(*args, **kwargs)
+
+    def _enter(self) -> None:
+        vu, recorder = self.vu, self._recorder
+        if current_vu.get(None) is not vu:
+            become(vu)
+        if self._kept is not None:  # the last iteration was cut; what comes now counts again
+            recorder.buffer = self._kept
+            self._kept = None
+        groups = self._groups
+        if groups.open:
+            groups.open.clear()
+        recorder.context = groups.root
+        recorder.bytes_sent = recorder.bytes_received = 0
+
+    def _record(self, began: float, ended: float, failed: int) -> None:
+        self._scenario.outcomes.completed += 1
+        recorder = self._recorder
+        recorder.buffer.iterations.append(
+            (
+                self._groups.root.id,
+                time.time(),
+                int((ended - began) * 1e6 + 0.5),
+                failed,
+                recorder.bytes_sent,
+                recorder.bytes_received,
+            )
+        )
+
+    def _record_lateness(self, due_at: float, came: float, ended: float) -> None:
+        tags_id, at = self._groups.root.id, time.time()
+        self._recorder.buffer.samples += (
+            (ITERATION_LATENESS, tags_id, at, max(0, round((came - due_at) * 1e6))),
+            (RESPONSE_TIME_FROM_DUE, tags_id, at, round((ended - due_at) * 1e6)),
+        )
+
+    def _record_interruption(self) -> None:
+        self._scenario.outcomes.interrupted += 1
+        self._record_bytes()
+
+    def _record_bytes(self) -> None:
+        recorder = self._recorder
+        if recorder.bytes_sent or recorder.bytes_received:
+            buffer = recorder.buffer if self._kept is None else self._kept
+            buffer.iterations.append(
+                (
+                    self._groups.root.id,
+                    time.time(),
+                    None,
+                    None,
+                    recorder.bytes_sent,
+                    recorder.bytes_received,
+                )
+            )
+
+    def _take_error(self, error: BaseException) -> int:
+        # 1 for a failure, 0 for a skip, -1 for what is to be raised again.
+        load, outcomes = self._scenario.load, self._scenario.outcomes
+        match load.exceptions.judge(error):
+            case Verdict.FAILED:
+                if self._kept is None:
+                    is_set_up = self._arguments is not None
+                    kind = FailureKind.ITERATION if is_set_up else FailureKind.VU_FIXTURE
+                    load.failures.add(kind, error, self.vu)
+                    outcomes.failed += 1
+                return 1
+            case Verdict.SKIPPED:
+                if stop := find_stop(error):
+                    load.stop(str(stop))
+                if self._kept is None:
+                    outcomes.skipped += 1
+                return 0
+            case Verdict.INTERRUPTED:
+                self._record_interruption()
+        return -1
+
+    def _report_fixture(self, error: BaseException) -> None:
+        load = self._scenario.load
+        if load.exceptions.judge(error) is Verdict.NOT_OURS:
+            raise error
+        load.failures.add(FailureKind.VU_FIXTURE, error, self.vu)

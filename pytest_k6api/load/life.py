@@ -1,0 +1,166 @@
+"""Setup and teardown of a load test, and the setup data between them.
+
+Setup data is JSON text: numbers keep the digits that somebody wrote, and every
+reader decodes a copy of its own. Both functions may run in any phase of a load
+test, and more than once: the control API asks for it.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+
+import trio
+
+from pytest_k6api.load.failures import FailureKind
+from pytest_k6api.load.groups import GroupStack
+from pytest_k6api.load.load_context import LoadContext, Verdict
+from pytest_k6api.load.tracebacks import failing_line, format_place, one_line
+from pytest_k6api.load.user_functions import UserFunction
+from pytest_k6api.load.vu import VU, current_vu
+from pytest_k6api.model import ControlError, OptionError, Recorder, current_recorder
+
+
+@dataclass(slots=True, kw_only=True)
+class SetupTeardown:
+    """The setup and teardown functions of one load test.
+
+    Attributes:
+        load: The load test that they belong to.
+        setup: May ask for fixtures and ``vu``.
+        teardown: May ask for ``setup_data`` too.
+        setup_timeout: Seconds that setup may take.
+        teardown_timeout: Seconds that teardown may take.
+        data: The setup data as JSON text; None when there is none.
+
+    Source: k6 v1.1.0, ``internal/js/runner.go``, ``Setup``, ``Teardown``, ``runPart``.
+    """
+
+    load: LoadContext
+    setup: UserFunction | None = None
+    teardown: UserFunction | None = None
+    setup_timeout: float = 60.0
+    teardown_timeout: float = 60.0
+    data: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.setup is not None and "setup_data" in self.setup.parameters:
+            raise OptionError(f"setup={self.setup.name} asks for 'setup_data', which it makes")
+
+    async def run_setup(self) -> str | None:
+        """Run setup; what it returns is the setup data from now on.
+
+        Without a setup function the data stays as it is. A skip is passed on.
+
+        Returns:
+            The setup data as JSON text; None if setup returned None.
+
+        Raises:
+            ControlError: It raised, took too long, or returned what JSON cannot hold.
+        """
+        if self.setup is not None:
+            stage = _Stage(FailureKind.SETUP, self.load, self.setup, self.setup_timeout)
+            value = await stage.run({})
+            self.data = None if value is None else self._encode(value, stage)
+        return self.data
+
+    def replace(self, text: str | None) -> None:
+        """Make the JSON `text` the setup data; None removes it.
+
+        Virtual users that have run before keep what they have.
+        """
+        self.data = text
+
+    async def run_teardown(self) -> None:
+        """Run teardown, with a copy of the setup data. A skip is passed on.
+
+        Raises:
+            ControlError: It raised or took too long.
+        """
+        if self.teardown is not None:
+            data = json.loads(self.data) if self.data is not None else None
+            stage = _Stage(FailureKind.TEARDOWN, self.load, self.teardown, self.teardown_timeout)
+            await stage.run({"setup_data": data})
+
+    def _encode(self, value: object, stage: "_Stage") -> str:
+        try:
+            return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            assert self.setup is not None
+            raise stage.refuse(
+                TypeError(
+                    f"error marshaling setup() data to JSON: {error}; {self.setup.name} may return"
+                    " dictionaries, lists, texts, finite numbers, booleans and None"
+                )
+            ) from error
+
+
+class _Stage:
+    """One run of setup or teardown."""
+
+    def __init__(
+        self, kind: FailureKind, load: LoadContext, function: UserFunction, timeout: float
+    ) -> None:
+        self._kind = kind
+        self._load = load
+        self._function = function
+        self._timeout = timeout
+        self._recorder = Recorder(load.buffer, load.place.enter_group(kind.value))
+        self._vu = VU(
+            0,
+            load=load,
+            groups=GroupStack(self._recorder, trio.lowlevel.current_clock().current_time),
+            client=load.make_client(self._recorder),
+        )
+
+    async def run(self, own: dict[str, object]) -> object:
+        """Return what the function returns.
+
+        Raises:
+            ControlError: It raised or took too long.
+        """
+        tokens = current_vu.set(self._vu), current_recorder.set(self._recorder)
+        try:
+            with trio.move_on_after(self._timeout) as scope:
+                return await self._call({"vu": self._vu, **own})
+        except BaseException as error:
+            if self._load.exceptions.judge(error) is Verdict.FAILED:
+                raise self.refuse(error) from error
+            raise
+        finally:
+            current_vu.reset(tokens[0])
+            current_recorder.reset(tokens[1])
+            self._close()
+        assert scope.cancelled_caught
+        raise self.refuse(
+            TimeoutError(
+                f"{self._kind.value}() execution timed out after {self._timeout:.0f} seconds"
+            )
+        )
+
+    def refuse(self, error: BaseException) -> ControlError:
+        """Keep `error` for the report; return what the API and the run make of it."""
+        self._load.failures.add(self._kind, error, self._vu)
+        place = format_place(*failing_line(error))
+        detail = f"{one_line(error)} ({place})" if place else str(error)
+        return ControlError(f"Error executing {self._kind.value}", detail, status=500)
+
+    async def _call(self, own: dict[str, object]) -> object:
+        arguments = self._function.fill(own)
+        if self._function.is_async:
+            return await self._function.function(**arguments)
+        return self._function.function(**arguments)
+
+    def _close(self) -> None:
+        recorder = self._recorder
+        self._vu._client.close()
+        if recorder.bytes_sent or recorder.bytes_received:
+            recorder.buffer.iterations.append(
+                (
+                    self._load.place.enter_group(self._kind.value).id,
+                    time.time(),
+                    None,
+                    None,
+                    recorder.bytes_sent,
+                    recorder.bytes_received,
+                )
+            )

@@ -1,0 +1,149 @@
+"""What all virtual users of a load test share, and what those of one scenario share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import trio
+
+from pytest_k6api.load.exchanges import ReceivedResponse
+from pytest_k6api.load.failures import FailureLog
+from pytest_k6api.load.user_functions import UserFunction
+from pytest_k6api.model import K6ApiError, Recorder, SampleBuffer, ScenarioOptions, TagContext
+
+
+class Client(Protocol):
+    """What a virtual user needs of its HTTP client, beside handing it to the user."""
+
+    @property
+    def last_response(self) -> ReceivedResponse | None:
+        """The response received last, or the request that failed last."""
+
+    def close(self) -> None:
+        """Close its connections; harmless when repeated."""
+
+
+class StopRequest(K6ApiError):
+    """Raised by user code that has no more work: it ends the load test, and is no failure."""
+
+
+def find_stop(error: BaseException) -> StopRequest | None:
+    """Return the `StopRequest` that `error` is or wraps; None if there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(find_stop, error.exceptions)), None)
+    return error if isinstance(error, StopRequest) else None
+
+
+class Verdict(Enum):
+    """What an exception that ends an iteration says about it."""
+
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+    NOT_OURS = "not ours"  # such as KeyboardInterrupt: it passes through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionRules:
+    """What exceptions mean, where pytest gives them a meaning of their own.
+
+    pytest's outcomes derive from BaseException, so `except Exception` does not
+    see them.
+
+    Attributes:
+        skips: End an iteration that is counted apart.
+        failures: Fail an iteration, as every Exception does.
+        exits: End the whole session, although some are Exceptions.
+    """
+
+    skips: tuple[type[BaseException], ...] = ()
+    failures: tuple[type[BaseException], ...] = ()
+    exits: tuple[type[BaseException], ...] = ()
+
+    @property
+    def caught(self) -> tuple[type[BaseException], ...]:
+        """What a check catches when it asks its predicate."""
+        return (Exception, *self.failures)
+
+    def judge(self, error: BaseException) -> Verdict:
+        """Return what `error` says about the iteration that raised it.
+
+        The gravest of a group counts: an interruption before a failure before a skip.
+        """
+        if isinstance(error, BaseExceptionGroup):
+            verdicts = {self.judge(inner) for inner in error.exceptions}
+            order = (Verdict.NOT_OURS, Verdict.INTERRUPTED, Verdict.FAILED, Verdict.SKIPPED)
+            return next(verdict for verdict in order if verdict in verdicts)
+        if isinstance(error, self.exits):
+            return Verdict.NOT_OURS
+        if isinstance(error, (StopRequest, *self.skips)):
+            return Verdict.SKIPPED
+        if isinstance(error, (Exception, *self.failures)):
+            return Verdict.FAILED
+        return Verdict.INTERRUPTED if isinstance(error, trio.Cancelled) else Verdict.NOT_OURS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadContext:
+    """What all virtual users of one load test share, setup and teardown among them.
+
+    Attributes:
+        buffer: Where their rows go.
+        place: The tags of the whole load test, outside of scenarios and groups.
+        make_client: Makes the HTTP client of one VU.
+        failures: Where failures go.
+        stop: Ends the load test, for the reason given; called in Trio's thread, perhaps often.
+        seed: Where the chance of all VUs begins.
+        exceptions: What exceptions mean.
+    """
+
+    buffer: SampleBuffer
+    place: TagContext
+    make_client: Callable[[Recorder], Client]
+    failures: FailureLog
+    stop: Callable[[str], None]
+    seed: int = 0
+    exceptions: ExceptionRules = field(default_factory=ExceptionRules)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """How the iterations of one scenario went.
+
+    Attributes:
+        completed: Ran to their end, also those that failed or were skipped.
+        failed: Raised.
+        skipped: Ended by a skip, or because there was no more data.
+        interrupted: Were cut off; not among the completed.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    interrupted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioContext:
+    """What the virtual users of one scenario share.
+
+    Attributes:
+        load: What they share with all others.
+        options: The scenario's plan.
+        function: What a virtual user runs.
+        setup_data: Returns the setup data as JSON text; None when there is none.
+        place: The scenario's tags, outside of all groups.
+        outcomes: How its iterations went.
+    """
+
+    load: LoadContext
+    options: ScenarioOptions
+    function: UserFunction
+    setup_data: Callable[[], str | None] = lambda: None
+    place: TagContext = field(init=False)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+
+    def __post_init__(self) -> None:
+        place = self.load.place.with_tags({**self.options.tags, "scenario": self.options.name})
+        object.__setattr__(self, "place", place)

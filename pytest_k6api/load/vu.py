@@ -1,0 +1,238 @@
+"""The virtual user, as scenarios see it.
+
+Everything here is on the hot path of some scenario: a check or a group costs
+well under a microsecond (``benchmarks/bench_iteration.py``). What a VU is not
+(the loop around it, its fixtures, its end) is in `iterations`.
+"""
+
+import inspect
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import trio
+
+from pytest_k6api.load.checks import Checked, calling_line
+from pytest_k6api.load.exchanges import describe_exchange
+from pytest_k6api.load.groups import Group, GroupStack
+from pytest_k6api.load.load_context import Client, LoadContext
+from pytest_k6api.load.vu_tags import VUTags
+from pytest_k6api.model import Recorder, current_recorder
+from pytest_k6api.model.metrics import CHECKS
+
+T = TypeVar("T")
+
+
+class BaseVU:
+    """What virtual users of async and of synchronous scenarios have in common.
+
+    Attributes:
+        id: The number of the VU in its load test, from 1; 0 in setup and teardown.
+        iteration: How many iterations it began before this one.
+        scenario: The name of its scenario; empty in setup and teardown.
+        env: The scenario's `env`.
+    """
+
+    __slots__ = (
+        "_client",
+        "_data",
+        "_groups",
+        "_load",
+        "_paced_at",
+        "_random",
+        "_recorder",
+        "_tags",
+        "env",
+        "id",
+        "iteration",
+        "scenario",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        load: LoadContext,
+        groups: GroupStack,
+        client: Client,
+        scenario: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.id = number
+        self.iteration = 0
+        self.scenario = scenario
+        self.env = env if env is not None else {}
+        self._load = load
+        self._groups = groups
+        self._recorder: Recorder = groups.recorder
+        self._client = client
+        self._paced_at = 0.0
+        # Made when they are first asked for: most VUs need none, and there are many VUs.
+        self._data: SimpleNamespace | None = None
+        self._random: random.Random | None = None
+        self._tags: VUTags | None = None
+
+    @property
+    def data(self) -> SimpleNamespace:
+        """A namespace for whatever the VU wants to remember from iteration to iteration."""
+        if self._data is None:
+            self._data = SimpleNamespace()
+        return self._data
+
+    @property
+    def random(self) -> random.Random:
+        """The VU's own chance: the same in every run with the same ``--k6-seed``."""
+        if self._random is None:
+            self._random = random.Random(f"{self._load.seed}:{self.id}")
+        return self._random
+
+    @property
+    def tags(self) -> VUTags:
+        """Tags on all samples of this VU from now on, over those of its scenario."""
+        if self._tags is None:
+            self._tags = VUTags(self._groups)
+        return self._tags
+
+    def group(self, name: str) -> Group:
+        """Return a context manager for one step of the iteration.
+
+        Samples of the step are tagged with the group, and its duration is
+        recorded. Groups nest.
+
+        Raises:
+            GroupError: On entering, if `name` contains ``::``.
+        """
+        return Group(self._groups, name)
+
+    def check(self, value: T, checks: Mapping[str, Callable[[T], object] | bool]) -> bool:
+        """Ask named questions about `value`, count each, and never raise.
+
+        Args:
+            value: What the predicates are called with.
+            checks: By name, a predicate or an answer. A predicate that raises is
+                a failed check, and the report shows what it raised.
+
+        Returns:
+            Whether all were answered with yes.
+
+        Raises:
+            GroupError: A name contains ``::``.
+
+        Source: k6 v1.1.0, ``internal/js/modules/k6/k6.go``, ``Check``.
+        """
+        recorder = self._recorder
+        check_id = recorder.context.check_id
+        record = recorder.buffer.samples.append
+        at = time.time()
+        all_passed = True
+        for name, question in checks.items():
+            tags_id = check_id(name)
+            try:
+                answer = question(value) if callable(question) else question
+                passed = answer is True or _is_true(name, answer)
+            except self._load.exceptions.caught as error:
+                passed = all_passed = False
+                self._load.failures.add_check(name, self, error=error)
+            else:
+                if not passed:
+                    all_passed = False
+                    self._load.failures.add_check(name, self, place=calling_line(2))
+            record((CHECKS, tags_id, at, 1.0 if passed else 0.0))
+        return all_passed
+
+    def checked(self, name: str) -> Checked:
+        """Return a context manager that counts its block as the check `name`.
+
+        The check passes if the block raises nothing. What it raises is kept for
+        the report and not passed on; interruptions and skips pass.
+
+        Raises:
+            GroupError: On leaving, if `name` contains ``::``.
+        """
+        return Checked(
+            name,
+            witness=self,
+            recorder=self._recorder,
+            failures=self._load.failures,
+            rules=self._load.exceptions,
+        )
+
+    def describe_last_exchange(self) -> str:
+        """Return the last request and its response as text; empty if there was none."""
+        response = self._client.last_response
+        return describe_exchange(response) if response is not None else ""
+
+    def _now(self) -> float:
+        return self._groups.now()
+
+    def _paced_until(self, seconds: float) -> float:
+        # From the moment that was due, not from when the VU came round, so that
+        # small delays do not add up within an iteration.
+        self._paced_at = due = max(self._paced_at + read_wait("pace", seconds), self._now())
+        return due
+
+    def __repr__(self) -> str:
+        return f"<VU {self.id} of {self.scenario}, iteration {self.iteration}>"
+
+
+class VU(BaseVU):
+    """The virtual user of an async scenario."""
+
+    __slots__ = ()
+
+    @property
+    def http(self) -> Any:
+        """The VU's HTTP client."""
+        return self._client
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        await trio.sleep(read_wait("sleep", seconds))
+
+    async def pace(self, seconds: float) -> None:
+        """Wait until `seconds` after the iteration began, or after the last call in it.
+
+        A VU that comes later does not wait, and does not hurry afterwards.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        await trio.sleep_until(self._paced_until(seconds))
+
+    def stop(self, reason: str = "") -> None:
+        """End the load test, not only this VU; `reason` is shown in its report."""
+        self._load.stop(reason)
+
+
+current_vu: ContextVar[BaseVU] = ContextVar("pytest_k6api_vu")
+"""The virtual user that runs the current task or thread."""
+
+
+def become(vu: BaseVU) -> None:
+    """Let code that runs in this task or thread find `vu` and its recorder."""
+    current_vu.set(vu)
+    current_recorder.set(vu._recorder)
+
+
+def read_wait(call: str, seconds: object) -> float:
+    """Return `seconds` if a virtual user can wait that long; `call` is named in the message."""
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if is_number and 0 <= seconds < math.inf:  # type: ignore[operator]  # it is a number
+        return float(seconds)  # type: ignore[arg-type]
+    raise ValueError(f"vu.{call}() takes a number of seconds from 0 on, got {seconds!r}")
+
+
+def _is_true(name: str, answer: object) -> bool:
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()  # or Python warns that nobody awaited it
+        raise TypeError(f"the check {name!r} is async; await first, and check what that gives")
+    return bool(answer)
