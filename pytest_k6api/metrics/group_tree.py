@@ -9,7 +9,8 @@ Source: k6 v1.1.0, ``lib/test_state.go``, ``GroupSummary``.
 
 from pytest_k6api.metrics.snapshot import CheckSnapshot, GroupSnapshot
 from pytest_k6api.model import check_path, group_path, path_id
-from pytest_k6api.model.groups import SEPARATOR
+
+_SEPARATOR = "::"
 
 
 class GroupTree:
@@ -33,7 +34,7 @@ class GroupTree:
     def group(self, path: str) -> "GroupTree":
         """Return the group at `path` below this root, made now with all above it."""
         group = self
-        for name in path.split(SEPARATOR)[1:]:
+        for name in path.split(_SEPARATOR)[1:]:
             inside = group.groups.get(name)
             if inside is None:
                 inside = group.groups[name] = GroupTree(group_path(group.path, name), name)

@@ -44,17 +44,21 @@ def ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
 
 def ingest_iterations(rows: Sequence[IterationRow], store_of: Stores) -> None:
     """Add iterations: bytes of all; number, duration and failure of the complete ones."""
-    complete = [row for row in rows if row[2] is not None]
-    if complete:
-        columns = list(zip(*complete, strict=True))
-        parts = _by_tags(complete, columns)
-        _add_column(store_of(built_in.ITERATION_DURATION), columns, parts, 2)
-        _add_ones(store_of(built_in.ITERATIONS), columns, parts)
-        _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 3)
     columns = list(zip(*rows, strict=True))
     parts = _by_tags(rows, columns)
+    if None not in columns[2]:
+        _add_complete(columns, parts, store_of)
+    elif complete := [row for row in rows if row[2] is not None]:
+        kept = list(zip(*complete, strict=True))
+        _add_complete(kept, _by_tags(complete, kept), store_of)
     _add_column(store_of(built_in.DATA_SENT), columns, parts, 4)
     _add_column(store_of(built_in.DATA_RECEIVED), columns, parts, 5)
+
+
+def _add_complete(columns: Columns, parts: Parts, store_of: Stores) -> None:
+    _add_ones(store_of(built_in.ITERATIONS), columns, parts)
+    _add_column(store_of(built_in.ITERATION_DURATION), columns, parts, 2)
+    _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 3)
 
 
 def ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, int]:
