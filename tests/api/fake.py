@@ -1,0 +1,283 @@
+"""A session and a load test that behave like real ones, without running anything.
+
+The fakes implement the ports of ``pytest_k6api.api`` and keep their promises: a
+change is carried out whole or not at all, a command that the loop cannot take
+is left for it, an ended test refuses. Tests move a fake through its life with
+`FakeLoadTest.enter`; phases have the names of the recorded exchanges of k6.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import trio
+
+from pytest_k6api.api import (
+    Delivery,
+    FailureSnapshot,
+    LoadTestPort,
+    ScenarioChange,
+    ScenarioSnapshot,
+    StatusChange,
+)
+from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.model import (
+    ControlError,
+    RunStatus,
+    StatusSnapshot,
+    ThresholdError,
+    path_id,
+)
+
+PHASES = {
+    "created": RunStatus.CREATED,
+    "init-vus": RunStatus.INIT_VUS,
+    "paused-before-run": RunStatus.PAUSED_BEFORE_RUN,
+    "setup": RunStatus.SETUP,
+    "running": RunStatus.RUNNING,
+    "paused-mid-run": RunStatus.RUNNING,
+    "stopping": RunStatus.TEARDOWN,
+    "teardown": RunStatus.TEARDOWN,
+    "ended-linger": RunStatus.ENDED,
+    "interrupted-linger": RunStatus.INTERRUPTED,
+}
+_STARTED = range(RunStatus.STARTED, RunStatus.ENDED)
+_OVER = (RunStatus.ENDED, RunStatus.INTERRUPTED)
+_EMPTY_ROOT = GroupSnapshot(id=path_id(""), path="", name="")
+
+
+@dataclass
+class FakeScenario:
+    """One scenario of a fake load test: its VUs, its rate, what was set by hand."""
+
+    name: str = "default"
+    executor: str = "constant-vus"
+    vus: int = 2
+    rate: float | None = None
+    paused: bool = False
+    overrides: dict[str, float] = field(default_factory=dict)
+
+
+class FakeLoadTest:
+    """A load test as the API sees it; attributes may be set by tests at any time.
+
+    Attributes:
+        vus: VUs that run while it runs.
+        vus_max: VUs that may be initialised; `initialised` are.
+        waiting: Whether its scenario's start time is still to come.
+        blocked: Seconds for which the loop has not moved; commands wait for `unblock`.
+        setup: Stands for the user's function; returns JSON, or raises `ControlError`.
+        session_ended: Whether somebody asked to end the whole session.
+    """
+
+    def __init__(
+        self, phase: str = "running", *, vus: int = 2, vus_max: int = 5, test_id: str = "t1"
+    ) -> None:
+        self.id = test_id
+        self.name = "tests/test_shop.py::test_browse"
+        self.outcome: str | None = None
+        self.started_at: float | None = 1_800_000_000.0
+        self.ended_at: float | None = None
+        self.vus = vus
+        self.vus_max = self.starting_max = self.initialised = vus_max
+        self.paused = self.stopped = self.tainted = False
+        self.elapsed = 3.5
+        self.blocked = 0.0
+        self.waiting = False
+        self.metrics: dict[str, MetricSnapshot] = {}
+        self.root = _EMPTY_ROOT
+        self.failures: Sequence[FailureSnapshot] = ()
+        self.scenario = FakeScenario(vus=vus)
+        self.setup: Callable[[], str | None] | None = None
+        self.teardown: Callable[[], None] = lambda: None
+        self.setup_data: str | None = None
+        self.setup_runs = self.teardown_runs = 0
+        self.session_ended = False
+        self.phase = RunStatus.CREATED
+        self._left: list[StatusChange] = []
+        self.enter(phase)
+
+    def enter(self, phase: str) -> None:
+        """Move to `phase`, one of `PHASES`, with what belongs to it."""
+        self.phase = PHASES[phase]
+        if phase.startswith("paused"):
+            self.paused = True
+        if phase in ("stopping", "interrupted-linger"):
+            self.stopped = True
+        if self.phase in _OVER:
+            self.outcome = "interrupted" if self.phase == RunStatus.INTERRUPTED else "passed"
+            self.ended_at = 1_800_000_060.0
+
+    def unblock(self) -> None:
+        """Let the loop move: it takes what was left for it."""
+        self.blocked = 0.0
+        left, self._left = self._left, []
+        for change in left:
+            self._apply(change)
+
+    @property
+    def status(self) -> StatusSnapshot:
+        is_active = self.phase == RunStatus.RUNNING and not (self.paused or self.waiting)
+        return StatusSnapshot(
+            status=self.phase,
+            paused=self.paused,
+            vus=self.vus if is_active else 0,
+            vus_max=self.initialised,
+            stopped=self.stopped,
+            running=self.phase in _STARTED,
+            tainted=self.tainted,
+            elapsed=self.elapsed,
+        )
+
+    @property
+    def unresponsive(self) -> float:
+        return self.blocked
+
+    @property
+    def scenarios(self) -> Sequence[ScenarioSnapshot]:
+        scenario = self.scenario
+        state = {RunStatus.RUNNING: "running", RunStatus.ENDED: "ended"}.get(self.phase, "waiting")
+        return (
+            ScenarioSnapshot(
+                name=scenario.name,
+                executor=scenario.executor,
+                state="paused" if scenario.paused or self.paused else state,
+                progress=0.25,
+                vus=self.status.vus,
+                vus_max=self.vus_max,
+                iterations=40,
+                interrupted=1,
+                dropped=0,
+                rate=scenario.rate,
+                overrides=dict(scenario.overrides),
+            ),
+        )
+
+    async def read_status(self) -> StatusSnapshot:
+        await trio.lowlevel.checkpoint()
+        return self.status
+
+    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
+        await trio.lowlevel.checkpoint()
+        return self.scenarios
+
+    async def snapshot(self) -> Snapshot:
+        await trio.lowlevel.checkpoint()
+        return Snapshot(
+            elapsed=self.elapsed, metrics=dict(self.metrics), root=self.root, tainted=self.tainted
+        )
+
+    async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        await trio.lowlevel.checkpoint()
+        if "{" in metric_id and not metric_id.endswith("}"):
+            raise ThresholdError(f"cannot read the metric {metric_id!r}: a brace is open")
+        found = self.metrics.get(metric_id)
+        if found is None:
+            return None
+        known = {**found.extra, **found.sample}
+        for name in stats:
+            if name not in known and not name.startswith("p("):
+                raise ThresholdError(f"{metric_id}: a {found.kind.value} has no {name!r}")
+        percentiles = {name: 7.5 for name in stats if name not in known}
+        return replace(found, extra={**found.extra, **percentiles})
+
+    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
+        await trio.lowlevel.checkpoint()
+        if self.blocked:
+            self._left.append(change)
+            return self.status, Delivery.LATER
+        self._apply(change)
+        return self.status, Delivery.DONE
+
+    def _apply(self, change: StatusChange) -> None:
+        if change.stopped:
+            self.stopped = True
+            self.session_ended = self.session_ended or change.whole_session
+            return
+        self._check_pause(change.paused)
+        self._check_vus(change)
+        if change.paused is not None:
+            self.paused = change.paused
+        self.vus = self.vus if change.vus is None else change.vus
+        self.vus_max = self.vus_max if change.vus_max is None else change.vus_max
+        if self.phase == RunStatus.RUNNING:
+            self.initialised = self.vus_max
+
+    def _check_pause(self, wanted: bool | None) -> None:
+        if wanted is None:
+            return
+        if self.phase in _OVER and not self.paused:
+            raise ControlError("Pause error", "the load test has ended", status=500)
+        if wanted and self.paused:
+            before = self.phase == RunStatus.PAUSED_BEFORE_RUN
+            detail = (
+                "execution is already paused" if before else "test execution was already paused"
+            )
+            raise ControlError("Pause error", detail, status=500)
+        if not wanted and not self.paused:
+            raise ControlError("Pause error", "test execution wasn't paused", status=500)
+
+    def _check_vus(self, change: StatusChange) -> None:
+        if change.vus is None and change.vus_max is None:
+            return
+        vus = self.vus if change.vus is None else change.vus
+        most = self.vus_max if change.vus_max is None else change.vus_max
+        if self.phase in _OVER:
+            self._refuse("the load test has ended")
+        if vus < 0:
+            self._refuse("invalid configuration supplied: the number of VUs can't be negative")
+        if vus > most:
+            self._refuse(
+                f"invalid configuration supplied: the number of active VUs ({vus}) must be less"
+                f" than or equal to the number of maxVUs ({most})"
+            )
+        if most < self.starting_max:
+            self._refuse(
+                "the new number of max VUs cannot be lower than the starting number of max VUs"
+                f" ({self.starting_max})"
+            )
+
+    def _refuse(self, detail: str) -> None:
+        raise ControlError("Config update error", detail, status=400)
+
+    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
+        await trio.lowlevel.checkpoint()
+        scenario = self.scenario
+        if name != scenario.name:
+            raise KeyError(name)
+        if change.rate is not None and scenario.rate is None:
+            raise ControlError("Config update error", f"{scenario.executor} has no rate")
+        if change.paused is not None:
+            scenario.paused = change.paused
+        for key, value in (("vus", change.vus), ("rate", change.rate)):
+            if value is not None:
+                scenario.overrides[key] = value
+        for key in change.give_back:
+            scenario.overrides.pop(key, None)
+        return self.scenarios[0]
+
+    async def run_setup(self) -> str | None:
+        await trio.lowlevel.checkpoint()
+        self.setup_runs += 1
+        if self.setup is not None:
+            self.setup_data = self.setup()
+        return self.setup_data
+
+    async def replace_setup_data(self, text: str | None) -> None:
+        await trio.lowlevel.checkpoint()
+        self.setup_data = text
+
+    async def run_teardown(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.teardown_runs += 1
+        self.teardown()
+
+
+class FakeSession:
+    """A session with the load tests it is given; the last one is current."""
+
+    def __init__(self, *load_tests: LoadTestPort) -> None:
+        self.load_tests: list[LoadTestPort] = list(load_tests)
+
+    @property
+    def current(self) -> LoadTestPort | None:
+        return self.load_tests[-1] if self.load_tests else None
