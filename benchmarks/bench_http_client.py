@@ -1,0 +1,147 @@
+"""CPU that the HTTP client spends on one small GET, rows and response included.
+
+Starts nginx on the second core and itself on the first, runs 50 tasks with a
+client each, and prints microseconds of CPU per request (user and system, the
+kernel's share of the loopback included).
+
+    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--profile]
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import trio
+
+from pytest_k6api.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
+
+_CONFIG = """
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  keepalive_requests 10000000;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location = / {{ return 200 "Hello, World!"; }}
+    location = /json {{ default_type application/json; return 200 '{document}'; }}
+    location = /large {{ return 200 "{large}"; }}
+  }}
+}}
+"""
+_DOCUMENT = {"items": [{"id": n, "name": f"item {n}", "price": n * 1.5} for n in range(20)]}
+
+
+@contextmanager
+def nginx() -> Iterator[str]:
+    """Run nginx on the second core; give its base URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "nginx.conf"
+        config.write_text(
+            _CONFIG.format(
+                folder=folder, port=port, document=json.dumps(_DOCUMENT), large="x" * 4000
+            )
+        )
+        command = ["nginx", "-c", str(config), "-p", folder]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        with suppress(OSError):
+            os.sched_setaffinity(process.pid, {os.cpu_count() - 1})
+        try:
+            for _ in range(100):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
+    """Make `requests` requests with `vus` clients; return CPU seconds spent."""
+    runtime = HttpRuntime(ClientOptions(base_url=base_url))
+    table = TagTable()
+    context = TagContext(table, {"scenario": "bench"})
+    buffer = SampleBuffer()
+
+    async def vu(count: int) -> None:
+        client = Client(runtime, Recorder(buffer, context))
+        for _ in range(count):
+            if kind == "get":
+                response = await client.get("/")
+            elif kind == "name":
+                response = await client.get("/", name="home")
+            elif kind == "large":
+                response = await client.get("/large")
+            else:
+                response = await client.post("/json", json=_DOCUMENT)
+                response.json()
+            if response.status_code not in (200, 405):
+                raise RuntimeError(repr(response))
+        client.close()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(runtime.run)
+        began = time.process_time()
+        async with trio.open_nursery() as vus_nursery:
+            for _ in range(vus):
+                vus_nursery.start_soon(vu, requests // vus)
+        spent = time.process_time() - began
+        nursery.cancel_scope.cancel()
+    if len(buffer.http) != requests // vus * vus:
+        raise RuntimeError(f"{len(buffer.http)} rows for {requests} requests")
+    return spent
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--vus", type=int, default=50)
+    parser.add_argument("--kind", choices=("get", "name", "post", "large"), default="get")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args()
+    with suppress(OSError):
+        os.sched_setaffinity(0, {0})
+    with nginx() as base_url:
+        run = (base_url, arguments.kind, arguments.vus, arguments.requests)
+        trio.run(load, base_url, arguments.kind, arguments.vus, 2000)
+        if arguments.profile:
+            profile = cProfile.Profile()
+            profile.runcall(trio.run, load, *run)
+            pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+            return
+        for _ in range(arguments.rounds):
+            began = time.perf_counter()
+            spent = trio.run(load, *run)
+            wall = time.perf_counter() - began
+            print(
+                f"{arguments.kind}: {spent / arguments.requests * 1e6:.1f} µs CPU per request,"
+                f" {arguments.requests / wall:,.0f} requests/s"
+            )
+
+
+if __name__ == "__main__":
+    main()

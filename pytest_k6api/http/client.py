@@ -1,0 +1,430 @@
+"""The HTTP client of one virtual user: requests in, responses and rows out.
+
+`Client._round_trip` and `Connection.exchange` together are the hot path
+(``benchmarks/bench_http_client.py``); what not every request needs is outside
+of them.
+"""
+
+from collections.abc import Coroutine, Iterable
+from time import perf_counter_ns, time
+from typing import Any, Unpack
+
+from pytest_k6api.http.auth import Auth
+from pytest_k6api.http.batches import BatchRequest, run_batch
+from pytest_k6api.http.connection import Connection
+from pytest_k6api.http.cookies import Cookies
+from pytest_k6api.http.debugging import log_exchange
+from pytest_k6api.http.decoding import DecodingError, decode
+from pytest_k6api.http.errors import Failure, NetworkError
+from pytest_k6api.http.headers import Headers, HeaderSource
+from pytest_k6api.http.redirects import redirect
+from pytest_k6api.http.requests import ExpectedStatuses, RequestOptions, prepare, read_expected
+from pytest_k6api.http.response import Response
+from pytest_k6api.http.routes import Expected, Origin, Plan
+from pytest_k6api.http.runtime import HttpRuntime
+from pytest_k6api.http.tagging import failure_tags, outcome_tags
+from pytest_k6api.http.urls import InvalidURL
+from pytest_k6api.model import HttpRow, OptionError, Recorder, TagContext
+
+# k6's default response callback.
+_DEFAULT_EXPECTED = range(200, 400)
+_FIRST_REDIRECT = 300
+
+# A connection that was idle for longer is looked at before it is used: the
+# server may have closed it. In a busy loop the look would cost 1 µs for nothing.
+_QUIET = 50_000_000
+
+
+class Client:
+    """The HTTP client of one virtual user: one kept-alive connection for each server.
+
+    Responses are httpx's, plus ``timings``, ``error`` and ``error_code``. What the
+    network does to a request is not raised but told by the response, whose
+    ``status_code`` is 0 then, and counted.
+
+    Attributes:
+        headers: Header fields sent with every request.
+        cookies: The jar; it lives as long as the virtual user (k6 empties its
+            jar before each iteration).
+        auth: How requests are signed, unless they say otherwise.
+        last_response: The response that came last, for reports.
+        routes: The load test's plans, by URL.
+    """
+
+    __slots__ = (
+        "_base_url",
+        "_debug",
+        "_expected",
+        "_gets",
+        "_headers",
+        "_idle",
+        "_recorder",
+        "_runtime",
+        "_spare",
+        "auth",
+        "cookies",
+        "last_response",
+        "routes",
+    )
+
+    def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
+        options = runtime.options
+        self._runtime = runtime
+        self._recorder = recorder
+        self._debug = options.http_debug
+        self._expected: Expected = _DEFAULT_EXPECTED
+        self._idle: dict[Origin, Connection] = {}
+        self._spare: dict[Origin, list[Connection]] = {}
+        self._headers = Headers()
+        if options.user_agent:
+            self._headers["User-Agent"] = options.user_agent
+        self.cookies = Cookies()
+        self.auth: Auth | None = None
+        self.last_response: Response | None = None
+        self.routes = runtime.routes
+        self.base_url = options.base_url
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.base_url or 'any server'} with {len(self._idle)} connections>"
+
+    @property
+    def base_url(self) -> str:
+        """What relative URLs are relative to; ``""`` for nothing."""
+        return self._base_url
+
+    @base_url.setter
+    def base_url(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._gets = self.routes.below(base_url, "GET")
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields sent with every request of this virtual user."""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: HeaderSource) -> None:
+        self._headers = Headers(headers)
+
+    @property
+    def expected_statuses(self) -> ExpectedStatuses:
+        """The statuses that are no failure: 200 to 399 unless set; None judges nothing.
+
+        Takes a status, a range, or a collection of both. Without judgement there
+        is no sample of ``http_req_failed``, as in k6.
+        """
+        return self._expected
+
+    @expected_statuses.setter
+    def expected_statuses(self, statuses: ExpectedStatuses) -> None:
+        self._expected = read_expected(statuses)
+
+    def get(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """GET `url`; see `RequestOptions` for what else can be said."""
+        # No `async def`: a coroutine that only awaits another one would cost
+        # what it gives nothing for.
+        if not options:
+            plan = self._gets.get(url)
+            tail = self._headers.tail
+            if (
+                plan is not None
+                and tail is not None
+                and self.auth is None
+                and not self.cookies.by_key
+            ):
+                return self._round_trip(plan, plan.start + tail)
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """POST to `url`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """PUT to `url`."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """PATCH `url`."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """DELETE `url`."""
+        return self.request("DELETE", url, **options)
+
+    def head(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
+        """HEAD `url`."""
+        return self.request("HEAD", url, **options)
+
+    def options(
+        self, url: str, **options: Unpack[RequestOptions]
+    ) -> Coroutine[Any, Any, Response]:
+        """Ask for the OPTIONS of `url`."""
+        return self.request("OPTIONS", url, **options)
+
+    async def request(
+        self, method: str, url: str, **options: Unpack[RequestOptions]
+    ) -> Response:
+        """Make a request and return the response to it.
+
+        Args:
+            method: Any HTTP method.
+            url: A whole URL, or one below `base_url`.
+            **options: See `RequestOptions`.
+
+        Raises:
+            OptionError: An option cannot be used as given.
+            HTTPError: The request failed, and ``throw=True`` was given.
+        """
+        method = _checked_method(method)
+        try:
+            plan, wire = prepare(self, method, url, options)
+        except InvalidURL as error:
+            plan = self.routes.broken(method, url)
+            plan.throw = options.get("throw", False)
+            return await self._conclude(self._fail(plan, b"", Failure(error.code, str(error))), plan)
+        return await self._round_trip(plan, wire)
+
+    async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
+        """Make several requests at once; return the responses in their order.
+
+        At most 20 are under way at once, 6 of them to one host (k6's defaults).
+
+        Args:
+            requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
+        """
+        return await run_batch(self._request, requests)
+
+    async def _request(self, method: str, url: str, options: RequestOptions) -> Response:
+        return await self.request(method, url, **options)
+
+    async def _round_trip(self, plan: Plan, wire: bytes) -> Response:
+        recorder = self._recorder
+        context = recorder.context
+        origin = plan.origin
+        began = perf_counter_ns()
+        connection = self._idle.pop(origin, None)
+        try:
+            if connection is None or began - connection.ended_at > _QUIET:
+                connection = await self._obtain(origin, connection, began + plan.timeout)
+            await connection.exchange(
+                wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
+            )
+            body = connection.body
+            lowered = connection.lowered
+            if b"\r\ncontent-encoding:" in lowered:
+                body = self._decode(connection)
+        except NetworkError as error:
+            return await self._fail_or_repeat(plan, wire, error, connection, began)
+        except BaseException:  # a hard stop: no row, but the bytes did flow
+            self._count_bytes(connection)
+            raise
+        if b"\r\nset-cookie:" in lowered:
+            self._keep_cookies(plan, connection.head)
+
+        if connection.is_used:
+            blocked = connecting = handshaking = 0
+            started = began
+        else:
+            connection.is_used = True
+            started = connection.ready_at
+            blocked = (started - began) // 1000
+            connecting = connection.connecting // 1000
+            handshaking = connection.handshaking // 1000
+        sending = (connection.sent_at - started) // 1000
+        waiting = (connection.first_byte_at - started) // 1000 - sending
+        duration = (connection.ended_at - started) // 1000
+
+        status = connection.status
+        expected = plan.expected
+        if expected is ...:
+            expected = self._expected
+        failed = None if expected is None else 0 if status in expected else 1
+        protocol = connection.protocol
+        key = (plan.key, status, failed, protocol)
+        tags = context.requests.get(key)
+        if tags is None:
+            tags = _intern(context, key, outcome_tags(plan, status, failed, protocol))
+        row = (
+            tags,
+            time(),
+            failed,
+            duration,
+            blocked,
+            connecting,
+            handshaking,
+            sending,
+            waiting,
+            duration - sending - waiting,
+        )
+        recorder.buffer.http.append(row)
+        recorder.bytes_sent += connection.bytes_sent
+        recorder.bytes_received += connection.bytes_received
+
+        response = Response(
+            status, body, plan, wire, connection.head, row, protocol, connection.bytes_received
+        )
+        if not connection.is_reusable:
+            connection.close()
+        elif self._idle.setdefault(origin, connection) is not connection:
+            self._spare.setdefault(origin, []).append(connection)
+        if status >= _FIRST_REDIRECT or self._debug:
+            return await self._conclude(response, plan)
+        self.last_response = response
+        return response
+
+    async def _obtain(
+        self, origin: Origin, connection: Connection | None, deadline: int
+    ) -> Connection:
+        """Return a connection that is open as far as one can tell: a kept one, or a new one."""
+        spare = self._spare.get(origin, [])
+        while connection is not None or spare:
+            candidate = connection or spare.pop()
+            if not candidate.has_ended():
+                return candidate
+            candidate.close()
+            connection = None
+        return await self._runtime.dial(origin, deadline)
+
+    def _decode(self, connection: Connection) -> bytes:
+        encodings = Headers.from_head(connection.head).get("content-encoding", "")
+        limit = self._runtime.options.max_response_size
+        try:
+            return decode(connection.body, encodings, limit)
+        except DecodingError as error:
+            connection.body = b""
+            raise NetworkError(error.failure) from error
+
+    def _keep_cookies(self, plan: Plan, head: bytes) -> None:
+        target = plan.target
+        for header in Headers.from_head(head).get_list("set-cookie"):
+            self.cookies.store(header, target.host, target.path)
+
+    def _count_bytes(self, connection: Connection | None) -> None:
+        if connection is not None:
+            self._recorder.bytes_sent += connection.bytes_sent
+            self._recorder.bytes_received += connection.bytes_received
+
+    async def _fail_or_repeat(
+        self,
+        plan: Plan,
+        wire: bytes,
+        error: NetworkError,
+        connection: Connection | None,
+        began: int,
+    ) -> Response:
+        self._count_bytes(connection)
+        if connection is not None:
+            connection.close()
+            if error.is_stale and (plan.is_repeatable or not connection.bytes_sent):
+                return await self._round_trip(plan, wire)
+        response = self._fail(plan, wire, error.failure, connection, began)
+        return await self._conclude(response, plan)
+
+    def _fail(
+        self,
+        plan: Plan,
+        wire: bytes,
+        failure: Failure,
+        connection: Connection | None = None,
+        began: int = 0,
+    ) -> Response:
+        """Record a round trip that got no usable response, and return what is told of it."""
+        context = self._recorder.context
+        expected = self._expected if plan.expected is ... else plan.expected
+        failed = None if expected is None else 0 if 0 in expected else 1
+        key = (plan.key, failure, failed)
+        tags = context.requests.get(key)
+        if tags is None:
+            tags = _intern(context, key, failure_tags(plan, failure, failed))
+        phases = _failed_phases(connection, began)
+        row: HttpRow = (tags, time(), failed, *phases)
+        self._recorder.buffer.http.append(row)
+        head, body, received = b"", b"", 0
+        if connection is not None:
+            head, body, received = connection.head, connection.body, connection.bytes_received
+        return Response(0, body, plan, wire, head, row, "", received, failure)
+
+    async def _conclude(self, response: Response, plan: Plan) -> Response:
+        """Follow redirects, and do what else a response that is no plain 2xx may need."""
+        self.last_response = response
+        if self._debug == "all" or (self._debug and response.is_error):
+            log_exchange(response)
+        if plan.is_hop:
+            return response
+        response = await self._follow(response, plan)
+        if plan.throw and response.is_error:
+            response.raise_for_status()
+        return response
+
+    async def _follow(self, response: Response, plan: Plan) -> Response:
+        deadline = perf_counter_ns() + plan.timeout - response.microseconds * 1000
+        history: list[Response] = []
+        redirects = plan.redirects
+        is_foreign = False
+        while redirects and (hop := redirect(response, plan)) is not None:
+            redirects -= 1
+            history.append(response)
+            # Once abroad, always abroad: credentials stay dropped on the way back.
+            is_foreign = is_foreign or hop.is_foreign
+            try:
+                plan, wire = prepare(
+                    self, hop.method, hop.url, hop.options, is_foreign=is_foreign
+                )
+            except InvalidURL as error:
+                plan = self.routes.broken(hop.method, hop.url)
+                response = self._fail(plan, b"", Failure(error.code, str(error)))
+                break
+            plan.is_hop = True
+            plan.timeout = max(1, deadline - perf_counter_ns())
+            response = await self._round_trip(plan, wire)
+        response.history = tuple(history)
+        self.last_response = response
+        return response
+
+    def close(self) -> None:
+        """Close all idle connections at once; one in use is closed when its task is cancelled."""
+        for connection in self._idle.values():
+            connection.close()
+        for connections in self._spare.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
+        self._spare.clear()
+
+
+def _intern(context: TagContext, key: object, tags: dict[str, str]) -> int:
+    number = context.requests[key] = context.id_with(tags)
+    return number
+
+
+def _failed_phases(
+    connection: Connection | None, began: int
+) -> tuple[int, int, int, int, int, int, int]:
+    """Return duration, blocked, connecting, tls, sending, waiting, receiving in microseconds.
+
+    All are 0 without a connection, as in k6. Without a response, waiting goes on
+    to the end.
+    """
+    if connection is None:
+        return 0, 0, 0, 0, 0, 0, 0
+    is_new = not connection.is_used
+    started = connection.ready_at if is_new else began
+    ended = max(connection.ended_at, started)
+    sent = connection.sent_at or ended
+    first_byte = connection.first_byte_at or ended
+    return (
+        (ended - started) // 1000,
+        (started - began) // 1000,
+        connection.connecting // 1000 if is_new else 0,
+        connection.handshaking // 1000 if is_new else 0,
+        (sent - started) // 1000,
+        (first_byte - sent) // 1000,
+        (ended - first_byte) // 1000,
+    )
+
+
+def _checked_method(method: str) -> str:
+    upper = method.upper()
+    if not (upper.isascii() and upper.isalpha()):
+        raise OptionError(f"an HTTP method is letters only, got {method!r}; write 'GET', say")
+    return upper

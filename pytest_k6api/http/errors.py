@@ -1,0 +1,182 @@
+"""What can go wrong with a request, in k6's codes and words.
+
+A failure of the network is a value (`Failure`) that a response carries, because
+a load test counts it and goes on. It becomes an exception only where the user
+asks: ``raise_for_status()`` or ``throw=True``.
+
+Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary writes them.
+"""
+
+import errno
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from httptools import HttpParserError
+
+from pytest_k6api.model import K6ApiError
+
+if TYPE_CHECKING:
+    from pytest_k6api.http.requests import Request
+    from pytest_k6api.http.response import Response
+
+GENERIC = 1000
+INVALID_URL = 1020
+TIMEOUT = 1050
+DNS = 1100
+NO_SUCH_HOST = 1101
+TCP = 1200
+BROKEN_PIPE = 1201
+UNKNOWN_ERRNO = 1202
+DIAL = 1210
+DIAL_TIMEOUT = 1211
+DIAL_REFUSED = 1212
+DIAL_UNKNOWN_ERRNO = 1213
+RESET = 1220
+TLS = 1300
+UNKNOWN_AUTHORITY = 1310
+HOSTNAME_MISMATCH = 1311
+DECOMPRESSION = 1701
+
+# OpenSSL's verification results (x509_vfy.h): a self-signed certificate, alone
+# or in the chain, or an issuer that cannot be found; a name or address that
+# differs from the certificate's.
+_UNTRUSTED = frozenset({18, 19, 20, 21})
+_MISMATCHED = frozenset({62, 64})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request got no usable response.
+
+    Attributes:
+        code: k6's error code, the tag ``error_code``.
+        text: k6's text, the tag ``error``; free of ports and addresses where
+            k6's is, so that it makes few time series.
+    """
+
+    code: int
+    text: str
+
+
+class HTTPError(K6ApiError):
+    """A request that did not go well, raised because the user asked for it.
+
+    Attributes:
+        response: What came back; its ``status_code`` is 0 if nothing usable did.
+    """
+
+    def __init__(self, message: str, *, response: "Response") -> None:
+        super().__init__(message)
+        self.response = response
+
+    @property
+    def request(self) -> "Request":
+        """The request that was sent."""
+        return self.response.request
+
+
+class RequestError(HTTPError):
+    """The network or the server's bytes failed: no status came back."""
+
+
+class HTTPStatusError(HTTPError):
+    """The server answered with a status that is not 2xx."""
+
+
+class NetworkError(Exception):
+    """A failure on its way from the socket to the client; users never see it.
+
+    Attributes:
+        failure: What the response will carry.
+        is_stale: Whether a kept-alive connection was closed before one byte of
+            the response came, so that the request may have met nobody.
+    """
+
+    def __init__(self, failure: Failure, *, is_stale: bool = False) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
+        self.is_stale = is_stale
+
+
+TIMED_OUT = Failure(TIMEOUT, "request timeout")
+DIAL_TIMED_OUT = Failure(DIAL_TIMEOUT, "dial: i/o timeout")
+CLOSED_EARLY = Failure(GENERIC, "EOF")
+CLOSED_MIDWAY = Failure(GENERIC, "unexpected EOF")
+
+
+def explain_dial(error: OSError) -> Failure:
+    """Return k6's words for `error`, raised while connecting."""
+    if isinstance(error, socket.gaierror):
+        return _explain_lookup(error)
+    if error.errno == errno.ECONNREFUSED:
+        return Failure(DIAL_REFUSED, "dial: connection refused")
+    if error.errno == errno.ETIMEDOUT:
+        return DIAL_TIMED_OUT
+    return Failure(
+        DIAL_UNKNOWN_ERRNO,
+        f"dial: unknown errno {error.errno} error with msg `{error.strerror}`",
+    )
+
+
+def _explain_lookup(error: socket.gaierror) -> Failure:
+    unknown = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    if error.errno in unknown:
+        return Failure(NO_SUCH_HOST, "lookup: no such host")
+    return Failure(DNS, f"lookup: {error.strerror}")
+
+
+def explain_tls(error: ssl.SSLError) -> Failure:
+    """Return the words for `error`, raised by the TLS handshake or a TLS connection."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _MISMATCHED:
+            return Failure(HOSTNAME_MISMATCH, "x509: certificate doesn't match hostname")
+        if error.verify_code in _UNTRUSTED:
+            return Failure(UNKNOWN_AUTHORITY, "x509: unknown authority")
+        return Failure(TLS, f"x509: {error.verify_message}")
+    if isinstance(error, ssl.SSLEOFError):
+        return CLOSED_EARLY
+    # OpenSSL's reason is a constant such as WRONG_VERSION_NUMBER.
+    reason = (error.reason or "handshake failed").lower().replace("_", " ")
+    return Failure(TLS, f"tls: {reason}")
+
+
+def explain_transfer(error: OSError, operation: str) -> Failure:
+    """Return k6's words for `error`, raised by a ``read`` or ``write`` on a connection."""
+    if isinstance(error, ssl.SSLError):
+        return explain_tls(error)
+    if error.errno == errno.ECONNRESET:
+        return Failure(RESET, f"{operation}: connection reset by peer")
+    if error.errno == errno.EPIPE:
+        return Failure(BROKEN_PIPE, f"{operation}: broken pipe")
+    return Failure(
+        UNKNOWN_ERRNO,
+        f"{operation}: unknown errno `{error.errno}` with message `{error.strerror}`",
+    )
+
+
+def explain_malformed(error: HttpParserError, head: bytes) -> Failure:
+    """Return the words for bytes that are no HTTP response.
+
+    Args:
+        error: What the parser says.
+        head: What the server sent, up to the end of the headers or of the data.
+    """
+    start, _, rest = head.partition(b"\r\n")
+    line = start[:80].decode("latin-1")
+    if b"\r\n\r\n" in head:
+        if "chunk size" in str(error):
+            return Failure(GENERIC, "invalid byte in chunk length")
+        body_errors = ("chunk", "LF", "CR")
+        if any(word in str(error) for word in body_errors):
+            return Failure(GENERIC, "malformed chunked encoding")
+    if not start.startswith(b"HTTP/1."):
+        return Failure(GENERIC, f'malformed HTTP response "{line}"')
+    if not start[9:12].isdigit():
+        return Failure(GENERIC, f'malformed HTTP status code "{line[9:].partition(" ")[0]}"')
+    for field in rest.split(b"\r\n"):
+        if field and b":" not in field:
+            text = field[:80].decode("latin-1")
+            return Failure(GENERIC, f'malformed MIME header: missing colon: "{text}"')
+    return Failure(GENERIC, f"malformed HTTP response: {error}")

@@ -1,0 +1,279 @@
+"""From what a user asks for to the bytes that are sent."""
+
+import functools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypedDict, Union
+
+from pytest_k6api.http.auth import Auth, AuthFunction, authorization
+from pytest_k6api.http.bodies import Body, encode_body
+from pytest_k6api.http.cookies import Cookies, CookieSource
+from pytest_k6api.http.headers import Headers, HeaderSource, checked_field, encode_fields
+from pytest_k6api.http.multipart import Files
+from pytest_k6api.http.routes import Expected, Plan, Routes, request_line
+from pytest_k6api.http.uploading import Chunks, IteratorUpload
+from pytest_k6api.http.urls import URL, QueryParams, add_params
+from pytest_k6api.model import OptionError
+
+ExpectedStatuses = Union[int, range, Iterable[int | range], None]
+
+
+class RequestOptions(TypedDict, total=False):
+    """What a request takes beside its URL; the names are httpx's, the last five k6's.
+
+    Attributes:
+        params: Parameters appended to the URL's query.
+        headers: Header fields; they replace the client's of the same name.
+        json: A value to send as JSON.
+        data: A form as a mapping; or what `content` takes.
+        content: A body as bytes, text, or an iterator (async or not) of them.
+        files: Files to upload as ``multipart/form-data``, with `data` as fields.
+        cookies: Cookies for this request, beside those in the client's jar.
+        auth: ``(user, password)``, `BasicAuth`, `BearerAuth`, or a function that
+            signs the request; None switches the client's off.
+        timeout: Seconds for the whole request, redirects included (as in k6).
+        follow_redirects: False returns the redirect itself.
+        name: The tags ``name`` and ``url`` of the samples, instead of the URL.
+        tags: More tags of the samples.
+        expected_statuses: Statuses that are no failure, instead of the client's;
+            None for no judgement.
+        throw: Whether a failure is raised (`RequestError`, `HTTPStatusError`).
+        max_redirects: How many redirects are followed.
+    """
+
+    params: QueryParams
+    headers: HeaderSource
+    json: Any  # whatever the json module takes
+    data: Mapping[str, Any] | str | bytes | Chunks | None
+    content: str | bytes | Chunks | None
+    files: Files | None
+    cookies: CookieSource
+    auth: Auth | None
+    timeout: float | None
+    follow_redirects: bool
+    name: str | None
+    tags: Mapping[str, str] | None
+    expected_statuses: ExpectedStatuses
+    throw: bool
+    max_redirects: int
+
+
+_KNOWN = frozenset(RequestOptions.__annotations__)
+
+
+class Request:
+    """A request as it was sent, or is about to be.
+
+    Attributes:
+        method: In upper case.
+        url: The whole URL.
+        headers: Its fields; a function given as ``auth=`` may change them.
+        content: Its body; empty if an iterator gave it.
+    """
+
+    __slots__ = ("content", "headers", "method", "url")
+
+    def __init__(self, method: str, url: str, headers: Headers, content: bytes = b"") -> None:
+        self.method = method
+        self.url = URL(url)
+        self.headers = headers
+        self.content = content
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url}>"
+
+
+class Defaults(Protocol):
+    """What a client adds to all its requests."""
+
+    routes: Routes
+    base_url: str
+    headers: Headers
+    cookies: Cookies
+    auth: Auth | None
+
+
+def prepare(
+    defaults: Defaults, method: str, url: str, options: RequestOptions, *, is_foreign: bool = False
+) -> tuple[Plan, bytes]:
+    """Return the plan for a request, and the bytes to send for it.
+
+    Args:
+        defaults: What to add to what the user said.
+        method: As it goes over the wire.
+        url: The URL as the user wrote it.
+        options: What the user said.
+        is_foreign: Whether a redirect leads to another server, which is not told
+            the credentials that were meant for the first.
+
+    Raises:
+        InvalidURL: Nothing can be requested at `url`.
+        OptionError: An option cannot be used as given.
+        TypeError: There is no such option.
+    """
+    if not options.keys() <= _KNOWN:
+        unknown = ", ".join(sorted(options.keys() - _KNOWN))
+        raise TypeError(f"a request takes no {unknown}; it takes {', '.join(sorted(_KNOWN))}")
+    params = options.get("params")
+    route = defaults.routes.plan(
+        defaults.base_url, method, url if params is None else add_params(url, params)
+    )
+    defaults.headers.seal()
+    plan = route.variant()
+    plan.options = options
+    _apply_settings(plan, options)
+    body = encode_body(options)
+    return plan, _assemble(defaults, plan, body, is_foreign=is_foreign)
+
+
+def _apply_settings(plan: Plan, options: RequestOptions) -> None:
+    tags = options.get("tags")
+    name = options.get("name") or (tags or {}).get("name")
+    if name is not None:
+        plan.name = str(name)
+        plan.key = f"{plan.method} {name}"
+    if tags:
+        plan.tags = {key: str(value) for key, value in tags.items()}
+        plan.key = (plan.key, frozenset(plan.tags.items()))
+    timeout = options.get("timeout")
+    if timeout is not None:
+        plan.timeout = _nanoseconds(timeout)
+    if "expected_statuses" in options:
+        plan.expected = read_expected(options["expected_statuses"])
+    plan.redirects = options.get("max_redirects", plan.redirects)
+    if not options.get("follow_redirects", True):
+        plan.redirects = 0
+    plan.throw = options.get("throw", False)
+
+
+def _nanoseconds(timeout: float) -> int:
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise OptionError(f"timeout is a number of seconds above 0, got {timeout!r}")
+    return round(timeout * 1e9)
+
+
+def read_expected(value: ExpectedStatuses) -> Expected:
+    """Return the statuses that `value` stands for.
+
+    Raises:
+        OptionError: It is no status, no range, and no collection of them.
+    """
+    if value is None or isinstance(value, range):
+        return value
+    if isinstance(value, int):
+        return frozenset((value,))
+    statuses: set[int] = set()
+    try:
+        for element in value:
+            statuses.update((element,) if isinstance(element, int) else element)
+    except TypeError:
+        raise OptionError(
+            f"expected_statuses takes a status, a range, a collection of them or None,"
+            f" got {value!r}; write 404, or [range(200, 300), 404]"
+        ) from None
+    return frozenset(statuses)
+
+
+def _assemble(defaults: Defaults, plan: Plan, body: Body, *, is_foreign: bool) -> bytes:
+    own = _own_headers(plan.options.get("headers"))
+    start, block, names = _merge(defaults.headers, plan, own, is_foreign=is_foreign)
+    extra = _body_fields(plan, body, names)
+    cookies = _cookie_header(defaults, plan, is_foreign=is_foreign)
+    if cookies and "cookie" not in names:
+        extra += encode_fields([checked_field("Cookie", cookies)])
+    signer = _signer(defaults, plan, names, is_foreign=is_foreign)
+    if isinstance(signer, str):
+        extra += encode_fields([checked_field("Authorization", signer)])
+    elif signer is not None:
+        return _sign(signer, plan, start + block + extra)
+    return b"%b%b%b\r\n%b" % (start, block, extra, plan.content)
+
+
+@functools.lru_cache(maxsize=1024)
+def _headers_of(items: tuple[tuple[str, str], ...]) -> Headers:
+    return Headers(items)
+
+
+def _own_headers(source: HeaderSource) -> Headers | None:
+    if not source:
+        return None
+    if isinstance(source, Headers):
+        return source
+    # Users write the same headers again and again; reading them once is enough.
+    # Treated as read-only from here on.
+    items = tuple(source.items() if isinstance(source, Mapping) else source)
+    try:
+        return _headers_of(items)
+    except TypeError:  # something unhashable; the error for it is better
+        return Headers(items)
+
+
+def _merge(
+    common: Headers, plan: Plan, own: Headers | None, *, is_foreign: bool
+) -> tuple[bytes, bytes, frozenset[str]]:
+    """Return the first bytes, the block of fields and their names in lower case."""
+    if own is None and not is_foreign:
+        names = common.names
+        start = plan.start if "host" not in names else request_line(plan.method, plan.target)
+        return start, common.block, names
+    own = own or Headers()
+    secret = {"authorization", "cookie", "proxy-authorization", "host"} if is_foreign else set()
+    hidden = own.names | secret
+    if hidden.isdisjoint(common.names):
+        shared = common
+    else:
+        shared = Headers(field for field in common.fields if field[0].lower() not in hidden)
+    if not secret.isdisjoint(own.names):
+        own = Headers(field for field in own.fields if field[0].lower() not in secret)
+    names = shared.names | own.names
+    start = plan.start if "host" not in names else request_line(plan.method, plan.target)
+    return start, shared.block + own.block, names
+
+
+def _body_fields(plan: Plan, body: Body, names: frozenset[str]) -> bytes:
+    content = body.content
+    is_framed = "content-length" in names or "transfer-encoding" in names
+    if body.chunks is not None:
+        plan.upload = IteratorUpload(body.chunks, is_chunked="content-length" not in names)
+        plan.is_repeatable = False
+        return b"" if is_framed else b"Transfer-Encoding: chunked\r\n"
+    if content is None:
+        if plan.method in ("POST", "PUT", "PATCH") and not is_framed:
+            return b"Content-Length: 0\r\n"
+        return b""
+    plan.content = content
+    length = b"" if is_framed else b"Content-Length: %d\r\n" % len(content)
+    if body.content_type is None or "content-type" in names:
+        return length
+    return b"%bContent-Type: %b\r\n" % (length, body.content_type.encode())
+
+
+def _cookie_header(defaults: Defaults, plan: Plan, *, is_foreign: bool) -> str:
+    own = plan.options.get("cookies")
+    if not defaults.cookies and not own:
+        return ""
+    target = plan.target
+    header = defaults.cookies.header(target.host, target.path, is_tls=target.is_tls)
+    if own and not is_foreign:
+        extra = "; ".join(f"{name}={value}" for name, value in Cookies(own).items())
+        header = f"{header}; {extra}" if header else extra
+    return header
+
+
+def _signer(
+    defaults: Defaults, plan: Plan, names: frozenset[str], *, is_foreign: bool
+) -> str | AuthFunction | None:
+    auth = plan.options.get("auth", defaults.auth)
+    if auth is not None and not is_foreign:
+        return authorization(auth)
+    if plan.target.credentials is not None and "authorization" not in names:
+        return authorization(plan.target.credentials)
+    return None
+
+
+def _sign(sign: AuthFunction, plan: Plan, head: bytes) -> bytes:
+    """Let a function of the user's change the headers; return the bytes to send."""
+    request = Request(plan.method, plan.target.url, Headers.from_head(head), plan.content)
+    request = sign(request) or request
+    start = request_line(plan.method, plan.target)
+    return b"%b%b\r\n%b" % (start, request.headers.block, plan.content)

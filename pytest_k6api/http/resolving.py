@@ -1,0 +1,81 @@
+"""From host names to socket addresses, looked up once for all virtual users."""
+
+import ipaddress
+import socket
+from typing import Any
+
+import trio
+
+# k6's default: an answer is used for five minutes.
+_TIME_TO_LIVE = 300.0
+
+# What `socket.connect` takes: family and address; the address of IPv6 has two more fields.
+Address = tuple[int, Any]
+
+
+class Resolver:
+    """A cache of DNS answers that asks at most once at a time for one host.
+
+    Thousands of virtual users start in the same moment; the first one asks, in a
+    thread, and the others wait for its answer, be it an error.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._lookups: dict[tuple[str, int], _Lookup] = {}
+
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of `host`, IPv4 first as in k6; at least one.
+
+        Raises:
+            socket.gaierror: There are none.
+        """
+        literal = _literal(host, port)
+        if literal is not None:
+            return [literal]
+        key = (host, port)
+        while True:
+            known = self._answers.get(key)
+            if known is not None and trio.current_time() - known[0] < _TIME_TO_LIVE:
+                return known[1]
+            lookup = self._lookups.get(key)
+            if lookup is None:
+                return await self._look_up(key)
+            await lookup.done.wait()
+            if lookup.error is not None:
+                raise lookup.error
+
+    async def _look_up(self, key: tuple[str, int]) -> list[Address]:
+        lookup = self._lookups[key] = _Lookup()
+        host, port = key
+        try:
+            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            lookup.error = error
+            raise
+        finally:
+            # Also when this task was cancelled: those who wait ask again then.
+            del self._lookups[key]
+            lookup.done.set()
+        addresses: list[Address] = [(family, address) for family, _, _, _, address in found]
+        addresses.sort(key=lambda address: address[0] != socket.AF_INET)
+        self._answers[key] = (trio.current_time(), addresses)
+        return addresses
+
+
+class _Lookup:
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.error: OSError | None = None
+
+
+def _literal(host: str, port: int) -> Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return socket.AF_INET, (host, port)
+    zone = address.scope_id
+    scope = socket.if_nametoindex(zone) if zone and not zone.isdigit() else int(zone or 0)
+    return socket.AF_INET6, (host.partition("%")[0], port, 0, scope)

@@ -1,0 +1,165 @@
+"""What the HTTP clients of one load test share: TLS, DNS, routes, and the watch over time."""
+
+import errno
+import os
+import socket
+import ssl
+from functools import cached_property
+from time import perf_counter_ns
+
+import trio
+from trio.lowlevel import wait_writable
+
+from pytest_k6api.http.connection import Connection
+from pytest_k6api.http.errors import (
+    DIAL_TIMED_OUT,
+    TIMED_OUT,
+    NetworkError,
+    explain_dial,
+    explain_transfer,
+)
+from pytest_k6api.http.options import ClientOptions
+from pytest_k6api.http.resolving import Address, Resolver
+from pytest_k6api.http.routes import Origin, Routes
+from pytest_k6api.http.tls import make_context, shake_hands, version_name
+
+# How often the sweeper looks: a request is aborted at most this late.
+_PERIOD = 0.05
+# If the loop stood still for this long, responses may wait unread in their
+# sockets; their readers get one round before anything is called overdue.
+_STOOD_STILL = 4 * _PERIOD
+
+
+class HttpRuntime:
+    """The shared part of all HTTP clients of one load test.
+
+    Start `run` once in the load test's nursery; without it nothing times out.
+    """
+
+    def __init__(self, options: ClientOptions | None = None) -> None:
+        self.options = options or ClientOptions()
+        self.routes = Routes(
+            timeout=self.options.timeout, redirects=self.options.max_redirects
+        )
+        self._resolver = Resolver()
+        self._connections: set[Connection] = set()
+
+    def __repr__(self) -> str:
+        return f"<HttpRuntime with {len(self._connections)} connections>"
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """The TLS context, made when it is first needed.
+
+        Raises:
+            OptionError: The file of authorities cannot be read.
+        """
+        return make_context(self.options.verify)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Abort overdue requests, until cancelled."""
+        task_status.started()
+        looked_at = perf_counter_ns()
+        while True:
+            await trio.sleep(_PERIOD)
+            now = perf_counter_ns()
+            if now - looked_at < _STOOD_STILL * 1e9:
+                self._sweep(now)
+            looked_at = now
+
+    def _sweep(self, now: int) -> None:
+        closed = []
+        for connection in self._connections:
+            if connection.deadline <= now:
+                # Its wait raises ClosedResourceError, which it understands.
+                trio.lowlevel.notify_closing(connection.fd)
+            elif not connection.is_open:
+                closed.append(connection)
+        self._connections.difference_update(closed)
+
+    async def dial(self, origin: Origin, deadline: int) -> Connection:
+        """Return a new connection to `origin`.
+
+        Connections are rare beside requests, so cancel scopes are fine here.
+
+        Args:
+            origin: Where to.
+            deadline: When the request is overdue, in perf_counter_ns.
+
+        Raises:
+            NetworkError: There is none, because of DNS, TCP, TLS or time.
+            OptionError: The file of authorities cannot be read.
+        """
+        context = self.tls if origin.is_tls else None
+        sock, connecting = await self._connect_in_time(origin, deadline)
+        protocol = "HTTP/1.1"
+        began = perf_counter_ns()
+        if context is not None:
+            sock = tls = await _secure_in_time(sock, context, origin.host, deadline)
+            protocol = f"HTTP/1.1 {version_name(tls)}"
+        connection = Connection(sock, protocol, self.options.max_response_size)
+        connection.connecting = connecting
+        if context is not None:
+            connection.handshaking = connection.ready_at - began
+        self._connections.add(connection)
+        return connection
+
+    async def _connect_in_time(self, origin: Origin, deadline: int) -> tuple[socket.socket, int]:
+        left = (deadline - perf_counter_ns()) / 1e9
+        with trio.move_on_after(max(0.0, min(left, self.options.connect_timeout))):
+            try:
+                addresses = await self._resolver.resolve(origin.host, origin.port)
+                began = perf_counter_ns()
+                return await _connect_to_any(addresses), perf_counter_ns() - began
+            except OSError as error:
+                raise NetworkError(explain_dial(error)) from error
+        raise NetworkError(TIMED_OUT if left <= self.options.connect_timeout else DIAL_TIMED_OUT)
+
+
+async def _connect_to_any(addresses: list[Address]) -> socket.socket:
+    for address in addresses[:-1]:
+        try:
+            return await _connect(address)
+        except OSError:  # the last address's error is the one to report
+            continue
+    return await _connect(addresses[-1])
+
+
+async def _connect(address: Address) -> socket.socket:
+    family, peer = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        problem = sock.connect_ex(peer)
+        if problem == errno.EINPROGRESS:
+            await wait_writable(sock)
+            problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if problem:
+            raise OSError(problem, os.strerror(problem))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _secure_in_time(
+    sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
+) -> ssl.SSLSocket:
+    try:
+        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
+            await shake_hands(tls)
+            return tls
+        raise NetworkError(TIMED_OUT)
+    except BaseException as error:
+        tls.close()
+        if isinstance(error, OSError):
+            raise NetworkError(explain_transfer(error, "read")) from error
+        raise

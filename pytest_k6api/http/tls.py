@@ -1,0 +1,63 @@
+"""TLS: one context for all connections, the handshake, and k6's names of versions."""
+
+import ssl
+
+from trio.lowlevel import wait_readable, wait_writable
+
+from pytest_k6api.model import OptionError
+
+# k6's values of the tag `tls_version`.
+_VERSIONS = {
+    "TLSv1": "tls1.0",
+    "TLSv1.1": "tls1.1",
+    "TLSv1.2": "tls1.2",
+    "TLSv1.3": "tls1.3",
+}
+
+
+def make_context(verify: bool | str) -> ssl.SSLContext:
+    """Return the context that all connections of a load test share.
+
+    Args:
+        verify: True trusts the system's authorities, a path those in that file
+            (PEM), False everyone.
+
+    Raises:
+        OptionError: The file cannot be read or holds no certificate.
+    """
+    cafile = verify if isinstance(verify, str) else None
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+    except OSError as error:  # ssl.SSLError is one
+        raise OptionError(
+            f"verify={cafile!r}: cannot read certificate authorities: {error};"
+            " give a file with PEM certificates, or True or False"
+        ) from None
+    context.set_alpn_protocols(["http/1.1"])
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def version_name(sock: ssl.SSLSocket) -> str:
+    """Return k6's name for the TLS version of `sock`, such as ``tls1.3``."""
+    version = sock.version() or ""
+    return _VERSIONS.get(version, version.lower())
+
+
+async def shake_hands(sock: ssl.SSLSocket) -> None:
+    """Complete the handshake of the non-blocking `sock`.
+
+    Raises:
+        OSError: It failed; certificate problems are ``ssl.SSLCertVerificationError``.
+    """
+    while True:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            await wait_readable(sock)
+        except ssl.SSLWantWriteError:
+            await wait_writable(sock)
+        else:
+            return
