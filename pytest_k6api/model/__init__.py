@@ -13,7 +13,7 @@ from pytest_k6api.model.errors import (
     ThresholdError,
 )
 from pytest_k6api.model.groups import check_path, group_path, path_id
-from pytest_k6api.model.metrics import Contains, Metric, MetricKind
+from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
 from pytest_k6api.model.option_values import Stage
 from pytest_k6api.model.options import (
     TAKES,
@@ -35,6 +35,7 @@ from pytest_k6api.model.status import RunStatus, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
 
 __all__ = [
+    "BUILT_IN",
     "TAKES",
     "Batch",
     "Contains",

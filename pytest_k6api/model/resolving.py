@@ -87,7 +87,7 @@ def resolve_scenario(
         _refuse_foreign(option, layer, kind)
     for option in NEEDS[kind]:
         if option not in written:
-            raise OptionError(f"a {kind.value} scenario needs {option}")
+            raise OptionError(f"{kind.value} needs {option}")
     values: dict[str, Any] = {option: value for option, (value, _) in written.items()}
     values["executor"] = kind
     _complete(kind, values)
@@ -139,6 +139,10 @@ def _merge(layers: Sequence[Layer]) -> _Written:
         if "executor" not in written and any(option in added for option in _WORKLOAD):
             for option in _WORKLOAD:
                 written.pop(option, None)
+        for option, (value, _) in added.items():
+            # Tags and values for vu.env add up; a later layer wins name by name.
+            if isinstance(value, Mapping) and option in written:
+                added[option] = ({**written[option][0], **value}, layer)
         written.update(added)
     return written
 
@@ -182,7 +186,7 @@ def _refuse_foreign(option: str, layer: Layer, kind: ExecutorKind) -> None:
     instead = _INSTEAD.get(kind, {}).get(option)
     takes = ", ".join(layer.spell(name) for name in sorted(TAKES[kind]))
     raise OptionError(
-        f"{layer.origin}: a {kind.value} scenario does not take {layer.spell(option)};"
+        f"{layer.origin}: {kind.value} does not take {layer.spell(option)};"
         + (f" use {layer.spell(instead)}" if instead else f" it takes {takes}")
     )
 
@@ -282,5 +286,5 @@ def check_scenario(options: ScenarioOptions) -> ScenarioOptions:
     """
     broken = [text for rule in _RULES[options.executor] if (text := rule(options))]
     if broken:
-        raise OptionError(f"a {options.executor.value} scenario: " + ", ".join(broken))
+        raise OptionError(f"{options.executor.value}: " + ", ".join(broken))
     return options

@@ -1,0 +1,181 @@
+"""One checked plan from the options of several places."""
+
+import pytest
+
+from pytest_k6api.model import (
+    ExecutorKind,
+    Layer,
+    LoadTestOptions,
+    OptionError,
+    ScenarioOptions,
+    Stage,
+    options_of,
+    resolve_load_test,
+    resolve_scenario,
+)
+
+
+def marker(**values):
+    return Layer("@pytest.mark.scenario", values)
+
+
+def command_line(**values):
+    return Layer("command line", values, lambda name: f"--k6-{name.replace('_', '-')}")
+
+
+@pytest.mark.parametrize(
+    ("options", "executor"),
+    [
+        ({}, ExecutorKind.PER_VU_ITERATIONS),
+        ({"vus": 5}, ExecutorKind.PER_VU_ITERATIONS),
+        ({"iterations": 5}, ExecutorKind.SHARED_ITERATIONS),
+        ({"duration": 5}, ExecutorKind.CONSTANT_VUS),
+        ({"stages": [("5s", 3)]}, ExecutorKind.RAMPING_VUS),
+        (
+            {"rate": 5, "duration": 5, "pre_allocated_vus": 2},
+            ExecutorKind.CONSTANT_ARRIVAL_RATE,
+        ),
+        ({"stages": [("5s", 3)], "pre_allocated_vus": 2}, ExecutorKind.RAMPING_ARRIVAL_RATE),
+    ],
+)
+def test_shortcuts_choose_the_executor(options, executor):
+    assert resolve_scenario("s", [marker(**options)]).executor is executor
+
+
+def test_a_later_layer_wins():
+    plan = resolve_scenario("s", [marker(vus=10, duration="30s"), command_line(vus=50)])
+
+    assert (plan.vus, plan.duration) == (50, 30.0)
+
+
+def test_a_later_workload_replaces_the_earlier_one():
+    plan = resolve_scenario("s", [marker(vus=2, duration="30s"), command_line(iterations=8)])
+
+    assert plan.executor is ExecutorKind.SHARED_ITERATIONS
+    assert (plan.vus, plan.iterations, plan.duration) == (2, 8, 0.0)
+
+
+def test_tags_of_several_layers_add_up_and_the_later_wins_by_name():
+    plan = resolve_scenario(
+        "s", [marker(tags={"kind": "smoke", "team": "a"}), command_line(tags={"team": "b"})]
+    )
+
+    assert plan.tags == {"kind": "smoke", "team": "b"}
+
+
+def test_iterations_beside_a_duration_are_shared_and_the_duration_is_the_most():
+    plan = resolve_scenario("s", [marker(vus=2, iterations=10, duration="20s")])
+
+    assert plan.executor is ExecutorKind.SHARED_ITERATIONS
+    assert plan.max_duration == 20.0
+
+
+def test_stages_are_pairs_or_mappings():
+    plan = resolve_scenario(
+        "s", [marker(stages=[("30s", 20), {"duration": 10, "target": 0}], start_vus=0)]
+    )
+
+    assert plan.stages == (Stage(30.0, 20), Stage(10.0, 0))
+
+
+def test_smoke_keeps_names_and_tags_and_runs_once():
+    plan = resolve_scenario(
+        "s", [marker(stages=[("30s", 20)], tags={"a": "b"}, start_time=5)], smoke=True
+    )
+
+    assert plan.executor is ExecutorKind.PER_VU_ITERATIONS
+    assert (plan.vus, plan.iterations, plan.start_time) == (1, 1, 0.0)
+    assert plan.tags == {"a": "b"}
+
+
+def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
+    plan = resolve_scenario("s", [marker(rate=5, duration=5, pre_allocated_vus=7)])
+
+    assert plan.max_vus == 7
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            [marker(stages=[("30s", 20)], vus=3)],
+            "@pytest.mark.scenario: ramping-vus does not take vus; use stages",
+        ),
+        (
+            [marker(stages=[("30s", 20)]), command_line(vus=50)],
+            "command line: ramping-vus does not take --k6-vus; use --k6-stages",
+        ),
+        (
+            [marker(vus="3")],
+            "@pytest.mark.scenario: vus: takes a whole number, got '3'",
+        ),
+        ([marker(vus=True)], "@pytest.mark.scenario: vus: takes a whole number, got True"),
+        ([marker(vus=-1)], "@pytest.mark.scenario: vus: can't be negative, got -1"),
+        (
+            [marker(duration=-1)],
+            "@pytest.mark.scenario: duration: can't be negative, got -1",
+        ),
+        (
+            [marker(vus=0, duration=5)],
+            "constant-vus: the number of VUs must be more than 0",
+        ),
+        (
+            [marker(duration=0.5)],
+            "constant-vus: the duration must be at least 1s, but is 500ms",
+        ),
+        (
+            [marker(vus=5, iterations=3)],
+            "shared-iterations: the number of iterations (3) can't be less than the"
+            " number of VUs (5)",
+        ),
+        ([marker(rate=5)], "constant-arrival-rate needs duration"),
+        (
+            [marker(executor="externally-controlled", duration=5, graceful_stop=1)],
+            "@pytest.mark.scenario: externally-controlled does not take graceful_stop;"
+            " it takes after, duration, env, max_vus, min_iteration_duration, start_time, tags,"
+            " vus",
+        ),
+        (
+            [marker(executor="externally-controlled", vus=5, max_vus=3, duration=0)],
+            "externally-controlled: the number of active VUs (5) must be less than or"
+            " equal to the number of max_vus (3)",
+        ),
+        (
+            [marker(stages=[])],
+            "@pytest.mark.scenario: stages: at least one stage has to be specified",
+        ),
+        (
+            [marker(stages=[("5s", -1)])],
+            "@pytest.mark.scenario: stages: the target of stage 1 can't be negative, got -1",
+        ),
+        (
+            [marker(stages=[("5s", 0)], start_vus=0)],
+            "ramping-vus: either start_vus or one of the stages' target values must be"
+            " greater than 0",
+        ),
+        (
+            [marker(tags=["a"])],
+            "@pytest.mark.scenario: tags: takes a mapping such as {'kind': 'smoke'}, got ['a']",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_place_and_the_remedy(layers, message):
+    with pytest.raises(OptionError) as caught:
+        resolve_scenario("s", layers)
+
+    assert str(caught.value) == message
+
+
+def test_a_load_test_takes_functions_and_mappings():
+    with pytest.raises(OptionError, match="setup takes a function, got 'seed'"):
+        resolve_load_test([marker(setup="seed")])
+    with pytest.raises(OptionError, match="thresholds takes a mapping"):
+        resolve_load_test([marker(thresholds=["p(95)<200"])])
+    with pytest.raises(OptionError, match="setup_timeout must be more than 0"):
+        resolve_load_test([marker(setup_timeout=0)])
+
+
+def test_every_option_says_what_it_is_for():
+    for kind in (ScenarioOptions, LoadTestOptions):
+        for name, entry in options_of(kind).items():
+            assert entry.metadata.get("about") or name in {"thresholds", "setup", "teardown"}
