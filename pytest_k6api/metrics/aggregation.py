@@ -47,9 +47,6 @@ class Aggregation:
     text: str
     rank: float | None = None
 
-    def __str__(self) -> str:
-        return self.text
-
 
 def parse_aggregation(text: str, kind: MetricKind) -> Aggregation:
     """Return the question `text`, which must be one that a `kind` can answer.

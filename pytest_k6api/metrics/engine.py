@@ -55,6 +55,7 @@ class MetricsEngine:
     ) -> None:
         self._tags = tags
         self._stores: dict[str, MetricStore] = {}
+        self._settled = False
         self._refused: dict[str, int] = {}
         # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
         self._crowded: dict[str, tuple[str, int]] = {}
@@ -131,7 +132,8 @@ class MetricsEngine:
         store = self._stores.get(name)
         if store is None:
             return None
-        view = store.find(Selection(store.metric, tag_filter))
+        selection = Selection(store.metric, tag_filter)
+        view = store.find(selection) if self._settled else store.ask(selection)
         asked = [parse_aggregation(text, store.metric.kind) for text in stats]
         if not view.is_visible:
             return None
@@ -139,6 +141,7 @@ class MetricsEngine:
 
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""
+        self._settled = True
         for store in self._stores.values():
             store.settle()
 

@@ -3,7 +3,8 @@
 Samples are kept twice: in one *series* for each tag set, so that any filter can
 be asked for afterwards by merging the series that match it, and in *views*, the
 metric as a whole and the sub-metrics that thresholds name, which are asked all
-the time and so add up as samples come in.
+the time and so add up as samples come in. So do, out of sight, the views that
+were asked for last: who asks once asks again a second later.
 
 Pure; one thread writes.
 """
@@ -13,6 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter
 from pytest_k6api.model import Metric, TagTable
+
+# How many views of a metric are kept because they were asked for. Each costs
+# about as much of an ingested sample as a threshold on a tag does.
+MOST_ASKED = 10
 
 
 class View:
@@ -52,13 +57,15 @@ class MetricStore:
         series: A sink for each tag set, by its number, in order of first appearance.
     """
 
-    __slots__ = ("_routes", "_tags", "metric", "series", "sub_metrics", "whole")
+    __slots__ = ("_asked", "_routes", "_tags", "metric", "series", "sub_metrics", "whole")
 
     def __init__(self, metric: Metric, tags: TagTable) -> None:
         self.metric = metric
         self.whole = View(Selection(metric))
         self.sub_metrics: dict[str, View] = {}
         self.series: dict[int, Sink] = {}
+        # In the order in which they were last asked for.
+        self._asked: dict[str, View] = {}
         self._tags = tags
         # For each tag set, what must be called with its samples.
         self._routes: dict[int, list[Callable[[Sequence[float]], None]]] = {}
@@ -72,18 +79,33 @@ class MetricStore:
     def find(self, selection: Selection) -> View:
         """Return the view of `selection`: a kept one, or one made for this question.
 
-        Making one takes time in proportion to the different values of the matching series.
+        Making one takes time in proportion to the different values of the
+        matching series. Changes nothing.
         """
         if selection.filter is None:
             return self.whole
-        return self.sub_metrics.get(selection.id) or self._gather(selection, selection.filter)
+        kept = self.sub_metrics.get(selection.id) or self._asked.get(selection.id)
+        return kept or self._gather(selection, selection.filter)
 
     def keep(self, selection: Selection) -> View:
-        """Return the view of `selection` and keep it up to date from now on."""
+        """Return the view of `selection`, from now on one of the sub-metrics."""
         view = self.find(selection)
         if selection.filter is not None and selection.id not in self.sub_metrics:
+            self._asked.pop(selection.id, None)
             self.sub_metrics[selection.id] = view
             self._routes.clear()
+        return view
+
+    def ask(self, selection: Selection) -> View:
+        """Return the view of `selection`, from now on at hand for the next question."""
+        view = self.find(selection)
+        if view is self.whole or selection.id in self.sub_metrics or not view.sink.count:
+            return view
+        if self._asked.pop(selection.id, None) is None:
+            self._routes.clear()
+        self._asked[selection.id] = view
+        if len(self._asked) > MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
         return view
 
     def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]]) -> None:
@@ -101,7 +123,7 @@ class MetricStore:
 
     def settle(self) -> None:
         """Finish what was put off, so that reading changes nothing any more."""
-        for view in self.views:
+        for view in (*self.views, *self._asked.values()):
             view.sink.settle()
 
     def _gather(self, selection: Selection, tag_filter: TagFilter) -> View:
@@ -119,7 +141,7 @@ class MetricStore:
         route = [series.add_many]
         route += [
             view.sink.add_many
-            for view in self.sub_metrics.values()
+            for view in (*self.sub_metrics.values(), *self._asked.values())
             if view.selection.filter is not None and view.selection.filter.matches(tags)
         ]
         self._routes[tags_id] = route

@@ -7,16 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import (
     MetricsEngine,
+    Selection,
     ThresholdSnapshot,
+    parse_metric_id,
     parse_selections,
     parse_thresholds,
 )
 from pytest_k6api.metrics.advice import MOST_SERIES
+from pytest_k6api.metrics.store import MOST_ASKED, MetricStore
 from pytest_k6api.model import (
     Batch,
     HttpRow,
@@ -29,6 +32,8 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.model import metrics as built_in
 
+# No deadline: a busy machine is no failure.
+unhurried = settings(deadline=None, max_examples=50)
 QUEUE_TIME = Metric(name="queue_time", kind=MetricKind.TREND)
 ORDERS = Metric(name="orders", kind=MetricKind.COUNTER)
 DEPTH = Metric(name="depth", kind=MetricKind.GAUGE)
@@ -219,6 +224,7 @@ tag_values = st.sampled_from(["x", "y", "z"])
 tagged = st.lists(st.tuples(tag_values, tag_values, st.integers(0, 20)), min_size=1, max_size=40)
 
 
+@unhurried
 @given(st.lists(tagged, min_size=1, max_size=4))
 def test_a_kept_sub_metric_equals_the_one_asked_for_and_the_filtered_list(
     batches: list[list[tuple[str, str, int]]],
@@ -242,6 +248,81 @@ def test_a_kept_sub_metric_equals_the_one_asked_for_and_the_filtered_list(
         assert found is None
 
 
+@unhurried
+@given(st.lists(tagged, min_size=1, max_size=4))
+def test_asking_again_while_samples_come_in_gives_what_is_then_true(
+    batches: list[list[tuple[str, str, int]]],
+) -> None:
+    rig = Rig()
+    filters = ["a:x", "b:x", "a:y,b:z"]
+    counted = 0
+    for batch in batches:
+        rig.feed(samples=[rig.sample(QUEUE_TIME, value, a=a, b=b) for a, b, value in batch])
+        counted += sum(a == "x" for a, _, _ in batch)
+        for some in filters:
+            rig.engine.query(f"queue_time{{{some}}}", 1.0)
+        found = rig.engine.query("queue_time{a:x}", 1.0)
+        assert (found.samples if found else 0) == counted
+    answers = [rig.engine.query(f"queue_time{{{some}}}", 1.0) for some in filters]
+
+    rig.engine.settle()
+
+    # Other spellings were never asked for: these are made anew from the series.
+    anew = [rig.engine.query(f"queue_time{{{some}, {some}}}", 1.0) for some in filters]
+    for answer, other in zip(answers, anew, strict=True):
+        assert (answer and answer.sample) == (other and other.sample)
+    assert rig.listed() == ["queue_time"]
+
+
+def test_the_views_that_were_asked_for_last_are_kept_and_no_more() -> None:
+    tags = TagTable()
+    store = MetricStore(ORDERS, tags)
+    a = tags.intern({"shop": "a", "n": "1"})
+    store.add([1, 2], {a: [1, 2]})
+
+    def selection(text: str) -> Selection:
+        return Selection(ORDERS, parse_metric_id(f"orders{{{text}}}")[1])
+
+    first = store.ask(selection("shop:a"))
+    for number in range(MOST_ASKED):
+        store.ask(selection(f"shop:a{' ' * number},n:1"))
+    assert store.find(selection("shop:a")) is not first
+
+    last = store.ask(selection("n:1"))
+    store.add([4], {a: [4]})
+    assert store.keep(selection("n:1")) is last
+    store.add([8], {a: [8]})
+    assert (last.sink.count, first.sink.count) == (4, 2)
+    assert [view.id for view in store.views] == ["orders", "orders{n:1}"]
+
+
+requests = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 3), st.sampled_from([0, 1, None])),
+    min_size=1,
+    max_size=30,
+)
+
+
+@unhurried
+@given(st.lists(requests, max_size=4))
+def test_requests_are_counted_under_their_own_tags(
+    batches: list[list[tuple[int, int, int | None]]],
+) -> None:
+    rig = Rig()
+    for batch in batches:
+        rig.feed(http=[rig.request(us, failed=f, name=f"n{name}") for us, name, f in batch])
+    rows = [row for batch in batches for row in batch]
+
+    for name in range(4):
+        durations = [us for us, n, _ in rows if n == name]
+        judged = [failed for _, n, failed in rows if n == name and failed is not None]
+        if durations:
+            assert rig.number(f"http_reqs{{name:n{name}}}", "count") == len(durations)
+            assert rig.number(f"http_req_duration{{name:n{name}}}", "sum") == sum(durations) / 1000
+        if judged:
+            assert rig.number(f"http_req_failed{{name:n{name}}}", "passes") == sum(judged)
+
+
 def test_thresholds_list_their_metrics_from_the_start_and_sub_metrics_after_their_parent() -> None:
     rig = Rig({"orders{shop:a}": ["count>0"], "queue_time": ["avg<1"]}, listed=["depth{q:a}"])
 
@@ -261,6 +342,7 @@ def test_tainted_is_none_before_there_is_a_verdict_and_may_turn_back() -> None:
     snapshot = rig.engine.snapshot(2.0)
     assert verdict.tainted
     assert snapshot.tainted
+    assert [threshold.ok for threshold in snapshot.thresholds] == [False, True, None]
     assert snapshot.metrics["queue_time"].tainted is True
     # No sample yet: not judged.
     assert snapshot.metrics["orders"].tainted is None
@@ -390,6 +472,14 @@ def test_what_is_no_finite_number_is_left_out_and_reported(metric: Metric) -> No
         ),
     )
     json.dumps([dict(m.sample) | dict(m.extra) for m in snapshot.metrics.values()], allow_nan=False)
+
+
+def test_integers_too_large_for_a_float_are_left_out_among_floats() -> None:
+    rig = Rig()
+
+    rig.add(ORDERS, 1.5, 10**400, 2)
+
+    assert rig.number("orders", "count") == 3.5
 
 
 def test_a_metric_that_shares_its_name_with_another_kind_is_left_out() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import (
@@ -19,6 +19,8 @@ from pytest_k6api.metrics import (
 )
 from pytest_k6api.model import Contains, Metric, MetricError, MetricKind, ThresholdError
 
+# No deadline: a busy machine is no failure.
+unhurried = settings(deadline=None, max_examples=50)
 KNOWN = {
     metric.name: metric
     for metric in [
@@ -252,6 +254,7 @@ def test_a_filter_wants_all_of_its_tags() -> None:
     assert not tag_filter.matches({"a": "b", "c": "x"})
 
 
+@unhurried
 @given(st.text(max_size=30), st.sampled_from(sorted(KNOWN)))
 def test_whatever_is_written_gives_a_threshold_or_a_threshold_error(text: str, metric: str) -> None:
     try:
