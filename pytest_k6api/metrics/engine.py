@@ -28,7 +28,7 @@ from pytest_k6api.metrics.store import MetricStore, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import Threshold
 from pytest_k6api.metrics.trend import Trend
-from pytest_k6api.model import Batch, Metric, TagTable
+from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 
 # k6 registers this sub-metric of http_req_duration for everybody.
@@ -132,9 +132,12 @@ class MetricsEngine:
         store = self._stores.get(name)
         if store is None:
             return None
+        try:
+            asked = [parse_aggregation(text, store.metric.kind) for text in stats]
+        except MetricError as error:
+            raise MetricError(f"{metric_id}: {error}") from None
         selection = Selection(store.metric, tag_filter)
         view = store.find(selection) if self._settled else store.ask(selection)
-        asked = [parse_aggregation(text, store.metric.kind) for text in stats]
         if not view.is_visible:
             return None
         return describe(view, elapsed, self._judgements.get(view.id, ()), asked)

@@ -214,7 +214,7 @@ def test_a_question_that_cannot_be_answered_is_refused() -> None:
     rig = Rig()
     rig.add(ORDERS, 1)
 
-    with pytest.raises(MetricError, match="cannot ask a counter for 'p\\(95\\)'"):
+    with pytest.raises(MetricError, match="^orders: cannot ask a counter for 'p\\(95\\)'"):
         rig.engine.query("orders", 1.0, ["p(95)"])
     with pytest.raises(MetricError, match=r"cannot read the metric 'orders\{'"):
         rig.engine.query("orders{", 1.0)
@@ -452,6 +452,19 @@ def test_groups_and_checks_grow_from_tags_in_the_order_of_the_code() -> None:
     assert check.id == "6725000f84f8fcff6a87227bb109b94d"
     assert (check.path, check.passes, check.fails) == ("::outer::inner::is 200", 2, 1)
     assert root.groups[1].checks[0].path == "::other::"
+
+
+def test_tags_set_by_hand_cannot_break_the_tree() -> None:
+    rig = Rig()
+
+    rig.add(built_in.CHECKS, 1, group="by hand", check="a::b")
+    rig.add(built_in.CHECKS, 1, group="::x:::y", check="c")
+    rig.add(built_in.CHECKS, 1, group="::x::", check="d")
+    rig.add(built_in.GROUP_DURATION, 1)
+
+    root = rig.engine.snapshot(1.0).root
+    assert [check.path for check in root.checks] == ["::a::b"]
+    assert [group.path for group in root.walk()] == ["", "::x", "::x:::y", "::x::"]
 
 
 @pytest.mark.parametrize("metric", [QUEUE_TIME, ORDERS, DEPTH, CACHE_HITS])
