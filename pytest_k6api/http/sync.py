@@ -1,8 +1,8 @@
 """The client for scenarios that run in worker threads: the same calls without ``await``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Unpack
+from typing import Any, Unpack
 
 import trio
 
@@ -16,19 +16,33 @@ from pytest_k6api.http.response import Response
 
 
 class SyncClient:
-    """A `Client` called from a thread that Trio started; everything else is the client's."""
+    """A `Client` called from a thread; everything else is the client's.
 
-    __slots__ = ("_client",)
+    Args:
+        client: The client; only Trio's thread touches it.
+        run_in_trio: Lets Trio await ``function(*args)`` and returns or raises what
+            that gives. Left out, the thread must be one that Trio started.
+    """
 
-    def __init__(self, client: Client) -> None:
+    __slots__ = ("_client", "_run_in_trio")
+
+    def __init__(
+        self,
+        client: Client,
+        run_in_trio: Callable[..., Any] = trio.from_thread.run,  # typed as the function it calls
+    ) -> None:
         self._client = client
+        self._run_in_trio = run_in_trio
 
     def __repr__(self) -> str:
         return f"<SyncClient of {self._client!r}>"
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Make a request and return the response; see `Client.request`."""
-        return trio.from_thread.run(partial(self._client.request, method, url, **options))
+        response: Response = self._run_in_trio(
+            partial(self._client.request, method, url, **options)
+        )
+        return response
 
     def get(self, url: str, **options: Unpack[RequestOptions]) -> Response:
         """GET `url`."""
@@ -60,7 +74,8 @@ class SyncClient:
 
     def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
         """Make several requests at once; see `Client.batch`."""
-        return trio.from_thread.run(self._client.batch, requests)
+        responses: list[Response] = self._run_in_trio(self._client.batch, requests)
+        return responses
 
     @property
     def headers(self) -> Headers:

@@ -11,6 +11,7 @@ from pytest_k6api.load.load_context import (
     ScenarioContext,
     StopRequest,
 )
+from pytest_k6api.load.sync_vu import SyncVU
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import VU, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
@@ -30,6 +31,7 @@ __all__ = [
     "ScenarioContext",
     "SetupTeardown",
     "StopRequest",
+    "SyncVU",
     "Trend",
     "UserFunction",
     "VUFixture",

@@ -1,8 +1,8 @@
 """A request and its response as text for a report, with secrets masked."""
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+
+from pytest_k6api.http import Headers, Response
 
 BODY_LIMIT = 1000
 """Bytes of a response's body that are shown."""
@@ -18,56 +18,20 @@ _SECRET_PARAMETER = re.compile(
 _CREDENTIALS = re.compile(r"(?<=://)[^/@?#]+@")
 
 
-class SentRequest(Protocol):
-    """What is shown of a request."""
+def describe_exchange(response: Response) -> str:
+    """Return the request, the status, the phases, all headers and the start of the body.
 
-    @property
-    def method(self) -> str:
-        """Such as ``GET``."""
-
-    @property
-    def url(self) -> object:
-        """The URL; its ``str`` is shown."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers as sent."""
-
-
-class ReceivedResponse(Protocol):
-    """What is shown of a response, and of a request that got none."""
-
-    @property
-    def request(self) -> SentRequest:
-        """What it answers."""
-
-    @property
-    def status_code(self) -> int:
-        """The status; 0 if the request failed."""
-
-    @property
-    def error(self) -> object:
-        """Why the request failed; None or empty if it did not."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers as received."""
-
-    @property
-    def content(self) -> bytes:
-        """The decoded body."""
-
-    @property
-    def timings(self) -> object:
-        """The phases; their ``str`` is shown."""
-
-
-def describe_exchange(response: ReceivedResponse) -> str:
-    """Return the request, the status, the phases, all headers and the start of the body."""
+    The body of the request is not shown: it often holds somebody's password.
+    """
     request = response.request
+    timings = response.timings
     lines = [f"> {request.method} {mask_url(str(request.url))}"]
     lines += [f"> {line}" for line in _header_lines(request.headers)]
-    lines.append(f"< {response.error or response.status_code} ({response.timings})")
+    lines.append(
+        f"< {response.error or f'{response.status_code} {response.reason_phrase}'.rstrip()}"
+        f" after {timings.duration:.3f} ms (blocked {timings.blocked:.3f}, sending"
+        f" {timings.sending:.3f}, waiting {timings.waiting:.3f}, receiving {timings.receiving:.3f})"
+    )
     lines += [f"< {line}" for line in _header_lines(response.headers)]
     body = _start_of(response.content)
     if body:
@@ -80,9 +44,10 @@ def mask_url(url: str) -> str:
     return _SECRET_PARAMETER.sub(rf"\1{_MASK}", _CREDENTIALS.sub(f"{_MASK}@", url))
 
 
-def _header_lines(headers: Mapping[str, str]) -> list[str]:
+def _header_lines(headers: Headers) -> list[str]:
     return [
-        f"{name}: {_MASK if _SECRET.search(name) else value}" for name, value in headers.items()
+        f"{name}: {_MASK if _SECRET.search(name) else value}"
+        for name, value in headers.multi_items()
     ]
 
 

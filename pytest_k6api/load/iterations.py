@@ -8,18 +8,16 @@ scope that the VU runs in.
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import trio
 
+from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
-from pytest_k6api.load.groups import GroupStack
 from pytest_k6api.load.load_context import ScenarioContext, Verdict, find_stop
 from pytest_k6api.load.user_functions import UserFunction
-from pytest_k6api.load.vu import VU, become, current_vu
+from pytest_k6api.load.vu import become, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixtures, resolve_vu_fixtures
-from pytest_k6api.model import Recorder, SampleBuffer
+from pytest_k6api.model import SampleBuffer
 from pytest_k6api.model.metrics import ITERATION_LATENESS, RESPONSE_TIME_FROM_DUE
 
 CLOSE_TIMEOUT = 30.0
@@ -39,6 +37,7 @@ class VirtualUser:
     __slots__ = (
         "_arguments",
         "_call",
+        "_caller",
         "_fixtures",
         "_groups",
         "_kept",
@@ -50,23 +49,24 @@ class VirtualUser:
     )
 
     def __init__(self, number: int, scenario: ScenarioContext) -> None:
-        load = scenario.load
+        function, options = scenario.function, scenario.options
         self.id = number
         self._scenario = scenario
-        self._recorder = Recorder(load.buffer, scenario.place)
-        self._groups = GroupStack(self._recorder, trio.lowlevel.current_clock().current_time)
-        self.vu = VU(
+        self._caller = caller = make_caller(
+            function,
             number,
-            load=load,
-            groups=self._groups,
-            client=load.make_client(self._recorder),
-            scenario=scenario.options.name,
-            env=scenario.options.env,
+            load=scenario.load,
+            place=scenario.place,
+            scenario=options.name,
+            env=options.env,
         )
+        self.vu = caller.vu
         self.vu.iteration = -1  # the first is 0
-        self._call: Callable[..., Awaitable[object]] = scenario.function.function
+        self._groups = caller.seat.groups
+        self._recorder = caller.seat.groups.recorder
+        self._call = target_of(function, caller)
         self._arguments: dict[str, object] | None = None
-        self._fixtures = VUFixtures(resolve_vu_fixtures(scenario.function), self)
+        self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
@@ -123,20 +123,16 @@ class VirtualUser:
             self._report_fixture(
                 TimeoutError(f"tearing down VU fixtures took longer than {CLOSE_TIMEOUT:g} seconds")
             )
-        self.vu._client.close()
+        self._caller.close()
         self._record_bytes()
+        self._recorder.cut()  # a thread that was left alone may still write
 
-    def own(self, function: UserFunction) -> Mapping[str, object]:
-        """Return what a function that runs for this VU gets under our own names."""
+    def _own(self, function: UserFunction) -> dict[str, object]:
         if "setup_data" in function.parameters and not self._setup_data:
             # Once, so that each VU has a copy of its own and a later PUT does not change it.
             text = self._scenario.setup_data()
             self._setup_data = {"setup_data": json.loads(text) if text is not None else None}
-        return {"vu": self.vu, **self._setup_data}
-
-    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call a synchronous VU fixture, here in Trio's thread."""
-        return function(*args, **kwargs)
+        return {"vu": self._caller.vu_for(function), **self._setup_data}
 
     def _enter(self) -> None:
         vu, recorder = self.vu, self._recorder

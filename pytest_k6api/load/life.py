@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import trio
 
+from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
-from pytest_k6api.load.groups import GroupStack
 from pytest_k6api.load.load_context import LoadContext, Verdict
 from pytest_k6api.load.tracebacks import failing_line, format_place, one_line
 from pytest_k6api.load.user_functions import UserFunction
-from pytest_k6api.load.vu import VU, current_vu
-from pytest_k6api.model import ControlError, OptionError, Recorder, current_recorder
+from pytest_k6api.load.vu import current_vu
+from pytest_k6api.model import ControlError, OptionError, current_recorder
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,13 +104,8 @@ class _Stage:
         self._load = load
         self._function = function
         self._timeout = timeout
-        self._recorder = Recorder(load.buffer, load.place.enter_group(kind.value))
-        self._vu = VU(
-            0,
-            load=load,
-            groups=GroupStack(self._recorder, trio.lowlevel.current_clock().current_time),
-            client=load.make_client(self._recorder),
-        )
+        self._place = load.place.enter_group(kind.value)
+        self._caller = make_caller(function, 0, load=load, place=self._place)
 
     async def run(self, own: dict[str, object]) -> object:
         """Return what the function returns.
@@ -118,10 +113,12 @@ class _Stage:
         Raises:
             ControlError: It raised or took too long.
         """
-        tokens = current_vu.set(self._vu), current_recorder.set(self._recorder)
+        vu, recorder = self._caller.vu, self._caller.seat.groups.recorder
+        tokens = current_vu.set(vu), current_recorder.set(recorder)
         try:
             with trio.move_on_after(self._timeout) as scope:
-                return await self._call({"vu": self._vu, **own})
+                arguments = self._function.fill({"vu": vu, **own})
+                return await target_of(self._function, self._caller)(**arguments)
         except BaseException as error:
             if self._load.exceptions.judge(error) is Verdict.FAILED:
                 raise self.refuse(error) from error
@@ -139,24 +136,18 @@ class _Stage:
 
     def refuse(self, error: BaseException) -> ControlError:
         """Keep `error` for the report; return what the API and the run make of it."""
-        self._load.failures.add(self._kind, error, self._vu)
+        self._load.failures.add(self._kind, error, self._caller.vu)
         place = format_place(*failing_line(error))
         detail = f"{one_line(error)} ({place})" if place else str(error)
         return ControlError(f"Error executing {self._kind.value}", detail, status=500)
 
-    async def _call(self, own: dict[str, object]) -> object:
-        arguments = self._function.fill(own)
-        if self._function.is_async:
-            return await self._function.function(**arguments)
-        return self._function.function(**arguments)
-
     def _close(self) -> None:
-        recorder = self._recorder
-        self._vu._client.close()
+        self._caller.close()
+        recorder = self._caller.seat.groups.recorder
         if recorder.bytes_sent or recorder.bytes_received:
             recorder.buffer.iterations.append(
                 (
-                    self._load.place.enter_group(self._kind.value).id,
+                    self._place.id,
                     time.time(),
                     None,
                     None,
@@ -164,3 +155,4 @@ class _Stage:
                     recorder.bytes_received,
                 )
             )
+        recorder.cut()  # a thread that was left alone may still write

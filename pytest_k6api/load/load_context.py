@@ -3,25 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
 
 import trio
 
-from pytest_k6api.load.exchanges import ReceivedResponse
+from pytest_k6api.http import Client
 from pytest_k6api.load.failures import FailureLog
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.model import K6ApiError, Recorder, SampleBuffer, ScenarioOptions, TagContext
-
-
-class Client(Protocol):
-    """What a virtual user needs of its HTTP client, beside handing it to the user."""
-
-    @property
-    def last_response(self) -> ReceivedResponse | None:
-        """The response received last, or the request that failed last."""
-
-    def close(self) -> None:
-        """Close its connections; harmless when repeated."""
 
 
 class StopRequest(K6ApiError):

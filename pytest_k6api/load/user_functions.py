@@ -58,8 +58,9 @@ class UserFunction:
 
     @property
     def is_async(self) -> bool:
-        """Whether calling it gives a coroutine."""
-        return inspect.iscoroutinefunction(self.function)
+        """Whether calling it gives a coroutine or an async generator."""
+        function = self.function
+        return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
     def fill(self, own: Mapping[str, object]) -> dict[str, object]:
         """Return its arguments, those in `own` before the captured ones."""

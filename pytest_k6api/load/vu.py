@@ -11,20 +11,43 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 
+from pytest_k6api.http import Client
 from pytest_k6api.load.checks import Checked, calling_line
 from pytest_k6api.load.exchanges import describe_exchange
 from pytest_k6api.load.groups import Group, GroupStack
-from pytest_k6api.load.load_context import Client, LoadContext
+from pytest_k6api.load.load_context import LoadContext
 from pytest_k6api.load.vu_tags import VUTags
-from pytest_k6api.model import Recorder, current_recorder
+from pytest_k6api.model import current_recorder
 from pytest_k6api.model.metrics import CHECKS
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VUSeat:
+    """What a virtual user is made of.
+
+    Attributes:
+        number: The VU's number, from 1; 0 in setup and teardown.
+        load: The load test.
+        groups: Its recorder, its clock and the place where it stands.
+        client: Its HTTP client.
+        scenario: The name of its scenario; empty in setup and teardown.
+        env: What its `env` holds.
+    """
+
+    number: int
+    load: LoadContext
+    groups: GroupStack
+    client: Client
+    scenario: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class BaseVU:
@@ -52,24 +75,15 @@ class BaseVU:
         "scenario",
     )
 
-    def __init__(
-        self,
-        number: int,
-        *,
-        load: LoadContext,
-        groups: GroupStack,
-        client: Client,
-        scenario: str = "",
-        env: Mapping[str, str] | None = None,
-    ) -> None:
-        self.id = number
+    def __init__(self, seat: VUSeat) -> None:
+        self.id = seat.number
         self.iteration = 0
-        self.scenario = scenario
-        self.env = env if env is not None else {}
-        self._load = load
-        self._groups = groups
-        self._recorder: Recorder = groups.recorder
-        self._client = client
+        self.scenario = seat.scenario
+        self.env = seat.env
+        self._load = seat.load
+        self._groups = seat.groups
+        self._recorder = seat.groups.recorder
+        self._client = seat.client
         self._paced_at = 0.0
         # Made when they are first asked for: most VUs need none, and there are many VUs.
         self._data: SimpleNamespace | None = None
@@ -166,6 +180,10 @@ class BaseVU:
         response = self._client.last_response
         return describe_exchange(response) if response is not None else ""
 
+    def share_memory(self, other: "BaseVU") -> None:
+        """Have the same data, tags and chance as `other`, which is the same virtual user."""
+        self._data, self._tags, self._random = other.data, other.tags, other.random
+
     def _now(self) -> float:
         return self._groups.now()
 
@@ -185,7 +203,7 @@ class VU(BaseVU):
     __slots__ = ()
 
     @property
-    def http(self) -> Any:
+    def http(self) -> Client:
         """The VU's HTTP client."""
         return self._client
 

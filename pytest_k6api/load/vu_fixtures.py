@@ -12,7 +12,7 @@ scope open across its ``yield``: its end comes in another place of the VU's task
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 
@@ -55,24 +55,26 @@ def _collect(function: UserFunction, order: dict[VUFixture, None]) -> None:
             order[value] = None
 
 
-class Caller(Protocol):
-    """How the functions of one VU are called: in Trio's thread, or in the VU's own."""
-
-    def own(self, function: UserFunction) -> Mapping[str, object]:
-        """Return the values of ``vu`` and ``setup_data`` that suit `function`."""
-
-    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call the synchronous `function`."""
-
-
 class VUFixtures:
-    """The VU fixtures of one virtual user, set up or not."""
+    """The VU fixtures of one virtual user, set up or not.
 
-    __slots__ = ("_caller", "_fixtures", "_made", "_teardowns")
+    Args:
+        fixtures: Each after those that it needs.
+        own: Returns the values of ``vu`` and ``setup_data`` that suit a function.
+        call: Calls an ordinary function where the VU's ordinary functions run.
+    """
 
-    def __init__(self, fixtures: tuple[VUFixture, ...], caller: Caller) -> None:
+    __slots__ = ("_call", "_fixtures", "_made", "_own", "_teardowns")
+
+    def __init__(
+        self,
+        fixtures: tuple[VUFixture, ...],
+        own: Callable[[UserFunction], Mapping[str, object]],
+        call: Callable[..., Awaitable[Any]],
+    ) -> None:
         self._fixtures = fixtures
-        self._caller = caller
+        self._own = own
+        self._call = call
         self._made: dict[VUFixture, object] = {}
         self._teardowns: list[Callable[[], Awaitable[None]]] = []
 
@@ -89,7 +91,7 @@ class VUFixtures:
             for name, value in function.values.items()
             if isinstance(value, VUFixture)
         }
-        return function.fill({**made, **self._caller.own(function)})
+        return function.fill({**made, **self._own(function)})
 
     async def tear_down(self, report: Callable[[BaseException], None]) -> None:
         """Tear all down, last first; what one raises is reported and stops no other."""
@@ -107,14 +109,14 @@ class VUFixtures:
             raise cancelled
 
     async def _start(self, function: UserFunction) -> object:
-        call, arguments = self._caller.call, self.arguments(function)
+        arguments = self.arguments(function)
         if inspect.isasyncgenfunction(function.function):
             return await self._start_async_generator(function.function(**arguments), function.name)
         if inspect.isgeneratorfunction(function.function):
             return await self._start_generator(function.function(**arguments), function.name)
         if function.is_async:
             return await function.function(**arguments)
-        return await call(function.function, **arguments)
+        return await self._call(function.function, **arguments)
 
     async def _start_async_generator(
         self, generator: AsyncGenerator[object, None], name: str
@@ -132,7 +134,7 @@ class VUFixtures:
         return value
 
     async def _start_generator(self, generator: Generator[object, None, None], name: str) -> object:
-        call = self._caller.call
+        call = self._call
         value = await call(next, generator, _ENDED)
         if value is _ENDED:
             raise RuntimeError(f"the VU fixture {name!r} ended without a yield")

@@ -5,10 +5,11 @@ So a tag set is interned once in a `TagTable` and is a small integer from then
 on; a `TagContext` remembers the integers that requests and checks of one place
 (one scenario, one group) lead to, so that the hot path is a dictionary lookup.
 
-Pure: no clock, no I/O. One table belongs to one load test and one thread.
+Pure: no clock, no I/O. One table belongs to one load test; every thread may intern.
 """
 
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from types import MappingProxyType
 
 from pytest_k6api.model.groups import check_path, group_path
@@ -24,19 +25,28 @@ class TagTable:
     mappingproxy({'scenario': 'test_buy'})
     """
 
-    __slots__ = ("_ids", "_tags")
+    __slots__ = ("_ids", "_lock", "_tags")
 
     def __init__(self) -> None:
         self._ids: dict[frozenset[tuple[str, str]], int] = {}
         self._tags: list[Mapping[str, str]] = []
+        self._lock = Lock()
 
     def intern(self, tags: Mapping[str, str]) -> int:
         """Return the number of `tags`, the same one whenever the same tags come."""
         key = frozenset(tags.items())
         number = self._ids.get(key)
-        if number is None:
-            number = self._ids[key] = len(self._tags)
-            self._tags.append(MappingProxyType(dict(tags)))
+        return number if number is not None else self._add(key, tags)
+
+    def _add(self, key: frozenset[tuple[str, str]], tags: Mapping[str, str]) -> int:
+        # Synchronous scenarios intern from their threads: without the lock two
+        # sets could get one number.
+        with self._lock:
+            number = self._ids.get(key)
+            if number is None:
+                number = len(self._tags)
+                self._tags.append(MappingProxyType(dict(tags)))
+                self._ids[key] = number
         return number
 
     def __getitem__(self, number: int) -> Mapping[str, str]:

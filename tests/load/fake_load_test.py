@@ -1,0 +1,128 @@
+"""A load test of one scenario without executors, network and report: what VU code writes into."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import trio
+
+from pytest_k6api.http import Client
+from pytest_k6api.load import (
+    ExceptionRules,
+    Failure,
+    FailureLog,
+    LoadContext,
+    ScenarioContext,
+    SetupTeardown,
+    UserFunction,
+    VirtualUser,
+)
+from pytest_k6api.model import (
+    IterationRow,
+    Recorder,
+    SampleBuffer,
+    ScenarioOptions,
+    TagContext,
+    TagTable,
+)
+
+
+class Skipped(BaseException):
+    """Stands for pytest's outcome of that name, which is no Exception either."""
+
+
+class Failed(BaseException):
+    """Stands for pytest's outcome of that name, which is no Exception either."""
+
+
+class Exit(Exception):
+    """Stands for pytest's, which is an Exception."""
+
+
+class FakeClient:
+    """Stands for the HTTP client: `load` counts bytes as a request would."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.last_response = None
+        self.is_closed = False
+
+    async def load(self, seconds: float = 0.0) -> int:
+        self.recorder.bytes_sent += 100
+        await trio.sleep(seconds)
+        self.recorder.bytes_received += 900
+        return 200
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class FakeLoadTest:
+    """One load test; make it inside of a Trio run."""
+
+    options: ScenarioOptions = field(default_factory=lambda: ScenarioOptions(name="test_buy"))
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clients: list[FakeClient] = []
+        self.stops: list[str] = []
+        self.table = TagTable()
+        self.failures = FailureLog(trio.lowlevel.current_clock().current_time)
+        self.context = LoadContext(
+            buffer=SampleBuffer(),
+            place=TagContext(self.table, self.tags),
+            make_client=self._make_client,
+            failures=self.failures,
+            stop=self.stops.append,
+            seed=7,
+            exceptions=ExceptionRules(skips=(Skipped,), failures=(Failed,), exits=(Exit,)),
+        )
+        self.setup_data: str | None = None
+
+    def scenario(self, function: Callable[..., object], **values: object) -> ScenarioContext:
+        return ScenarioContext(
+            load=self.context,
+            options=self.options,
+            function=UserFunction(function=function, values=values),
+            setup_data=lambda: self.setup_data,
+        )
+
+    def user(self, function: Callable[..., object], **values: object) -> VirtualUser:
+        return VirtualUser(1, self.scenario(function, **values))
+
+    def life(
+        self,
+        setup: Callable[..., object] | None = None,
+        teardown: Callable[..., object] | None = None,
+        *,
+        setup_timeout: float = 60.0,
+        teardown_timeout: float = 60.0,
+    ) -> SetupTeardown:
+        return SetupTeardown(
+            load=self.context,
+            setup=UserFunction(function=setup) if setup else None,
+            teardown=UserFunction(function=teardown) if teardown else None,
+            setup_timeout=setup_timeout,
+            teardown_timeout=teardown_timeout,
+        )
+
+    def samples(self, metric: str, *tags: str) -> list[Any]:
+        """Return the values written to `metric`, with those tags where some are named."""
+        found: list[Any] = []
+        for kind, tags_id, _, value in self.context.buffer.samples:
+            if kind.name == metric:
+                named = [self.table[tags_id].get(tag) for tag in tags]
+                found.append((value, *named) if named else value)
+        return found
+
+    def iterations(self) -> list[IterationRow]:
+        return self.context.buffer.iterations
+
+    def the_failure(self) -> Failure:
+        (failure,) = self.failures.snapshot()
+        return failure
+
+    def _make_client(self, recorder: Recorder) -> Client:
+        self.clients.append(FakeClient(recorder))
+        return cast("Client", self.clients[-1])  # the part of it that is used here
