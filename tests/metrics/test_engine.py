@@ -214,7 +214,7 @@ def test_a_question_that_cannot_be_answered_is_refused() -> None:
     rig = Rig()
     rig.add(ORDERS, 1)
 
-    with pytest.raises(MetricError, match="^orders: cannot ask a counter for 'p\\(95\\)'"):
+    with pytest.raises(MetricError, match=r"^orders: cannot ask a counter for 'p\(95\)'"):
         rig.engine.query("orders", 1.0, ["p(95)"])
     with pytest.raises(MetricError, match=r"cannot read the metric 'orders\{'"):
         rig.engine.query("orders{", 1.0)

@@ -186,6 +186,13 @@ def test_a_gauge_keeps_the_last_the_least_and_the_greatest() -> None:
     assert [number_of(gauge, text) for text in ("value", "min", "max")] == [-5, -9, -3]
 
 
+def test_a_gauge_that_was_told_true_is_1() -> None:
+    gauge = GaugeSink()
+    gauge.add_many([True])
+
+    assert [repr(number_of(gauge, text)) for text in ("value", "min", "max")] == ["1", "1", "1"]
+
+
 def test_a_rate_counts_what_is_not_zero() -> None:
     rate = RateSink()
     rate.add_many([True, 0, 2.5, 0.0, False, -1])
