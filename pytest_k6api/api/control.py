@@ -4,7 +4,7 @@ The whole API as one coroutine, `Control.answer`, that knows no server and no
 framework; tests call it directly, ``app.py`` serves it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from typing import Final
@@ -13,8 +13,7 @@ from urllib.parse import parse_qsl
 from pytest_k6api.api.gate import Gate
 from pytest_k6api.api.nothing import NoLoadTest
 from pytest_k6api.api.ports import LoadTestPort, SessionPort
-from pytest_k6api.api.reply import HTML, TEXT, Call, Reply, Request, error_reply
-from pytest_k6api.api.routes import Route
+from pytest_k6api.api.reply import HTML, TEXT, Api, Call, Reply, Request, Route, error_reply
 from pytest_k6api.api.routing import (
     BadTarget,
     Match,
@@ -36,7 +35,7 @@ class Control:
     Args:
         session: The session.
         gate: Who is let in.
-        routes: What there is.
+        api: The routes, and what handlers need beside.
         report: Called with a handler's unforeseen exception; the client gets a bare 500.
     """
 
@@ -44,13 +43,14 @@ class Control:
         self,
         session: SessionPort,
         gate: Gate,
-        routes: Sequence[Route],
+        api: Api,
         report: Callable[[Exception], None],
     ) -> None:
         self._session = session
         self._gate = gate
         self._report = report
-        self._router: Router[Route] = Router((route.method, route.path, route) for route in routes)
+        self._api = api
+        self._router = Router((route.method, route.path, route) for route in api.routes)
 
     def refuse(self, request: Request) -> Reply | None:
         """Return why `request` is not let in; None lets it in. Its body is not needed."""
@@ -87,6 +87,7 @@ class Control:
             call = Call(
                 session=self._session,
                 load_test=self._load_test(match.parameters.get("test")),
+                api=self._api,
                 parameters=match.parameters,
                 query=dict(parse_qsl(query, max_num_fields=_MOST_PARAMETERS)),
                 body=request.body,
@@ -94,7 +95,7 @@ class Control:
             return await route.handler(call)
         except ControlError as error:
             return error_reply(
-                error.status, error.title, error.detail, content_type=route.content_type
+                error.status, error.title, error.detail, content_type=route.error_media
             )
         except Exception as error:  # noqa: BLE001 - reported, and the client learns no details
             self._report(error)

@@ -1,8 +1,8 @@
-"""Requests and replies as the handlers of the API see them: no server, no framework."""
+"""Requests, routes and replies as the handlers see them: no server, no framework."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from pytest_k6api.api.documents import error_document
 from pytest_k6api.api.go_json import to_json
@@ -37,6 +37,7 @@ class Call:
     Attributes:
         session: The pytest session.
         load_test: The load test that the request is about.
+        api: What the API knows about itself.
         parameters: The values of the path's parameters.
         query: The query's parameters; of equal names the last.
         body: The request's body.
@@ -44,6 +45,7 @@ class Call:
 
     session: SessionPort
     load_test: LoadTestPort
+    api: "Api"
     parameters: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -67,6 +69,85 @@ class Reply:
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A parameter of a route's query.
+
+    Attributes:
+        name: Its name.
+        description: What it does.
+        example: A value that works.
+    """
+
+    name: str
+    description: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path, with what the OpenAPI document and the index say about it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The template; see `Router`.
+        handler: What answers; its docstring's first line is the summary.
+        answers: The type of the document in the reply; None for an empty or other body.
+        media: The content type of the reply; JSON documents are of `JSON` or like it.
+        error_media: The content type of errors.
+        errors: The statuses of errors, beside those that any request can get.
+        body: The JSON schema of the request's body; None if it takes none.
+        queries: The parameters of its query.
+        example: What follows ``curl``, in the API's index.
+        each_test: Whether it is also there below ``/v1/tests/{test}``.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answers: object = None
+    media: str = JSON
+    error_media: str = JSON
+    errors: tuple[int, ...] = ()
+    body: Mapping[str, object] | None = None
+    queries: tuple[Query, ...] = ()
+    example: str = ""
+    each_test: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+    def below_tests(self) -> "Route":
+        """Return the same for one load test of the session."""
+        path = self.path.replace("/v1/", "/v1/tests/{test}/", 1)
+        errors = tuple(sorted({*self.errors, 404}))
+        return replace(self, path=path, errors=errors, each_test=False, example="")
+
+
+class Events(Protocol):
+    """Where events come from."""
+
+    def subscribe(self) -> AsyncIterator[bytes]:
+        """Return the events from now on, as server-sent events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What the API knows about itself.
+
+    Attributes:
+        routes: All of them.
+        asks_token: Whether requests must show a token.
+        events: Where events come from.
+    """
+
+    routes: Sequence[Route]
+    asks_token: bool
+    events: Events
 
 
 def json_reply(document: object, *, status: int = 200, content_type: str = JSON) -> Reply:

@@ -8,9 +8,11 @@ import trio
 from pytest_k6api.api.address import Address
 from pytest_k6api.api.app import ControlApp
 from pytest_k6api.api.control import Control
+from pytest_k6api.api.events import EventHub
 from pytest_k6api.api.gate import Gate
 from pytest_k6api.api.ports import SessionPort
-from pytest_k6api.api.routes import ROUTES
+from pytest_k6api.api.reply import Api
+from pytest_k6api.api.routes import ALL_ROUTES
 from pytest_k6api.api.serving import Serving
 from pytest_k6api.api.settings import ApiSettings
 
@@ -33,7 +35,9 @@ class Service:
         report: Callable[[Exception], None],
     ) -> None:
         gate = Gate([address.host] if address.host else [], settings.token)
-        control = Control(session, gate, ROUTES, report)
+        self._events = EventHub(session, report)
+        api = Api(routes=ALL_ROUTES, asks_token=gate.asks_token, events=self._events)
+        control = Control(session, gate, api, report)
         app = ControlApp(control, settings.limits)
         self._serving = Serving(app, settings.limits, report)
 
@@ -45,4 +49,13 @@ class Service:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve on the listening `sockets` until `stop`; started once it accepts."""
-        await self._serving.run(sockets, stop, task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_events, stop)
+            await self._serving.run(sockets, stop, task_status=task_status)
+
+    async def _run_events(self, stop: trio.Event) -> None:
+        """Watch for events until `stop`, so that streams of them end with the API."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._events.run)
+            await stop.wait()
+            nursery.cancel_scope.cancel()

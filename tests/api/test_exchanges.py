@@ -47,6 +47,7 @@ DEVIATIONS = {
         path_pprof path_pprof_noslash path_pprof_heap path_vars_noslash
         profiling_on_index profiling_on_cmdline profiling_on_goroutine
         profiling_on_vars profiling_env_var""",
+    "`/metrics` is for Prometheus": "path_prom_metrics",
     "k6 counts the VUs of a second scenario, which the fake does not have": "two_vus2",
 }
 REASONS = {name: reason for reason, names in DEVIATIONS.items() for name in names.split()}

@@ -1,0 +1,176 @@
+"""What happens in the session, as server-sent events for whoever listens.
+
+==============  ==========================================================  ===============
+event           data                                                        sent
+==============  ==========================================================  ===============
+``test``        the load test, as in ``/v1/tests/{id}``                     start, end
+``status``      the status, as in ``/v1/status``                            on every change
+``metrics``     all metrics, as in ``/v1/metrics``                          every second
+``scenarios``   all scenarios, as in ``/v1/scenarios``                      every second
+``threshold``   a threshold that was crossed, or holds again                when it does
+==============  ==========================================================  ===============
+
+A listener that does not keep up is dropped, never waited for. Nobody listening
+costs nothing: the load tests are asked only while somebody does.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import trio
+
+from pytest_k6api.api.documents import (
+    load_test_data,
+    metric_data,
+    scenario_data,
+    status_data,
+    threshold_data,
+)
+from pytest_k6api.api.go_json import to_json
+from pytest_k6api.api.ports import LoadTestPort, SessionPort
+from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
+
+_LOOK_EVERY: Final = 0.25
+_LOOKS_PER_SNAPSHOT: Final = 4
+_QUEUE: Final = 64
+_HEARTBEAT: Final = 15.0
+
+
+class EventHub:
+    """Watches a session while somebody listens, and tells all listeners.
+
+    Args:
+        session: The session.
+        report: Called with exceptions that nobody foresaw.
+    """
+
+    def __init__(self, session: SessionPort, report: Callable[[Exception], None]) -> None:
+        self._session = session
+        self._report = report
+        self._listeners: set[trio.MemorySendChannel[bytes]] = set()
+        self._somebody = trio.Event()
+        self._seen = _Seen()
+        self._number = 0
+
+    async def run(self) -> None:
+        """Watch until cancelled; then every stream of events ends."""
+        try:
+            while True:
+                await self._somebody.wait()
+                self._seen = _Seen()
+                await self._watch()
+                self._somebody = trio.Event()
+        finally:
+            for listener in list(self._listeners):
+                self._drop(listener)
+
+    async def _watch(self) -> None:
+        looks = 0
+        while self._listeners:
+            try:
+                await self._look(with_snapshot=looks % _LOOKS_PER_SNAPSHOT == 0)
+            except Exception as error:  # noqa: BLE001 - one bad look must not end the stream
+                self._report(error)
+            looks += 1
+            await trio.sleep(_LOOK_EVERY)
+
+    async def subscribe(self) -> AsyncIterator[bytes]:
+        """Yield events, and a comment now and then so that a dead client is noticed."""
+        listener, events = trio.open_memory_channel[bytes](_QUEUE)
+        self._listeners.add(listener)
+        for event in self._greeting():
+            listener.send_nowait(event)
+        self._somebody.set()
+        try:
+            while True:
+                event = b": still here\n\n"
+                with trio.move_on_after(_HEARTBEAT):
+                    event = await events.receive()
+                yield event
+        except trio.EndOfChannel:
+            return
+        finally:
+            self._drop(listener)
+
+    def _greeting(self) -> list[bytes]:
+        load_test = self._session.current
+        if load_test is None:
+            return [b": no load test has started yet\n\n"]
+        return [
+            self._event("test", load_test_data(load_test, is_current=True)),
+            self._event("status", status_data(load_test.status)),
+        ]
+
+    async def _look(self, *, with_snapshot: bool) -> None:
+        load_test = self._session.current
+        if load_test is None:
+            return
+        was_over = self._seen.is_over
+        if self._seen.tells_new_test(load_test):
+            self._tell("test", load_test_data(load_test, is_current=True))
+        if self._seen.tells_new_status(load_test):
+            self._tell("status", status_data(load_test.status))
+        if (with_snapshot and not was_over) or (self._seen.is_over and not was_over):
+            self._tell_snapshot(await load_test.snapshot())
+            self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
+
+    def _tell_snapshot(self, snapshot: Snapshot) -> None:
+        self._tell("metrics", [metric_data(metric) for metric in snapshot.metrics.values()])
+        for threshold in self._seen.turned_thresholds(snapshot):
+            self._tell("threshold", threshold_data(threshold))
+
+    def _tell(self, name: str, data: object) -> None:
+        event = self._event(name, data)
+        for listener in list(self._listeners):
+            try:
+                listener.send_nowait(event)
+            except (trio.WouldBlock, trio.BrokenResourceError):
+                self._drop(listener)
+
+    def _event(self, name: str, data: object) -> bytes:
+        self._number += 1
+        body = to_json({"data": data}).decode()
+        return f"id: {self._number}\nevent: {name}\ndata: {body}\n\n".encode()
+
+    def _drop(self, listener: trio.MemorySendChannel[bytes]) -> None:
+        self._listeners.discard(listener)
+        listener.close()
+
+
+class _Seen:
+    """What listeners were told last."""
+
+    def __init__(self) -> None:
+        self._test: tuple[str, str | None] | None = None
+        self._status: object = None
+        self._thresholds: dict[tuple[str, str], bool] = {}
+        self.is_over = False
+
+    def tells_new_test(self, load_test: LoadTestPort) -> bool:
+        """Take in `load_test`; return whether it started or ended since the last time."""
+        seen = (load_test.id, load_test.outcome)
+        if self._test is not None and self._test[0] != load_test.id:
+            self._thresholds.clear()
+        is_new = self._test is not None and self._test != seen
+        self._test = seen
+        self.is_over = load_test.outcome is not None
+        return is_new
+
+    def tells_new_status(self, load_test: LoadTestPort) -> bool:
+        """Take in the status; return whether it changed since the last time."""
+        seen = status_data(load_test.status)
+        is_new = self._status is not None and self._status != seen
+        self._status = seen
+        return is_new
+
+    def turned_thresholds(self, snapshot: Snapshot) -> list[ThresholdSnapshot]:
+        """Take in the thresholds; return those that failed for the first time or turned."""
+        turned = []
+        for threshold in snapshot.thresholds:
+            key = (threshold.metric, threshold.source)
+            if threshold.ok is None:
+                continue
+            if threshold.ok != self._thresholds.get(key, True):
+                turned.append(threshold)
+            self._thresholds[key] = threshold.ok
+        return turned
