@@ -11,6 +11,9 @@ from pytest_k6api.load.load_context import (
     ScenarioContext,
     StopRequest,
 )
+from pytest_k6api.load.scenario_runs import ScenarioState, ScenarioStatus
+from pytest_k6api.load.scheduler import RunOutcome, Scheduler
+from pytest_k6api.load.segments import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.load.sync_vu import SyncVU
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import VU, current_vu
@@ -18,9 +21,11 @@ from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
 
 __all__ = [
     "VU",
+    "WHOLE",
     "Counter",
     "Example",
     "ExceptionRules",
+    "ExecutionSegment",
     "Failure",
     "FailureKind",
     "FailureLog",
@@ -28,7 +33,11 @@ __all__ = [
     "LoadContext",
     "Outcomes",
     "Rate",
+    "RunOutcome",
     "ScenarioContext",
+    "ScenarioState",
+    "ScenarioStatus",
+    "Scheduler",
     "SetupTeardown",
     "StopRequest",
     "SyncVU",
@@ -38,5 +47,6 @@ __all__ = [
     "VirtualUser",
     "current_vu",
     "declared_metrics",
+    "read_segment",
     "resolve_vu_fixtures",
 ]

@@ -61,6 +61,14 @@ class Steps:
         return self.times[index] if index < len(self.times) else math.inf
 
 
+def end_of(stages: Sequence[Stage]) -> float:
+    """Return when the last of `stages` ends, to the bit as `ramp` and arrivals have it."""
+    end = 0.0
+    for stage in stages:
+        end += stage.duration  # not `sum`, which rounds otherwise since Python 3.12
+    return end
+
+
 def ramp(start: int, stages: Sequence[Stage], segment: ExecutionSegment = WHOLE) -> Steps:
     """Return the VUs of a ramp from `start` through `stages`, as far as they are `segment`'s."""
     return Steps.of((at, segment.scale(count)) for at, count in _ramp_steps(start, stages))

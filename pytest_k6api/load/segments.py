@@ -45,8 +45,10 @@ class ExecutionSegment:
     index: int = 0
 
     def __post_init__(self) -> None:
-        if self.bounds[0] != 0 or self.bounds[-1] != 1 or list(self.bounds) != sorted(
-            set(self.bounds)
+        if (
+            self.bounds[0] != 0
+            or self.bounds[-1] != 1
+            or list(self.bounds) != sorted(set(self.bounds))
         ):
             raise OptionError(
                 f"an execution segment sequence ascends from 0 to 1, got {_spell(self.bounds)!r}"
@@ -58,6 +60,11 @@ class ExecutionSegment:
     def is_whole(self) -> bool:
         """Whether it is everything."""
         return len(self.bounds) == 2
+
+    @property
+    def fraction(self) -> float:
+        """How much of the whole it is."""
+        return float(self.bounds[self.index + 1] - self.bounds[self.index])
 
     def scale(self, value: int) -> int:
         """Return how many of the first `value` VUs or iterations are this segment's."""
@@ -112,9 +119,19 @@ def read_segment(segment: str, sequence: str = "") -> ExecutionSegment:
         sequence: ``0,1/4,1``; left out, the sequence is the segment and what is
             before and after it.
 
+    Returns:
+        The segment; that of everything if both texts are empty.
+
     Raises:
         OptionError: A text cannot be read, or the sequence lacks the segment.
     """
+    if not segment.strip():
+        if sequence.strip():
+            raise OptionError(
+                f"the execution segment sequence {sequence!r} says nothing without a segment;"
+                " write the part to be run too, such as '0:1/4'"
+            )
+        return WHOLE
     start_text, colon, end_text = segment.strip().rpartition(":")
     start = _read_part(start_text, segment) if colon else Fraction(0)
     end = _read_part(end_text, segment)

@@ -1,0 +1,215 @@
+"""The virtual users that one scenario has now, each a task; how they come and go.
+
+A worker is one activation of a VU. It has one cancel scope, entered once: hard
+stops go through it, and iterations need none of their own (a scope per
+iteration would cost a third of the load that one core makes).
+
+    state      means                                    leaves it by
+    ---------  ---------------------------------------  --------------------------------
+    working    runs iterations, or waits for the next   retire, its work's end, cut
+    retiring   ends its iteration, starts no other      keep, its iteration's end, cut
+    leaving    its VU is being closed                   the end of that, or the deadline
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from heapq import heappop, heappush
+from itertools import count
+
+import trio
+
+from pytest_k6api.load.clock import Bell
+from pytest_k6api.load.executors.base import ActiveVU, Surroundings, Tally
+from pytest_k6api.model import ScenarioOptions
+
+# Fixtures of a VU may log out and clean up; k6 gives teardown() as much.
+_CLOSING_TIME = 60.0
+
+
+class Worker:
+    """One activation of a VU.
+
+    Attributes:
+        index: Its place in the crew, from 1.
+        vu: The virtual user; None until its task runs.
+        spare: Whether the plan did not foresee it.
+        is_retiring: Whether it starts no more iterations.
+        is_cut: Whether its iteration was interrupted: what it records counts no more.
+        ends_at: Scenario time at which a retiring worker is cut; else infinity.
+    """
+
+    __slots__ = (
+        "due",
+        "ends_at",
+        "index",
+        "is_cut",
+        "is_retiring",
+        "scope",
+        "spare",
+        "task",
+        "vu",
+    )
+
+    def __init__(self, index: int, *, spare: bool) -> None:
+        self.index = index
+        self.spare = spare
+        self.scope = trio.CancelScope()
+        self.vu: ActiveVU | None = None
+        self.is_retiring = self.is_cut = False
+        self.ends_at = math.inf
+        # For arrivals: when the iteration handed to it was due (scenario time), and
+        # the task to wake for it.
+        self.due: float | None = None
+        self.task: trio.lowlevel.Task | None = None
+
+    def cut(self) -> None:
+        """Interrupt its iteration; nothing that it records later counts."""
+        self.is_retiring = self.is_cut = True
+        if self.vu is not None:
+            self.vu.cut()
+        self.scope.cancel()
+
+    def __repr__(self) -> str:
+        state = "retiring" if self.is_retiring else "working"
+        return f"<Worker {self.index} {state}>"
+
+
+class Crew:
+    """All workers of one scenario.
+
+    Attributes:
+        workers: Those that work or retire, by index.
+        busy: How many iterations run now.
+        tally: How iterations went.
+        is_held: Whether no worker may start an iteration, because the clock stands still.
+    """
+
+    def __init__(
+        self,
+        options: ScenarioOptions,
+        around: Surroundings,
+        bell: Bell,
+        work: Callable[[Worker, ActiveVU], Awaitable[None]],
+    ) -> None:
+        self.workers: dict[int, Worker] = {}
+        self.busy = 0
+        self.tally = Tally()
+        self.is_held = False
+        self._options = options
+        self._around = around
+        self._bell = bell
+        self._work = work
+        self._nursery: trio.Nursery | None = None
+        # When retiring workers are to be cut. An entry holds as long as its worker
+        # has the same time in `ends_at`: nothing is searched for when plans change.
+        self._ends: list[tuple[float, int, Worker]] = []
+        self._order = count()
+        self._held = trio.lowlevel.ParkingLot()
+        self._idle = trio.lowlevel.ParkingLot()
+
+    def open(self, nursery: trio.Nursery) -> None:
+        """Let workers come: their tasks run in `nursery`."""
+        self._nursery = nursery
+
+    def hire(self, index: int, *, spare: bool) -> Worker:
+        """Activate a VU as worker `index`; `spare` if the plan did not foresee it."""
+        assert self._nursery is not None
+        worker = self.workers[index] = Worker(index, spare=spare)
+        number = self._around.pool.take_nowait(spare=spare)
+        self._nursery.start_soon(self._live, worker, number)
+        return worker
+
+    def retire(self, worker: Worker, ends_at: float) -> None:
+        """Let `worker` finish its iteration until `ends_at`, or sooner if that was said before."""
+        worker.is_retiring = True
+        if ends_at < worker.ends_at:
+            worker.ends_at = ends_at
+            heappush(self._ends, (ends_at, next(self._order), worker))
+
+    def keep(self, worker: Worker) -> None:
+        """Let a retiring `worker` go on working."""
+        worker.is_retiring = False
+        worker.ends_at = math.inf
+
+    def cut_overdue(self, now: float) -> None:
+        """Cut the workers whose time to finish is over."""
+        while self.next_cut <= now:
+            _, _, worker = heappop(self._ends)
+            self._cut(worker)
+
+    def cut_all(self) -> None:
+        """Cut all workers."""
+        for worker in list(self.workers.values()):
+            self._cut(worker)
+
+    @property
+    def next_cut(self) -> float:
+        """Scenario time at which the next retiring worker is to be cut; infinity if none is."""
+        while self._ends and self._ends[0][0] != self._ends[0][2].ends_at:
+            heappop(self._ends)  # it left, was kept, or was told to end sooner
+        return self._ends[0][0] if self._ends else math.inf
+
+    @property
+    def present(self) -> int:
+        """How many workers there are; of those that a pause holds, the ones still busy."""
+        return self.busy if self.is_held else len(self.workers)
+
+    async def hold(self, worker: Worker) -> None:
+        """Keep `worker` from its next iteration for as long as the clock stands still."""
+        while self.is_held and not worker.is_retiring:
+            await self._held.park()
+
+    def release(self) -> None:
+        """Let those who are held, or wait for idleness, look whether they still have to."""
+        self._held.unpark_all()
+        self._idle.unpark_all()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no iteration runs, or until they are free to begin again."""
+        await trio.lowlevel.checkpoint()
+        while self.busy and self.is_held:
+            await self._idle.park()
+
+    def count_ended(self, worker: Worker) -> None:
+        """Count an iteration of `worker` that ran to its end."""
+        self.busy -= 1
+        if worker.is_cut:  # in the very moment in which it ended by itself
+            self.tally.interrupted += 1
+        else:
+            self.tally.completed += 1
+        if not self.busy:
+            self._idle.unpark_all()
+
+    def count_interrupted(self) -> None:
+        """Count an iteration that was cut off."""
+        self.busy -= 1
+        self.tally.interrupted += 1
+
+    async def _live(self, worker: Worker, number: int | None) -> None:
+        pool = self._around.pool
+        try:
+            with worker.scope:
+                if number is None:
+                    number = await pool.take()
+                worker.vu = self._around.make_vu(self._options, number)
+                await self._work(worker, worker.vu)
+        finally:
+            self._remove(worker)
+            if worker.due is not None:  # handed to it, but it was cut before it could begin
+                self.count_interrupted()
+            self._idle.unpark_all()
+            if worker.vu is not None:
+                with trio.move_on_after(_CLOSING_TIME, shield=True):
+                    await worker.vu.close()
+            pool.give_back(number, spare=worker.spare)
+
+    def _cut(self, worker: Worker) -> None:
+        # Gone from the crew at once: nobody may keep it, and another may have its index.
+        self._remove(worker)
+        worker.cut()
+
+    def _remove(self, worker: Worker) -> None:
+        worker.ends_at = math.inf
+        if self.workers.get(worker.index) is worker:
+            del self.workers[worker.index]
+        self._bell.ring()

@@ -1,0 +1,136 @@
+"""A virtual user that only sleeps, and a load test made of such: for tests in virtual time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from pytest_k6api.load.scheduler import RunOutcome, Scheduler
+from pytest_k6api.load.segments import WHOLE, ExecutionSegment
+from pytest_k6api.model import (
+    ExecutorKind,
+    Recorder,
+    SampleBuffer,
+    ScenarioOptions,
+    TagContext,
+    TagTable,
+)
+from pytest_k6api.model.metrics import DROPPED_ITERATIONS
+
+
+@dataclass
+class Start:
+    """One iteration that began."""
+
+    at: float
+    vu: int
+    scenario: str
+    due_at: float | None
+
+
+@dataclass
+class Load:
+    """A load test under test, and all that its virtual users did.
+
+    Attributes:
+        iteration: Seconds that an iteration takes, or a function of VU and number.
+        closing: Seconds that it takes to end a VU.
+    """
+
+    scenarios: Sequence[ScenarioOptions]
+    iteration: float | Callable[[int, int], float] = 0.1
+    closing: float = 0.0
+    setup: Callable[[], object] | None = None
+    teardown: Callable[[], object] | None = None
+    paused: bool = False
+    segment: ExecutionSegment = WHOLE
+    starts: list[Start] = field(default_factory=list)
+    finished: int = 0
+    cut: int = 0
+    closed: list[int] = field(default_factory=list)
+    alive: int = 0
+
+    def __post_init__(self) -> None:
+        self.buffer = SampleBuffer()
+        table = TagTable()
+        self.recorders = {
+            options.name: Recorder(self.buffer, TagContext(table, {"scenario": options.name}))
+            for options in self.scenarios
+        }
+        self.scheduler = Scheduler(
+            self.scenarios,
+            lambda options, number: SleepingVU(self, options.name, number),
+            self.recorders.__getitem__,
+            setup=self.setup,
+            teardown=self.teardown,
+            paused=self.paused,
+            segment=self.segment,
+        )
+
+    async def run(self) -> RunOutcome:
+        """Run it; nothing may be left running afterwards."""
+        self.began = trio.current_time()
+        outcome = await self.scheduler.run()
+        assert self.alive == 0
+        return outcome
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start."""
+        return trio.current_time() - self.began
+
+    @property
+    def start_times(self) -> list[float]:
+        """When iterations began, in milliseconds, ascending."""
+        return [round(1000 * start.at) for start in self.starts]
+
+    @property
+    def dropped_samples(self) -> list[float]:
+        """The values of the samples of dropped_iterations."""
+        return [
+            value for metric, _, _, value in self.buffer.samples if metric is DROPPED_ITERATIONS
+        ]
+
+
+class SleepingVU:
+    """A virtual user whose iterations sleep."""
+
+    def __init__(self, load: Load, scenario: str, number: int) -> None:
+        self.id = number
+        self._load = load
+        self._scenario = scenario
+        self._iteration = 0
+        self._is_cut = False
+        load.alive += 1
+
+    async def run_iteration(self, due_at: float | None = None) -> None:
+        load = self._load
+        load.starts.append(Start(load.now, self.id, self._scenario, due_at))
+        iteration, self._iteration = self._iteration, self._iteration + 1
+        lasts = load.iteration
+        seconds = lasts(self.id, iteration) if callable(lasts) else lasts
+        if seconds:
+            await trio.sleep(seconds)
+        if not self._is_cut:
+            load.finished += 1
+
+    def cut(self) -> None:
+        assert not self._is_cut
+        self._is_cut = True
+        self._load.cut += 1
+
+    async def close(self) -> None:
+        if self._load.closing:
+            await trio.sleep(self._load.closing)
+        self._load.closed.append(self.id)
+        self._load.alive -= 1
+
+
+def scenario(executor: str, name: str = "test_it", **options: object) -> ScenarioOptions:
+    """Return the options of a scenario; `max_vus` follows from what else is given, as in k6."""
+    kind = ExecutorKind(executor)
+    if "pre_allocated_vus" in options:
+        options.setdefault("max_vus", options["pre_allocated_vus"])
+    if kind is ExecutorKind.EXTERNALLY_CONTROLLED:
+        options.setdefault("max_vus", options.get("vus", 1))
+    return ScenarioOptions(name=name, executor=kind, **options)
