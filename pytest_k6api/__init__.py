@@ -1,1 +1,54 @@
-"""."""
+"""Load tests are pytest tests.
+
+A function marked as a scenario is run by many virtual users at once; its
+timings are kept exactly, thresholds decide whether it passes, and a REST API
+steers it while it runs. What is listed in ``__all__`` is the public interface.
+
+Names are imported when they are first used: pytest imports this package in
+every session, also in those without a load test, which must not pay for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_k6api.http import BearerAuth, HTTPStatusError, Response
+    from pytest_k6api.load import VU, Counter, Gauge, Rate, Trend
+    from pytest_k6api.model import K6ApiError
+    from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
+    from pytest_k6api.plugin.results import LoadTestResults
+
+__all__ = [
+    "VU",
+    "BearerAuth",
+    "Counter",
+    "Gauge",
+    "HTTPStatusError",
+    "K6ApiError",
+    "LoadTestResults",
+    "Rate",
+    "Response",
+    "Trend",
+    "load_test",
+    "scenario",
+    "vu_fixture",
+]
+
+_HOMES = {
+    "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response"),
+    "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "Trend"),
+    "pytest_k6api.model": ("K6ApiError",),
+    "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),
+    "pytest_k6api.plugin.results": ("LoadTestResults",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

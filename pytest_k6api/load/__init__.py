@@ -22,6 +22,7 @@ from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
 __all__ = [
     "VU",
     "WHOLE",
+    "WHOLE",
     "Counter",
     "Example",
     "ExceptionRules",

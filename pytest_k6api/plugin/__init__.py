@@ -1,1 +1,97 @@
-"""."""
+"""The pytest side: hooks of a few lines that delegate, and nothing heavy imported by them.
+
+pytest imports this package in every session, so what only a load test needs is
+imported inside the functions that need it.
+"""
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_k6api.model import K6ApiError
+from pytest_k6api.plugin.collecting import CAPTURED, PLAN, make_items, make_plans
+from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
+from pytest_k6api.plugin.options import Settings, add_options
+
+__all__ = ["k6", "k6_base_url", "setup_data", "vu"]
+
+_MARKERS = (
+    "scenario(**options): run the function as a load scenario; without options one VU runs it once",
+    "load_test(**options): run the scenarios of the class together, as one load test",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the group «load tests»."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> list[pytest.Item | pytest.Collector] | None:
+    """Collect scenarios and load test classes; first, before plugins that run async tests."""
+    return make_items(collector, name, obj)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Check every load test that was selected, and tell all mistakes at once."""
+    if not any(CAPTURED in item.stash for item in items):
+        return
+    try:
+        problems = make_plans(items, Settings(config))
+    except K6ApiError as error:
+        problems = [str(error)]
+    if problems:
+        raise pytest.UsageError(*problems)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Keep the control API up for as long as tests run, if there are load tests."""
+    has_load_tests = any(PLAN in item.stash for item in session.items)
+    if not has_load_tests or session.config.option.collectonly:
+        return (yield)
+    from pytest_k6api.plugin.running import load_test_session
+
+    with load_test_session(session):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a load test; first, before plugins that run async tests."""
+    if PLAN not in pyfuncitem.stash:
+        return None
+    from pytest_k6api.plugin.running import run_load_test
+
+    run_load_test(pyfuncitem)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the summary to the report, so that it reaches the terminal from any process."""
+    report = yield
+    if PLAN in item.stash and report.when == "call":
+        from pytest_k6api.plugin.reporting import attach_summary
+
+        attach_summary(item, report)
+    return report
+
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the summaries of the load tests."""
+    from pytest_k6api.plugin.terminal import print_summaries
+
+    print_summaries(terminalreporter)

@@ -1,1 +1,23 @@
-"""."""
+"""What people read of a load test: the live view, the summary, the exported files.
+
+Sees snapshots, never executors.
+"""
+
+from typing import TYPE_CHECKING
+
+from pytest_k6api.report.summary import observed_text, summary_lines
+from pytest_k6api.report.summary_export import summary_export
+
+if TYPE_CHECKING:
+    from pytest_k6api.report.progress import ProgressDisplay, ProgressLine
+
+__all__ = ["ProgressDisplay", "ProgressLine", "observed_text", "summary_export", "summary_lines"]
+
+
+def __getattr__(name: str) -> object:
+    # Only a terminal that somebody watches needs rich.
+    if name in {"ProgressDisplay", "ProgressLine"}:
+        from pytest_k6api.report import progress
+
+        return getattr(progress, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

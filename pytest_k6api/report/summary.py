@@ -1,0 +1,183 @@
+"""The end-of-test summary as lines of text, in the spirit of k6's.
+
+Thresholds and checks first, because they decide; then the metrics in groups,
+aligned. Plain text: whoever prints it may colour the marks ✓ and ✗.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
+from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.report.units import (
+    format_count,
+    format_per_second,
+    format_share,
+    format_value,
+)
+
+_TREND = ("avg", "min", "med", "max", "p(90)", "p(95)")
+
+# Sub-phases of requests are in the export and the API; here they would bury the rest.
+_HIDDEN = frozenset(
+    {
+        "checks",
+        "group_duration",
+        "http_req_blocked",
+        "http_req_connecting",
+        "http_req_tls_handshaking",
+        "http_req_sending",
+        "http_req_waiting",
+        "http_req_receiving",
+    }
+)
+_EXECUTION = frozenset(
+    {
+        "iterations",
+        "iteration_duration",
+        "iteration_failures",
+        "iteration_lateness",
+        "dropped_iterations",
+        "response_time_from_due",
+        "vus",
+        "vus_max",
+    }
+)
+
+
+def summary_lines(snapshot: Snapshot) -> list[str]:
+    """Return the summary of `snapshot`, line by line, without outer margins."""
+    sections = [
+        _threshold_lines(snapshot),
+        _check_lines(snapshot),
+        *_metric_sections(snapshot),
+        [f"! {warning}" for warning in snapshot.warnings],
+    ]
+    lines: list[str] = []
+    for section in filter(None, sections):
+        lines += ["", *section] if lines else section
+    return lines
+
+
+def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
+    """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
+    if threshold.samples == 0:
+        return "never got a sample"
+    if threshold.observed is None:
+        return "not judged"
+    question = threshold.source
+    for operator in "<>=!":
+        question = question.split(operator, 1)[0]
+    question = question.strip()
+    if metric.kind is MetricKind.RATE:
+        return f"{question}={format_share(threshold.observed)}"
+    if metric.kind is MetricKind.COUNTER and question == "rate":
+        return f"{question}={format_per_second(threshold.observed, metric.contains)}"
+    return f"{question}={format_value(threshold.observed, metric.contains)}"
+
+
+def _threshold_lines(snapshot: Snapshot) -> list[str]:
+    lines = []
+    for metric in snapshot.metrics.values():
+        if not metric.thresholds:
+            continue
+        lines.append(f"  {metric.id}")
+        width = max(len(threshold.source) for threshold in metric.thresholds)
+        for threshold in metric.thresholds:
+            observed = observed_text(threshold, metric)
+            lines.append(f"    {_mark(threshold.ok)} {threshold.source:<{width}}  {observed}")
+    return ["THRESHOLDS", *lines] if lines else []
+
+
+def _mark(ok: bool | None) -> str:
+    return "-" if ok is None else "✓" if ok else "✗"
+
+
+def _check_lines(snapshot: Snapshot) -> list[str]:
+    lines = list(_group_lines(snapshot.root, depth=1))
+    if not lines:
+        return []
+    checks = [check for group in snapshot.root.walk() for check in group.checks]
+    passes = sum(check.passes for check in checks)
+    total = passes + sum(check.fails for check in checks)
+    share = f" ({format_share(passes / total)})" if total else ""
+    return [f"CHECKS  {format_count(passes)} of {format_count(total)} succeeded{share}", *lines]
+
+
+def _group_lines(group: GroupSnapshot, depth: int) -> Iterator[str]:
+    margin = "  " * depth
+    for check in group.checks:
+        yield f"{margin}{'✗' if check.fails else '✓'} {check.name}"
+        if check.fails:
+            share = format_share(check.passes / (check.passes + check.fails))
+            counts = f"✓ {format_count(check.passes)} / ✗ {format_count(check.fails)}"
+            yield f"{margin}  ↳ {share} — {counts}"
+    for inner in group.groups:
+        lines = list(_group_lines(inner, depth + 1))
+        if lines:
+            yield f"{margin}{inner.name}"
+            yield from lines
+
+
+def _metric_sections(snapshot: Snapshot) -> Iterator[list[str]]:
+    metrics = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
+    width = max((len(_label(metric)) for metric in metrics), default=0) + 3
+    for title, chosen in (
+        ("CUSTOM", [metric for metric in metrics if _section(metric) == "CUSTOM"]),
+        ("HTTP", [metric for metric in metrics if _section(metric) == "HTTP"]),
+        ("EXECUTION", [metric for metric in metrics if _section(metric) == "EXECUTION"]),
+        ("NETWORK", [metric for metric in metrics if _section(metric) == "NETWORK"]),
+    ):
+        if chosen:
+            yield [title, *_aligned(chosen, width)]
+
+
+def _section(metric: MetricSnapshot) -> str:
+    if metric.name in _EXECUTION:
+        return "EXECUTION"
+    if metric.name in {"data_sent", "data_received"}:
+        return "NETWORK"
+    return "HTTP" if metric.name.startswith("http_req") else "CUSTOM"
+
+
+def _aligned(metrics: Sequence[MetricSnapshot], width: int) -> Iterator[str]:
+    columns = [_cells(metric) for metric in metrics]
+    trends = [cells for metric, cells in zip(metrics, columns, strict=True) if _is_trend(metric)]
+    widths = [max(map(len, column)) for column in zip(*trends, strict=True)]
+    for metric, cells in zip(metrics, columns, strict=True):
+        label = _label(metric)
+        yield f"  {label:.<{width}}: {_row(metric, cells, widths)}".rstrip()
+
+
+def _row(metric: MetricSnapshot, cells: Iterable[str], widths: Sequence[int]) -> str:
+    if not _is_trend(metric):
+        return "  ".join(cells)
+    return " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _is_trend(metric: MetricSnapshot) -> bool:
+    return metric.kind is MetricKind.TREND
+
+
+def _label(metric: MetricSnapshot) -> str:
+    if metric.id == metric.name:
+        return metric.name
+    return f"  {metric.id.removeprefix(metric.name)}"
+
+
+def _cells(metric: MetricSnapshot) -> list[str]:
+    sample, extra = metric.sample, metric.extra
+    if metric.kind is MetricKind.TREND:
+        return [f"{word}={format_value(sample[word], metric.contains)}" for word in _TREND]
+    if metric.kind is MetricKind.RATE:
+        total = extra["passes"] + extra["fails"]
+        of_all = f"{format_count(extra['passes'])} out of {format_count(total)}"
+        return [format_share(sample["rate"]), of_all]
+    if metric.kind is MetricKind.GAUGE:
+        return [
+            format_value(sample["value"], metric.contains),
+            f"min={format_value(extra['min'], metric.contains)}",
+            f"max={format_value(extra['max'], metric.contains)}",
+        ]
+    data = metric.contains is Contains.DATA
+    count = format_value(sample["count"], metric.contains) if data else format_count(sample["count"])
+    return [count, format_per_second(sample["rate"], metric.contains)]

@@ -1,0 +1,139 @@
+"""Asking a load test's loop from the Trio loop of another thread.
+
+The only way in which commands reach a running load test: the question is run
+in its loop, between two steps of its tasks, and the answer comes back as an
+event in the asker's loop. Neither side ever touches the other's state.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+import trio
+
+Answer = TypeVar("Answer")
+
+
+class NotRunningError(Exception):
+    """The loop is not there: it has not started yet, or has ended."""
+
+
+class UnresponsiveError(Exception):
+    """The loop did not take the question in time; it will when it moves again."""
+
+
+class _Slip(Generic[Answer]):
+    """One question under way: where its answer goes, in the asker's loop."""
+
+    def __init__(self) -> None:
+        self._asker = trio.lowlevel.current_trio_token()
+        self.taken = trio.Event()
+        self.answered = trio.Event()
+        self.value: Answer | None = None
+        self.error: BaseException | None = None
+
+    def tell(self, fn: Callable[[], None]) -> None:
+        """Run `fn` in the asker's loop, if that still is there."""
+        with suppress(trio.RunFinishedError):
+            self._asker.run_sync_soon(fn)
+
+    def answer(self, value: Answer | None, error: BaseException | None) -> None:
+        def deliver() -> None:
+            self.value, self.error = value, error
+            self.taken.set()
+            self.answered.set()
+
+        self.tell(deliver)
+
+    def result(self) -> Answer:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # set together with `answered`
+
+
+class Bridge:
+    """The load test's end of the border; opened by its loop, used by other threads."""
+
+    def __init__(self) -> None:
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a loop to ask."""
+        return self._token is not None
+
+    def open(self, nursery: trio.Nursery) -> None:
+        """Let questions in; those that wait run as tasks of `nursery`."""
+        self._nursery = nursery
+        self._token = trio.lowlevel.current_trio_token()
+
+    def close(self) -> None:
+        """Let no more questions in."""
+        self._token = None
+
+    async def ask(self, fn: Callable[..., Answer], *args: object, patience: float) -> Answer:
+        """Return what ``fn(*args)`` returns in the load test's loop.
+
+        Raises:
+            NotRunningError: There is no loop to ask.
+            UnresponsiveError: The loop did not move for `patience` seconds. `fn` is
+                run all the same when it does.
+        """
+        slip: _Slip[Answer] = _Slip()
+
+        def run_there() -> None:
+            try:
+                value = fn(*args)
+            except Exception as error:  # noqa: BLE001 - raised anew in the asker's loop
+                slip.answer(None, error)
+            else:
+                slip.answer(value, None)
+
+        self._hand_in(run_there)
+        with trio.move_on_after(patience):
+            await slip.answered.wait()
+            return slip.result()
+        raise UnresponsiveError
+
+    async def ask_and_wait(
+        self, fn: Callable[..., Awaitable[Answer]], *args: object, patience: float
+    ) -> Answer:
+        """Return what ``await fn(*args)`` returns in the load test's loop, however long it takes.
+
+        Raises:
+            NotRunningError: There is no loop to ask, or it ended before it had the answer.
+            UnresponsiveError: The loop did not take the question within `patience` seconds.
+        """
+        slip: _Slip[Answer] = _Slip()
+
+        async def run_there() -> None:
+            slip.tell(slip.taken.set)
+            try:
+                value = await fn(*args)
+            except Exception as error:  # noqa: BLE001 - raised anew in the asker's loop
+                slip.answer(None, error)
+            except BaseException:
+                slip.answer(None, NotRunningError())
+                raise
+            else:
+                slip.answer(value, None)
+
+        nursery = self._nursery
+        if nursery is None:
+            raise NotRunningError
+        self._hand_in(lambda: nursery.start_soon(run_there))
+        with trio.move_on_after(patience):
+            await slip.taken.wait()
+        if not slip.taken.is_set():
+            raise UnresponsiveError
+        await slip.answered.wait()
+        return slip.result()
+
+    def _hand_in(self, fn: Callable[[], None]) -> None:
+        if self._token is None:
+            raise NotRunningError
+        try:
+            self._token.run_sync_soon(fn)
+        except trio.RunFinishedError:
+            raise NotRunningError from None

@@ -1,0 +1,324 @@
+"""One load test: everything below wired together, in one nursery, from start to verdict.
+
+`LoadTest.run` is called in pytest's main thread and returns when all is over.
+While it runs, the tasks beside the scheduler are few: the pump moves rows into
+the engine, the judge evaluates thresholds, the watch records `vus` and
+publishes what other threads may see at once.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import trio
+
+from pytest_k6api.api import FailureSnapshot, ScenarioChange, ScenarioSnapshot, StatusChange
+from pytest_k6api.http import Client, HttpRuntime
+from pytest_k6api.load import (
+    Failure,
+    FailureLog,
+    LoadContext,
+    RunOutcome,
+    ScenarioContext,
+    Scheduler,
+    SetupTeardown,
+    VirtualUser,
+)
+from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, Snapshot
+from pytest_k6api.model import Recorder, RunStatus, SampleBuffer, StatusSnapshot, TagContext, TagTable
+from pytest_k6api.model.metrics import VUS, VUS_MAX
+from pytest_k6api.report import ProgressLine
+from pytest_k6api.run.bridge import Bridge
+from pytest_k6api.run.describing import describe_failure, describe_scenario
+from pytest_k6api.run.interrupts import interrupts
+from pytest_k6api.run.progress import ProgressReader
+from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+from pytest_k6api.run.verdict import Verdict, judge
+
+PUMP_PERIOD = 0.05
+JUDGE_PERIOD = 2.0  # k6's
+WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
+SHOW_PERIOD = 0.5
+
+Show = Callable[[Sequence[ProgressLine]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What other threads may see at once, without asking the loop."""
+
+    status: StatusSnapshot
+    scenarios: tuple[ScenarioSnapshot, ...]
+    failures: tuple[FailureSnapshot, ...]
+    snapshot: Snapshot
+
+
+class LoadTest:
+    """A load test from its creation to its results.
+
+    Attributes:
+        id: Its number in the session, from 1, as text.
+        name: The pytest node id.
+        bridge: How other threads ask its loop.
+        beat: Monotonic time at which its loop last moved.
+        published: What other threads may see at once.
+        verdict: Whether it passed; None while it is not over.
+        started_at: Wall time of the start, in seconds since the epoch.
+        ended_at: Wall time of the end.
+        was_interrupted: Whether somebody pressed Ctrl-C.
+        life: Its setup, teardown and setup data.
+
+    Args:
+        number: Its number in the session, from 1.
+        spec: What to run.
+        settings: How to run it.
+    """
+
+    def __init__(self, number: int, spec: LoadTestSpec, settings: RunSettings) -> None:
+        self.id = str(number)
+        self.name = spec.name
+        self.bridge = Bridge()
+        self.beat = 0.0
+        self.verdict: Verdict | None = None
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self.was_interrupted = False
+        self._settings = settings
+        tags = TagTable()
+        root = TagContext(tags, {})
+        self._root_id = tags.intern({})
+        self._buffer = SampleBuffer()
+        self._engine = MetricsEngine(tags, spec.thresholds)
+        self._progress = ProgressReader(self._engine)
+        self._http = HttpRuntime(settings.client)
+        self._failures = FailureLog(self._elapsed, settings.render)
+        context = LoadContext(
+            buffer=self._buffer,
+            place=root,
+            make_client=partial(Client, self._http),
+            failures=self._failures,
+            stop=self.stop,
+            seed=settings.seed,
+            exceptions=settings.exceptions,
+        )
+        self.life = SetupTeardown(
+            load=context,
+            setup=spec.setup,
+            teardown=spec.teardown,
+            setup_timeout=spec.options.setup_timeout,
+            teardown_timeout=spec.options.teardown_timeout,
+        )
+        self._scenarios = {
+            options.name: ScenarioContext(
+                load=context,
+                options=options,
+                function=function,
+                setup_data=lambda: self.life.data,
+            )
+            for options, function in spec.scenarios
+        }
+        self._scheduler = Scheduler(
+            [options for options, _ in spec.scenarios],
+            lambda options, number: VirtualUser(number, self._scenarios[options.name]),
+            lambda name: Recorder(self._buffer, self._scenarios[name].place),
+            setup=self.life.run_setup if settings.run_setup else None,
+            teardown=self.life.run_teardown if settings.run_teardown else None,
+            paused=settings.paused,
+            segment=settings.segment,
+        )
+        self.published = self._freeze()
+
+    @property
+    def outcome(self) -> str | None:
+        """``passed``, ``failed`` or ``interrupted``; None while it is not over."""
+        return self.verdict.outcome if self.verdict else None
+
+    @property
+    def results(self) -> Snapshot:
+        """Everything measured, as last published; complete once it is over."""
+        return self.published.snapshot
+
+    def run(self, show: Show | None = None) -> Verdict:
+        """Run it from start to end, in the calling thread, and return the verdict.
+
+        Args:
+            show: Draws the live view; None where nobody watches.
+
+        Raises:
+            BaseException: What in user code means to end more than its load test,
+                such as ``pytest.exit()``, or a skip in setup; the results are there
+                all the same.
+        """
+        self.started_at = time.time()
+        outcome = None
+        try:
+            outcome = trio.run(self._main, show)
+        except BaseExceptionGroup as group:
+            raise _gravest(group) from None
+        finally:
+            self._end(outcome)
+        assert self.verdict is not None
+        return self.verdict
+
+    def status(self) -> StatusSnapshot:
+        """Return the status as of now; in the load test's thread."""
+        return self._scheduler.status(tainted=self._engine.tainted)
+
+    def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
+        """Return the scenarios as of now; in the load test's thread."""
+        return tuple(describe_scenario(scenario) for scenario in self._scheduler.scenarios())
+
+    def snapshot(self) -> Snapshot:
+        """Return everything measured; in the load test's thread."""
+        self._pump()
+        return self._engine.snapshot(self._elapsed())
+
+    def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return one metric with any tag filter; in the load test's thread, or after its end.
+
+        Raises:
+            MetricError: The filter or one of `stats` cannot be read.
+        """
+        if self.bridge.is_open:
+            self._pump()
+        return self._engine.query(metric_id, self._elapsed(), stats)
+
+    def stop(self, reason: str) -> None:
+        """End it now, for `reason`: iterations are interrupted, teardown still runs."""
+        self._scheduler.stop(reason)
+
+    async def change(self, change: StatusChange) -> StatusSnapshot:
+        """Pause, resume, scale: all of `change`, or nothing; return the status afterwards.
+
+        Raises:
+            ControlError: It cannot be carried out.
+        """
+        await self._scheduler.control.change(paused=change.paused, vus=change.vus, vus_max=change.vus_max)
+        return self.status()
+
+    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
+        """Carry out all of `change` on one scenario, or nothing; return it afterwards.
+
+        Raises:
+            ControlError: It cannot be carried out.
+        """
+        await self._scheduler.control.change_scenario(
+            name,
+            paused=change.paused,
+            vus=change.vus,
+            rate=change.rate,
+            give_back=change.give_back,
+        )
+        return next(scenario for scenario in self.scenarios() if scenario.name == name)
+
+    async def _main(self, show: Show | None) -> RunOutcome:
+        async with trio.open_nursery() as services:
+            self.bridge.open(services)
+            try:
+                with interrupts(self._interrupt, self._interrupt):
+                    await services.start(self._http.run)
+                    for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
+                        services.start_soon(service)
+                    if show is not None:
+                        services.start_soon(self._keep_showing, show)
+                    return await self._scheduler.run()
+            finally:
+                self.bridge.close()
+                services.cancel_scope.cancel()
+
+    def _interrupt(self) -> None:
+        # The first time it lets iterations end, the second it does not.
+        self.was_interrupted = True
+        self._scheduler.finish("interrupted by Ctrl-C")
+
+    def _end(self, outcome: RunOutcome | None) -> None:
+        # Also when something broke that should not: what was measured is kept.
+        self._pump()
+        self._engine.evaluate(self._elapsed(), final=True)
+        self._engine.settle()
+        self.ended_at = time.time()
+        self.published = self._freeze()
+        self.verdict = judge(
+            self.published.snapshot,
+            checks_fail=self._settings.checks_fail,
+            ended_early=_why_early(outcome),
+            trouble=_trouble(outcome),
+        )
+
+    async def _keep_pumping(self) -> None:
+        while True:
+            self.beat = time.monotonic()
+            self._pump()
+            await trio.sleep(PUMP_PERIOD)
+
+    async def _keep_watching(self) -> None:
+        while True:
+            status = self.status()
+            at = time.time()
+            self._buffer.samples += [
+                (VUS, self._root_id, at, status.vus),
+                (VUS_MAX, self._root_id, at, status.vus_max),
+            ]
+            self.published = replace(self.published, status=status, scenarios=self.scenarios())
+            await trio.sleep(WATCH_PERIOD)
+
+    async def _keep_judging(self) -> None:
+        while True:
+            await trio.sleep(JUDGE_PERIOD)
+            self._pump()
+            verdict = self._engine.evaluate(self._elapsed(), final=False)
+            self.published = self._freeze()
+            if verdict.abort:
+                crossed = verdict.aborting[0]
+                self.stop(f"the threshold {crossed.metric}: {crossed.source} asked for it")
+
+    async def _keep_showing(self, show: Show) -> None:
+        while True:
+            await trio.sleep(SHOW_PERIOD)
+            show(self._progress.read(self.status(), self.scenarios()))
+
+    def _elapsed(self) -> float:
+        return self._scheduler.clock.elapsed
+
+    def _pump(self) -> None:
+        self._engine.ingest(self._buffer.drain())
+
+    def _freeze(self) -> Published:
+        return Published(
+            status=self.status(),
+            scenarios=self.scenarios(),
+            failures=tuple(describe_failure(failure) for failure in self.failures()),
+            snapshot=self._engine.snapshot(self._elapsed()),
+        )
+
+    def failures(self) -> tuple[Failure, ...]:
+        """Return what went wrong inside virtual users, most frequent first."""
+        iterations = {
+            name: scenario.outcomes.completed for name, scenario in self._scenarios.items()
+        }
+        return self._failures.snapshot(iterations)
+
+
+def _why_early(outcome: RunOutcome | None) -> str:
+    if outcome is None:
+        return "it broke off; what was measured until then is kept"
+    if outcome.status is not RunStatus.INTERRUPTED:
+        return ""
+    return f"stopped before its time: {outcome.stop_reason or 'nobody said why'}"
+
+
+def _trouble(outcome: RunOutcome | None) -> tuple[str, ...]:
+    if outcome is None:
+        return ()
+    errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error}
+    return tuple(f"{what} failed: {error}" for what, error in errors.items() if error)
+
+
+def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what pytest is to see of `group`: one exception, as if there were no nurseries."""
+    for error in group.exceptions:
+        if not isinstance(error, Exception):
+            return _gravest(error) if isinstance(error, BaseExceptionGroup) else error
+    first = group.exceptions[0]
+    return _gravest(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,57 @@
+"""What a load test is: its plan with everything filled in, and how to run it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_k6api.http import ClientOptions
+from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunction
+from pytest_k6api.metrics import Threshold
+from pytest_k6api.model import LoadTestOptions, ScenarioOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestSpec:
+    """A load test, ready to run.
+
+    Attributes:
+        name: The pytest node id.
+        scenarios: Every scenario's plan with its function and fixture values.
+        thresholds: What decides whether it passes.
+        options: What belongs to the load test as a whole.
+        setup: The setup function with its fixture values, if there is one.
+        teardown: The teardown function likewise.
+    """
+
+    name: str
+    scenarios: Sequence[tuple[ScenarioOptions, UserFunction]]
+    thresholds: Sequence[Threshold] = ()
+    options: LoadTestOptions = field(default_factory=LoadTestOptions)
+    setup: UserFunction | None = None
+    teardown: UserFunction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How to run it: what the command line and the plugin say, for all load tests alike.
+
+    Attributes:
+        client: How HTTP requests are made.
+        seed: The seed of every ``vu.random``.
+        paused: Wait for a resume before the load.
+        run_setup: Whether setup is run at the start.
+        run_teardown: Whether teardown is run at the end.
+        checks_fail: Whether a failed check fails the load test.
+        segment: The share of the load that this instance runs.
+        exceptions: What exceptions in user code mean.
+        render: Makes text of an exception from user code; None for a plain traceback.
+    """
+
+    client: ClientOptions = field(default_factory=ClientOptions)
+    seed: int = 0
+    paused: bool = False
+    run_setup: bool = True
+    run_teardown: bool = True
+    checks_fail: bool = True
+    segment: ExecutionSegment = WHOLE
+    exceptions: ExceptionRules = field(default_factory=ExceptionRules)
+    render: Callable[[BaseException], str] | None = None

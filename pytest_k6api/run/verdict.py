@@ -1,0 +1,85 @@
+"""Whether a load test passed, and in plain words why not. Pure.
+
+pytest's promise is that a green test means that nothing went wrong, so nothing
+fails silently: a crossed threshold, an iteration that raised, a failed check,
+or an early end fails the load test. A threshold on ``checks`` or on
+``iteration_failures`` replaces zero tolerance for that one by what it states.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pytest_k6api.metrics import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome of a load test.
+
+    Attributes:
+        reasons: Why it failed, one sentence each; empty if it passed.
+        interrupted: Whether it was ended before its time.
+    """
+
+    reasons: tuple[str, ...]
+    interrupted: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """``passed``, ``failed`` or ``interrupted``."""
+        if self.interrupted:
+            return "interrupted"
+        return "failed" if self.reasons else "passed"
+
+
+def judge(
+    snapshot: Snapshot, *, checks_fail: bool, ended_early: str = "", trouble: tuple[str, ...] = ()
+) -> Verdict:
+    """Return the verdict on everything measured.
+
+    Args:
+        snapshot: The last one, after the final evaluation of the thresholds.
+        checks_fail: Whether a failed check fails the load test.
+        ended_early: Why it was ended before its time; empty if it was not.
+        trouble: What else went wrong, such as a teardown that raised.
+    """
+    reasons = [
+        *([ended_early] if ended_early else []),
+        *trouble,
+        *_threshold_reasons(snapshot),
+        *_iteration_reasons(snapshot),
+        *(_check_reasons(snapshot) if checks_fail else ()),
+    ]
+    return Verdict(reasons=tuple(reasons), interrupted=bool(ended_early))
+
+
+def _threshold_reasons(snapshot: Snapshot) -> Iterator[str]:
+    for threshold in snapshot.thresholds:
+        if threshold.ok is False:
+            yield f"the threshold {threshold.metric}: {threshold.source} was crossed" + (
+                "; its metric never got a sample" if threshold.samples == 0 else ""
+            )
+
+
+def _iteration_reasons(snapshot: Snapshot) -> Iterator[str]:
+    failures = snapshot.metrics.get("iteration_failures")
+    if failures is None or _is_judged(snapshot, "iteration_failures"):
+        return
+    failed = int(failures.extra["passes"])  # a failure is a non-zero sample
+    if failed:
+        yield f"{failed:,} of {failures.samples:,} iterations raised"
+
+
+def _check_reasons(snapshot: Snapshot) -> Iterator[str]:
+    checks = snapshot.metrics.get("checks")
+    if checks is None or _is_judged(snapshot, "checks"):
+        return
+    failed = int(checks.extra["fails"])
+    if failed:
+        yield f"{failed:,} of {checks.samples:,} checks failed"
+
+
+def _is_judged(snapshot: Snapshot, name: str) -> bool:
+    return any(
+        metric.thresholds for metric in snapshot.metrics.values() if metric.name == name
+    )
