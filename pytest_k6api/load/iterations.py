@@ -73,8 +73,9 @@ class VirtualUser:
     async def run_iteration(self, due_at: float | None = None) -> None:
         """Run the scenario's function once, and record how that went.
 
-        What the function raises is counted and kept for the report. Afterwards
-        the VU sleeps for what is left of `min_iteration_duration`.
+        What the function raises is counted and kept for the report. The sleep
+        after a short iteration (`min_iteration_duration`) is the executor's: who is
+        cut in it has completed its iteration.
 
         Args:
             due_at: When the iteration was due, in Trio's time, where a schedule
@@ -104,9 +105,6 @@ class VirtualUser:
             self._record(began, ended, failed)
             if due_at is not None:
                 self._record_lateness(due_at, came, ended)
-        least = self._scenario.options.min_iteration_duration
-        if least and began + least > ended:
-            await trio.sleep_until(began + least)
 
     def cut(self) -> None:
         """Drop what the running iteration still records; it counts as interrupted."""

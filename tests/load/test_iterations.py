@@ -221,20 +221,6 @@ async def test_the_iteration_after_a_cut_one_counts_again() -> None:
 
 
 @in_virtual_time
-async def test_a_short_iteration_is_followed_by_sleep_that_is_not_part_of_it() -> None:
-    load = FakeLoadTest(ScenarioOptions(name="test_buy", min_iteration_duration=3))
-
-    async def browse(vu: VU) -> None:
-        await vu.sleep(1)
-
-    began = trio.current_time()
-    await load.user(browse).run_iteration()
-
-    assert trio.current_time() - began == 3
-    assert load.iterations()[0][2] == 1_000_000
-
-
-@in_virtual_time
 async def test_an_iteration_that_was_due_earlier_tells_how_late_it_was() -> None:
     load = FakeLoadTest()
 

@@ -17,6 +17,8 @@ class ActiveVU(Protocol):
     async def run_iteration(self, due_at: float | None = None) -> None:
         """Run one iteration and record it, failed or not.
 
+        What is left of `min_iteration_duration` afterwards is the executor's to wait.
+
         Args:
             due_at: Trio time at which it should have begun; None if it had no time.
 
