@@ -41,6 +41,8 @@ class Steps:
         for at, count in pairs:
             if at <= times[-1]:
                 counts[-1] = count
+                if counts[-2:-1] == [count]:  # back to what it was: no step at all
+                    del times[-1], counts[-1]
             elif count != counts[-1]:
                 times.append(at)
                 counts.append(count)
