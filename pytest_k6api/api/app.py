@@ -21,6 +21,7 @@ from pytest_k6api.api.settings import ApiLimits
 
 _SLACK = 1.0
 """Seconds beyond the stream's own limit after which a send is given up."""
+_VERSIONS = ("1.0", "1.1")
 
 
 class _WholeSends(TrioASGIHTTPConnection):
@@ -63,11 +64,15 @@ class ControlApp(QuartTrio):
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Serve one ASGI scope; WebSockets are refused."""
-        if scope["type"] == "websocket":
+        """Serve one ASGI scope; anything but HTTP/1 is refused."""
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000, "reason": None})
+        elif scope["http_version"] not in _VERSIONS:
+            await send({"type": "http.response.start", "status": 505, "headers": []})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            await super().__call__(scope, receive, send)
+            # Quart would parse the path, and fail on some that need no parsing here.
+            await super().__call__({**scope, "path": "/"}, receive, send)
 
     async def handle_request(self, request: QuartRequest) -> Response:
         """Answer `request` by the rules of k6 instead of Quart's."""

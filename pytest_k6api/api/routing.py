@@ -57,7 +57,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class BadTarget:
-    """The target holds a percent sign that escapes nothing."""
+    """The target cannot be read, such as a percent sign that escapes nothing."""
 
 
 Decision = Match[Handler] | Redirect | WrongMethod | Unknown | Outside | BadTarget
@@ -86,7 +86,10 @@ class Router(Generic[Handler]):
 
     def decide(self, method: str, target: str) -> Decision[Handler]:
         """Return what is to be done with a request for the raw `target`."""
-        path, _, query = _origin_form(target).partition("?")
+        try:
+            path, _, query = _origin_form(target).partition("?")
+        except ValueError:
+            return BadTarget()
         if _BAD_ESCAPE.search(path):
             return BadTarget()
         if not path.startswith("/"):  # the asterisk of OPTIONS
@@ -133,7 +136,7 @@ def absolute_host(target: str) -> str | None:
     """Return the host of a target in absolute form, which overrides the Host header."""
     if target.startswith("/") or "://" not in target:
         return None
-    return urlsplit(target).netloc
+    return target.partition("://")[2].partition("/")[0]
 
 
 def clean_path(path: str) -> str:

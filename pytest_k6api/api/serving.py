@@ -7,15 +7,19 @@ can be closed at once when the API stops.
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import h11
 import trio
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework
-from hypercorn.utils import wrap_app
+from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.utils import parse_socket_addr, wrap_app
 
 from pytest_k6api.api.settings import ApiLimits
 
@@ -36,16 +40,18 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         self.socket = stream.socket
         self._stream = stream
         self._send_time = send_time
-        self._said_eof = False
-        self._heard_eof = trio.Event()
+        self._linger_time = _LINGER_TIME
         self._to_discard = _LINGER_BYTES
+        self._said_eof = False
+        self._is_reading = False
+        self._heard_eof = trio.Event()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`; a client that does not take it in time is cut off."""
         with trio.move_on_after(self._send_time) as patience:
             await self._stream.send_all(data)
         if patience.cancelled_caught:
-            await trio.aclose_forcefully(self._stream)
+            await self.cut()
             raise trio.BrokenResourceError("the client does not read")
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -54,6 +60,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Return what came; after our end of file it is read and thrown away."""
+        self._is_reading = True
         try:
             while data := await self._stream.receive_some(max_bytes):
                 if not self._said_eof:
@@ -64,6 +71,8 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         except trio.BrokenResourceError:
             self._heard_eof.set()
             raise
+        finally:
+            self._is_reading = False
         self._heard_eof.set()
         return b""
 
@@ -78,16 +87,62 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         Closing while the client still sends would reset the connection, and the
         reset may overtake the reply that says why (such as 413).
         """
+        gone = (trio.BrokenResourceError, trio.ClosedResourceError)
         try:
             if self._said_eof:
-                with trio.move_on_after(_LINGER_TIME):
-                    await self._heard_eof.wait()
+                with trio.move_on_after(self._linger_time), suppress(*gone):
+                    if self._is_reading:
+                        await self._heard_eof.wait()
+                    else:
+                        await self.receive_some()
         finally:
             await self._stream.aclose()
+
+    def hurry(self) -> None:
+        """Close without waiting for the client, when it comes to that."""
+        self._linger_time = 0.0
 
     async def cut(self) -> None:
         """Close at once."""
         await trio.aclose_forcefully(self._stream)
+
+
+class _Http1(H11Protocol):
+    """HTTP/1 and nothing else."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Let no connection become HTTP/2, whose connections escape the idle timer."""
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection, without TLS and HTTP/2."""
+
+    async def run(self) -> None:
+        """Serve the connection until one side closes it."""
+        peer = self.stream.socket
+        try:
+            client = parse_socket_addr(peer.family, peer.getpeername())
+            server = parse_socket_addr(peer.family, peer.getsockname())
+            async with TaskGroup() as tasks:
+                self._task_group = tasks
+                protocol: Any = _Http1(  # where Hypercorn has a wrapper that can become HTTP/2
+                    self.app,
+                    self.config,
+                    self.context,
+                    tasks,
+                    ConnectionState({}),
+                    False,  # no TLS
+                    client,
+                    server,
+                    self.protocol_send,
+                )
+                self.protocol = protocol
+                await self.idle_task.restart(tasks, self._idle_timeout)
+                await self._read_data()
+        except OSError:
+            pass  # the client has gone
+        finally:
+            await self._close()
 
 
 class Serving:
@@ -132,6 +187,8 @@ class Serving:
                     task_status.started()
                     await stop.wait()
                     accepting.cancel_scope.cancel()
+                for open_stream in self._streams:
+                    open_stream.hurry()
                 await self._context.terminated.set()
                 connections.cancel_scope.deadline = trio.current_time() + self._limits.grace
                 cutting.start_soon(self._cut_all_later)
@@ -146,7 +203,7 @@ class Serving:
         try:
             # It is annotated for TLS streams, and asks any other for what ours has.
             tls: Any = guarded
-            await TCPServer(self._app, self._config, self._context, {}, tls)
+            await _Connection(self._app, self._config, self._context, {}, tls).run()
         except Exception as error:  # noqa: BLE001 - one connection must not end the others
             self._report(error)
         finally:
