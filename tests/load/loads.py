@@ -1,6 +1,6 @@
 """A virtual user that only sleeps, and a load test made of such: for tests in virtual time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -8,12 +8,13 @@ import trio
 from pytest_k6api.load.scheduler import RunOutcome, Scheduler
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment
 from pytest_k6api.model import (
-    ExecutorKind,
+    Layer,
     Recorder,
     SampleBuffer,
     ScenarioOptions,
     TagContext,
     TagTable,
+    resolve_scenario,
 )
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
 
@@ -40,8 +41,8 @@ class Load:
     scenarios: Sequence[ScenarioOptions]
     iteration: float | Callable[[int, int], float] = 0.1
     closing: float = 0.0
-    setup: Callable[[], object] | None = None
-    teardown: Callable[[], object] | None = None
+    setup: Callable[[], Awaitable[None]] | None = None
+    teardown: Callable[[], Awaitable[None]] | None = None
     paused: bool = False
     segment: ExecutionSegment = WHOLE
     starts: list[Start] = field(default_factory=list)
@@ -127,10 +128,5 @@ class SleepingVU:
 
 
 def scenario(executor: str, name: str = "test_it", **options: object) -> ScenarioOptions:
-    """Return the options of a scenario; `max_vus` follows from what else is given, as in k6."""
-    kind = ExecutorKind(executor)
-    if "pre_allocated_vus" in options:
-        options.setdefault("max_vus", options["pre_allocated_vus"])
-    if kind is ExecutorKind.EXTERNALLY_CONTROLLED:
-        options.setdefault("max_vus", options.get("vus", 1))
-    return ScenarioOptions(name=name, executor=kind, **options)
+    """Return the plan of a scenario, checked and completed as those of users are."""
+    return resolve_scenario(name, [Layer("test", {"executor": executor, **options})])

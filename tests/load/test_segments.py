@@ -111,7 +111,9 @@ def test_texts_of_segments_are_read(segment: str, sequence: str, expected: str) 
 
 
 def test_a_missing_sequence_is_what_comes_before_and_after() -> None:
-    assert read_segment("1/4:1/2").bounds == (0, Fraction(1, 4), Fraction(1, 2), 1)
+    bounds = read_segment("1/4:1/2").bounds
+
+    assert bounds == (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(1))
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ class ArrivalExecutor(PlannedExecutor):
             try:
                 await vu.run_iteration(due)
             except trio.Cancelled:
-                crew.count_interrupted()
+                crew.count_interrupted(worker)
                 raise
             crew.count_ended(worker)
             if least:
@@ -171,7 +171,7 @@ class ArrivalExecutor(PlannedExecutor):
             if worker.is_retiring:
                 continue
             worker.due = due
-            self._crew.busy += 1
+            self._crew.count_begun(worker)
             _wake(worker)
             return True
         return False

@@ -34,6 +34,7 @@ class Worker:
         vu: The virtual user; None until its task runs.
         spare: Whether the plan did not foresee it.
         is_retiring: Whether it starts no more iterations.
+        is_busy: Whether it runs an iteration.
         is_cut: Whether its iteration was interrupted: what it records counts no more.
         ends_at: Scenario time at which a retiring worker is cut; else infinity.
     """
@@ -42,6 +43,7 @@ class Worker:
         "due",
         "ends_at",
         "index",
+        "is_busy",
         "is_cut",
         "is_retiring",
         "scope",
@@ -55,7 +57,7 @@ class Worker:
         self.spare = spare
         self.scope = trio.CancelScope()
         self.vu: ActiveVU | None = None
-        self.is_retiring = self.is_cut = False
+        self.is_busy = self.is_retiring = self.is_cut = False
         self.ends_at = math.inf
         # For arrivals: when the iteration handed to it was due (scenario time), and
         # the task to wake for it.
@@ -63,9 +65,10 @@ class Worker:
         self.task: trio.lowlevel.Task | None = None
 
     def cut(self) -> None:
-        """Interrupt its iteration; nothing that it records later counts."""
-        self.is_retiring = self.is_cut = True
-        if self.vu is not None:
+        """Send it away at once; what an iteration that runs records later does not count."""
+        self.is_retiring = True
+        if self.is_busy and self.vu is not None:
+            self.is_cut = True
             self.vu.cut()
         self.scope.cancel()
 
@@ -170,8 +173,14 @@ class Crew:
         while self.busy and self.is_held:
             await self._idle.park()
 
+    def count_begun(self, worker: Worker) -> None:
+        """Count an iteration that `worker` begins, or that is handed to it."""
+        worker.is_busy = True
+        self.busy += 1
+
     def count_ended(self, worker: Worker) -> None:
         """Count an iteration of `worker` that ran to its end."""
+        worker.is_busy = False
         self.busy -= 1
         if worker.is_cut:  # in the very moment in which it ended by itself
             self.tally.interrupted += 1
@@ -180,8 +189,9 @@ class Crew:
         if not self.busy:
             self._idle.unpark_all()
 
-    def count_interrupted(self) -> None:
-        """Count an iteration that was cut off."""
+    def count_interrupted(self, worker: Worker) -> None:
+        """Count an iteration of `worker` that was cut off."""
+        worker.is_busy = False
         self.busy -= 1
         self.tally.interrupted += 1
 
@@ -196,7 +206,7 @@ class Crew:
         finally:
             self._remove(worker)
             if worker.due is not None:  # handed to it, but it was cut before it could begin
-                self.count_interrupted()
+                self.count_interrupted(worker)
             self._idle.unpark_all()
             if worker.vu is not None:
                 with trio.move_on_after(_CLOSING_TIME, shield=True):

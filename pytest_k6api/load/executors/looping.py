@@ -55,11 +55,11 @@ class LoopingExecutor(PlannedExecutor):
             if worker.is_retiring or not take(index):
                 return
             turn, rests_until = turns.count, trio.current_time() + least
-            crew.busy += 1
+            crew.count_begun(worker)
             try:
                 await vu.run_iteration()
             except trio.Cancelled:
-                crew.count_interrupted()
+                crew.count_interrupted(worker)
                 raise
             crew.count_ended(worker)
             if least:

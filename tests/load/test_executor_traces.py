@@ -1,0 +1,102 @@
+"""The runs recorded of k6's executors, each again in virtual time.
+
+Iterations take as long as in the recording and half a millisecond: in virtual
+time one would otherwise end in the very moment in which another is due, and
+which of the two comes first would be left to Trio, which shuffles. k6's own
+ended some hundred microseconds late.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.load.loads import Load, scenario
+from tests.virtual_time import in_virtual_time
+
+RECORDED = {
+    row["name"]: row
+    for row in map(
+        json.loads,
+        (Path(__file__).parents[1] / "data/k6/executor_traces.jsonl").read_text().splitlines(),
+    )
+}
+
+# A start at the very end of the duration is a race in k6: of these recordings
+# some have it and some do not. Here a constant rate never has it, a ramp always.
+WITH_A_START_AT_THE_END = {"car_10ps_1s": 1.0, "car_insufficient": 2.0}
+WITHOUT_ONE = {"rar_const10": 1.0}
+
+# In milliseconds: how much later than planned k6's start was at the most, and
+# what half a millisecond more for every iteration adds up to.
+JITTER = 13
+
+K6_NAMES = {
+    "maxDuration": "max_duration",
+    "gracefulStop": "graceful_stop",
+    "gracefulRampDown": "graceful_ramp_down",
+    "preAllocatedVUs": "pre_allocated_vus",
+    "maxVUs": "max_vus",
+    "startRate": "start_rate",
+    "startVUs": "start_vus",
+}
+
+
+def load_of(name: str) -> Load:
+    row = RECORDED[name]
+    options = {K6_NAMES.get(key, key): value for key, value in row["options"].items()}
+    if name == "miniterdur":
+        options["min_iteration_duration"] = 0.5005
+    return Load([scenario(row["executor"], **options)], iteration=iteration_of(name))
+
+
+def iteration_of(name: str) -> float:
+    return float(RECORDED[name]["iteration_s"]) + 0.0005
+
+
+def test_all_recorded_rows_are_there() -> None:
+    assert len(RECORDED) == 15
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_an_executor_does_what_k6_did(name: str) -> None:
+    row = RECORDED[name]
+    load = load_of(name)
+    recorded = [offset for offset, _, _ in row["start_offsets_ms"]]
+    started, dropped = row["started"], row["dropped_iterations"]
+    if name == "car_insufficient":
+        dropped -= 1  # of the race, see above
+    elif name in WITH_A_START_AT_THE_END:
+        started, recorded = started - 1, recorded[:-1]
+    elif name in WITHOUT_ONE:
+        started, recorded = started + 1, [*recorded, 1000 * WITHOUT_ONE[name]]
+
+    in_virtual_time(load.run)()
+
+    (status,) = load.scheduler.scenarios()
+    assert len(load.starts) == started
+    assert sum(load.dropped_samples) == status.dropped == dropped
+    assert status.interrupted == load.cut == row["started"] - row["finished"]
+    assert status.iterations == started - status.interrupted
+    if name != "car_insufficient":  # there k6 and its lateness decide who is free
+        assert [start.at * 1000 for start in load.starts] == pytest.approx(recorded, abs=JITTER)
+
+
+def test_vus_are_asked_in_turn_as_k6_does() -> None:
+    load = load_of("car_10ps_1s")
+
+    in_virtual_time(load.run)()
+
+    first = [start.vu for start in load.starts[:3]]
+    assert sorted(first) == [1, 2, 3]
+    assert [start.vu for start in load.starts] == [*first * 3, first[0]]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_run_takes_as_long_as_k6s(name: str) -> None:
+    load = load_of(name)
+
+    in_virtual_time(load.run)()
+
+    # k6 needed some 70 ms to start.
+    assert load.scheduler.clock.elapsed == pytest.approx(RECORDED[name]["wall_s"] - 0.07, abs=0.03)
