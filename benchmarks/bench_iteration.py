@@ -8,9 +8,11 @@ coroutine function and Trio's own checkpoint.
 import math
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import trio
 
+from pytest_k6api.http import Client
 from pytest_k6api.load.failures import FailureLog
 from pytest_k6api.load.iterations import VirtualUser
 from pytest_k6api.load.load_context import LoadContext, ScenarioContext
@@ -73,7 +75,7 @@ def make_vu(function: Callable[[VU], Awaitable[None]]) -> tuple[VirtualUser, Sam
     load = LoadContext(
         buffer=buffer,
         place=TagContext(TagTable(), {}),
-        make_client=lambda _recorder: NoClient(),
+        make_client=lambda _recorder: cast("Client", NoClient()),
         failures=FailureLog(time.perf_counter),
         stop=lambda _reason: None,
     )
@@ -90,7 +92,7 @@ async def time_bare(function: Callable[[VU], Awaitable[None]]) -> float:
     user, _ = make_vu(function)
     began = time.process_time()
     for _ in range(ITERATIONS):
-        await nothing(user.vu)
+        await nothing(cast("VU", user.vu))
     return time.process_time() - began
 
 

@@ -2,6 +2,7 @@
 
 from pytest_k6api.load.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
 from pytest_k6api.load.failures import Example, Failure, FailureKind, FailureLog
+from pytest_k6api.load.feeders import Feeder, FeederError, FeederExhausted, feeder
 from pytest_k6api.load.iterations import VirtualUser
 from pytest_k6api.load.life import SetupTeardown
 from pytest_k6api.load.load_context import (
@@ -22,7 +23,6 @@ from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
 __all__ = [
     "VU",
     "WHOLE",
-    "WHOLE",
     "Counter",
     "Example",
     "ExceptionRules",
@@ -30,6 +30,9 @@ __all__ = [
     "Failure",
     "FailureKind",
     "FailureLog",
+    "Feeder",
+    "FeederError",
+    "FeederExhausted",
     "Gauge",
     "LoadContext",
     "Outcomes",
@@ -48,6 +51,7 @@ __all__ = [
     "VirtualUser",
     "current_vu",
     "declared_metrics",
+    "feeder",
     "read_segment",
     "resolve_vu_fixtures",
 ]

@@ -45,10 +45,7 @@ def mask_url(url: str) -> str:
 
 
 def _header_lines(headers: Headers) -> list[str]:
-    return [
-        f"{name}: {_MASK if _SECRET.search(name) else value}"
-        for name, value in headers.multi_items()
-    ]
+    return [f"{name}: {_MASK if _SECRET.search(name) else value}" for name, value in headers.fields]
 
 
 def _start_of(body: bytes) -> str:

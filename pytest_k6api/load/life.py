@@ -13,7 +13,7 @@ import trio
 
 from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
-from pytest_k6api.load.load_context import LoadContext, Verdict
+from pytest_k6api.load.load_context import LoadContext, Verdict, find_stop
 from pytest_k6api.load.tracebacks import failing_line, format_place, one_line
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import current_vu
@@ -122,7 +122,10 @@ class _Stage:
         except BaseException as error:
             if self._load.exceptions.judge(error) is Verdict.FAILED:
                 raise self.refuse(error) from error
-            raise
+            if (stop := find_stop(error)) is None:
+                raise
+            self._load.stop(str(stop))
+            return None
         finally:
             current_vu.reset(tokens[0])
             current_recorder.reset(tokens[1])

@@ -1,0 +1,86 @@
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from pytest_k6api.http import Headers, Request, Response, Timings
+from pytest_k6api.load.exchanges import describe_exchange, mask_url
+
+
+@dataclass
+class FakeResponse:
+    """What a report asks of a response."""
+
+    request: Request
+    status_code: int = 503
+    reason_phrase: str = "Service Unavailable"
+    error: str = ""
+    headers: Headers = field(default_factory=lambda: Headers({"Content-Type": "text/plain"}))
+    content: bytes = b"try again"
+    timings: Timings = field(
+        default_factory=lambda: Timings(
+            blocked=0.0,
+            connecting=0.0,
+            tls_handshaking=0.0,
+            sending=0.1,
+            waiting=2.0,
+            receiving=0.25,
+            duration=2.35,
+        )
+    )
+
+
+def _describe(response: FakeResponse) -> str:
+    return describe_exchange(cast("Response", response))
+
+
+def test_an_exchange_is_told_in_few_lines_and_without_secrets() -> None:
+    request = Request(
+        "GET",
+        "https://shop.test/cart?token=abc&page=2",
+        Headers({"Host": "shop.test", "Authorization": "Bearer abc", "X-Api-Key": "abc"}),
+        b"password=abc",
+    )
+
+    assert _describe(FakeResponse(request)) == (
+        "> GET https://shop.test/cart?token=***&page=2\n"
+        "> Host: shop.test\n"
+        "> Authorization: ***\n"
+        "> X-Api-Key: ***\n"
+        "< 503 Service Unavailable after 2.350 ms"
+        " (blocked 0.000, sending 0.100, waiting 2.000, receiving 0.250)\n"
+        "< Content-Type: text/plain\n"
+        "try again"
+    )
+
+
+def test_a_request_without_response_tells_the_error() -> None:
+    request = Request("GET", "http://127.0.0.1:9/", Headers())
+    response = FakeResponse(
+        request,
+        status_code=0,
+        error="dial: connection refused",
+        headers=Headers(),
+        content=b"",
+    )
+
+    assert _describe(response).splitlines()[1].startswith("< dial: connection refused after 2.350")
+
+
+def test_a_long_body_is_cut() -> None:
+    response = FakeResponse(Request("GET", "http://a/", Headers()), content=b"x" * 5000)
+
+    assert _describe(response).splitlines()[-1] == "x" * 1000 + "… (5000 bytes)"
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("http://ada:pass@shop.test/a@b", "http://***@shop.test/a@b"),
+        ("/login?user=ada&password=x#top", "/login?user=ada&password=***#top"),
+        ("/a?api_key=1&X-Amz-Signature=2&page=3", "/a?api_key=***&X-Amz-Signature=***&page=3"),
+        ("/tokens?page=token", "/tokens?page=token"),
+    ],
+)
+def test_secrets_in_a_url_are_masked(url: str, masked: str) -> None:
+    assert mask_url(url) == masked

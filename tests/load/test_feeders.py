@@ -1,0 +1,181 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_k6api.load import VU, FeederError, FeederExhausted, VirtualUser, feeder
+from pytest_k6api.model import OptionError
+from tests.load.fake_load_test import FakeLoadTest
+from tests.virtual_time import in_virtual_time
+
+
+def _write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_csv_rows_are_dictionaries_of_text(tmp_path: Path) -> None:
+    path = _write(tmp_path, "users.csv", '\ufeffname,city\nAda,"London, UK"\n\nGrace,NYC\n')
+
+    rows = feeder(path)
+
+    assert [next(rows), next(rows)] == [
+        {"name": "Ada", "city": "London, UK"},
+        {"name": "Grace", "city": "NYC"},
+    ]
+
+
+def test_json_lines_are_any_values(tmp_path: Path) -> None:
+    path = _write(tmp_path, "users.jsonl", '{"name": "Ada"}\n\n[1, 2]\n')
+
+    rows = feeder(str(path))
+
+    assert [next(rows), next(rows)] == [{"name": "Ada"}, [1, 2]]
+
+
+def test_a_relative_path_begins_at_the_module_that_declares() -> None:
+    with pytest.raises(OptionError) as raised:
+        feeder("data/no_such.csv")
+
+    folder = Path(__file__).parent
+    assert str(raised.value) == f"there is no file '{folder}/data/no_such.csv' to feed from"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "x,y\n1,2\n3\n", r"a.csv:3: the header has 2 columns, this row has 1: \['3'\]"),
+        ("a.csv", "x,x\n1,2\n", r"a.csv:1: two columns have the same name: \['x', 'x'\]"),
+        ("a.jsonl", "1\n{\n", "a.jsonl:2: no JSON: "),
+    ],
+)
+def test_a_malformed_row_is_told_with_its_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    rows = feeder(_write(tmp_path, name, text))
+
+    with pytest.raises(OptionError, match=message):
+        list(rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "users.xml"}, r"a feeder reads .csv, .jsonl, .ndjson files, or any iterable"),
+        ({"source": 5}, "a feeder takes a path or an iterable, got 5"),
+        ({"source": [], "order": "shuffled"}, "order is one of unique, circular, random; got"),
+        ({"source": [], "on_exhausted": "wait"}, "on_exhausted is one of stop, fail; got 'wait'"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        feeder(**arguments)
+
+
+def test_unique_rows_are_handed_out_once_and_then_no_more() -> None:
+    rows = feeder([1, 2])
+
+    assert [next(rows), next(rows)] == [1, 2]
+    for _ in range(2):
+        with pytest.raises(FeederExhausted, match="a list: all 2 rows have been handed out"):
+            next(rows)
+
+
+def test_an_exhausted_feeder_may_fail_instead() -> None:
+    rows = feeder([1], on_exhausted="fail")
+    next(rows)
+
+    with pytest.raises(FeederError, match="a list: all 1 rows have been handed out"):
+        next(rows)
+
+
+@pytest.mark.parametrize("order", ["unique", "circular", "random"])
+def test_no_rows_at_all_is_a_mistake_and_no_end(order: Any) -> None:
+    with pytest.raises(FeederError, match="a tuple: there are no rows"):
+        next(feeder((), order))
+
+
+def test_circular_rows_begin_anew() -> None:
+    rows = feeder(iter("abc"), "circular")
+
+    assert [next(rows) for _ in range(7)] == list("abcabca")
+
+
+def test_unique_rows_may_come_without_end() -> None:
+    def numbers() -> Any:
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    rows = feeder(numbers())
+
+    assert [next(rows) for _ in range(3)] == [0, 1, 2]
+
+
+def test_who_takes_a_row_may_change_it() -> None:
+    rows = feeder([{"stock": 1}], "circular")
+
+    next(rows)["stock"] = 0
+
+    assert next(rows) == {"stock": 1}
+
+
+def test_threads_never_get_the_same_unique_row() -> None:
+    rows = feeder(number for number in range(2000))
+    taken: list[int] = []
+
+    def take() -> None:
+        taken.extend(next(rows) for _ in range(500))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == list(range(2000))
+
+
+@in_virtual_time
+async def test_random_rows_are_drawn_with_the_users_chance() -> None:
+    seen: list[list[int]] = []
+
+    async def browse(vu: VU) -> None:
+        seen.append([next(rows) for _ in range(5)] + [rows.next(vu)])
+
+    for numbers in ((1, 2), (2, 1)):
+        rows = feeder(range(1000), "random")
+        scenario = FakeLoadTest().scenario(browse)
+        for number in numbers:
+            await VirtualUser(number, scenario).run_iteration()
+
+    first_of_1, first_of_2, second_of_2, second_of_1 = seen
+    assert (first_of_1, first_of_2) == (second_of_1, second_of_2)
+    assert first_of_1 != first_of_2
+
+
+def test_random_rows_outside_of_users_are_the_same_each_time() -> None:
+    first, second = feeder(range(1000), "random"), feeder(range(1000), "random")
+
+    assert [next(first) for _ in range(5)] == [next(second) for _ in range(5)]
+
+
+@in_virtual_time
+async def test_an_exhausted_feeder_ends_the_load_test() -> None:
+    load = FakeLoadTest()
+    rows = feeder(["ada"])
+
+    async def browse() -> None:
+        next(rows)
+
+    scenario = load.scenario(browse)
+    user = VirtualUser(1, scenario)
+    await user.run_iteration()
+    await user.run_iteration()
+
+    assert load.stops == ["a list: all 1 rows have been handed out"]
+    assert scenario.outcomes.skipped == 1
+    assert load.failures.snapshot() == ()
