@@ -84,6 +84,28 @@ class Example:
     exchange: str
 
 
+class Traceback:
+    """A traceback that becomes text when somebody first reads it.
+
+    Rendering takes milliseconds, in which the loop would serve no virtual user
+    and every response under way would seem slow.
+    """
+
+    __slots__ = ("_error", "_render", "_text")
+
+    def __init__(self, error: BaseException, render: Callable[[BaseException], str]) -> None:
+        self._error: BaseException | None = trim_traceback(error)
+        self._render = render
+        self._text = ""
+
+    def __str__(self) -> str:
+        error = self._error
+        if error is not None:
+            self._text = self._render(error)
+            self._error = None  # and with it the frames that it holds
+        return self._text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """All failures of one kind, scenario, place and message.
@@ -97,7 +119,7 @@ class Failure:
         share: `count` per iteration of the scenario, at most 1; None without iterations.
         first_at: Seconds of test-run time when it was first seen.
         last_at: The same for the last.
-        traceback: The traceback of the first, as text; empty for a check that was just false.
+        first_traceback: The traceback of the first; None for a check that was just false.
         examples: The first few.
     """
 
@@ -109,8 +131,13 @@ class Failure:
     share: float | None
     first_at: float
     last_at: float
-    traceback: str
+    first_traceback: Traceback | None
     examples: tuple[Example, ...]
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of the first as text; empty for a check that was just false."""
+        return str(self.first_traceback) if self.first_traceback is not None else ""
 
     @property
     def details(self) -> str:
@@ -129,7 +156,7 @@ _Key = tuple[FailureKind, str, CodeType | None, int, type[BaseException] | None,
 class _Entry:
     __slots__ = ("count", "examples", "first_at", "last_at", "message", "place", "traceback")
 
-    def __init__(self, message: str, place: str, at: float, traceback: str) -> None:
+    def __init__(self, message: str, place: str, at: float, traceback: Traceback | None) -> None:
         self.message = message
         self.place = place
         self.traceback = traceback
@@ -156,8 +183,7 @@ class FailureLog:
         self._render = render
         self._entries: dict[_Key, _Entry] = {}
         self._messages: dict[tuple[FailureKind, str, CodeType | None, int], int] = {}
-        # Reentrant: `render` calls the repr of users' objects.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def add(self, kind: FailureKind, error: BaseException, witness: Witness) -> None:
         """Count the exception `error`, raised in the VU `witness`."""
@@ -230,7 +256,7 @@ class FailureLog:
             # Messages with a text of their own each time would use up all entries.
             return self._other((kind, scenario, code, line, error_type, OTHER))
         self._messages[kind, scenario, code, line] = there + 1
-        traceback = self._render(trim_traceback(error)) if error is not None else ""
+        traceback = Traceback(error, self._render) if error is not None else None
         entry = _Entry(message, format_place(code, line), self._elapsed(), traceback)
         self._entries[key] = entry
         return entry
@@ -239,7 +265,7 @@ class FailureLog:
         entry = self._entries.get(key)
         if entry is None:
             place = format_place(key[2], key[3])
-            entry = self._entries[key] = _Entry(OTHER, place, self._elapsed(), "")
+            entry = self._entries[key] = _Entry(OTHER, place, self._elapsed(), None)
         return entry
 
 
@@ -253,6 +279,6 @@ def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
         share=min(1.0, entry.count / iterations) if iterations else None,
         first_at=entry.first_at,
         last_at=entry.last_at,
-        traceback=entry.traceback,
+        first_traceback=entry.traceback,
         examples=tuple(entry.examples),
     )

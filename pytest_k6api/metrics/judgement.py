@@ -3,10 +3,11 @@
 | the sink is empty | in the middle                 | at the end             |
 |-------------------|-------------------------------|------------------------|
 | k6                | not judged, keeps its verdict | judged by 0; an unused rate passes |
-| here              | not judged, keeps its verdict | fails: nothing was measured |
+| here              | not judged, keeps its verdict | a counter counted 0, which is judged; all others fail |
 
 k6's end lets ``http_req_failed: rate<0.1`` pass when no request was made; a
-green test would then mean nothing.
+green test would then mean nothing. A counter that was never fed is a
+measurement all the same: ``dropped_iterations: count<1`` holds.
 
 Source: k6 v1.1.0, ``internal/metrics/engine/engine.go``, ``evaluateThresholds``.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pytest_k6api.metrics.sinks import Sink, measure
 from pytest_k6api.metrics.snapshot import ThresholdSnapshot
 from pytest_k6api.metrics.threshold import Threshold
+from pytest_k6api.model import MetricKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,9 @@ class Judgement:
             self._samples = self._sink.count
             self._observed = measure(self._sink, self.threshold.aggregation, elapsed)
             self.ok = self.threshold.holds(self._observed)
+        elif final and self.threshold.metric.kind is MetricKind.COUNTER:
+            self._observed = 0.0
+            self.ok = self.threshold.holds(0.0)
         elif final:
             self.ok = False
 

@@ -19,7 +19,7 @@ class ThresholdSnapshot:
         source: The expression, as the user wrote it.
         ok: Whether it held; None before the first evaluation.
         observed: The number it was last judged by, in the metric's unit.
-        samples: How many samples that number rests on; 0 fails a load test.
+        samples: How many samples that number rests on.
         abort_on_fail: Whether crossing it ends the load test.
     """
 

@@ -32,7 +32,7 @@ from pytest_k6api.model import (
 from pytest_k6api.plugin.options import Settings
 
 if TYPE_CHECKING:
-    from pytest_k6api.metrics import Threshold
+    from pytest_k6api.metrics import Selection, Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class LoadTestPlan:
     scenarios: tuple[ScenarioPlan, ...]
     options: LoadTestOptions
     thresholds: "tuple[Threshold, ...]"
+    listed: "tuple[Selection, ...]"
     captured: CapturedLoadTest
 
 
@@ -211,24 +212,32 @@ def _plan(item: pytest.Function, settings: Settings) -> LoadTestPlan:
     )
     _check_order(plans)
     options = resolve_load_test([*load_test_layers, *_load_test_settings(settings)])
+    thresholds, listed = _thresholds(options, settings)
     return LoadTestPlan(
         name=item.nodeid,
         scenarios=plans,
         options=options,
-        thresholds=_thresholds(options, settings),
+        thresholds=thresholds,
+        listed=listed,
         captured=captured,
     )
 
 
-def _thresholds(options: LoadTestOptions, settings: Settings) -> "tuple[Threshold, ...]":
-    if settings.switch("no_thresholds") or not options.thresholds:
-        return ()
+def _thresholds(
+    options: LoadTestOptions, settings: Settings
+) -> "tuple[tuple[Threshold, ...], tuple[Selection, ...]]":
+    if not options.thresholds:
+        return (), ()
     # Only now: whoever declares metrics of their own has imported this already.
     from pytest_k6api.load import declared_metrics
-    from pytest_k6api.metrics import parse_thresholds
+    from pytest_k6api.metrics import parse_selections, parse_thresholds
 
     known = {metric.name: metric for metric in BUILT_IN} | dict(declared_metrics())
-    return parse_thresholds(options.thresholds, known)
+    # k6 keeps sub-metrics whose thresholds are switched off, or were never written.
+    listed = parse_selections(options.thresholds, known)
+    if settings.switch("no_thresholds"):
+        return (), listed
+    return parse_thresholds(options.thresholds, known), listed
 
 
 def _scenario_plan(

@@ -1,6 +1,8 @@
 """What a load test leaves in pytest's reports: the failure, the summary, the properties."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ from _pytest._code import ExceptionInfo
 from pytest_k6api.load import Failure
 from pytest_k6api.model import K6ApiError
 from pytest_k6api.plugin.terminal import SUMMARY
-from pytest_k6api.report import summary_export, summary_lines
+from pytest_k6api.report import observed_text, summary_export, summary_lines
 from pytest_k6api.run import LoadTest
 
 _SUMMARY_LINES = pytest.StashKey[list[str]]()
 _SHOWN_FAILURES = 5
+_BODY_LINES = 3
 
 
 def render(error: BaseException) -> str:
@@ -28,8 +31,44 @@ def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
     assert verdict is not None
     snapshot = load_test.results
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
+    if load_test.ended_itself is not None:
+        heading += f", ended by vu.stop({load_test.ended_itself!r})"
     item.stash[_SUMMARY_LINES] = [heading, *summary_lines(snapshot)]
     item.user_properties += _properties(load_test)
+
+
+def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
+    """Report every threshold, and every scenario of several, as a subtest of its own.
+
+    Does nothing before pytest 9, which has none, and where a failure is expected:
+    an xfail covers its test but not the test's subtests.
+    """
+    request: pytest.FixtureRequest = item.funcargs["request"]
+    if not hasattr(pytest, "Subtests") or item.get_closest_marker("xfail"):
+        return
+    subtests = request.getfixturevalue("subtests")
+    # With -x the first failure is raised here; the load test's own says more.
+    with suppress(pytest.fail.Exception):
+        for name, problem in _parts(load_test):
+            with subtests.test(name):
+                if problem:
+                    pytest.fail(problem, pytrace=False)
+
+
+def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
+    for metric in load_test.results.metrics.values():
+        for threshold in metric.thresholds:
+            observed = observed_text(threshold, metric)
+            problem = f"crossed: {observed}" if threshold.ok is False else ""
+            yield f"{metric.id}: {threshold.source}", problem
+    scenarios = load_test.published.scenarios
+    for scenario in scenarios if len(scenarios) > 1 else ():
+        problems = [
+            f"{failure.count:,}x {failure.kind.value}: {failure.message}"
+            for failure in load_test.failures()
+            if failure.scenario == scenario.name
+        ]
+        yield f"scenario {scenario.name}", "\n".join(problems)
 
 
 def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -61,25 +100,42 @@ def failure_text(load_test: LoadTest) -> str:
     """Return why `load_test` failed: the reasons first, then what failed inside VUs."""
     verdict = load_test.verdict
     assert verdict is not None
-    lines = [f"the load test {verdict.outcome}:", *(f"  ✗ {reason}" for reason in verdict.reasons)]
+    first, *others = verdict.reasons
+    # pytest's short summary shows the first line alone.
+    more = f" (and {len(others)} more)" if others else ""
+    lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
     failures = load_test.failures()
     for failure in failures[:_SHOWN_FAILURES]:
         lines += ["", *_failure_lines(failure)]
     if len(failures) > _SHOWN_FAILURES:
-        more = len(failures) - _SHOWN_FAILURES
-        lines += ["", f"… and {more} more kinds of failures; GET /v1/failures tells all"]
+        lines += ["", f"… and {len(failures) - _SHOWN_FAILURES} more kinds of failures"]
+    if failures:
+        lines += ["", f"to see one alone: pytest --k6-smoke '{load_test.name}'"]
     return "\n".join(lines)
 
 
-def _failure_lines(failure: Failure) -> list[str]:
+def _failure_lines(failure: Failure) -> Iterator[str]:
     share = f" ({failure.share:.2%} of iterations)" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
     where = f"{failure.scenario}, {failure.place}" if failure.scenario else failure.place
-    return [
-        f"{failure.count:,}x {failure.kind.value}{share}: {failure.message}",
-        f"    in {where}; {when}",
-        *(f"    {line}" for line in failure.details.splitlines()),
-    ]
+    yield f"{failure.count:,}x {failure.kind.value} failed{share}: {failure.message}"
+    yield f"    {where}; {when}"
+    for line in failure.traceback.splitlines():
+        yield f"    {line}"
+    for example in failure.examples:
+        is_first = example is failure.examples[0]
+        yield f"    VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
+        for line in _brief(example.exchange, _BODY_LINES if is_first else 0):
+            yield f"      {line}"
+
+
+def _brief(exchange: str, body_lines: int) -> list[str]:
+    """Return the request line, the status line and the start of the body of `exchange`."""
+    lines = exchange.splitlines()
+    sent = [line for line in lines if line.startswith("> ")]
+    received = [line for line in lines if line.startswith("< ")]
+    body = lines[len(sent) + len(received) :]
+    return [*sent[:1], *received[:1], *(f"  {line}" for line in body[:body_lines])]
 
 
 def export_summary(load_test: LoadTest, pattern: str, load_tests: int) -> None:

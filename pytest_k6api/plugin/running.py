@@ -13,7 +13,7 @@ from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunct
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.collecting import PLAN, LoadTestPlan, ScenarioPlan, fixture_names
 from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.reporting import export_summary, failure_text, keep_results, render
+from pytest_k6api.plugin.reporting import export_summary, failure_text, keep_results, render, report_parts
 from pytest_k6api.run import LoadTest, LoadTestSession, LoadTestSpec, RunSettings, Show
 
 SESSION = pytest.StashKey[LoadTestSession]()
@@ -64,6 +64,7 @@ def run_load_test(item: pytest.Function) -> None:
             load_test.run(show)
     finally:
         session.finished.append(load_test)
+        report_parts(item, load_test)
         keep_results(item, load_test)
         path = Settings(item.config).text("summary_export")
         export_summary(load_test, path, len(session.finished))
@@ -84,6 +85,7 @@ def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
             for scenario in plan.scenarios
         ],
         thresholds=plan.thresholds,
+        listed=plan.listed,
         options=plan.options,
         setup=_life_function(item, plan.options.setup),
         teardown=_life_function(item, plan.options.teardown),

@@ -60,10 +60,8 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
 
 def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
     """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
-    if threshold.samples == 0:
-        return "never got a sample"
     if threshold.observed is None:
-        return "not judged"
+        return "not judged" if threshold.ok is None else "never got a sample"
     question = threshold.source
     for operator in "<>=!":
         question = question.split(operator, 1)[0]

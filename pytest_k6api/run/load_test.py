@@ -13,7 +13,7 @@ from functools import partial
 
 import trio
 
-from pytest_k6api.api import FailureSnapshot, ScenarioChange, ScenarioSnapshot, StatusChange
+from pytest_k6api.api import ScenarioChange, ScenarioSnapshot, StatusChange
 from pytest_k6api.http import Client, HttpRuntime
 from pytest_k6api.load import (
     Failure,
@@ -30,7 +30,7 @@ from pytest_k6api.model import Recorder, RunStatus, SampleBuffer, StatusSnapshot
 from pytest_k6api.model.metrics import VUS, VUS_MAX
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run.bridge import Bridge
-from pytest_k6api.run.describing import describe_failure, describe_scenario
+from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.progress import ProgressReader
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
@@ -50,7 +50,7 @@ class Published:
 
     status: StatusSnapshot
     scenarios: tuple[ScenarioSnapshot, ...]
-    failures: tuple[FailureSnapshot, ...]
+    failures: tuple[Failure, ...]
     snapshot: Snapshot
 
 
@@ -67,6 +67,7 @@ class LoadTest:
         started_at: Wall time of the start, in seconds since the epoch.
         ended_at: Wall time of the end.
         was_interrupted: Whether somebody pressed Ctrl-C.
+        ended_itself: Why its own code ended it, through ``vu.stop()``; None if it did not.
         life: Its setup, teardown and setup data.
 
     Args:
@@ -84,12 +85,13 @@ class LoadTest:
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.was_interrupted = False
+        self.ended_itself: str | None = None
         self._settings = settings
         tags = TagTable()
         root = TagContext(tags, {})
         self._root_id = tags.intern({})
         self._buffer = SampleBuffer()
-        self._engine = MetricsEngine(tags, spec.thresholds)
+        self._engine = MetricsEngine(tags, spec.thresholds, spec.listed)
         self._progress = ProgressReader(self._engine)
         self._http = HttpRuntime(settings.client)
         self._failures = FailureLog(self._elapsed, settings.render)
@@ -98,7 +100,7 @@ class LoadTest:
             place=root,
             make_client=partial(Client, self._http),
             failures=self._failures,
-            stop=self.stop,
+            stop=self._end_by_itself,
             seed=settings.seed,
             exceptions=settings.exceptions,
         )
@@ -232,6 +234,12 @@ class LoadTest:
         self.was_interrupted = True
         self._scheduler.finish("interrupted by Ctrl-C")
 
+    def _end_by_itself(self, reason: str) -> None:
+        # A load test that has seen enough is not one that was cut short by somebody else.
+        if not self.status().stopped:
+            self.ended_itself = reason
+        self.stop(reason)
+
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
         self._pump()
@@ -242,7 +250,7 @@ class LoadTest:
         self.verdict = judge(
             self.published.snapshot,
             checks_fail=self._settings.checks_fail,
-            ended_early=_why_early(outcome),
+            ended_early="" if self.ended_itself is not None else _why_early(outcome),
             trouble=_trouble(outcome),
         )
 
@@ -254,6 +262,7 @@ class LoadTest:
 
     async def _keep_watching(self) -> None:
         while True:
+            await trio.sleep(WATCH_PERIOD)
             status = self.status()
             at = time.time()
             self._buffer.samples += [
@@ -261,7 +270,6 @@ class LoadTest:
                 (VUS_MAX, self._root_id, at, status.vus_max),
             ]
             self.published = replace(self.published, status=status, scenarios=self.scenarios())
-            await trio.sleep(WATCH_PERIOD)
 
     async def _keep_judging(self) -> None:
         while True:
@@ -288,7 +296,7 @@ class LoadTest:
         return Published(
             status=self.status(),
             scenarios=self.scenarios(),
-            failures=tuple(describe_failure(failure) for failure in self.failures()),
+            failures=self.failures(),
             snapshot=self._engine.snapshot(self._elapsed()),
         )
 

@@ -22,6 +22,7 @@ from pytest_k6api.api import (
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import ControlError, StatusSnapshot
 from pytest_k6api.run.bridge import NotRunningError, UnresponsiveError
+from pytest_k6api.run.describing import describe_failure
 from pytest_k6api.run.load_test import LoadTest
 
 Answer = TypeVar("Answer")
@@ -80,7 +81,8 @@ class RemoteLoadTest:
     @property
     def failures(self) -> Sequence[FailureSnapshot]:
         """The grouped failures as last published."""
-        return self._load_test.published.failures
+        # Texts are made here, in the API's thread, not in the load test's loop.
+        return [describe_failure(failure) for failure in self._load_test.published.failures]
 
     @property
     def setup_data(self) -> str | None:

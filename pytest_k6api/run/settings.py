@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_k6api.http import ClientOptions
 from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunction
-from pytest_k6api.metrics import Threshold
+from pytest_k6api.metrics import Selection, Threshold
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
 
 
@@ -17,6 +17,7 @@ class LoadTestSpec:
         name: The pytest node id.
         scenarios: Every scenario's plan with its function and fixture values.
         thresholds: What decides whether it passes.
+        listed: Metrics to show although they have no sample and no threshold.
         options: What belongs to the load test as a whole.
         setup: The setup function with its fixture values, if there is one.
         teardown: The teardown function likewise.
@@ -25,6 +26,7 @@ class LoadTestSpec:
     name: str
     scenarios: Sequence[tuple[ScenarioOptions, UserFunction]]
     thresholds: Sequence[Threshold] = ()
+    listed: Sequence[Selection] = ()
     options: LoadTestOptions = field(default_factory=LoadTestOptions)
     setup: UserFunction | None = None
     teardown: UserFunction | None = None

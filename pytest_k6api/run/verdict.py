@@ -57,7 +57,7 @@ def _threshold_reasons(snapshot: Snapshot) -> Iterator[str]:
     for threshold in snapshot.thresholds:
         if threshold.ok is False:
             yield f"the threshold {threshold.metric}: {threshold.source} was crossed" + (
-                "; its metric never got a sample" if threshold.samples == 0 else ""
+                "; its metric never got a sample" if threshold.observed is None else ""
             )
 
 

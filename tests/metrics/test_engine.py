@@ -370,17 +370,24 @@ def test_a_threshold_counts_as_crossed_when_it_begins_to_fail() -> None:
 
 
 def test_a_threshold_whose_metric_never_got_a_sample_fails_at_the_end_only() -> None:
-    rig = Rig({"cache_hits": ["rate<2"], "orders{shop:a}": ["count<5"]})
-    rig.add(ORDERS, 1, shop="b")
+    rig = Rig({"cache_hits": ["rate<2"]})
 
     assert rig.engine.evaluate(2.0, final=False).failed == ()
 
     failed = rig.engine.evaluate(4.0, final=True).failed
-    assert failed == (
-        ThresholdSnapshot(metric="cache_hits", source="rate<2", ok=False),
-        ThresholdSnapshot(metric="orders{shop:a}", source="count<5", ok=False),
-    )
+    assert failed == (ThresholdSnapshot(metric="cache_hits", source="rate<2", ok=False),)
     assert failed[0].samples == 0
+
+
+def test_a_counter_that_was_never_fed_has_counted_nothing() -> None:
+    rig = Rig({"orders{shop:a}": ["count<5", "count>0"]})
+    rig.add(ORDERS, 1, shop="b")
+
+    failed = rig.engine.evaluate(4.0, final=True).failed
+
+    assert failed == (
+        ThresholdSnapshot(metric="orders{shop:a}", source="count>0", ok=False, observed=0.0),
+    )
 
 
 def test_aborting_waits_for_the_delay_and_for_nothing_else() -> None:
