@@ -198,7 +198,7 @@ class VirtualUser:
                 return 1
             case Verdict.SKIPPED:
                 if stop := find_stop(error):
-                    load.stop(str(stop))
+                    load.grant(stop)
                 if self._kept is None:
                     outcomes.skipped += 1
                 return 0

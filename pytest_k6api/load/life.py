@@ -124,7 +124,7 @@ class _Stage:
                 raise self.refuse(error) from error
             if (stop := find_stop(error)) is None:
                 raise
-            self._load.stop(str(stop))
+            self._load.grant(stop)
             return None
         finally:
             current_vu.reset(tokens[0])

@@ -81,7 +81,10 @@ class LoadContext:
         place: The tags of the whole load test, outside of scenarios and groups.
         make_client: Makes the HTTP client of one VU.
         failures: Where failures go.
-        stop: Ends the load test, for the reason given; called in Trio's thread, perhaps often.
+        stop: Ends the load test at once, for the reason given; called in Trio's thread,
+            perhaps often.
+        finish: Ends it gracefully, when there is no more data; called once at the most.
+            Left out, it is `stop`.
         seed: Where the chance of all VUs begins.
         exceptions: What exceptions mean.
     """
@@ -91,8 +94,16 @@ class LoadContext:
     make_client: Callable[[Recorder], Client]
     failures: FailureLog
     stop: Callable[[str], None]
+    finish: Callable[[str], None] | None = None
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
+    _reasons: list[str] = field(default_factory=list, init=False)
+
+    def grant(self, request: StopRequest) -> None:
+        """End the load test because user code asked for it; only the first of many counts."""
+        self._reasons.append(str(request))
+        if len(self._reasons) == 1:
+            (self.finish or self.stop)(self._reasons[0])
 
 
 @dataclass(slots=True)

@@ -67,6 +67,7 @@ class FakeLoadTest:
     def __post_init__(self) -> None:
         self.clients: list[FakeClient] = []
         self.stops: list[str] = []
+        self.finishes: list[str] = []
         self.table = TagTable()
         self.failures = FailureLog(trio.lowlevel.current_clock().current_time)
         self.context = LoadContext(
@@ -75,6 +76,7 @@ class FakeLoadTest:
             make_client=self._make_client,
             failures=self.failures,
             stop=self.stops.append,
+            finish=self.finishes.append,
             seed=7,
             exceptions=ExceptionRules(skips=(Skipped,), failures=(Failed,), exits=(Exit,)),
         )

@@ -111,7 +111,6 @@ def test_only_the_first_traceback_and_the_first_requests_are_rendered() -> None:
         _fail(log, ValueError(), witness)
 
     (failure,) = log.snapshot()
-    assert len(rendered) == 1
     assert witness.exchanges == EXAMPLES
     assert failure.details == (
         "the traceback\n"
@@ -119,6 +118,7 @@ def test_only_the_first_traceback_and_the_first_requests_are_rendered() -> None:
         "VU 1, iteration 1, at 0.000 s\n> GET /1\n"
         "VU 1, iteration 2, at 0.000 s\n> GET /2"
     )
+    assert len(rendered) == 1
 
 
 def test_ever_new_messages_of_one_place_do_not_use_up_all_entries() -> None:

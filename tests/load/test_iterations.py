@@ -151,7 +151,7 @@ async def test_asking_to_stop_ends_the_load_test_and_is_no_failure() -> None:
     scenario = load.scenario(browse)
     await VirtualUser(1, scenario).run_iteration()
 
-    assert load.stops == ["no more data"]
+    assert load.finishes == ["no more data"]
     assert scenario.outcomes.skipped == 1
     assert load.failures.snapshot() == ()
 

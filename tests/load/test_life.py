@@ -161,7 +161,7 @@ async def test_setup_may_find_that_there_is_nothing_to_do() -> None:
         raise StopRequest("nothing on sale")
 
     assert await load.life(setup).run_setup() is None
-    assert load.stops == ["nothing on sale"]
+    assert load.finishes == ["nothing on sale"]
 
 
 @in_virtual_time
