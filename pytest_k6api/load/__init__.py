@@ -16,6 +16,7 @@ from pytest_k6api.load.scenario_runs import ScenarioState, ScenarioStatus
 from pytest_k6api.load.scheduler import RunOutcome, Scheduler
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.load.sync_vu import SyncVU
+from pytest_k6api.load.tracebacks import render_traceback
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import VU, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixture, resolve_vu_fixtures
@@ -53,5 +54,6 @@ __all__ = [
     "declared_metrics",
     "feeder",
     "read_segment",
+    "render_traceback",
     "resolve_vu_fixtures",
 ]

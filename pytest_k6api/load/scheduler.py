@@ -61,8 +61,8 @@ class Scheduler:
         make_vu: VUFactory,
         recorder_for: Callable[[str], Recorder],
         *,
-        setup: Callable[[], Awaitable[None]] | None = None,
-        teardown: Callable[[], Awaitable[None]] | None = None,
+        setup: Callable[[], Awaitable[object]] | None = None,
+        teardown: Callable[[], Awaitable[object]] | None = None,
         paused: bool = False,
         segment: ExecutionSegment = WHOLE,
     ) -> None:

@@ -59,9 +59,7 @@ class Metric:
 
 
 def _time(name: str) -> Metric:
-    return Metric(
-        name=name, kind=MetricKind.TREND, contains=Contains.TIME, samples_per_unit=1000
-    )
+    return Metric(name=name, kind=MetricKind.TREND, contains=Contains.TIME, samples_per_unit=1000)
 
 
 def _counter(name: str, contains: Contains = Contains.DEFAULT) -> Metric:

@@ -117,7 +117,9 @@ def stages_from_text(text: str) -> object:
     for part in filter(None, (part.strip() for part in text.split(","))):
         duration, colon, target = part.rpartition(":")
         if not colon:
-            raise OptionError(f"cannot read the stage {part!r}; write DURATION:TARGET, as in '30s:20'")
+            raise OptionError(
+                f"cannot read the stage {part!r}; write DURATION:TARGET, as in '30s:20'"
+            )
         pairs.append((duration, number_from_text(target)))
     return pairs
 

@@ -59,9 +59,7 @@ SMOKE: Mapping[str, object] = {"executor": "per-vu-iterations", "vus": 1, "itera
 _KEPT_BY_SMOKE = frozenset({"after", "tags", "env", "graceful_stop"})
 
 
-def resolve_scenario(
-    name: str, layers: Sequence[Layer], *, smoke: bool = False
-) -> ScenarioOptions:
+def resolve_scenario(name: str, layers: Sequence[Layer], *, smoke: bool = False) -> ScenarioOptions:
     """Return the plan of the scenario `name` from `layers`, lowest first.
 
     Args:

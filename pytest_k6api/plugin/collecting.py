@@ -131,7 +131,7 @@ def _scenarios_of(cls: type) -> Iterator[CapturedScenario]:
 
 
 def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callable[..., None]:
-    def load_test(**fixtures: object) -> None:
+    def load_test(**_fixtures: object) -> None:
         raise AssertionError(f"{name} is a load test; its item runs it, not this function")
 
     load_test.__name__ = name
@@ -263,12 +263,12 @@ def _check_order(plans: Sequence[ScenarioPlan]) -> None:
                 f"{name}: after={after!r} names no scenario of this load test;"
                 f" there are {', '.join(sorted(names))}"
             )
-        seen = {name}
-        while after:
-            if after in seen:
-                raise OptionError(f"{name}: after={names[name]!r} waits in a circle")
-            seen.add(after)
-            after = names[after]
+        seen, waits_for = {name}, after
+        while waits_for:
+            if waits_for in seen:
+                raise OptionError(f"{name}: after={after!r} waits in a circle")
+            seen.add(waits_for)
+            waits_for = names.get(waits_for, "")
 
 
 def _load_test_settings(settings: Settings) -> list[Layer]:
@@ -305,8 +305,7 @@ def _checked_layer(mark: pytest.Mark, known: Sequence[str]) -> Layer:
             near = difflib.get_close_matches(keyword, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise OptionError(
-                f"{origin} does not take {keyword}; it takes the keywords"
-                f" {', '.join(known)}{hint}"
+                f"{origin} does not take {keyword}; it takes the keywords {', '.join(known)}{hint}"
             )
     return Layer(origin, mark.kwargs)
 

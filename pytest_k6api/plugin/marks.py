@@ -93,7 +93,7 @@ def vu_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
     To pytest it is an ordinary fixture, so it is found and overridden as
     fixtures are: in the module, its class, a conftest.py or a plugin.
     """
-    if not callable(function) or inspect.isclass(function):
+    if not inspect.isroutine(function):
         raise TypeError(f"@vu_fixture decorates a function, got {function!r}")
 
     @functools.wraps(function)
@@ -106,5 +106,5 @@ def vu_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
     # pytest asks the signature for what to pass; without `__wrapped__` it would
     # also look through to the async function and try to drive that itself.
     per_vu.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # PEP 362
-    del per_vu.__wrapped__  # type: ignore[attr-defined]  # set by functools.wraps
+    del per_vu.__wrapped__
     return pytest.fixture(per_vu)

@@ -148,9 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
         about="The shares of all instances, such as 0,1/2,1.",
     ),
     Setting(name="ca_file", metavar="FILE", about="Trust the authorities in this file for TLS."),
-    Setting(
-        name="insecure_skip_tls_verify", about="Do not verify the certificates of servers."
-    ),
+    Setting(name="insecure_skip_tls_verify", about="Do not verify the certificates of servers."),
     Setting(
         name="http_debug",
         metavar="failed|all",
@@ -182,8 +180,10 @@ def add_options(parser: pytest.Parser) -> None:
                 default=None,
                 help=about,
             )
-        kind = "linelist" if setting.repeated else "string"
-        parser.addini(setting.ini, setting.about, type=kind, default=None)
+        if setting.repeated:
+            parser.addini(setting.ini, setting.about, type="linelist", default=None)
+        else:
+            parser.addini(setting.ini, setting.about, type="string", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,5 +313,3 @@ def _joined(value: object) -> str | None:
 def settings_table() -> Mapping[str, Setting]:
     """Return every setting by name, for the documentation."""
     return _BY_NAME
-
-

@@ -43,7 +43,8 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     Does nothing before pytest 9, which has none, and where a failure is expected:
     an xfail covers its test but not the test's subtests.
     """
-    request: pytest.FixtureRequest = item.funcargs["request"]
+    request = item.funcargs["request"]
+    assert isinstance(request, pytest.FixtureRequest)
     if not hasattr(pytest, "Subtests") or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any, Literal
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunct
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.collecting import PLAN, LoadTestPlan, ScenarioPlan, fixture_names
 from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.reporting import export_summary, failure_text, keep_results, render, report_parts
+from pytest_k6api.plugin.reporting import (
+    export_summary,
+    failure_text,
+    keep_results,
+    render,
+    report_parts,
+)
 from pytest_k6api.run import LoadTest, LoadTestSession, LoadTestSpec, RunSettings, Show
 
 SESSION = pytest.StashKey[LoadTestSession]()
@@ -121,7 +128,7 @@ def _run_settings(settings: Settings) -> RunSettings:
     return RunSettings(
         client=ClientOptions(
             verify=settings.text("ca_file") or not settings.switch("insecure_skip_tls_verify"),
-            http_debug=settings.text("http_debug"),
+            http_debug=_http_debug(settings),
         ),
         seed=settings.number("seed"),
         paused=settings.switch("paused"),
@@ -136,6 +143,16 @@ def _run_settings(settings: Settings) -> RunSettings:
         ),
         render=render,
     )
+
+
+def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
+    # `text` has held it against the setting's choices; this tells the type checker.
+    match settings.text("http_debug"):
+        case "failed":
+            return "failed"
+        case "all":
+            return "all"
+    return ""
 
 
 def _segment(settings: Settings) -> ExecutionSegment:

@@ -177,5 +177,7 @@ def _cells(metric: MetricSnapshot) -> list[str]:
             f"max={format_value(extra['max'], metric.contains)}",
         ]
     data = metric.contains is Contains.DATA
-    count = format_value(sample["count"], metric.contains) if data else format_count(sample["count"])
+    count = (
+        format_value(sample["count"], metric.contains) if data else format_count(sample["count"])
+    )
     return [count, format_per_second(sample["rate"], metric.contains)]

@@ -28,7 +28,7 @@ def interrupts(
     def handle(_signal: int, _frame: FrameType | None) -> None:
         nonlocal seen
         seen += 1
-        if seen > 2:  # noqa: PLR2004 - the third, as the module says
+        if seen > 2:
             raise KeyboardInterrupt
         token.run_sync_soon(finish if seen == 1 else stop)
 

@@ -26,7 +26,14 @@ from pytest_k6api.load import (
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, Snapshot
-from pytest_k6api.model import Recorder, RunStatus, SampleBuffer, StatusSnapshot, TagContext, TagTable
+from pytest_k6api.model import (
+    Recorder,
+    RunStatus,
+    SampleBuffer,
+    StatusSnapshot,
+    TagContext,
+    TagTable,
+)
 from pytest_k6api.model.metrics import VUS, VUS_MAX
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run.bridge import Bridge
@@ -196,7 +203,9 @@ class LoadTest:
         Raises:
             ControlError: It cannot be carried out.
         """
-        await self._scheduler.control.change(paused=change.paused, vus=change.vus, vus_max=change.vus_max)
+        await self._scheduler.control.change(
+            paused=change.paused, vus=change.vus, vus_max=change.vus_max
+        )
         return self.status()
 
     async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:

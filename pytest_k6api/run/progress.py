@@ -28,9 +28,7 @@ class ProgressReader:
             for scenario in scenarios
         ]
 
-    def _line(
-        self, scenario: ScenarioSnapshot, status: StatusSnapshot, only: str
-    ) -> ProgressLine:
+    def _line(self, scenario: ScenarioSnapshot, status: StatusSnapshot, only: str) -> ProgressLine:
         duration = self._ask("http_req_duration" + only, status.elapsed)
         return ProgressLine(
             name=scenario.name,

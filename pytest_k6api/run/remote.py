@@ -99,9 +99,7 @@ class RemoteLoadTest:
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, or what was last published."""
-        return await self._ask(
-            self._load_test.snapshot, lambda: self._load_test.published.snapshot
-        )
+        return await self._ask(self._load_test.snapshot, lambda: self._load_test.published.snapshot)
 
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter.

@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_k6api.http import ClientOptions
-from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunction
+from pytest_k6api.load import (
+    WHOLE,
+    ExceptionRules,
+    ExecutionSegment,
+    UserFunction,
+    render_traceback,
+)
 from pytest_k6api.metrics import Selection, Threshold
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
 
@@ -45,7 +51,7 @@ class RunSettings:
         checks_fail: Whether a failed check fails the load test.
         segment: The share of the load that this instance runs.
         exceptions: What exceptions in user code mean.
-        render: Makes text of an exception from user code; None for a plain traceback.
+        render: Makes text of an exception from user code.
     """
 
     client: ClientOptions = field(default_factory=ClientOptions)
@@ -56,4 +62,4 @@ class RunSettings:
     checks_fail: bool = True
     segment: ExecutionSegment = WHOLE
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
-    render: Callable[[BaseException], str] | None = None
+    render: Callable[[BaseException], str] = render_traceback

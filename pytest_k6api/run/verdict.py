@@ -80,6 +80,4 @@ def _check_reasons(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _is_judged(snapshot: Snapshot, name: str) -> bool:
-    return any(
-        metric.thresholds for metric in snapshot.metrics.values() if metric.name == name
-    )
+    return any(metric.thresholds for metric in snapshot.metrics.values() if metric.name == name)
