@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
+import trio.testing
 
 from pytest_k6api.load.scheduler import RunOutcome, Scheduler
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment
@@ -74,6 +75,10 @@ class Load:
         outcome = await self.scheduler.run()
         assert self.alive == 0
         return outcome
+
+    def run_to_end(self) -> RunOutcome:
+        """Run it in virtual time of its own."""
+        return trio.run(self.run, clock=trio.testing.MockClock(autojump_threshold=0))
 
     @property
     def now(self) -> float:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.load.loads import Load, scenario
-from tests.virtual_time import in_virtual_time
 
 RECORDED = {
     row["name"]: row
@@ -71,7 +70,7 @@ def test_an_executor_does_what_k6_did(name: str) -> None:
     elif name in WITHOUT_ONE:
         started, recorded = started + 1, [*recorded, 1000 * WITHOUT_ONE[name]]
 
-    in_virtual_time(load.run)()
+    load.run_to_end()
 
     (status,) = load.scheduler.scenarios()
     assert len(load.starts) == started
@@ -85,7 +84,7 @@ def test_an_executor_does_what_k6_did(name: str) -> None:
 def test_vus_are_asked_in_turn_as_k6_does() -> None:
     load = load_of("car_10ps_1s")
 
-    in_virtual_time(load.run)()
+    load.run_to_end()
 
     first = [start.vu for start in load.starts[:3]]
     assert sorted(first) == [1, 2, 3]
@@ -96,7 +95,7 @@ def test_vus_are_asked_in_turn_as_k6_does() -> None:
 def test_a_run_takes_as_long_as_k6s(name: str) -> None:
     load = load_of(name)
 
-    in_virtual_time(load.run)()
+    load.run_to_end()
 
     # k6 needed some 70 ms to start.
     assert load.scheduler.clock.elapsed == pytest.approx(RECORDED[name]["wall_s"] - 0.07, abs=0.03)
