@@ -409,17 +409,18 @@ def _failed_phases(
         return 0, 0, 0, 0, 0, 0, 0
     is_new = not connection.is_used
     started = connection.ready_at if is_new else began
-    ended = max(connection.ended_at, started)
-    sent = connection.sent_at or ended
-    first_byte = connection.first_byte_at or ended
+    ended = connection.ended_at
+    sending = ((connection.sent_at or ended) - started) // 1000
+    waiting = ((connection.first_byte_at or ended) - started) // 1000 - sending
+    duration = (ended - started) // 1000
     return (
-        (ended - started) // 1000,
+        duration,
         (started - began) // 1000,
         connection.connecting // 1000 if is_new else 0,
         connection.handshaking // 1000 if is_new else 0,
-        (sent - started) // 1000,
-        (first_byte - sent) // 1000,
-        (ended - first_byte) // 1000,
+        sending,
+        waiting,
+        duration - sending - waiting,
     )
 
 

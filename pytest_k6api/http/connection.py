@@ -260,6 +260,7 @@ class Connection:
     async def _receive_unusual(self, data: bytes, *, has_body: bool) -> None:
         """Receive a response that may have anything unusual."""
         if not data:
+            self.first_byte_at = 0
             raise NetworkError(CLOSED_EARLY, is_stale=self.is_used)
         data = await self._skip_informational(data)
         if has_body:

@@ -85,11 +85,26 @@ def _unbrotli(body: bytes, limit: int | None) -> bytes:
 def _unzstd(body: bytes, limit: int | None) -> bytes:
     import zstandard
 
-    decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+    factory = zstandard.ZstdDecompressor()
+    decompressor = factory.decompressobj()
+
+    def process(piece: bytes) -> bytes:
+        nonlocal decompressor
+        decoded = b""
+        while piece:  # a body may be several frames
+            if decompressor.eof:
+                decompressor = factory.decompressobj()
+            decoded += decompressor.decompress(piece)
+            piece = decompressor.unused_data if decompressor.eof else b""
+        return decoded
+
     try:
-        return _in_pieces(body, limit, decompressor.decompress)
+        decoded = _in_pieces(body, limit, process)
     except zstandard.ZstdError as error:
         raise _broken(error) from None
+    if not decompressor.eof:
+        raise DecodingError("unexpected EOF", GENERIC)
+    return decoded
 
 
 _Process = Callable[[bytes], bytes]

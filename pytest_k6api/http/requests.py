@@ -163,14 +163,16 @@ def read_expected(value: ExpectedStatuses) -> Expected:
     if isinstance(value, int):
         return frozenset((value,))
     statuses: set[int] = set()
-    try:
-        for element in value:
-            statuses.update((element,) if isinstance(element, int) else element)
-    except TypeError:
-        raise OptionError(
-            f"expected_statuses takes a status, a range, a collection of them or None,"
-            f" got {value!r}; write 404, or [range(200, 300), 404]"
-        ) from None
+    for element in value if isinstance(value, Iterable) else (None,):
+        if isinstance(element, range):
+            statuses.update(element)
+        elif isinstance(element, int):
+            statuses.add(element)
+        else:
+            raise OptionError(
+                f"expected_statuses takes a status, a range, a collection of them or None,"
+                f" got {value!r}; write 404, or [range(200, 300), 404]"
+            )
     return frozenset(statuses)
 
 
