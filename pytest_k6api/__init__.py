@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_k6api.http import BearerAuth, HTTPStatusError, Response
-    from pytest_k6api.load import VU, Counter, Gauge, Rate, Trend
+    from pytest_k6api.load import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
     from pytest_k6api.model import K6ApiError
     from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
     from pytest_k6api.plugin.results import LoadTestResults
@@ -28,7 +28,9 @@ __all__ = [
     "LoadTestResults",
     "Rate",
     "Response",
+    "SyncVU",
     "Trend",
+    "feeder",
     "load_test",
     "scenario",
     "vu_fixture",
@@ -36,7 +38,7 @@ __all__ = [
 
 _HOMES = {
     "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response"),
-    "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "Trend"),
+    "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.model": ("K6ApiError",),
     "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),
     "pytest_k6api.plugin.results": ("LoadTestResults",),

@@ -32,7 +32,7 @@ def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
     snapshot = load_test.results
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
     if load_test.ended_itself is not None:
-        heading += f", ended by vu.stop({load_test.ended_itself!r})"
+        heading += f", ended by itself: {load_test.ended_itself or 'vu.stop() was called'}"
     item.stash[_SUMMARY_LINES] = [heading, *summary_lines(snapshot)]
     item.user_properties += _properties(load_test)
 

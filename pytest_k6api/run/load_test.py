@@ -107,7 +107,8 @@ class LoadTest:
             place=root,
             make_client=partial(Client, self._http),
             failures=self._failures,
-            stop=self._end_by_itself,
+            stop=partial(self._end_by_itself, self.stop),
+            finish=partial(self._end_by_itself, self._finish),
             seed=settings.seed,
             exceptions=settings.exceptions,
         )
@@ -241,13 +242,16 @@ class LoadTest:
     def _interrupt(self) -> None:
         # The first time it lets iterations end, the second it does not.
         self.was_interrupted = True
-        self._scheduler.finish("interrupted by Ctrl-C")
+        self._finish("interrupted by Ctrl-C")
 
-    def _end_by_itself(self, reason: str) -> None:
+    def _end_by_itself(self, end: Callable[[str], None], reason: str) -> None:
         # A load test that has seen enough is not one that was cut short by somebody else.
         if not self.status().stopped:
             self.ended_itself = reason
-        self.stop(reason)
+        end(reason)
+
+    def _finish(self, reason: str) -> None:
+        self._scheduler.finish(reason)
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
