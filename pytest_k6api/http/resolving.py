@@ -43,7 +43,9 @@ class Resolver:
                 return await self._look_up(key)
             await lookup.done.wait()
             if lookup.error is not None:
-                raise lookup.error
+                # A copy: one error raised by thousands would drag along a
+                # traceback of all of them.
+                raise type(lookup.error)(*lookup.error.args)
 
     async def _look_up(self, key: tuple[str, int]) -> list[Address]:
         lookup = self._lookups[key] = _Lookup()

@@ -128,7 +128,7 @@ async def _body(peer: Peer, head: bytes) -> bytes:
     return await peer.exactly(int(rest.partition(b"\r\n")[0])) if found else b""
 
 
-class Tester:
+class Harness:
     """A client with a recorder of its own, as a virtual user has it."""
 
     def __init__(self, runtime: HttpRuntime) -> None:
@@ -149,12 +149,12 @@ class Tester:
 
 
 @asynccontextmanager
-async def a_tester(**options: Any) -> AsyncIterator[Tester]:
+async def a_tester(**options: Any) -> AsyncIterator[Harness]:
     """Give a client of a load test that has only this one."""
     runtime = HttpRuntime(ClientOptions(**{"timeout": 5.0, **options}))
     async with trio.open_nursery() as nursery:
         await nursery.start(runtime.run)
-        tester = Tester(runtime)
+        tester = Harness(runtime)
         yield tester
         tester.client.close()
         nursery.cancel_scope.cancel()
