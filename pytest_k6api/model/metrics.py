@@ -97,6 +97,7 @@ DATA_RECEIVED = _counter("data_received", Contains.DATA)
 # nothing went wrong), and so does honest pacing.
 ITERATION_FAILURES = _rate("iteration_failures")
 ITERATION_LATENESS = _time("iteration_lateness")
+GENERATOR_LATENESS = _time("generator_lateness")
 RESPONSE_TIME_FROM_DUE = _time("response_time_from_due")
 
 BUILT_IN: tuple[Metric, ...] = tuple(

@@ -37,6 +37,7 @@ _EXECUTION = frozenset(
         "iteration_failures",
         "iteration_lateness",
         "dropped_iterations",
+        "generator_lateness",
         "response_time_from_due",
         "vus",
         "vus_max",

@@ -34,10 +34,11 @@ from pytest_k6api.model import (
     TagContext,
     TagTable,
 )
-from pytest_k6api.model.metrics import VUS, VUS_MAX
+from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.describing import describe_scenario
+from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.progress import ProgressReader
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
@@ -99,6 +100,7 @@ class LoadTest:
         self._root_id = tags.intern({})
         self._buffer = SampleBuffer()
         self._engine = MetricsEngine(tags, spec.thresholds, spec.listed)
+        self._probe = GeneratorProbe()
         self._progress = ProgressReader(self._engine)
         self._http = HttpRuntime(settings.client)
         self._failures = FailureLog(self._elapsed, settings.render)
@@ -182,7 +184,7 @@ class LoadTest:
     def snapshot(self) -> Snapshot:
         """Return everything measured; in the load test's thread."""
         self._pump()
-        return self._engine.snapshot(self._elapsed())
+        return self._snapshot()
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; in the load test's thread, or after its end.
@@ -269,9 +271,15 @@ class LoadTest:
 
     async def _keep_pumping(self) -> None:
         while True:
-            self.beat = time.monotonic()
+            self.beat = began = time.monotonic()
+            used = time.thread_time()
+            due = trio.current_time() + PUMP_PERIOD
             self._pump()
-            await trio.sleep(PUMP_PERIOD)
+            await trio.sleep_until(due)
+            late_us = max(0, round((trio.current_time() - due) * 1e6))
+            row = (GENERATOR_LATENESS, self._root_id, time.time(), late_us)
+            self._buffer.samples.append(row)
+            self._probe.add(late_us, time.thread_time() - used, time.monotonic() - began)
 
     async def _keep_watching(self) -> None:
         while True:
@@ -302,6 +310,10 @@ class LoadTest:
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed
 
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._engine.snapshot(self._elapsed())
+        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
+
     def _pump(self) -> None:
         self._engine.ingest(self._buffer.drain())
 
@@ -310,7 +322,7 @@ class LoadTest:
             status=self.status(),
             scenarios=self.scenarios(),
             failures=self.failures(),
-            snapshot=self._engine.snapshot(self._elapsed()),
+            snapshot=self._snapshot(),
         )
 
     def failures(self) -> tuple[Failure, ...]:
