@@ -57,7 +57,7 @@ class GeneratorProbe:
             texts.append(
                 f"limited by the generator: its loop woke more than {_LATE_US // 1000} ms late"
                 f" {late_share:.0%} of the time, and the times include that; look for calls that"
-                " block the loop (time.sleep, requests, heavy computation) in async scenarios, or for
-                " other processes on this core"
+                " block the loop (time.sleep, requests, heavy computation) in async scenarios, or for"
+                " other processes on its core"
             )
         return tuple(texts)
