@@ -14,7 +14,8 @@ A listener that does not keep up is dropped, never waited for. Nobody listening
 costs nothing: the load tests are asked only while somebody does.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import trio
@@ -74,23 +75,14 @@ class EventHub:
             looks += 1
             await trio.sleep(_LOOK_EVERY)
 
-    async def subscribe(self) -> AsyncIterator[bytes]:
-        """Yield events, and a comment now and then so that a dead client is noticed."""
+    def subscribe(self) -> "Subscription":
+        """Return the events from now on, the state of things first."""
         listener, events = trio.open_memory_channel[bytes](_QUEUE)
-        self._listeners.add(listener)
         for event in self._greeting():
             listener.send_nowait(event)
+        self._listeners.add(listener)
         self._somebody.set()
-        try:
-            while True:
-                event = b": still here\n\n"
-                with trio.move_on_after(_HEARTBEAT):
-                    event = await events.receive()
-                yield event
-        except trio.EndOfChannel:
-            return
-        finally:
-            self._drop(listener)
+        return Subscription(events, partial(self._drop, listener))
 
     def _greeting(self) -> list[bytes]:
         load_test = self._session.current
@@ -135,6 +127,35 @@ class EventHub:
     def _drop(self, listener: trio.MemorySendChannel[bytes]) -> None:
         self._listeners.discard(listener)
         listener.close()
+
+
+class Subscription:
+    """The events of one listener; a comment now and then lets a dead client be noticed.
+
+    Args:
+        events: Where they come from.
+        leave: Called when the listener has gone.
+    """
+
+    def __init__(self, events: trio.MemoryReceiveChannel[bytes], leave: Callable[[], None]) -> None:
+        self._events = events
+        self._leave = leave
+
+    def __aiter__(self) -> "Subscription":
+        return self
+
+    async def __anext__(self) -> bytes:
+        with trio.move_on_after(_HEARTBEAT):
+            try:
+                return await self._events.receive()
+            except trio.EndOfChannel:
+                raise StopAsyncIteration from None
+        return b": still here\n\n"
+
+    async def aclose(self) -> None:
+        """Listen no more."""
+        self._leave()
+        await self._events.aclose()
 
 
 class _Seen:

@@ -73,7 +73,7 @@ def _operation(route: Route, book: SchemaBook, *, asks_token: bool) -> Schema:
         operation["parameters"] = parameters
     if route.body is not None:
         content = {"application/json": {"schema": route.body}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": route.body_required, "content": content}
     return operation
 
 

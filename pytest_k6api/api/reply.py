@@ -99,6 +99,7 @@ class Route:
         error_media: The content type of errors.
         errors: The statuses of errors, beside those that any request can get.
         body: The JSON schema of the request's body; None if it takes none.
+        body_required: Whether an empty body is an error.
         queries: The parameters of its query.
         example: What follows ``curl``, in the API's index.
         each_test: Whether it is also there below ``/v1/tests/{test}``.
@@ -112,6 +113,7 @@ class Route:
     error_media: str = JSON
     errors: tuple[int, ...] = ()
     body: Mapping[str, object] | None = None
+    body_required: bool = True
     queries: tuple[Query, ...] = ()
     example: str = ""
     each_test: bool = False

@@ -153,6 +153,7 @@ ROUTES: Final = (
         answers=doc.Document[doc.SetupData],
         errors=(400, 409),
         body=_ANY_JSON,
+        body_required=False,
         example='-X PUT {url}/v1/setup -d \'{"user":"anna"}\'',
     ),
     Route(

@@ -14,11 +14,12 @@ from typing import Any
 import h11
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from pytest_k6api.api.settings import ApiLimits
@@ -115,7 +116,25 @@ class _Http1(H11Protocol):
 
 
 class _Connection(TCPServer):
-    """Hypercorn's connection, without TLS and HTTP/2."""
+    """Hypercorn's connection, without TLS and HTTP/2.
+
+    Attributes:
+        idle_since: When it began to wait for a request; None while one is under way.
+    """
+
+    def __init__(
+        self, app: AppWrapper, config: Config, context: WorkerContext, stream: GuardedStream
+    ) -> None:
+        # Hypercorn's annotation is for TLS streams; any other is asked for what ours has.
+        tls: Any = stream
+        super().__init__(app, config, context, {}, tls)
+        self.idle_since: float | None = trio.current_time()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Do what the protocol says; take note of idleness."""
+        if isinstance(event, Updated):
+            self.idle_since = trio.current_time() if event.idle else None
+        await super().protocol_send(event)
 
     async def run(self) -> None:
         """Serve the connection until one side closes it."""
@@ -160,7 +179,7 @@ class Serving:
         self._app = wrap_app(app, 0, "asgi")
         self._limits = limits
         self._report = report
-        self._streams: set[GuardedStream] = set()
+        self._connections: dict[_Connection, GuardedStream] = {}
         self._context = WorkerContext(None)
         self._config = _config(limits)
 
@@ -187,8 +206,8 @@ class Serving:
                     task_status.started()
                     await stop.wait()
                     accepting.cancel_scope.cancel()
-                for open_stream in self._streams:
-                    open_stream.hurry()
+                for guarded in self._connections.values():
+                    guarded.hurry()
                 await self._context.terminated.set()
                 connections.cancel_scope.deadline = trio.current_time() + self._limits.grace
                 cutting.start_soon(self._cut_all_later)
@@ -196,24 +215,32 @@ class Serving:
 
     async def _serve_stream(self, stream: trio.SocketStream) -> None:
         guarded = GuardedStream(stream, self._limits.send_time)
-        if len(self._streams) >= self._limits.connections:
+        if len(self._connections) >= self._limits.connections and not await self._make_room():
             await _refuse(guarded)
             return
-        self._streams.add(guarded)
+        connection = _Connection(self._app, self._config, self._context, guarded)
+        self._connections[connection] = guarded
         try:
-            # It is annotated for TLS streams, and asks any other for what ours has.
-            tls: Any = guarded
-            await _Connection(self._app, self._config, self._context, {}, tls).run()
+            await connection.run()
         except Exception as error:  # noqa: BLE001 - one connection must not end the others
             self._report(error)
         finally:
-            self._streams.discard(guarded)
+            self._connections.pop(connection, None)
             await guarded.cut()
+
+    async def _make_room(self) -> bool:
+        """Close the connection that has been idle for longest; return whether there was one."""
+        idle = {c: c.idle_since for c in self._connections if c.idle_since is not None}
+        if not idle:
+            return False
+        longest = min(idle, key=idle.__getitem__)
+        await self._connections.pop(longest).cut()
+        return True
 
     async def _cut_all_later(self) -> None:
         # Hypercorn shields its sends: only closing the stream below ends one.
         await trio.sleep(self._limits.grace)
-        for stream in list(self._streams):
+        for stream in list(self._connections.values()):
             await stream.cut()
 
 

@@ -20,7 +20,8 @@ class ApiLimits:
     """What the control API bears before it refuses; all times in seconds.
 
     Attributes:
-        connections: Connections at a time; one more is answered 503 and closed.
+        connections: Connections at a time. For one more, the longest idle is closed; if
+            none is idle, the new one is answered 503.
         header_bytes: Size of a request's line and headers together.
         body_bytes: Size of a request's body.
         idle_time: How long a connection may take to send a request's headers,

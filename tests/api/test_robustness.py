@@ -281,16 +281,32 @@ def test_two_hundred_clients_are_answered_while_all_stay_connected() -> None:
     assert {status_of(reply) for reply in replies} == {200}
 
 
-def test_one_connection_too_many_is_told_so() -> None:
+def test_one_connection_too_many_takes_the_place_of_the_longest_idle() -> None:
     with served(limits=ApiLimits(connections=3)) as address:
         clients = [connect(address) for _ in range(3)]
         for client in clients:
             client.sendall(GET_STATUS)
             assert status_of(read_reply(client)) == 200
 
-        assert status_of(exchange(address, GET_STATUS)) == 503
+        assert status_of(get(address, "/v1/status")) == 200
+
+        assert read_until_eof(clients[0]) == b""
+        clients[1].sendall(GET_STATUS)
+        assert status_of(read_reply(clients[1])) == 200
         for client in clients:
             client.close()
+
+
+def test_one_connection_too_many_is_refused_while_all_others_are_busy() -> None:
+    with served(limits=ApiLimits(connections=2)) as address:
+        listeners = [connect(address) for _ in range(2)]
+        for listener in listeners:
+            listener.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200" in listener.recv(100)
+
+        assert status_of(exchange(address, GET_STATUS)) == 503
+        for listener in listeners:
+            listener.close()
 
 
 def test_a_bug_of_ours_is_a_bare_500_for_the_client_and_a_warning_for_the_user() -> None:

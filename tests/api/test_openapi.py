@@ -1,0 +1,73 @@
+"""The OpenAPI document, and what schemathesis makes of it against a served API."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pytest_k6api.api.openapi import describe
+from pytest_k6api.api.routes import ALL_ROUTES
+from tests.api.fake import FakeLoadTest, FakeSession
+from tests.api.recorded import load_exchanges
+from tests.api.wire import served
+
+# Any stands for schemathesis' own types, which the type checker need not have installed.
+schemathesis: Any = pytest.importorskip("schemathesis")
+
+# An event stream has no end, and k6 answers commands that make no sense now with 500.
+DOCUMENT = describe(ALL_ROUTES, asks_token=False)
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/v1/events")
+K6_REFUSALS = {"Pause error", "Error executing setup", "Error executing teardown"}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    recorded = {exchange.name: exchange for exchange in load_exchanges()}
+    load_test = recorded["mall_metrics_mid"].load_test()
+    load_test.root = recorded["mall_groups_end"].load_test().root
+    load_test.setup = lambda: '{"user":"anna"}'
+    with served(FakeSession(FakeLoadTest("ended-linger", test_id="t0"), load_test)) as address:
+        yield f"http://{address}"
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+@SCHEMA.parametrize()
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
+    response = case.call(base_url=url)
+
+    excluded = [schemathesis.checks.not_a_server_error] if _is_refusal(response) else []
+    case.validate_response(response, excluded_checks=excluded)
+
+
+def _is_refusal(response: Any) -> bool:
+    if response.status_code != 500:
+        return False
+    return response.json()["errors"][0]["title"] in K6_REFUSALS
+
+
+def test_every_route_is_described() -> None:
+    paths = DOCUMENT["paths"]
+    assert isinstance(paths, dict)
+    described = {(method.upper(), path) for path, item in paths.items() for method in item}
+
+    assert described == {(r.method, r.path.replace("...", "")) for r in ALL_ROUTES}
+
+
+def test_operations_have_names_of_their_own_and_say_what_they_do() -> None:
+    paths = DOCUMENT["paths"]
+    assert isinstance(paths, dict)
+    operations = [operation for item in paths.values() for operation in item.values()]
+
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    assert all(operation["summary"].endswith(".") for operation in operations)
+
+
+def test_a_token_is_described_where_one_is_asked_for() -> None:
+    document = describe(ALL_ROUTES, asks_token=True)
+
+    assert document["security"] == [{"token": []}]
+    assert "securitySchemes" in str(document["components"])
+    assert "'401'" in str(document["paths"])
