@@ -15,7 +15,7 @@ from pytest_k6api.api.reply import Call, Reply, json_reply
 from pytest_k6api.api.setup_body import setup_text
 from pytest_k6api.api.status_change import decode_status_change
 from pytest_k6api.metrics import MetricSnapshot
-from pytest_k6api.model import ControlError, StatusSnapshot, ThresholdError
+from pytest_k6api.model import ControlError, MetricError, StatusSnapshot
 
 STATUS_JSON: Final = "application/json; charset=utf-8"
 """What k6 says about its status documents; all other JSON goes without the charset."""
@@ -71,7 +71,7 @@ async def get_metric(call: Call) -> Reply:
 async def _find_metric(call: Call, metric_id: str, stats: tuple[str, ...]) -> MetricSnapshot | None:
     try:
         return await call.load_test.metric(metric_id, stats)
-    except ThresholdError as error:
+    except MetricError as error:
         if not stats and "{" not in metric_id:
             return None
         raise ControlError("Invalid metric query", str(error)) from None

@@ -173,7 +173,7 @@ class LoadTestPort(Protocol):
         """Return one metric with any tag filter; None if it has no sample and no threshold.
 
         Raises:
-            ThresholdError: The filter or one of `stats` cannot be read.
+            MetricError: The filter or one of `stats` cannot be read.
         """
 
     async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:

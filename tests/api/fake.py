@@ -22,9 +22,9 @@ from pytest_k6api.api import (
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
     ControlError,
+    MetricError,
     RunStatus,
     StatusSnapshot,
-    ThresholdError,
     path_id,
 )
 
@@ -169,14 +169,14 @@ class FakeLoadTest:
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         await trio.lowlevel.checkpoint()
         if "{" in metric_id and not metric_id.endswith("}"):
-            raise ThresholdError(f"cannot read the metric {metric_id!r}: a brace is open")
+            raise MetricError(f"cannot read the metric {metric_id!r}: a brace is open")
         found = self.metrics.get(metric_id)
         if found is None:
             return None
         known = {**found.extra, **found.sample}
         for name in stats:
             if name not in known and not name.startswith("p("):
-                raise ThresholdError(f"{metric_id}: a {found.kind.value} has no {name!r}")
+                raise MetricError(f"{metric_id}: a {found.kind.value} has no {name!r}")
         percentiles = {name: 7.5 for name in stats if name not in known}
         return replace(found, extra={**found.extra, **percentiles})
 
