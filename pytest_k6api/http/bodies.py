@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from pytest_k6api.http.requests import RequestOptions
 
 # What `json.dumps` would make anew for each request.
-_encode_json = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False
-).encode
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Body(NamedTuple):

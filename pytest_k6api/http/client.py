@@ -18,7 +18,13 @@ from pytest_k6api.http.decoding import DecodingError, decode
 from pytest_k6api.http.errors import Failure, NetworkError
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
-from pytest_k6api.http.requests import ExpectedStatuses, RequestOptions, prepare, read_expected
+from pytest_k6api.http.requests import (
+    ExpectedStatuses,
+    RequestOptions,
+    prepare,
+    prepare_broken,
+    read_expected,
+)
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Expected, Origin, Plan
 from pytest_k6api.http.runtime import HttpRuntime
@@ -155,15 +161,11 @@ class Client:
         """HEAD `url`."""
         return self.request("HEAD", url, **options)
 
-    def options(
-        self, url: str, **options: Unpack[RequestOptions]
-    ) -> Coroutine[Any, Any, Response]:
+    def options(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
         """Ask for the OPTIONS of `url`."""
         return self.request("OPTIONS", url, **options)
 
-    async def request(
-        self, method: str, url: str, **options: Unpack[RequestOptions]
-    ) -> Response:
+    async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Make a request and return the response to it.
 
         Args:
@@ -179,9 +181,10 @@ class Client:
         try:
             plan, wire = prepare(self, method, url, options)
         except InvalidURL as error:
-            plan = self.routes.broken(method, url)
-            plan.throw = options.get("throw", False)
-            return await self._conclude(self._fail(plan, b"", Failure(error.code, str(error))), plan)
+            plan = prepare_broken(self, method, url, options)
+            return await self._conclude(
+                self._fail(plan, b"", Failure(error.code, str(error))), plan
+            )
         return await self._round_trip(plan, wire)
 
     async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
@@ -367,11 +370,9 @@ class Client:
             # Once abroad, always abroad: credentials stay dropped on the way back.
             is_foreign = is_foreign or hop.is_foreign
             try:
-                plan, wire = prepare(
-                    self, hop.method, hop.url, hop.options, is_foreign=is_foreign
-                )
+                plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
             except InvalidURL as error:
-                plan = self.routes.broken(hop.method, hop.url)
+                plan = prepare_broken(self, hop.method, hop.url, hop.options)
                 response = self._fail(plan, b"", Failure(error.code, str(error)))
                 break
             plan.is_hop = True

@@ -373,9 +373,7 @@ class Connection:
             operation = "read" if self.sent_at else "write"
             return NetworkError(
                 explain_transfer(error, operation),
-                is_stale=self.is_used
-                and not self.bytes_received
-                and error.errno in _PEER_IS_GONE,
+                is_stale=self.is_used and not self.bytes_received and error.errno in _PEER_IS_GONE,
             )
         return error if isinstance(error, NetworkError) else None
 
@@ -422,9 +420,7 @@ class Connection:
 def _keeps_alive(lowered: bytes) -> bool:
     """Return whether a head (in lower case) lets the connection live on."""
     options = {
-        option.strip()
-        for value in _CONNECTION.findall(lowered)
-        for option in value.split(b",")
+        option.strip() for value in _CONNECTION.findall(lowered) for option in value.split(b",")
     }
     if lowered.startswith(b"http/1.0"):
         return b"keep-alive" in options

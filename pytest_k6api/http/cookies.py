@@ -224,15 +224,11 @@ def _path_matches(path: str, cookie_path: str) -> bool:
     if not path.startswith(cookie_path):
         return False
     return (
-        len(path) == len(cookie_path)
-        or cookie_path.endswith("/")
-        or path[len(cookie_path)] == "/"
+        len(path) == len(cookie_path) or cookie_path.endswith("/") or path[len(cookie_path)] == "/"
     )
 
 
-def _selected(
-    key: tuple[str, str, str], name: str, domain: str | None, path: str | None
-) -> bool:
+def _selected(key: tuple[str, str, str], name: str, domain: str | None, path: str | None) -> bool:
     return (
         key[2] == name
         and (domain is None or key[0] == domain.lower().lstrip("."))

@@ -163,8 +163,9 @@ def explain_malformed(error: HttpParserError, head: bytes) -> Failure:
         error: What the parser says.
         head: What the server sent, up to the end of the headers or of the data.
     """
-    start, _, rest = head.partition(b"\r\n")
-    line = start[:80].decode("latin-1")
+    start, _, rest = head.partition(b"\n")
+    is_bare = not start.endswith(b"\r")
+    line = _printable(start)
     if b"\r\n\r\n" in head:
         if "chunk size" in str(error):
             return Failure(GENERIC, "invalid byte in chunk length")
@@ -175,8 +176,13 @@ def explain_malformed(error: HttpParserError, head: bytes) -> Failure:
         return Failure(GENERIC, f'malformed HTTP response "{line}"')
     if not start[9:12].isdigit():
         return Failure(GENERIC, f'malformed HTTP status code "{line[9:].partition(" ")[0]}"')
-    for field in rest.split(b"\r\n"):
+    for field in () if is_bare else rest.split(b"\r\n"):
         if field and b":" not in field:
-            text = field[:80].decode("latin-1")
+            text = _printable(field)
             return Failure(GENERIC, f'malformed MIME header: missing colon: "{text}"')
     return Failure(GENERIC, f"malformed HTTP response: {error}")
+
+
+def _printable(line: bytes) -> str:
+    # Cut short: it becomes the value of a tag.
+    return line.rstrip(b"\r")[:80].decode("latin-1").encode("unicode_escape").decode()

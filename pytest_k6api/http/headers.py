@@ -138,9 +138,7 @@ class Headers(MutableMapping[str, str]):
         return len({name.lower() for name, _ in self._fields})
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(
-            key.lower() == name.lower() for key, _ in self._fields
-        )
+        return isinstance(name, str) and any(key.lower() == name.lower() for key, _ in self._fields)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Mapping):
@@ -185,17 +183,14 @@ def checked_field(name: str, value: object) -> tuple[str, str]:
     """
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"cannot send a header named {name!r}; use letters, digits and any of"
-            " !#$%&'*+-.^_`|~"
+            f"cannot send a header named {name!r}; use letters, digits and any of !#$%&'*+-.^_`|~"
         )
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
         raise OptionError(f"the header {name!r} takes text, got {value!r}")
     if _FORBIDDEN.search(value):
-        raise OptionError(
-            f"the header {name!r} may not contain line ends or NUL, got {value!r}"
-        )
+        raise OptionError(f"the header {name!r} may not contain line ends or NUL, got {value!r}")
     return name, value
 
 

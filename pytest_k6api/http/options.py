@@ -53,6 +53,4 @@ class ClientOptions:
                 f" got {self.max_response_size!r}"
             )
         if self.http_debug not in ("", "failed", "all"):
-            raise OptionError(
-                f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}"
-            )
+            raise OptionError(f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}")

@@ -126,6 +126,15 @@ def prepare(
     return plan, _assemble(defaults, plan, body, is_foreign=is_foreign)
 
 
+def prepare_broken(defaults: Defaults, method: str, url: str, options: RequestOptions) -> Plan:
+    """Return the plan to tell of a request that cannot be made, because of its URL."""
+    plan = defaults.routes.broken(method, url)
+    plan.options = options
+    _apply_settings(plan, options)
+    plan.redirects = 0
+    return plan
+
+
 def _apply_settings(plan: Plan, options: RequestOptions) -> None:
     tags = options.get("tags")
     name = options.get("name") or (tags or {}).get("name")

@@ -38,9 +38,7 @@ class HttpRuntime:
 
     def __init__(self, options: ClientOptions | None = None) -> None:
         self.options = options or ClientOptions()
-        self.routes = Routes(
-            timeout=self.options.timeout, redirects=self.options.max_redirects
-        )
+        self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
         self._resolver = Resolver()
         self._connections: set[Connection] = set()
 
@@ -56,9 +54,7 @@ class HttpRuntime:
         """
         return make_context(self.options.verify)
 
-    async def run(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Abort overdue requests, until cancelled."""
         task_status.started()
         looked_at = perf_counter_ns()

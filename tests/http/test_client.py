@@ -519,7 +519,9 @@ async def test_exchanges_can_be_logged_with_secrets_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", logger="pytest_k6api.http")
-    failing = b"HTTP/1.1 400 Bad\r\nSet-Cookie: s=secret\r\nContent-Length: 3000\r\n\r\n" + b"x" * 3000
+    failing = (
+        b"HTTP/1.1 400 Bad\r\nSet-Cookie: s=secret\r\nContent-Length: 3000\r\n\r\n" + b"x" * 3000
+    )
     async with replying(OK, failing) as server, a_tester(http_debug="failed") as tester:
         await tester.client.get(server.url)
         await tester.client.post(server.url, auth=BearerAuth("secret"), json={"a": 1})

@@ -51,9 +51,10 @@ async def test_a_name_is_looked_up_once_for_all_and_again_after_five_minutes() -
     await ask()
 
     assert dns.questions == 1
-    assert answers == [
-        [(socket.AF_INET, ("127.0.0.1", 80)), (socket.AF_INET6, ("::1", 80, 0, 0))]
-    ] * 101
+    assert (
+        answers
+        == [[(socket.AF_INET, ("127.0.0.1", 80)), (socket.AF_INET6, ("::1", 80, 0, 0))]] * 101
+    )
     await trio.sleep(300)
     await ask()
     assert dns.questions == 2
@@ -141,8 +142,7 @@ async def test_the_next_address_of_a_host_is_tried() -> None:
     class TwoAddresses(FakeDNS):
         async def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
             return [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port))
-                for n in (9, 1)
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port)) for n in (9, 1)
             ]
 
     trio.socket.set_custom_hostname_resolver(TwoAddresses())
