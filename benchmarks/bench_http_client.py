@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def nginx() -> Iterator[str]:
         command = ["nginx", "-c", str(config), "-p", folder]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         with suppress(OSError):
-            os.sched_setaffinity(process.pid, {os.cpu_count() - 1})
+            os.sched_setaffinity(process.pid, {(os.cpu_count() or 1) - 1})
         try:
             for _ in range(100):
                 with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -78,6 +78,20 @@ def nginx() -> Iterator[str]:
             process.wait()
 
 
+async def _post(client: Client) -> None:
+    # nginx refuses POST with 405 where it has only a text to return; the work is the same.
+    response = await client.post("/json", json=_DOCUMENT, expected_statuses=None)
+    response.text  # noqa: B018 - decoding it is part of what is measured
+
+
+_REQUESTS: dict[str, Callable[[Client], Awaitable[object]]] = {
+    "get": lambda client: client.get("/"),
+    "name": lambda client: client.get("/", name="home"),
+    "large": lambda client: client.get("/large"),
+    "post": _post,
+}
+
+
 async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
     """Make `requests` requests with `vus` clients; return CPU seconds spent."""
     runtime = HttpRuntime(ClientOptions(base_url=base_url))
@@ -87,18 +101,9 @@ async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
 
     async def vu(count: int) -> None:
         client = Client(runtime, Recorder(buffer, context))
+        request = _REQUESTS[kind]
         for _ in range(count):
-            if kind == "get":
-                response = await client.get("/")
-            elif kind == "name":
-                response = await client.get("/", name="home")
-            elif kind == "large":
-                response = await client.get("/large")
-            else:
-                response = await client.post("/json", json=_DOCUMENT)
-                response.json()
-            if response.status_code not in (200, 405):
-                raise RuntimeError(repr(response))
+            await request(client)
         client.close()
 
     async with trio.open_nursery() as nursery:
@@ -119,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--vus", type=int, default=50)
-    parser.add_argument("--kind", choices=("get", "name", "post", "large"), default="get")
+    parser.add_argument("--kind", choices=_REQUESTS, default="get")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
@@ -130,7 +135,7 @@ def main() -> None:
         trio.run(load, base_url, arguments.kind, arguments.vus, 2000)
         if arguments.profile:
             profile = cProfile.Profile()
-            profile.runcall(trio.run, load, *run)
+            profile.runcall(lambda: trio.run(load, *run))
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
             return
         for _ in range(arguments.rounds):

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from pytest_k6api.model import OptionError
 
@@ -37,7 +37,7 @@ class BearerAuth:
 
 
 AuthFunction = Callable[["Request"], "Request | None"]
-Auth = Union[tuple[str, str], BasicAuth, BearerAuth, AuthFunction]
+Auth = tuple[str, str] | BasicAuth | BearerAuth | AuthFunction
 
 
 def authorization(auth: Auth) -> str | AuthFunction:

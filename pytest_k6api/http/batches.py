@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Union
 
 import trio
 
@@ -11,7 +10,7 @@ from pytest_k6api.http.response import Response
 from pytest_k6api.http.urls import URL
 from pytest_k6api.model import OptionError
 
-BatchRequest = Union[str, tuple[str, str], tuple[str, str, RequestOptions]]
+BatchRequest = str | tuple[str, str] | tuple[str, str, RequestOptions]
 
 # k6's defaults for `batch` and `batchPerHost`.
 _AT_ONCE = 20

@@ -4,19 +4,19 @@ import mimetypes
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, Union
+from typing import IO, Any
 
 from pytest_k6api.http.urls import primitive_text
 from pytest_k6api.model import OptionError
 
-FileContent = Union[IO[bytes], IO[str], bytes, str]
-FileSpec = Union[
-    FileContent,
-    tuple[str | None, FileContent],
-    tuple[str | None, FileContent, str | None],
-    tuple[str | None, FileContent, str | None, Mapping[str, str]],
-]
-Files = Union[Mapping[str, FileSpec], Iterable[tuple[str, FileSpec]]]
+FileContent = IO[bytes] | IO[str] | bytes | str
+FileSpec = (
+    FileContent
+    | tuple[str | None, FileContent]
+    | tuple[str | None, FileContent, str | None]
+    | tuple[str | None, FileContent, str | None, Mapping[str, str]]
+)
+Files = Mapping[str, FileSpec] | Iterable[tuple[str, FileSpec]]
 
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypedDict, Union
+from typing import Any, Protocol, TypedDict
 
 from pytest_k6api.http.auth import Auth, AuthFunction, authorization
 from pytest_k6api.http.bodies import Body, encode_body
@@ -15,7 +15,7 @@ from pytest_k6api.http.uploading import Chunks, IteratorUpload
 from pytest_k6api.http.urls import URL, QueryParams, add_params
 from pytest_k6api.model import OptionError
 
-ExpectedStatuses = Union[int, range, Iterable[int | range], None]
+ExpectedStatuses = int | range | Iterable[int | range] | None
 
 
 class RequestOptions(TypedDict, total=False):
@@ -172,12 +172,12 @@ def read_expected(value: ExpectedStatuses) -> Expected:
     if isinstance(value, int):
         return frozenset((value,))
     statuses: set[int] = set()
-    for element in value if isinstance(value, Iterable) else (None,):
+    for element in value:
         if isinstance(element, range):
             statuses.update(element)
         elif isinstance(element, int):
             statuses.add(element)
-        else:
+        else:  # a text, for one
             raise OptionError(
                 f"expected_statuses takes a status, a range, a collection of them or None,"
                 f" got {value!r}; write 404, or [range(200, 300), 404]"

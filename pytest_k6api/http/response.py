@@ -74,7 +74,7 @@ class Response:
         "status_code",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords cost time, and only the client calls it
         self,
         status_code: int,
         content: bytes,

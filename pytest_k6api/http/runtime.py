@@ -1,6 +1,5 @@
 """What the HTTP clients of one load test share: TLS, DNS, routes, and the watch over time."""
 
-import errno
 import os
 import socket
 import ssl
@@ -129,33 +128,40 @@ async def _connect(address: Address) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        problem = sock.connect_ex(peer)
-        if problem == errno.EINPROGRESS:
+        try:
+            sock.connect(peer)
+        except BlockingIOError:
             await wait_writable(sock)
-            problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if problem:
-            raise OSError(problem, os.strerror(problem))
+            _check_connected(sock)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
+def _check_connected(sock: socket.socket) -> None:
+    problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if problem:
+        raise OSError(problem, os.strerror(problem))
+
+
 async def _secure_in_time(
     sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
 ) -> ssl.SSLSocket:
     try:
-        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-    except BaseException:
-        sock.close()
-        raise
-    try:
         with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
-            await shake_hands(tls)
-            return tls
-        raise NetworkError(TIMED_OUT)
-    except BaseException as error:
-        tls.close()
-        if isinstance(error, OSError):
-            raise NetworkError(explain_transfer(error, "read")) from error
+            return await _secure(sock, context, host)
+    except OSError as error:
+        raise NetworkError(explain_transfer(error, "read")) from error
+    raise NetworkError(TIMED_OUT)
+
+
+async def _secure(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    tls = None
+    try:
+        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        await shake_hands(tls)
+    except BaseException:
+        (sock if tls is None else tls).close()
         raise
+    return tls

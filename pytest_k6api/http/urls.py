@@ -6,19 +6,18 @@ Pure: no lookup happens here.
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Union
 from urllib.parse import SplitResult, quote, unquote, urlencode, urljoin, urlsplit
 
 from pytest_k6api.model import OptionError
 
 Primitive = str | int | float | bool | None
-QueryParams = Union[
-    Mapping[str, Primitive | Iterable[Primitive]],
-    Iterable[tuple[str, Primitive]],
-    str,
-    bytes,
-    None,
-]
+QueryParams = (
+    Mapping[str, Primitive | Iterable[Primitive]]
+    | Iterable[tuple[str, Primitive]]
+    | str
+    | bytes
+    | None
+)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\-._0-9A-Za-z]")
@@ -40,7 +39,7 @@ class InvalidURL(ValueError):
         self.code = code
 
 
-class URL(str):
+class URL(str):  # noqa: SLOT000 - `cached_property` needs a dictionary
     """A URL as text, with its parts as attributes; equal to the same text.
 
     >>> url = URL("http://example.com:8080/a?b=1#c")

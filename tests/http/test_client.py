@@ -180,7 +180,7 @@ async def test_a_bodys_type_and_length_are_set_unless_the_user_did() -> None:
 
 async def chunks() -> AsyncIterator[bytes | str]:
     yield b"abc"
-    await trio.sleep(0)
+    await trio.lowlevel.checkpoint()
     yield ""
     yield "dü"
 

@@ -10,7 +10,7 @@ import trustme
 
 from pytest_k6api.http.tls import make_context
 from pytest_k6api.model import OptionError
-from tests.http.serving import OK, Peer, Server, Harness, a_tester, replying, serving
+from tests.http.serving import OK, Harness, Peer, Server, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
 pytestmark = pytest.mark.sockets
@@ -93,22 +93,22 @@ async def test_bytes_are_those_on_the_wire_with_handshake_and_records(
 
 
 @pytest.mark.parametrize(
-    ("host", "trusts", "text", "code"),
+    ("host", "trusts", "error"),
     [
-        ("127.0.0.1", False, "x509: unknown authority", 1310),
-        ("other.example", True, "x509: certificate doesn't match hostname", 1311),
+        ("127.0.0.1", False, ("x509: unknown authority", 1310)),
+        ("other.example", True, ("x509: certificate doesn't match hostname", 1311)),
     ],
 )
 @in_real_time
 async def test_a_certificate_that_does_not_hold_is_k6s_error(
-    authority: trustme.CA, authority_file: str, host: str, trusts: bool, text: str, code: int
+    authority: trustme.CA, authority_file: str, host: str, trusts: bool, error: tuple[str, int]
 ) -> None:
     context = server_context(authority, host)
     verify = authority_file if trusts else True
     async with secured(context, OK, verify=verify) as (server, tester):
         response = await tester.client.get(server.url)
 
-    assert (response.error, response.error_code) == (text, code)
+    assert (response.error, response.error_code) == error
     assert tester.rows[0][3:] == (0, 0, 0, 0, 0, 0, 0)
 
 

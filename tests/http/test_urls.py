@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +107,7 @@ def test_a_relative_url_without_a_base_says_what_to_write() -> None:
 
 
 def test_params_are_appended_to_the_query_before_the_fragment() -> None:
-    params = {"a": 1, "b": [True, None], "c": "ü &"}
+    params: dict[str, Any] = {"a": 1, "b": [True, None], "c": "ü &"}
 
     assert add_params("http://h/x?y=z#f", params) == ("http://h/x?y=z&a=1&b=true&b=&c=%C3%BC+%26#f")
     assert add_params("/x", "?a=b") == "/x?a=b"
