@@ -9,9 +9,8 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Event, Updated
@@ -23,6 +22,9 @@ from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from pytest_k6api.api.settings import ApiLimits
+
+if TYPE_CHECKING:
+    import h11
 
 _LINGER_TIME = 0.5
 _LINGER_BYTES = 1024 * 1024
@@ -111,7 +113,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 class _Http1(H11Protocol):
     """HTTP/1 and nothing else."""
 
-    async def _check_protocol(self, event: h11.Request) -> None:
+    async def _check_protocol(self, event: "h11.Request") -> None:
         """Let no connection become HTTP/2, whose connections escape the idle timer."""
 
 
