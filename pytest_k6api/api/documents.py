@@ -408,9 +408,10 @@ def failure_data(failure: FailureSnapshot) -> FailureData:
     }
 
 
-def load_test_data(load_test: LoadTestPort, *, is_current: bool) -> LoadTestData:
-    """Return what the session's list tells about `load_test`."""
-    status = load_test.status
+def load_test_data(
+    load_test: LoadTestPort, status: StatusSnapshot, *, is_current: bool
+) -> LoadTestData:
+    """Return what the session's list tells about `load_test`, whose status is `status`."""
     return {
         "type": "tests",
         "id": load_test.id,

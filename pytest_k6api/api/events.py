@@ -30,6 +30,7 @@ from pytest_k6api.api.documents import (
 from pytest_k6api.api.go_json import to_json
 from pytest_k6api.api.ports import LoadTestPort, SessionPort
 from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
+from pytest_k6api.model import StatusSnapshot
 
 _LOOK_EVERY: Final = 0.25
 _LOOKS_PER_SNAPSHOT: Final = 4
@@ -89,7 +90,7 @@ class EventHub:
         if load_test is None:
             return [b": no load test has started yet\n\n"]
         return [
-            self._event("test", load_test_data(load_test, is_current=True)),
+            self._event("test", load_test_data(load_test, load_test.status, is_current=True)),
             self._event("status", status_data(load_test.status)),
         ]
 
@@ -97,11 +98,12 @@ class EventHub:
         load_test = self._session.current
         if load_test is None:
             return
+        status = await load_test.read_status()
         was_over = self._seen.is_over
         if self._seen.tells_new_test(load_test):
-            self._tell("test", load_test_data(load_test, is_current=True))
-        if self._seen.tells_new_status(load_test):
-            self._tell("status", status_data(load_test.status))
+            self._tell("test", load_test_data(load_test, status, is_current=True))
+        if self._seen.tells_new_status(status):
+            self._tell("status", status_data(status))
         if (with_snapshot and not was_over) or (self._seen.is_over and not was_over):
             self._tell_snapshot(await load_test.snapshot())
             self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
@@ -177,9 +179,9 @@ class _Seen:
         self.is_over = load_test.outcome is not None
         return is_new
 
-    def tells_new_status(self, load_test: LoadTestPort) -> bool:
+    def tells_new_status(self, status: StatusSnapshot) -> bool:
         """Take in the status; return whether it changed since the last time."""
-        seen = status_data(load_test.status)
+        seen = status_data(status)
         is_new = self._status is not None and self._status != seen
         self._status = seen
         return is_new

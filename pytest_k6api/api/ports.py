@@ -172,6 +172,11 @@ class LoadTestPort(Protocol):
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; None if it has no sample and no threshold.
 
+        Args:
+            metric_id: The name, with a filter in braces or without.
+            stats: Further statistics, such as ``p(99.9)``; they are in its `extra` as
+                they are written here, unless its `sample` has them.
+
         Raises:
             MetricError: The filter or one of `stats` cannot be read.
         """

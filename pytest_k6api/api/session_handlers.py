@@ -64,7 +64,7 @@ async def list_load_tests(call: Call) -> Reply:
     """List the session's load tests in the order of their start."""
     current = call.session.current
     data = [
-        load_test_data(load_test, is_current=load_test is current)
+        load_test_data(load_test, await load_test.read_status(), is_current=load_test is current)
         for load_test in call.session.load_tests
     ]
     return json_reply({"data": data})
@@ -72,8 +72,9 @@ async def list_load_tests(call: Call) -> Reply:
 
 async def get_load_test(call: Call) -> Reply:
     """Show one load test of the session."""
+    status = await call.load_test.read_status()
     is_current = call.load_test is call.session.current
-    return json_reply({"data": load_test_data(call.load_test, is_current=is_current)})
+    return json_reply({"data": load_test_data(call.load_test, status, is_current=is_current)})
 
 
 async def stream_events(call: Call) -> Reply:

@@ -168,6 +168,8 @@ class FakeLoadTest:
 
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         await trio.lowlevel.checkpoint()
+        if " " in metric_id.partition("{")[0]:
+            raise MetricError(f"no metric can be called {metric_id!r}")
         if "{" in metric_id and not metric_id.endswith("}"):
             raise MetricError(f"cannot read the metric {metric_id!r}: a brace is open")
         found = self.metrics.get(metric_id)

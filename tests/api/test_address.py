@@ -1,9 +1,10 @@
+import errno
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from pytest_k6api.api import ApiError, ApiServer, ApiSettings
+from pytest_k6api.api import ApiError, ApiServer, ApiSettings, address
 from pytest_k6api.api.address import Address, bind, is_loopback, parse_address
 from tests.api.fake import FakeSession
 
@@ -13,7 +14,7 @@ def never(message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "address"),
+    ("text", "expected"),
     [
         ("localhost:6565", Address("localhost", 6565)),
         (" 127.0.0.1:0 ", Address("127.0.0.1", 0)),
@@ -22,8 +23,9 @@ def never(message: str) -> None:
         ("load-gen.internal:65535", Address("load-gen.internal", 65535)),
     ],
 )
-def test_addresses_are_a_host_and_a_port(text: str, address: Address) -> None:
-    assert parse_address(text) == address
+def test_addresses_are_a_host_and_a_port(text: str, expected: Address) -> None:
+    assert parse_address(text) == expected
+    assert parse_address(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,10 +58,10 @@ def test_only_localhost_and_its_addresses_are_loopback() -> None:
     assert not any(map(is_loopback, ["", "0.0.0.0", "::", "10.0.0.1", "example.com"]))
 
 
-@pytest.mark.parametrize("address", [":0", "0.0.0.0:0", "[::]:0", "10.0.0.1:0"])
-def test_an_address_that_others_can_reach_needs_a_token(address: str) -> None:
+@pytest.mark.parametrize("public", [":0", "0.0.0.0:0", "[::]:0", "10.0.0.1:0"])
+def test_an_address_that_others_can_reach_needs_a_token(public: str) -> None:
     with pytest.raises(ApiError, match=r"can be reached from other machines; set a token too"):
-        bind(ApiSettings(address=address), never)
+        bind(ApiSettings(address=public), never)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ümlaut", "line\nbreak"])
@@ -82,13 +84,13 @@ def busy_port() -> Iterator[int]:
 
 @pytest.mark.sockets
 def test_localhost_is_listened_on_in_both_families_on_one_port() -> None:
-    address, sockets = bind(ApiSettings(address="localhost:0"), never)
+    taken, sockets = bind(ApiSettings(address="localhost:0"), never)
     ports = {bound.getsockname()[1] for bound in sockets}
     hosts = [bound.getsockname()[0] for bound in sockets]
     for bound in sockets:
         bound.close()
 
-    assert ports == {address.port}
+    assert ports == {taken.port}
     assert hosts[0] == "127.0.0.1"
     assert hosts[1:] in (["::1"], [])
 
@@ -129,6 +131,32 @@ def test_a_host_that_is_not_ours_is_an_error() -> None:
     settings = ApiSettings(address="192.0.2.1:0", token="t")
 
     with pytest.raises(ApiError, match=r"the control API cannot listen on '192.0.2.1:0': "):
+        bind(settings, never)
+
+
+@pytest.mark.sockets
+def test_a_machine_without_ipv6_listens_on_ipv4_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_ipv6(host: str, port: int) -> socket.socket:
+        if ":" in host:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return listen(host, port)
+
+    listen = address._listen
+    monkeypatch.setattr(address, "_listen", without_ipv6)
+
+    taken, sockets = bind(ApiSettings(address="localhost:0"), never)
+    sockets[0].close()
+
+    assert len(sockets) == 1
+    assert taken.port != 0
+
+
+@pytest.mark.sockets
+def test_a_port_that_is_busy_in_one_family_is_busy(busy_port: int) -> None:
+    # Linux refuses "::1" only if IPv6 has it; here IPv4, which is bound first, has.
+    settings = ApiSettings(address=f"localhost:{busy_port}", explicit=True)
+
+    with pytest.raises(ApiError, match=r"the port is busy"):
         bind(settings, never)
 
 

@@ -256,6 +256,32 @@ def test_a_number_that_is_not_finite_breaks_no_list(browser: Browser) -> None:
     assert len(document["data"]) == 2
 
 
+def test_a_metric_id_that_no_metric_can_have_is_not_found(browser: Browser) -> None:
+    assert browser.ask("/v1/metrics/no%20name")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v1/metrics/http_reqs", None, 404),
+        ("GET", "/v1/scenarios", None, 200),
+        ("GET", "/v1/tests", None, 200),
+        ("PATCH", "/v1/status", "{}", 200),
+        ("PATCH", "/v1/status", '{"data":{"attributes":{"stopped":true}}}', 409),
+        ("PATCH", "/v1/scenarios/a", '{"data":{"attributes":{"vus":1}}}', 404),
+        ("POST", "/v1/setup", None, 409),
+        ("PUT", "/v1/setup", "1", 409),
+        ("POST", "/v1/teardown", None, 409),
+    ],
+)
+def test_before_the_first_load_test_everything_is_empty_and_commands_are_refused(
+    method: str, path: str, body: str | None, status: int
+) -> None:
+    nobody = FakeLoadTest()
+    with served(FakeSession()) as address:
+        assert Browser(address, nobody, nobody).ask(path, method=method, body=body)[0] == status
+
+
 def test_the_index_lists_what_there_is_and_loads_nothing_from_elsewhere(browser: Browser) -> None:
     reply = get(browser.address, "/v1/").decode()
 
