@@ -89,7 +89,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Print the summaries of the load tests."""
     from pytest_k6api.plugin.terminal import print_summaries
 

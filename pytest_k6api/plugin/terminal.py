@@ -18,7 +18,7 @@ _COLOURS: "Mapping[str, dict[str, bool]]" = {
 }
 
 
-def print_summaries(reporter: pytest.TerminalReporter) -> None:
+def print_summaries(reporter: "pytest.TerminalReporter") -> None:
     """Print every load test's summary; with -q only those of load tests that failed."""
     reports = [
         report
@@ -35,7 +35,7 @@ def print_summaries(reporter: pytest.TerminalReporter) -> None:
         print_summary(reporter, getattr(report, SUMMARY))
 
 
-def print_summary(reporter: pytest.TerminalReporter, summary: list[str]) -> None:
+def print_summary(reporter: "pytest.TerminalReporter", summary: list[str]) -> None:
     """Print one summary, its first line as a heading."""
     heading, *lines = summary
     reporter.write_line(heading, bold=True)
