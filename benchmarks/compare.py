@@ -1,0 +1,151 @@
+"""Compares this plugin with k6, Locust and wrk on the same service: one command, one table.
+
+    python benchmarks/compare.py                       # everything, five rounds: half an hour
+    python benchmarks/compare.py --workloads=a --rounds=3 --generators=plugin,k6
+    python benchmarks/compare.py --list
+
+It starts nginx on one core and runs the generators in turn on another, measures
+the processes from outside, and prints Markdown. ``benchmarks/README.md`` says
+what each figure means, and what to mind on a machine that is not quiet.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from comparing.generators import GENERATORS, Generator, environment
+from comparing.measuring import Run, run_once
+from comparing.results import Pair, table
+from comparing.service import Service, running_nginx
+from comparing.workloads import Load, Workload, all_workloads
+
+
+def measure(
+    generator: Generator, workload: Workload, load: Load, service: Service, core: int | None
+) -> Run:
+    """Run `generator` once; arrivals are taken from the service's log."""
+    run = run_once(
+        generator.command(workload, load, service),
+        environment(workload, load, service),
+        service,
+        core=core,
+        log=service.folder / f"{generator.name}.log",
+        watch_memory=workload.shows == "growth",
+    )
+    if workload.shows == "arrivals":
+        return replace(run, arrivals=tuple(service.take_arrivals()))
+    return run
+
+
+def run_rounds(
+    workload: Workload,
+    generators: list[Generator],
+    service: Service,
+    rounds: int,
+    core: int | None,
+) -> dict[str, list[Pair]]:
+    """Run `generators` in turn, each round starting with another one."""
+    able = [generator for generator in generators if generator.name in workload.generators]
+    results: dict[str, list[Pair]] = {generator.name: [] for generator in able}
+    for number in range(rounds):
+        for turn in range(len(able)):
+            generator = able[(number + turn) % len(able)]
+            base = measure(generator, workload, workload.base, service, core)
+            pair = Pair(base, measure(generator, workload, workload.load, service, core))
+            results[generator.name].append(pair)
+            print(
+                f"({workload.key}) round {number + 1}/{rounds}  {generator.name:7}"
+                f" {pair.full.requests:>9,} requests  {pair.cpu_per_request * 1e6:8.1f} µs each"
+                f"  {pair.full.peak / 2**20:7.0f} MB",
+                flush=True,
+            )
+    return results
+
+
+def find_generators(names: str) -> list[Generator]:
+    """Return the generators that are here; say which are not."""
+    found: list[Generator] = []
+    for name in names.split(","):
+        try:
+            generator = GENERATORS[name]()
+        except LookupError as missing:
+            print(f"without {name}: {missing}")
+            continue
+        print(f"{name}: {generator.version()}")
+        found.append(generator)
+    return found
+
+
+def cores(text: str) -> tuple[int | None, int | None]:
+    """Return the generator's core and the service's; None where nothing can be pinned."""
+    if text:
+        first, second = map(int, text.split(","))
+        return first, second
+    there = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(there) < 2:
+        print("! fewer than two cores: the service takes its time from the generators")
+        return None, None
+    return there[-1], there[0]
+
+
+def print_machine() -> None:
+    """Print what the figures depend on, and a warning if somebody else is at work."""
+    busy = os.getloadavg()[0]
+    print(f"machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
+    if busy > 0.5:
+        print(f"! the machine is not quiet (load {busy:.1f}): look at ratios, not at microseconds")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workloads", default="abcdefghij", help="letters (default: all)")
+    parser.add_argument("--generators", default=",".join(GENERATORS), help="names, with commas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5, help="of a run")
+    parser.add_argument("--rate", type=int, default=5_000, help="of (g), per second")
+    parser.add_argument("--idle-vus", type=int, default=20_000, help="of (i)")
+    parser.add_argument("--growth-seconds", type=float, default=30, help="of each run of (h)")
+    parser.add_argument("--cores", default="", help="generator's and service's, such as 1,0")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    parser.add_argument("--list", action="store_true", help="print the workloads and end")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and print a table for each workload."""
+    options = arguments()
+    workloads = all_workloads(
+        seconds=options.seconds,
+        rate=options.rate,
+        idle_vus=options.idle_vus,
+        growth_seconds=options.growth_seconds,
+    )
+    if options.list:
+        for workload in workloads.values():
+            print(f"{workload.key}  {workload.about}: {', '.join(workload.generators)}")
+        return
+    print_machine()
+    generators = find_generators(options.generators)
+    core, service_core = cores(options.cores)
+    tables = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_nginx(Path(folder), service_core) as nginx,
+    ):
+        for letter in options.workloads:
+            chosen = workloads[letter]
+            rounds = run_rounds(chosen, generators, nginx, options.rounds, core)
+            tables.append(table(chosen, rounds))
+            print(f"\n{tables[-1]}", flush=True)
+    if options.out:
+        options.out.write_text("\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()

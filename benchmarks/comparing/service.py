@@ -1,0 +1,150 @@
+"""The measured service: nginx with one worker on a core of its own, which also counts the requests.
+
+nginx answers from memory and is several times faster than every generator, and
+its own counter (``stub_status``) says how many requests there were: no
+generator is believed about itself.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PATIENCE = 5.0
+_DOCUMENT = {"items": [{"id": n, "name": f"item {n}", "price": n * 1.5} for n in range(20)]}
+_CONFIG = """
+worker_processes 1;
+worker_rlimit_nofile 65536;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 50000; multi_accept on; }}
+http {{
+  access_log off;
+  log_format arrivals '$msec';
+  keepalive_requests 1000000000;
+  keepalive_timeout 300;
+  types {{ }}
+  default_type text/plain;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  ssl_certificate {folder}/certificate.pem;
+  ssl_certificate_key {folder}/key.pem;
+  server {{
+    listen 127.0.0.1:{port} backlog=8192;
+    listen 127.0.0.1:{tls_port} ssl backlog=8192;
+    location = /requests {{ stub_status; }}
+    location = /json {{ default_type application/json; return 200 '{document}'; }}
+    location = /large {{ root {folder}; }}
+    location = /logged {{ access_log {folder}/arrivals arrivals buffer=64k; return 200 "Hello"; }}
+    location / {{ return 200 "Hello, World!"; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A running nginx.
+
+    Attributes:
+        url: Where it answers.
+        tls_url: The same over TLS.
+        ca_file: The certificate to trust for that.
+        folder: Where it writes.
+        pid: Of nginx's master process.
+    """
+
+    url: str
+    tls_url: str
+    ca_file: Path
+    folder: Path
+    pid: int
+
+    def count(self) -> int:
+        """Return how many requests nginx has answered, those of this method included."""
+        with urllib.request.urlopen(f"{self.url}/requests", timeout=_PATIENCE) as response:
+            found = re.search(r"^ \d+ \d+ (\d+)", response.read().decode(), re.MULTILINE)
+        assert found
+        return int(found[1])
+
+    def take_arrivals(self) -> list[float]:
+        """Return when requests for ``/logged`` were answered, in seconds, and forget them."""
+        log = self.folder / "arrivals"
+        kept = log.rename(self.folder / "arrivals.taken")
+        os.kill(self.pid, signal.SIGUSR1)  # writes what is buffered, and opens the log anew
+        deadline = time.monotonic() + _PATIENCE
+        while not log.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)  # the worker opens the new file a moment after the master
+        return sorted(float(line) for line in kept.read_text().split())
+
+
+@contextmanager
+def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
+    """Run nginx on `core`, with its files in `folder`."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise SystemExit("nginx is missing; install it (Debian, Ubuntu: apt-get install nginx)")
+    _make_certificate(folder)
+    folder.chmod(0o755)  # the worker may be another user
+    large = folder / "large"
+    large.write_bytes(b"x" * 102_400)
+    port, tls_port = _free_ports(2)
+    config = folder / "nginx.conf"
+    document = json.dumps(_DOCUMENT)
+    config.write_text(
+        _CONFIG.format(folder=folder, port=port, tls_port=tls_port, document=document)
+    )
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, program, "-c", str(config), "-p", str(folder), "-e", "stderr"]
+    with subprocess.Popen(command) as process:
+        try:
+            _wait_until_open(port, process)
+            yield Service(
+                url=f"http://127.0.0.1:{port}",
+                tls_url=f"https://127.0.0.1:{tls_port}",
+                ca_file=folder / "certificate.pem",
+                folder=folder,
+                pid=process.pid,
+            )
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def _make_certificate(folder: Path) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "30", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _free_ports(number: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.02)
+    raise SystemExit("nginx did not start; what it said stands above")

@@ -1,0 +1,21 @@
+import http from 'k6/http';
+import { check, group, sleep } from 'k6';
+
+export const options = {
+  scenarios: {
+    visit: {
+      executor: 'constant-vus',
+      vus: Number(__ENV.VUS),
+      duration: __ENV.DURATION,
+      gracefulStop: '0s',
+    },
+  },
+};
+
+export default function () {
+  group('visit homepage', () => {
+    const response = http.get(`${__ENV.BASE_URL}/`);
+    check(response, { 'status is 200': (r) => r.status === 200 });
+  });
+  sleep(Number(__ENV.SLEEP));
+}
