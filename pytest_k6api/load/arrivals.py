@@ -10,7 +10,7 @@ Source: k6 v1.1.0, ``lib/executor/constant_arrival_rate.go`` and
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -151,14 +151,37 @@ class RampingArrivals:
         return self._stages[index] if index >= 0 else None
 
 
-def upcoming(arrivals: Arrivals, share: ExecutionSegment, after: float = -1.0) -> Iterator[float]:
-    """Yield when the iterations of `share` are due, those up to `after` left out."""
-    number, total = 0, arrivals.total
-    if after >= 0 and total:
-        # One lower than the next, for rounding's sake; `due > after` puts it right.
-        number = share.scale(max(0, math.floor(arrivals.started_by(after)) - 1))
-    while (position := share.position(number)) < total:
-        due = arrivals.due_at(position)
-        if due > after:
-            yield due
-        number += 1
+class Upcoming:
+    """The due times of one instance's share of the arrivals, one after the other.
+
+    Attributes:
+        due: When the next one is due; infinity after the last.
+    """
+
+    __slots__ = ("_arrivals", "_number", "_share", "_total", "due")
+
+    def __init__(self, arrivals: Arrivals, share: ExecutionSegment, after: float = -1.0) -> None:
+        """Begin with the first that is due later than `after`."""
+        self._arrivals = arrivals
+        self._share = share
+        self._total = arrivals.total
+        self._number = -1
+        if after >= 0 and self._total:
+            # One lower than the last that was due, for rounding's sake.
+            self._number += share.scale(max(0, math.floor(arrivals.started_by(after)) - 1))
+        self.due = -math.inf
+        while self.due <= after:
+            self.advance()
+
+    def advance(self) -> None:
+        """Go on to the next one."""
+        self._number += 1
+        position = self._share.position(self._number)
+        self.due = self._arrivals.due_at(position) if position < self._total else math.inf
+
+    def take_rest(self) -> int:
+        """Go to the end; return how many were left, of arrivals that have an end."""
+        left = max(0, self._share.scale(int(self._total)) - self._number)
+        self._number += left
+        self.due = math.inf
+        return left

@@ -30,6 +30,40 @@ class Start:
     due_at: float | None
 
 
+class SleepingVU:
+    """A virtual user whose iterations sleep."""
+
+    def __init__(self, load: "Load", scenario: str, number: int) -> None:
+        self.id = number
+        self._load = load
+        self._scenario = scenario
+        self._iteration = 0
+        self._is_cut = False
+        load.alive += 1
+
+    async def run_iteration(self, due_at: float | None = None) -> None:
+        load = self._load
+        load.starts.append(Start(load.now, self.id, self._scenario, due_at))
+        iteration, self._iteration = self._iteration, self._iteration + 1
+        lasts = load.iteration
+        seconds = lasts(self.id, iteration) if callable(lasts) else lasts
+        if seconds:
+            await trio.sleep(seconds)
+        if not self._is_cut:
+            load.finished += 1
+
+    def cut(self) -> None:
+        assert not self._is_cut
+        self._is_cut = True
+        self._load.cut += 1
+
+    async def close(self) -> None:
+        if self._load.closing:
+            await trio.sleep(self._load.closing)
+        self._load.closed.append(self.id)
+        self._load.alive -= 1
+
+
 @dataclass
 class Load:
     """A load test under test, and all that its virtual users did.
@@ -46,6 +80,7 @@ class Load:
     teardown: Callable[[], Awaitable[None]] | None = None
     paused: bool = False
     segment: ExecutionSegment = WHOLE
+    make: Callable[["Load", str, int], SleepingVU] = SleepingVU
     starts: list[Start] = field(default_factory=list)
     finished: int = 0
     cut: int = 0
@@ -61,7 +96,7 @@ class Load:
         }
         self.scheduler = Scheduler(
             self.scenarios,
-            lambda options, number: SleepingVU(self, options.name, number),
+            lambda options, number: self.make(self, options.name, number),
             self.recorders.__getitem__,
             setup=self.setup,
             teardown=self.teardown,
@@ -96,40 +131,6 @@ class Load:
         return [
             value for metric, _, _, value in self.buffer.samples if metric is DROPPED_ITERATIONS
         ]
-
-
-class SleepingVU:
-    """A virtual user whose iterations sleep."""
-
-    def __init__(self, load: Load, scenario: str, number: int) -> None:
-        self.id = number
-        self._load = load
-        self._scenario = scenario
-        self._iteration = 0
-        self._is_cut = False
-        load.alive += 1
-
-    async def run_iteration(self, due_at: float | None = None) -> None:
-        load = self._load
-        load.starts.append(Start(load.now, self.id, self._scenario, due_at))
-        iteration, self._iteration = self._iteration, self._iteration + 1
-        lasts = load.iteration
-        seconds = lasts(self.id, iteration) if callable(lasts) else lasts
-        if seconds:
-            await trio.sleep(seconds)
-        if not self._is_cut:
-            load.finished += 1
-
-    def cut(self) -> None:
-        assert not self._is_cut
-        self._is_cut = True
-        self._load.cut += 1
-
-    async def close(self) -> None:
-        if self._load.closing:
-            await trio.sleep(self._load.closing)
-        self._load.closed.append(self.id)
-        self._load.alive -= 1
 
 
 def scenario(executor: str, name: str = "test_it", **options: object) -> ScenarioOptions:

@@ -1,13 +1,14 @@
 """When iterations are due: k6's examples, and what holds for every rate."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.load.arrivals import Arrivals, ConstantArrivals, RampingArrivals, upcoming
+from pytest_k6api.load.arrivals import Arrivals, ConstantArrivals, RampingArrivals, Upcoming
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment, read_segment
 
 unhurried = settings(deadline=None, max_examples=100)
@@ -24,6 +25,15 @@ ramping = st.builds(
         max_size=4,
     ),
 )
+
+
+def upcoming(
+    arrivals: Arrivals, share: ExecutionSegment = WHOLE, after: float = -1.0
+) -> Iterator[float]:
+    rest = Upcoming(arrivals, share, after)
+    while rest.due < math.inf:
+        yield rest.due
+        rest.advance()
 
 
 def all_of(arrivals: Arrivals, share: ExecutionSegment = WHOLE) -> list[float]:
@@ -69,6 +79,14 @@ def test_a_stage_without_duration_jumps() -> None:
     assert all_of(arrivals) == [0.1, 0.2, 0.21, 0.22]
 
 
+def test_what_rounding_leaves_for_a_stage_without_load_was_due_before_it() -> None:
+    rate = (1e7 - 5e-6) / 10
+    arrivals = RampingArrivals(rate, [(10, rate), (0, 0), (5, 0)])
+
+    assert arrivals.total == 1e7
+    assert arrivals.due_at(9_999_999) == 10
+
+
 @unhurried
 @given(constant, st.integers(0, 10_000))
 def test_due_at_inverts_started_by_at_a_constant_rate(
@@ -106,6 +124,14 @@ def test_what_is_due_later_is_the_rest_of_all(arrivals: Arrivals, after: float) 
     rest = list(upcoming(arrivals, WHOLE, after=after))
 
     assert rest == [due for due in upcoming(arrivals, WHOLE) if due > after]
+    assert Upcoming(arrivals, WHOLE, after).take_rest() == len(rest)
+
+
+def test_after_the_rest_was_taken_nothing_is_due() -> None:
+    arrivals = Upcoming(ConstantArrivals(10, 2), read_segment("1/2:1"))
+    arrivals.advance()
+
+    assert [arrivals.take_rest(), arrivals.take_rest(), arrivals.due] == [9, 0, math.inf]
 
 
 @unhurried

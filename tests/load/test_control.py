@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from pytest_k6api.load import ScenarioState, ScenarioStatus
+from pytest_k6api.load import ScenarioState, ScenarioStatus, read_segment
 from pytest_k6api.model import ControlError, RunStatus, ScenarioOptions
 from tests.load.loads import Load, scenario
 from tests.load.test_scheduler import Script, every_executor
@@ -164,6 +164,37 @@ async def test_a_scenario_that_ends_while_paused_keeps_the_load_test_waiting() -
         await load.scheduler.control.resume()
 
     assert teardown.began == [12]
+
+
+@in_virtual_time
+async def test_a_pause_in_the_graceful_stop_holds_the_end_up() -> None:
+    teardown = Script()
+    load = Load([scenario("constant-vus", duration=1)], iteration=3, teardown=teardown)
+    async with running(load, 2):
+        await load.scheduler.control.pause()
+        assert load.now == 3
+        await trio.sleep(10)
+        assert only(load).state is ScenarioState.ENDED
+        assert (teardown.began, load.scheduler.status().paused) == ([], True)
+        await load.scheduler.control.resume()
+
+    assert teardown.began == [13]
+    assert load.scheduler.clock.elapsed == 2
+
+
+@in_virtual_time
+async def test_a_scenario_without_a_share_minds_no_command() -> None:
+    mix = [
+        scenario("constant-vus", "mine", vus=2, duration=3),
+        scenario("constant-vus", "not_mine", vus=1, duration=3, start_time=1),
+    ]
+    async with running(Load(mix, segment=read_segment("1/2:1")), 0.55) as load:
+        await load.scheduler.control.pause()
+        await load.scheduler.control.resume()
+        load.scheduler.finish()
+        load.scheduler.stop()
+
+    assert {start.scenario for start in load.starts} == {"mine"}
 
 
 @in_virtual_time
@@ -345,6 +376,23 @@ async def test_rates_that_make_no_sense_are_refused(rate: float) -> None:
 
 
 @in_virtual_time
+async def test_an_arrival_rate_may_be_allowed_more_vus() -> None:
+    options = scenario("constant-arrival-rate", rate=10, duration=9, pre_allocated_vus=1)
+    async with running(Load([options], iteration=20), 1.05) as load:
+        assert only(load).vus == 1
+        await load.scheduler.control.scale(vus_max=3)
+        await trio.sleep(1)
+        assert (only(load).vus, only(load).vus_max) == (3, 3)
+        assert load.scheduler.status().vus_max == 3
+        detail = (
+            "invalid configuration supplied: the number of active VUs (3) must be less than or"
+            " equal to the number of maxVUs (2)"
+        )
+        assert await refusal(load, vus_max=2) == (400, "Config update error", detail)
+        load.scheduler.stop()
+
+
+@in_virtual_time
 async def test_looping_vus_have_no_rate() -> None:
     async with running(Load([scenario("constant-vus", duration=9)]), 1.05) as load:
         with pytest.raises(ControlError) as caught:
@@ -414,6 +462,16 @@ async def test_an_externally_controlled_scenario_follows_k6s_exchanges() -> None
             await change(**wanted)
             assert numbers() == expected, wanted
         load.scheduler.stop()
+
+
+@in_virtual_time
+async def test_more_vus_for_iterations_that_are_all_taken_find_nothing_to_do() -> None:
+    load = Load([scenario("shared-iterations", vus=2, iterations=4)], iteration=1)
+    async with running(load, 1.5):
+        await load.scheduler.control.scale(vus=4)
+
+    assert (only(load).iterations, len(load.closed)) == (4, 2)
+    assert load.now == 2
 
 
 @in_virtual_time

@@ -187,6 +187,27 @@ async def test_arrivals_that_fell_due_while_the_loop_was_busy_start_at_once() ->
     assert sum(load.dropped_samples) == 10
 
 
+@in_virtual_time
+async def test_a_rate_beyond_all_bounds_leaves_the_loop_turning_and_drops_the_rest() -> None:
+    options = scenario("constant-arrival-rate", rate=1e9, duration=1, pre_allocated_vus=2)
+    load = Load([options], iteration=3)
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, trio.testing.MockClock)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(load.run)
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+        clock.jump(0.5)
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        assert sum(load.dropped_samples) < 100_000
+        clock.jump(0.6)
+
+    assert len(load.starts) == 2
+    assert sum(load.dropped_samples) == 10**9 - 2
+
+
 def test_who_is_not_free_is_not_waited_for() -> None:
     options = scenario("constant-arrival-rate", rate=10, duration=1, pre_allocated_vus=1)
     load = ran(options, iteration=0.25)
@@ -238,9 +259,17 @@ def test_setup_takes_time_off_an_externally_controlled_scenario() -> None:
     assert load.scheduler.clock.elapsed == 5
 
 
-def test_an_iteration_that_never_waits_starves_nobody() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        scenario("constant-vus", vus=2, duration=1),
+        scenario("constant-arrival-rate", rate=10_000, duration=1, pre_allocated_vus=2),
+    ],
+    ids=lambda options: options.executor.value,
+)
+def test_an_iteration_that_never_waits_starves_nobody(options: ScenarioOptions) -> None:
     async def main() -> None:
-        load = Load([scenario("constant-vus", vus=2, duration=1)], iteration=0)
+        load = Load([options], iteration=0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load.run)
             for _ in range(50):
@@ -282,6 +311,28 @@ def test_three_instances_run_their_parts_of_every_executor(index: int) -> None:
     assert started["e"] == shares["e"][index]
     assert started["f"] == shares["f"][index]
     assert len({start.vu % 3 for start in load.starts}) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        scenario("constant-vus", vus=1, duration=1),
+        scenario("shared-iterations", vus=1, iterations=9),
+        scenario("per-vu-iterations", vus=1, iterations=9),
+        scenario("ramping-vus", start_vus=1, stages=[("1s", 1)]),
+        scenario("externally-controlled", vus=1, duration=1),
+        scenario("constant-arrival-rate", rate=9, duration=1, pre_allocated_vus=1),
+        scenario("ramping-arrival-rate", stages=[("1s", 9)], pre_allocated_vus=1),
+    ],
+    ids=lambda options: options.executor.value,
+)
+def test_an_instance_without_a_share_of_the_vus_runs_nothing(options: ScenarioOptions) -> None:
+    second = ExecutionSegment((Fraction(0), Fraction(1, 2), Fraction(1)), 1)
+    load = ran(options, segment=second)
+
+    assert (load.starts, load.dropped_samples) == ([], [])
+    assert load.scheduler.clock.elapsed == 0
+    assert load.scheduler.status().vus_max == 0
 
 
 def test_a_scenario_of_which_an_instance_has_nothing_is_over_at_once() -> None:

@@ -5,7 +5,7 @@ import trio
 
 from pytest_k6api.load import ScenarioState
 from pytest_k6api.model import OptionError, RunStatus, ScenarioOptions
-from tests.load.loads import Load, scenario
+from tests.load.loads import Load, SleepingVU, scenario
 from tests.virtual_time import in_virtual_time
 
 
@@ -349,6 +349,57 @@ async def test_an_iteration_that_is_cut_when_it_just_ended_is_interrupted() -> N
     (status,) = load.scheduler.scenarios()
     assert status.iterations == load.finished
     assert status.iterations + status.interrupted == len(load.starts)
+
+
+@in_virtual_time
+async def test_an_iteration_that_will_not_be_interrupted_counts_as_if_it_had_been() -> None:
+    class StubbornVU(SleepingVU):
+        async def run_iteration(self, due_at: float | None = None) -> None:
+            with trio.CancelScope(shield=True):
+                await super().run_iteration(due_at)
+
+    mix = [
+        scenario("constant-vus", "looping", duration=9),
+        scenario("constant-arrival-rate", "due", rate=1, duration=9, pre_allocated_vus=1),
+    ]
+    load = Load(mix, iteration=2.9, make=StubbornVU)
+
+    await told(load, 4.05, load.scheduler.stop)
+
+    assert [(each.iterations, each.interrupted) for each in load.scheduler.scenarios()] == [
+        (1, 1),
+        (1, 1),
+    ]
+    assert load.scheduler.clock.elapsed == 5.9
+
+
+@in_virtual_time
+async def test_an_iteration_that_was_handed_to_a_vu_which_never_came_is_interrupted() -> None:
+    mix = [
+        scenario("constant-vus", "first", duration=1, graceful_stop=0),
+        scenario(
+            "constant-arrival-rate",
+            "second",
+            rate=1,
+            duration=9,
+            pre_allocated_vus=1,
+            start_time=1,
+        ),
+    ]
+    # The only VU is still being closed when the second scenario wants it.
+    load = Load(mix, iteration=0.3, closing=1.5)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(load.run)
+        await trio.sleep(0.5)
+        assert load.scheduler.scenarios()[1].state is ScenarioState.WAITING
+        await trio.sleep(1.05)
+        assert load.scheduler.status().vus == 1
+        load.scheduler.stop()
+
+    second = load.scheduler.scenarios()[1]
+    assert (second.iterations, second.interrupted, second.vus) == (0, 1, 0)
+    assert load.closed == [1]
 
 
 @in_virtual_time

@@ -9,16 +9,18 @@ ready for those to come, as long as the plan allows.
 import logging
 import math
 from collections import deque
-from collections.abc import Iterator
 
 import trio
 
-from pytest_k6api.load.arrivals import ConstantArrivals, upcoming
+from pytest_k6api.load.arrivals import ConstantArrivals, Upcoming
 from pytest_k6api.load.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
 from pytest_k6api.load.executors.crew import Worker
 from pytest_k6api.load.executors.planned import PlannedExecutor
 from pytest_k6api.load.executors.plans import ArrivalPlan
 from pytest_k6api.model import ControlError, ScenarioOptions
+
+# A rate beyond what the machine can do must not keep the loop from turning.
+_MOST_AT_ONCE = 1_000
 
 _log = logging.getLogger("pytest_k6api.load")
 
@@ -34,8 +36,7 @@ class ArrivalExecutor(PlannedExecutor):
         self._planned = 0  # and how many of them the plan foresees
         self._last_index = 0
         self._manual_rate: float | None = None
-        self._due: Iterator[float] = upcoming(plan.arrivals, plan.share)
-        self._next_due = next(self._due, math.inf)
+        self._upcoming = Upcoming(plan.arrivals, plan.share)
         self._last_due = -math.inf
         self._has_warned = False
 
@@ -81,10 +82,10 @@ class ArrivalExecutor(PlannedExecutor):
         now = self.clock.elapsed
         if "rate" in change.give_back and self._manual_rate is not None:
             self._manual_rate = None
-            self._follow(upcoming(self._plan.arrivals, self._plan.share, after=now))
+            self._upcoming = Upcoming(self._plan.arrivals, self._plan.share, after=now)
         if change.rate is not None:
             self._manual_rate = change.rate
-            self._follow(upcoming(self._arrivals_at(change.rate, now), self._plan.share))
+            self._upcoming = Upcoming(self._arrivals_at(change.rate, now), self._plan.share)
         super().apply(change)
 
     async def _work(self, worker: Worker, vu: ActiveVU) -> None:
@@ -95,7 +96,7 @@ class ArrivalExecutor(PlannedExecutor):
                 await _park(worker)
                 continue
             due, worker.due = worker.due, None
-            turn, rests_until = turns.count, trio.current_time() + least
+            turn, began = turns.count, trio.current_time() if least else 0.0
             try:
                 await vu.run_iteration(due)
             except trio.Cancelled:
@@ -103,7 +104,7 @@ class ArrivalExecutor(PlannedExecutor):
                 raise
             crew.count_ended(worker)
             if least:
-                await trio.sleep_until(rests_until)
+                await trio.sleep_until(began + least)
             elif turn == turns.count:
                 await trio.lowlevel.checkpoint()
             if not worker.is_retiring:
@@ -114,15 +115,21 @@ class ArrivalExecutor(PlannedExecutor):
         super()._begin()
 
     def _act(self, now: float) -> None:
-        """Start, or drop, what is due by `now`."""
+        """Start, or drop, what is due by `now`; if that is very much, a part of it."""
         if self.clock.is_standing:
             return
         offset = self.clock.trio_time(0.0)
-        while self._next_due <= now:
-            due = self._last_due = self._next_due
-            self._next_due = next(self._due, math.inf)
+        upcoming, dropped = self._upcoming, 0
+        for _ in range(_MOST_AT_ONCE):
+            if upcoming.due > now:
+                break
+            due = self._last_due = upcoming.due
+            upcoming.advance()
             if not self._hand_out(due + offset):
-                self._drop(due)
+                dropped += 1
+                self._grow(due)
+        if dropped:
+            self._record_dropped(dropped)
 
     def _adjust(self) -> None:
         """Have as many VUs as were set by hand, or else as the plan allows."""
@@ -138,7 +145,7 @@ class ArrivalExecutor(PlannedExecutor):
             self._dismiss(worker, self.clock.elapsed + self._plan.graceful_ramp_down)
 
     def _next_moment(self, now: float) -> float:  # noqa: ARG002 - the same at any time
-        return self._next_due
+        return self._upcoming.due
 
     def _planned_vus(self) -> int:
         return self._size
@@ -146,7 +153,11 @@ class ArrivalExecutor(PlannedExecutor):
     def _wind_down(self, *, was_told: bool) -> None:
         now = min(self.clock.elapsed, self._ends_at)
         if not was_told:
-            self._act(now)  # what fell due before the end, while the loop was busy
+            # What fell due before the end, while the loop was busy.
+            while self._free and self._upcoming.due <= now:
+                self._act(now)
+            if left := self._upcoming.take_rest():
+                self._record_dropped(left)
         for worker in list(self._crew.workers.values()):
             self._dismiss(worker, now + self._plan.graceful_stop)
         super()._wind_down(was_told=was_told)
@@ -160,10 +171,6 @@ class ArrivalExecutor(PlannedExecutor):
         start = max(now, self._last_due + 1 / rate) if rate else now
         return ConstantArrivals(rate, self._ends_at, start)
 
-    def _follow(self, due: Iterator[float]) -> None:
-        self._due = due
-        self._next_due = next(due, math.inf)
-
     def _hand_out(self, due: float) -> bool:
         """Let a free VU run the iteration that was due at the Trio time `due`."""
         while self._free:
@@ -176,8 +183,8 @@ class ArrivalExecutor(PlannedExecutor):
             return True
         return False
 
-    def _drop(self, due: float) -> None:
-        self._record_dropped(1)
+    def _grow(self, due: float) -> None:
+        """Make another VU ready, because none was free for what was due at `due`."""
         if self._manual_vus is not None:
             return
         if self._size < self.vus_max:

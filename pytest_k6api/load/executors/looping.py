@@ -54,7 +54,7 @@ class LoopingExecutor(PlannedExecutor):
                 await crew.hold(worker)
             if worker.is_retiring or not take(index):
                 return
-            turn, rests_until = turns.count, trio.current_time() + least
+            turn, began = turns.count, trio.current_time() if least else 0.0
             crew.count_begun(worker)
             try:
                 await vu.run_iteration()
@@ -63,7 +63,7 @@ class LoopingExecutor(PlannedExecutor):
                 raise
             crew.count_ended(worker)
             if least:
-                await trio.sleep_until(rests_until)
+                await trio.sleep_until(began + least)
             elif turn == turns.count:
                 await trio.lowlevel.checkpoint()
 
