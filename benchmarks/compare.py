@@ -107,7 +107,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="abcdefghij", help="letters (default: all)")
     parser.add_argument("--generators", default=",".join(GENERATORS), help="names, with commas")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5, help="of a run")
+    parser.add_argument("--seconds", type=float, default=4, help="of a run beyond its base of 1 s")
     parser.add_argument("--rate", type=int, default=5_000, help="of (g), per second")
     parser.add_argument("--idle-vus", type=int, default=20_000, help="of (i)")
     parser.add_argument("--growth-seconds", type=float, default=30, help="of each run of (h)")

@@ -55,8 +55,8 @@ class Workload:
 def all_workloads(
     *, seconds: float, rate: int, idle_vus: int, growth_seconds: float
 ) -> dict[str, Workload]:
-    """Return every workload by its letter; `seconds` is what a run takes."""
-    load, base = Load(50, seconds), Load(50, 0.3)
+    """Return every workload by its letter; `seconds` is what a run takes beyond its base."""
+    load, base = Load(50, seconds + 1), Load(50, 1)
     small = Workload(
         key="a",
         about="small GET, one group, one check, 50 VUs",
@@ -73,7 +73,7 @@ def all_workloads(
             key="e",
             about="1,000 VUs that rest for a second",
             folder="sleeping",
-            load=Load(1_000, seconds),
+            load=Load(1_000, seconds + 1),
             base=Load(1, 1),
             generators=NOT_WRK,
             shows="memory",
