@@ -3,6 +3,7 @@
 This front door imports neither Quart nor Hypercorn; `ApiServer.start` does.
 """
 
+from pytest_k6api.api.address import parse_address
 from pytest_k6api.api.ports import (
     PATIENCE,
     Delivery,
@@ -30,4 +31,5 @@ __all__ = [
     "ScenarioSnapshot",
     "SessionPort",
     "StatusChange",
+    "parse_address",
 ]

@@ -8,10 +8,11 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_k6api.model import K6ApiError
-from pytest_k6api.plugin.collecting import CAPTURED, PLAN, make_items, make_plans
+from pytest_k6api.plugin.collecting import CAPTURED, make_items
 from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
 from pytest_k6api.plugin.options import Settings, add_options
+from pytest_k6api.plugin.planning import PLAN, make_plans
+from pytest_k6api.plugin.stashes import SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
 
@@ -45,24 +46,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Check every load test that was selected, and tell all mistakes at once."""
     if not any(CAPTURED in item.stash for item in items):
         return
-    try:
-        problems = make_plans(items, Settings(config))
-    except K6ApiError as error:
-        problems = [str(error)]
+    settings = Settings(config)
+    problems = [*settings.problems, *make_plans(items, settings)]
+    if not config.option.collectonly:
+        from pytest_k6api.plugin.session import problems_of
+
+        problems += problems_of(settings)
     if problems:
         raise pytest.UsageError(*problems)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Keep the control API up for as long as tests run, if there are load tests."""
+    """Bring the control API up before the first test, if load tests are about to run."""
+    option = session.config.option
+    will_run = not session.testsfailed or option.continue_on_collection_errors
     has_load_tests = any(PLAN in item.stash for item in session.items)
-    if not has_load_tests or session.config.option.collectonly:
-        return (yield)
-    from pytest_k6api.plugin.running import load_test_session
+    if has_load_tests and will_run and not option.collectonly:
+        from pytest_k6api.plugin.session import open_session
 
-    with load_test_session(session):
-        return (yield)
+        open_session(session)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(
+    session: pytest.Session, exitstatus: int
+) -> Generator[None, object, object]:
+    """Take the control API down when all has been reported: people may linger until then."""
+    result = yield
+    if SESSION in session.config.stash:
+        from pytest_k6api.plugin.session import close_session
+
+        close_session(session, exitstatus)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

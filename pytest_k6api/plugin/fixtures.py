@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_k6api.plugin.collecting import CAPTURED
+
 if TYPE_CHECKING:
     from pytest_k6api.plugin.results import SessionResults
 
@@ -16,16 +18,33 @@ class PerVU(Enum):
     SETUP_DATA = "setup_data"
 
 
+PER_VU_NAMES = frozenset(each.value for each in PerVU)
+"""The fixtures of ours that every virtual user has of its own."""
+
+
 @pytest.fixture
-def vu() -> PerVU:
+def vu(request: pytest.FixtureRequest) -> PerVU:
     """The virtual user that runs this iteration; for scenarios and VU fixtures."""
+    refuse_ordinary_test(request)
     return PerVU.VU
 
 
 @pytest.fixture
-def setup_data() -> PerVU:
+def setup_data(request: pytest.FixtureRequest) -> PerVU:
     """What the load test's setup function returned; every VU has its own copy."""
+    refuse_ordinary_test(request)
     return PerVU.SETUP_DATA
+
+
+def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
+    """Fail a test that asks for what only scenarios have, with what to do about it."""
+    if CAPTURED not in request.node.stash:
+        pytest.fail(
+            f"{request.fixturename} is for load tests, where every virtual user has its own, and"
+            f" {request.node.name} is an ordinary test; mark it @pytest.mark.scenario to run it as"
+            " load",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +57,6 @@ def k6_base_url() -> str:
 def k6(request: pytest.FixtureRequest) -> "SessionResults":
     """The results of the session's load tests: metrics, groups, checks."""
     from pytest_k6api.plugin.results import SessionResults
-    from pytest_k6api.plugin.running import load_tests_of
+    from pytest_k6api.plugin.session import load_tests_of
 
     return SessionResults(load_tests_of(request.config))

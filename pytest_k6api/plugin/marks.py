@@ -14,9 +14,12 @@ import pytest
 from pytest_k6api.model import Stage
 
 Marked = TypeVar("Marked", bound=Callable[..., object])
+PerVU = TypeVar("PerVU", bound=Callable[..., object])
 Duration = float | str
 ThresholdEntry = str | Mapping[str, object]
-Thresholds = Mapping[str, ThresholdEntry | Sequence[ThresholdEntry]]
+Thresholds = Mapping[str, Sequence[ThresholdEntry]]
+
+_PER_VU = "_k6api_per_vu"
 
 
 class LoadTestKeywords(TypedDict, total=False):
@@ -82,7 +85,13 @@ def load_test(
     return mark(cls) if cls is not None else mark
 
 
-def vu_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
+@overload
+def vu_fixture(function: PerVU, /) -> PerVU: ...
+@overload
+def vu_fixture() -> Callable[[PerVU], PerVU]: ...
+def vu_fixture(
+    function: Callable[..., Any] | None = None, /
+) -> Any:  # a fixture definition, whose type pytest keeps to itself
     """Make `function` a fixture of which every virtual user has its own value.
 
     The function is async or not, returns its value or yields it once; what
@@ -93,18 +102,38 @@ def vu_fixture(function: Callable[..., Any]) -> Callable[..., Any]:
     To pytest it is an ordinary fixture, so it is found and overridden as
     fixtures are: in the module, its class, a conftest.py or a plugin.
     """
+    if function is None:
+        return vu_fixture
     if not inspect.isroutine(function):
         raise TypeError(f"@vu_fixture decorates a function, got {function!r}")
 
     @functools.wraps(function)
-    def per_vu(*bound: object, **values: object) -> object:
+    def per_vu(*bound: object, request: pytest.FixtureRequest, **values: object) -> object:
         from pytest_k6api.load import VUFixture
+        from pytest_k6api.plugin.fixtures import refuse_ordinary_test
 
+        refuse_ordinary_test(request)
+        if "request" in signature.parameters:
+            values["request"] = request
         # `bound` is the instance, where the fixture stands in a class.
         return VUFixture(functools.partial(function, *bound) if bound else function, values)
 
     # pytest asks the signature for what to pass; without `__wrapped__` it would
     # also look through to the async function and try to drive that itself.
-    per_vu.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # PEP 362
+    signature = inspect.signature(function)
+    vars(per_vu).update({"__signature__": _with_request(signature), _PER_VU: True})
     del per_vu.__wrapped__
     return pytest.fixture(per_vu)
+
+
+def is_vu_fixture(function: object) -> bool:
+    """Return whether `function` is what `vu_fixture` made of one."""
+    return hasattr(function, _PER_VU)
+
+
+def _with_request(signature: inspect.Signature) -> inspect.Signature:
+    parameters = dict(signature.parameters)
+    if "request" not in parameters:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters["request"] = inspect.Parameter("request", kind)
+    return signature.replace(parameters=list(parameters.values()))

@@ -2,10 +2,12 @@
 
 Each setting has one name; ``--k6-base-url``, ``k6_base_url`` and
 ``K6_BASE_URL`` are derived from it. Precedence, low to high: marker, ini file,
-environment, command line.
+environment, command line. In an ini file or the environment an empty text is
+as good as none, save for the address, where it switches the control API off.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +30,8 @@ class Setting:
         repeated: Whether it can be given several times.
         default: The value where nobody gave one.
         choices: The values it can have; empty for any.
+        is_number: Whether it is a whole number.
+        is_meant_when_empty: Whether an empty text is a value of its own.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Setting:
     repeated: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
+    is_number: bool = False
+    is_meant_when_empty: bool = False
 
     @property
     def flag(self) -> str:
@@ -52,6 +58,29 @@ class Setting:
     def variable(self) -> str:
         """How it is written in the environment."""
         return f"K6_{self.name.upper()}"
+
+    def check(self, text: str) -> None:
+        """Refuse what the setting cannot be.
+
+        Raises:
+            OptionError: With what was read and what to write instead.
+        """
+        if self.scenario_option:
+            option = options_of(ScenarioOptions)[self.scenario_option].metadata
+            option["read"](option["from_text"](text))
+        elif not self.metavar:
+            if text.lower() not in _TRUE | _FALSE:
+                raise OptionError(f"takes true or false, got {text!r}")
+        elif self.choices:
+            if text not in self.choices:
+                raise OptionError(f"takes {' or '.join(self.choices)}, got {text!r}")
+        elif self.is_number and not _WHOLE_NUMBER.fullmatch(text):
+            raise OptionError(f"takes a whole number, got {text!r}")
+
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -107,11 +136,18 @@ SETTINGS: tuple[Setting, ...] = (
         repeated=True,
         about="A value for vu.env; may be repeated.",
     ),
-    Setting(name="seed", metavar="N", default="0", about="The seed of vu.random (default 0)."),
+    Setting(
+        name="seed",
+        metavar="N",
+        default="0",
+        is_number=True,
+        about="The seed of vu.random (default 0).",
+    ),
     Setting(name="smoke", about="Run every scenario once, with one VU."),
     Setting(
         name="address",
         metavar="HOST:PORT",
+        is_meant_when_empty=True,
         about="Where the control API listens (default localhost:6565; port 0 picks one; an empty"
         " text switches it off).",
     ),
@@ -161,8 +197,6 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _BY_SCENARIO_OPTION = {
     setting.scenario_option: setting for setting in SETTINGS if setting.scenario_option
 }
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"", "0", "false", "no", "off"}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -188,118 +222,33 @@ def add_options(parser: pytest.Parser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
+    """A place where settings are given.
+
+    Attributes:
+        origin: Its name in messages.
+        spell: How a setting is written there.
+        read: Returns the text there, or None.
+    """
+
     origin: str
     spell: Callable[[Setting], str]
-    read: Callable[[Setting], str | None]
-
-
-class Settings:
-    """What was set outside the test files, by name; text until somebody reads it."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._sources = (
-            _Source("ini file", lambda setting: setting.ini, lambda s: _from_ini(config, s)),
-            _Source(
-                "environment",
-                lambda setting: setting.variable,
-                lambda setting: os.environ.get(setting.variable),
-            ),
-            _Source(
-                "command line", lambda setting: setting.flag, lambda s: _from_command(config, s)
-            ),
-        )
-
-    def text(self, name: str) -> str:
-        """Return the setting `name` of the highest source that has it, else its default.
-
-        Raises:
-            OptionError: The value is not among the setting's choices.
-        """
-        setting = _BY_NAME[name]
-        source, value = self._find(setting)
-        if value is None or source is None:
-            return setting.default
-        if setting.choices and value not in setting.choices:
-            raise OptionError(
-                f"{source.origin}: {source.spell(setting)} takes {' or '.join(setting.choices)},"
-                f" got {value!r}"
-            )
-        return value
-
-    def was_given(self, name: str) -> bool:
-        """Return whether any source has the setting `name`."""
-        return self._find(_BY_NAME[name])[1] is not None
-
-    def switch(self, name: str) -> bool:
-        """Return whether the switch `name` is on.
-
-        Raises:
-            OptionError: The value is neither a yes nor a no.
-        """
-        setting = _BY_NAME[name]
-        source, value = self._find(setting)
-        if value is None or source is None or value.lower() in _FALSE:
-            return False
-        if value.lower() in _TRUE:
-            return True
-        raise OptionError(
-            f"{source.origin}: {source.spell(setting)} takes true or false, got {value!r}"
-        )
-
-    def number(self, name: str) -> int:
-        """Return the setting `name` as a whole number.
-
-        Raises:
-            OptionError: It is not one.
-        """
-        text = self.text(name)
-        try:
-            return int(text)
-        except ValueError:
-            raise OptionError(f"{_BY_NAME[name].flag} takes a whole number, got {text!r}") from None
-
-    def scenario_layers(self) -> list[Layer]:
-        """Return what the sources say about scenarios, lowest first.
-
-        Raises:
-            OptionError: A text cannot be read.
-        """
-        return [self._layer(source) for source in self._sources]
-
-    def _find(self, setting: Setting) -> tuple[_Source | None, str | None]:
-        for source in reversed(self._sources):
-            value = source.read(setting)
-            if value is not None:
-                return source, value
-        return None, None
-
-    def _layer(self, source: _Source) -> Layer:
-        values: dict[str, object] = {}
-        known = options_of(ScenarioOptions)
-        for option, setting in _BY_SCENARIO_OPTION.items():
-            text = source.read(setting)
-            if text is None:
-                continue
-            try:
-                values[option] = known[option].metadata["from_text"](text)
-            except OptionError as error:
-                raise OptionError(f"{source.origin}: {source.spell(setting)}: {error}") from None
-
-        def spell(option: str) -> str:
-            setting = _BY_SCENARIO_OPTION.get(option)
-            return source.spell(setting) if setting else f"{option} in the marker"
-
-        return Layer(source.origin, values, spell)
+    read: Callable[[pytest.Config, Setting], str | None]
 
 
 def _from_command(config: pytest.Config, setting: Setting) -> str | None:
     return _joined(config.getoption(setting.flag, default=None))
 
 
+def _from_environment(_config: pytest.Config, setting: Setting) -> str | None:
+    return _meant(os.environ.get(setting.variable), setting)
+
+
 def _from_ini(config: pytest.Config, setting: Setting) -> str | None:
-    value = config.getini(setting.ini)
-    # Without a default of ours pytest gives an empty list or text for «not there».
-    return _joined(value) if value else None
+    return _meant(_joined(config.getini(setting.ini)), setting)
+
+
+def _meant(text: str | None, setting: Setting) -> str | None:
+    return text or (text if setting.is_meant_when_empty else None)
 
 
 def _joined(value: object) -> str | None:
@@ -308,6 +257,80 @@ def _joined(value: object) -> str | None:
     if isinstance(value, list):
         return ",".join(value) if value else None
     return "true" if value is True else str(value)
+
+
+_SOURCES = (
+    _Source("ini file", lambda setting: setting.ini, _from_ini),
+    _Source("environment", lambda setting: setting.variable, _from_environment),
+    _Source("command line", lambda setting: setting.flag, _from_command),
+)
+
+
+class Settings:
+    """What was set outside the test files, by name.
+
+    Attributes:
+        problems: What cannot be used, one text each. It counts as not given, so
+            that all else can be checked too.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.problems: list[str] = []
+        self._given = [(source, self._read(source, config)) for source in _SOURCES]
+
+    def text(self, name: str) -> str:
+        """Return the setting `name` of the highest source that has it, else its default."""
+        value = self._find(name)
+        return _BY_NAME[name].default if value is None else value
+
+    def was_given(self, name: str) -> bool:
+        """Return whether any source has the setting `name`."""
+        return self._find(name) is not None
+
+    def switch(self, name: str) -> bool:
+        """Return whether the switch `name` is on."""
+        return self.text(name).lower() in _TRUE
+
+    def number(self, name: str) -> int:
+        """Return the setting `name`, which is a whole number."""
+        return int(self.text(name))
+
+    def scenario_layers(self) -> list[Layer]:
+        """Return what the sources say about scenarios, lowest first."""
+        return [_scenario_layer(source, texts) for source, texts in self._given]
+
+    def _read(self, source: _Source, config: pytest.Config) -> Mapping[str, str]:
+        texts = {}
+        for setting in SETTINGS:
+            text = source.read(config, setting)
+            if text is None:
+                continue
+            try:
+                setting.check(text)
+            except OptionError as error:
+                self.problems.append(f"{source.origin}: {source.spell(setting)}: {error}")
+            else:
+                texts[setting.name] = text
+        return texts
+
+    def _find(self, name: str) -> str | None:
+        found = [texts[name] for _, texts in self._given if name in texts]
+        return found[-1] if found else None
+
+
+def _scenario_layer(source: _Source, texts: Mapping[str, str]) -> Layer:
+    known = options_of(ScenarioOptions)
+    values = {
+        option: known[option].metadata["from_text"](texts[setting.name])
+        for option, setting in _BY_SCENARIO_OPTION.items()
+        if setting.name in texts
+    }
+
+    def spell(option: str) -> str:
+        setting = _BY_SCENARIO_OPTION.get(option)
+        return source.spell(setting) if setting else f"{option} in the marker"
+
+    return Layer(source.origin, values, spell)
 
 
 def settings_table() -> Mapping[str, Setting]:

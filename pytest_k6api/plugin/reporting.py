@@ -1,7 +1,7 @@
 """What a load test leaves in pytest's reports: the failure, the summary, the properties."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from _pytest._code import ExceptionInfo
 
 from pytest_k6api.load import Failure
-from pytest_k6api.model import K6ApiError
+from pytest_k6api.plugin.stashes import UNREPORTED
 from pytest_k6api.plugin.terminal import SUMMARY
 from pytest_k6api.report import observed_text, summary_export, summary_lines
 from pytest_k6api.run import LoadTest
@@ -75,8 +75,14 @@ def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
 def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
     """Attach the summary to `report`; it travels with it to another process."""
     lines = item.stash.get(_SUMMARY_LINES, None)
-    if lines is not None:
+    was_skipped = report.skipped and not hasattr(report, "wasxfail")
+    if lines is not None and not was_skipped:
         setattr(report, SUMMARY, lines)
+
+
+def keep_unreported(item: pytest.Item) -> None:
+    """Keep the summary where pytest makes no report: the session ends at once."""
+    item.config.stash.setdefault(UNREPORTED, []).append(item.stash[_SUMMARY_LINES])
 
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
@@ -97,14 +103,25 @@ def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
     return properties
 
 
-def failure_text(load_test: LoadTest) -> str:
-    """Return why `load_test` failed: the reasons first, then what failed inside VUs."""
+def failure_text(load_test: LoadTest, problems: Sequence[str] = ()) -> str:
+    """Return why `load_test` failed: the reasons first, then what failed inside VUs.
+
+    Args:
+        load_test: What has ended.
+        problems: What went wrong besides, such as a file that cannot be written.
+
+    Returns:
+        The text; empty if it passed and there are no problems.
+    """
     verdict = load_test.verdict
     assert verdict is not None
-    first, *others = verdict.reasons
+    reasons = [*verdict.reasons, *problems]
+    if not reasons:
+        return ""
+    outcome = verdict.outcome if verdict.reasons else "failed"
     # pytest's short summary shows the first line alone.
-    more = f" (and {len(others)} more)" if others else ""
-    lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    lines = [f"load test {outcome}: {reasons[0]}{more}", *(f"  ✗ {text}" for text in reasons[1:])]
     failures = load_test.failures()
     for failure in failures[:_SHOWN_FAILURES]:
         lines += ["", *_failure_lines(failure)]
@@ -139,19 +156,19 @@ def _brief(exchange: str, body_lines: int) -> list[str]:
     return [*sent[:1], *received[:1], *(f"  {line}" for line in body[:body_lines])]
 
 
-def export_summary(load_test: LoadTest, pattern: str, load_tests: int) -> None:
-    """Write k6's summary JSON of `load_test` to the file that `pattern` names.
+def export_summary(load_test: LoadTest, path: Path, load_tests: int) -> list[str]:
+    """Write k6's summary JSON of `load_test`; return what went wrong with that.
 
     Args:
         load_test: What has ended.
-        pattern: A path, in which ``{name}`` stands for the load test's name; empty for none.
-        load_tests: How many load tests have ended in this session.
+        path: The file, in whose name ``{name}`` stands for the load test's name.
+        load_tests: How many load tests have ended in this session; the second and
+            later ones have files of their own.
     """
-    if not pattern:
-        return
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in load_test.name)
-    path = Path(pattern.replace("{name}", safe))
-    if load_tests > 1 and "{name}" not in pattern:
+    if "{name}" in str(path):
+        path = Path(str(path).replace("{name}", safe))
+    elif load_tests > 1:
         path = path.with_name(f"{path.stem}-{load_tests}{path.suffix}")
     data = load_test.life.data
     document = summary_export(load_test.results, json.loads(data) if data is not None else None)
@@ -159,4 +176,5 @@ def export_summary(load_test: LoadTest, pattern: str, load_tests: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=4, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
-        raise K6ApiError(f"cannot write the summary of {load_test.name}: {error}") from error
+        return [f"cannot write its summary: {error}"]
+    return []

@@ -1,85 +1,83 @@
 """From a planned item to a load test that runs, and back to a pytest outcome."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import pytest
 
-from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings
-from pytest_k6api.http import ClientOptions
-from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, UserFunction, read_segment
+from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
-from pytest_k6api.plugin.collecting import PLAN, LoadTestPlan, ScenarioPlan, fixture_names
+from pytest_k6api.plugin.collecting import fixture_names
 from pytest_k6api.plugin.options import Settings
+from pytest_k6api.plugin.planning import PLAN, LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
     export_summary,
     failure_text,
     keep_results,
-    render,
+    keep_unreported,
     report_parts,
 )
-from pytest_k6api.run import LoadTest, LoadTestSession, LoadTestSpec, RunSettings, Show
-
-SESSION = pytest.StashKey[LoadTestSession]()
-
-
-def load_tests_of(config: pytest.Config) -> Sequence[LoadTest]:
-    """Return the load tests that have ended in this session, in the order of their ends."""
-    session = config.stash.get(SESSION, None)
-    return session.finished if session else ()
-
-
-@contextmanager
-def load_test_session(session: pytest.Session) -> Iterator[None]:
-    """Keep the control API up; tell where it listens.
-
-    Raises:
-        pytest.UsageError: A setting makes no sense, or the address cannot be had.
-    """
-    config = session.config
-    try:
-        settings = Settings(config)
-        load_tests = LoadTestSession(
-            _run_settings(settings), _api_settings(settings), _warner(config)
-        )
-        load_tests.open()
-    except K6ApiError as error:
-        raise pytest.UsageError(str(error)) from None
-    config.stash[SESSION] = load_tests
-    if load_tests.address:
-        _tell(config, f"k6 control API: {load_tests.address}")
-    try:
-        yield
-    finally:
-        load_tests.close()
+from pytest_k6api.plugin.session import tell, uncaptured
+from pytest_k6api.plugin.stashes import SESSION
+from pytest_k6api.run import LoadTest, LoadTestSpec, Show
 
 
 def run_load_test(item: pytest.Function) -> None:
     """Run the load test of `item`; fail the test if it did not pass."""
-    session = item.config.stash[SESSION]
-    plan = item.stash[PLAN]
-    settings = replace(
-        session.settings,
-        client=replace(session.settings.client, base_url=_base_url(item, plan)),
-    )
-    load_test = session.prepare(_spec(item, plan), settings)
+    if item.session.shouldstop:
+        # Asked for while the fixtures of this test were set up.
+        pytest.skip(str(item.session.shouldstop))
+    load_test = _prepare(item)
     try:
         with _display(item.config) as show:
             load_test.run(show)
-    finally:
-        session.finished.append(load_test)
-        report_parts(item, load_test)
-        keep_results(item, load_test)
-        path = Settings(item.config).text("summary_export")
-        export_summary(load_test, path, len(session.finished))
-    if session.wants_to_end:
-        item.session.shouldstop = "the control API ended the session"
-    elif load_test.was_interrupted:
+    except pytest.skip.Exception:
+        _keep(item, load_test)
+        raise
+    except BaseException:
+        _keep(item, load_test)
+        keep_unreported(item)
+        raise
+    report_parts(item, load_test)
+    problems = _keep(item, load_test)
+    if load_test.was_interrupted and not item.session.shouldstop:
         item.session.shouldstop = "a load test was interrupted by Ctrl-C"
-    if load_test.verdict is not None and load_test.verdict.reasons:
-        pytest.fail(failure_text(load_test), pytrace=False)
+    text = failure_text(load_test, problems)
+    if text:
+        pytest.fail(text, pytrace=False)
+
+
+def _prepare(item: pytest.Function) -> LoadTest:
+    session = item.config.stash[SESSION]
+    plan = item.stash[PLAN]
+    base_url = plan.options.base_url or str(item.funcargs["k6_base_url"])
+    settings = replace(session.settings, client=replace(session.settings.client, base_url=base_url))
+    try:
+        load_test = session.prepare(_spec(item, plan), settings)
+    except K6ApiError as error:
+        pytest.fail(str(error), pytrace=False)
+    if settings.paused:
+        tell(
+            item.config,
+            f"k6: {item.name} is paused before its start; to start it: k6 resume, or PATCH"
+            f' {session.address}/v1/status with {{"paused": false}}',
+        )
+    return load_test
+
+
+def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
+    """Keep the results for other tests, reports and files; return what went wrong with that."""
+    finished = item.config.stash[SESSION].finished
+    finished.append(load_test)
+    keep_results(item, load_test)
+    pattern = Settings(item.config).text("summary_export")
+    if not pattern:
+        return []
+    path = item.config.invocation_params.dir / pattern
+    return export_summary(load_test, path, len(finished))
 
 
 def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
@@ -93,8 +91,8 @@ def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
         thresholds=plan.thresholds,
         listed=plan.listed,
         options=plan.options,
-        setup=_life_function(item, plan.options.setup),
-        teardown=_life_function(item, plan.options.teardown),
+        setup=_life_function(item, "setup", plan.options.setup),
+        teardown=_life_function(item, "teardown", plan.options.teardown),
     )
 
 
@@ -108,7 +106,7 @@ def _scenario_function(
 
 
 def _life_function(
-    item: pytest.Function, function: Callable[..., Any] | None
+    item: pytest.Function, stage: str, function: Callable[..., Any] | None
 ) -> UserFunction | None:
     if function is None:
         return None
@@ -116,87 +114,25 @@ def _life_function(
     # The load test's own fixtures are set up already; others are from here on, and
     # torn down with the test like any other.
     values = {name: item._request.getfixturevalue(name) for name in names}
+    for name, value in values.items():
+        if isinstance(value, VUFixture):
+            raise OptionError(
+                f"{stage}={function.__name__} asks for {name}, which every VU has of its own;"
+                f" {stage} runs once, so do there what the VU fixture does"
+            )
     return UserFunction(function=function, values=values)
-
-
-def _base_url(item: pytest.Function, plan: LoadTestPlan) -> str:
-    return plan.options.base_url or str(item.funcargs["k6_base_url"])
-
-
-def _run_settings(settings: Settings) -> RunSettings:
-    return RunSettings(
-        client=ClientOptions(
-            verify=settings.text("ca_file") or not settings.switch("insecure_skip_tls_verify"),
-            http_debug=_http_debug(settings),
-        ),
-        seed=settings.number("seed"),
-        paused=settings.switch("paused"),
-        run_setup=not settings.switch("no_setup"),
-        run_teardown=not settings.switch("no_teardown"),
-        checks_fail=settings.text("checks") == "fail",
-        segment=_segment(settings),
-        exceptions=ExceptionRules(
-            skips=(pytest.skip.Exception,),
-            failures=(pytest.fail.Exception,),
-            exits=(pytest.exit.Exception, KeyboardInterrupt),
-        ),
-        render=render,
-    )
-
-
-def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
-    # `text` has held it against the setting's choices; this tells the type checker.
-    match settings.text("http_debug"):
-        case "failed":
-            return "failed"
-        case "all":
-            return "all"
-    return ""
-
-
-def _segment(settings: Settings) -> ExecutionSegment:
-    segment = settings.text("execution_segment")
-    sequence = settings.text("execution_segment_sequence")
-    if segment:
-        return read_segment(segment, sequence)
-    if sequence:
-        raise OptionError(
-            f"--k6-execution-segment-sequence {sequence!r} needs --k6-execution-segment, which says"
-            " which of the shares this instance runs"
-        )
-    return WHOLE
-
-
-def _api_settings(settings: Settings) -> ApiSettings:
-    given = settings.was_given("address")
-    return ApiSettings(
-        address=settings.text("address") if given else DEFAULT_ADDRESS,
-        explicit=given,
-        token=settings.text("token") or None,
-    )
-
-
-def _warner(config: pytest.Config) -> Callable[[str], None]:
-    return lambda message: _tell(config, f"k6: {message}", yellow=True)
-
-
-def _tell(config: pytest.Config, line: str, **markup: bool) -> None:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and reporter.verbosity >= 0:
-        reporter.write_line(line, **markup)
 
 
 @contextmanager
 def _display(config: pytest.Config) -> Iterator[Show | None]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is None or reporter.verbosity < 0 or not reporter.isatty:
         yield None
         return
     from pytest_k6api.report import ProgressDisplay
 
-    uncaptured = capture.global_and_fixture_disabled if capture is not None else nullcontext
-    display = ProgressDisplay(reporter.config.get_terminal_writer()._file, uncaptured)
+    stream = config.get_terminal_writer()._file  # there is no public way to it
+    display = ProgressDisplay(stream, partial(uncaptured, config))
     try:
         yield display.show
     finally:

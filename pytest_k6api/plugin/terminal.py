@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_k6api.plugin.stashes import UNREPORTED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,11 +30,14 @@ def print_summaries(reporter: "pytest.TerminalReporter") -> None:
     ]
     if reporter.verbosity < 0:
         reports = [report for report in reports if report.failed]
-    if not reports:
+    summaries: list[list[str]] = [getattr(report, SUMMARY) for report in reports]
+    if UNREPORTED in reporter.config.stash:
+        summaries += reporter.config.stash[UNREPORTED]
+    if not summaries:
         return
     reporter.section("load tests", bold=True)
-    for report in reports:
-        print_summary(reporter, getattr(report, SUMMARY))
+    for summary in summaries:
+        print_summary(reporter, summary)
 
 
 def print_summary(reporter: "pytest.TerminalReporter", summary: list[str]) -> None:

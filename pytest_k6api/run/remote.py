@@ -120,9 +120,9 @@ class RemoteLoadTest:
         Raises:
             ControlError: It cannot be carried out.
         """
-        if change.whole_session:
-            self._end_session()
         if change.stopped:
+            if change.whole_session:
+                self._end_session()
             return await self._stop()
         try:
             status = await self._load_test.bridge.ask_and_wait(

@@ -15,14 +15,20 @@ class LoadTestSession:
         settings: How each of them is run.
         api: Where the control API listens.
         warn: Called with a sentence for the user.
+        end: Called in the API's thread when somebody wants the session to end.
     """
 
     def __init__(
-        self, settings: RunSettings, api: ApiSettings, warn: Callable[[str], None]
+        self,
+        settings: RunSettings,
+        api: ApiSettings,
+        *,
+        warn: Callable[[str], None],
+        end: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.finished: list[LoadTest] = []
-        self.wants_to_end = False
+        self._end = end
         self.address = ""
         self._remotes: tuple[RemoteLoadTest, ...] = ()
         self._server = ApiServer(self, api, warn=warn)
@@ -53,8 +59,5 @@ class LoadTestSession:
         """Return a load test that is ready to run, and let the control API see it."""
         load_test = LoadTest(len(self._remotes) + 1, spec, settings)
         # A new tuple, never a change to the old one: the API's thread may be reading it.
-        self._remotes = (*self._remotes, RemoteLoadTest(load_test, self._end_session))
+        self._remotes = (*self._remotes, RemoteLoadTest(load_test, self._end))
         return load_test
-
-    def _end_session(self) -> None:
-        self.wants_to_end = True

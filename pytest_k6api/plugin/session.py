@@ -1,0 +1,181 @@
+"""The load tests of a pytest session: its settings, its control API, its end.
+
+The control API comes up before the first test, if there is a load test, and
+goes down when all has been reported, so that it answers between tests too, and
+with ``--k6-linger`` for as long as somebody wants to look.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Literal
+
+import pytest
+
+from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
+from pytest_k6api.http import ClientOptions
+from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, read_segment
+from pytest_k6api.model import K6ApiError, OptionError
+from pytest_k6api.plugin.options import Settings
+from pytest_k6api.plugin.reporting import render
+from pytest_k6api.plugin.stashes import API_HAS_ENDED, SESSION
+from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings
+
+_WAS_ENDED = "the control API ended the session"
+
+
+def load_tests_of(config: pytest.Config) -> Sequence[LoadTest]:
+    """Return the load tests that have ended in this session, in the order of their ends."""
+    session = config.stash.get(SESSION, None)
+    return session.finished if session else ()
+
+
+def problems_of(settings: Settings) -> list[str]:
+    """Return what is wrong with settings that only a run needs, one text each."""
+    problems = []
+    for read in (_run_settings, _api_settings):
+        try:
+            read(settings)
+        except K6ApiError as error:
+            problems.append(str(error))
+    return problems
+
+
+def open_session(session: pytest.Session) -> None:
+    """Start the control API and tell where it listens.
+
+    Raises:
+        pytest.UsageError: The address cannot be had.
+    """
+    config = session.config
+    settings = Settings(config)
+    has_ended = config.stash[API_HAS_ENDED] = threading.Event()
+
+    def end() -> None:
+        # In the API's thread: two assignments, each seen as a whole or not at all.
+        session.shouldstop = _WAS_ENDED
+        has_ended.set()
+
+    load_tests = LoadTestSession(
+        _run_settings(settings), _api_settings(settings), warn=_warner(config), end=end
+    )
+    try:
+        load_tests.open()
+    except K6ApiError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = load_tests
+    if load_tests.address:
+        tell(config, f"k6 control API: {load_tests.address}")
+
+
+def close_session(session: pytest.Session, exit_status: int) -> None:
+    """Linger if that is wanted and nobody has interrupted; then stop the control API."""
+    config = session.config
+    load_tests = config.stash[SESSION]
+    try:
+        if Settings(config).switch("linger") and exit_status in _HAS_RUN_THROUGH:
+            _linger(config, load_tests.address)
+    finally:
+        try:
+            load_tests.close()
+        except K6ApiError as error:
+            # The tests have their outcomes, which the API has no part in.
+            _warner(config)(str(error))
+
+
+_HAS_RUN_THROUGH = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+
+
+def _linger(config: pytest.Config, address: str) -> None:
+    if hasattr(config, "workerinput"):  # xdist: nobody can press Ctrl-C in its workers
+        return
+    tell(
+        config,
+        f"k6: lingering; the control API stays up at {address} until Ctrl-C, and the exit code"
+        " stays what it is",
+        even_quiet=True,
+    )
+    try:
+        # A REST stop is about a load test; only a stop of the session ends this.
+        config.stash[API_HAS_ENDED].wait()
+    except KeyboardInterrupt:
+        tell(config, "k6: no longer lingering")
+
+
+def _run_settings(settings: Settings) -> RunSettings:
+    return RunSettings(
+        client=ClientOptions(
+            verify=settings.text("ca_file") or not settings.switch("insecure_skip_tls_verify"),
+            http_debug=_http_debug(settings),
+        ),
+        seed=settings.number("seed"),
+        paused=settings.switch("paused"),
+        run_setup=not settings.switch("no_setup"),
+        run_teardown=not settings.switch("no_teardown"),
+        checks_fail=settings.text("checks") == "fail",
+        segment=_segment(settings),
+        exceptions=ExceptionRules(
+            skips=(pytest.skip.Exception,),
+            failures=(pytest.fail.Exception,),
+            exits=(pytest.exit.Exception, KeyboardInterrupt),
+        ),
+        render=render,
+    )
+
+
+def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
+    # The text was held against the setting's choices; this tells the type checker.
+    match settings.text("http_debug"):
+        case "failed":
+            return "failed"
+        case "all":
+            return "all"
+    return ""
+
+
+def _segment(settings: Settings) -> ExecutionSegment:
+    segment = settings.text("execution_segment")
+    sequence = settings.text("execution_segment_sequence")
+    if segment:
+        return read_segment(segment, sequence)
+    if sequence:
+        raise OptionError(
+            f"--k6-execution-segment-sequence {sequence!r} needs --k6-execution-segment, which says"
+            " which of the shares this instance runs"
+        )
+    return WHOLE
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    given = settings.was_given("address")
+    address = settings.text("address") if given else DEFAULT_ADDRESS
+    if address:
+        parse_address(address)
+    for switch in ("paused", "linger"):
+        if settings.switch(switch) and not address:
+            raise OptionError(
+                f"--k6-{switch} needs the control API, and an empty --k6-address switches it off"
+            )
+    return ApiSettings(address=address, explicit=given, token=settings.text("token") or None)
+
+
+def _warner(config: pytest.Config) -> Callable[[str], None]:
+    return lambda message: tell(config, f"k6: {message}", yellow=True)
+
+
+def tell(config: pytest.Config, line: str, *, even_quiet: bool = False, **markup: bool) -> None:
+    """Write a line to the terminal, on a line of its own; not with ``-q``."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and (even_quiet or reporter.verbosity >= 0):
+        with uncaptured(config):
+            reporter.ensure_newline()
+            reporter.write_line(line, **markup)
+            reporter.flush()
+
+
+@contextmanager
+def uncaptured(config: pytest.Config) -> Iterator[None]:
+    """Let output reach the terminal; pytest captures everything while a test runs."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        yield

@@ -1,0 +1,18 @@
+"""The keys under which the plugin keeps things of a session in pytest's config."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_k6api.run import LoadTestSession
+
+SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
+"""The session's load tests, once their control API is up."""
+
+API_HAS_ENDED = pytest.StashKey[threading.Event]()
+"""Set when somebody ends the session through the control API."""
+
+UNREPORTED = pytest.StashKey[list[list[str]]]()
+"""Summaries of load tests that pytest makes no report for, such as after ``pytest.exit()``."""
