@@ -82,14 +82,13 @@ class Control:
                 return Reply(body=b"ok", content_type=TEXT)
 
     async def _call(self, route: Route, match: Match[Route], request: Request) -> Reply:
-        query = request.target.partition("?")[2]
         try:
             call = Call(
                 session=self._session,
                 load_test=self._load_test(match.parameters.get("test")),
                 api=self._api,
                 parameters=match.parameters,
-                query=dict(parse_qsl(query, max_num_fields=_MOST_PARAMETERS)),
+                query=_query(request.target),
                 body=request.body,
             )
             return await route.handler(call)
@@ -110,6 +109,14 @@ class Control:
             if load_test.id == test_id:
                 return load_test
         raise ControlError("Not Found", "No load test with that ID was found", status=404)
+
+
+def _query(target: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(target.partition("?")[2], max_num_fields=_MOST_PARAMETERS))
+    except ValueError:
+        detail = f"a query may have {_MOST_PARAMETERS} parameters"
+        raise ControlError("Invalid query", detail) from None
 
 
 def _redirect(method: str, location: str) -> Reply:

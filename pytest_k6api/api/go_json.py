@@ -11,9 +11,10 @@ Pure. Source: Go 1.24, ``encoding/json/encode.go``; k6 v1.1.0, ``api/v1``.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from json.encoder import encode_basestring
+from typing import Any, Final
 
 _ESCAPED: Final = {
     "<": "\\u003c",
@@ -51,24 +52,33 @@ def to_json(value: object) -> bytes:
 
 
 def _encode(value: object) -> str:
-    match value:
-        case Mapping():
-            members = (f"{_encode_string(str(k))}:{_encode(v)}" for k, v in value.items())
-            return "{" + ",".join(members) + "}"
-        case str():
-            return str(value) if isinstance(value, RawJson) else _encode_string(value)
-        case Sequence():
-            return "[" + ",".join(map(_encode, value)) + "]"
-        case float():
-            return format_float(value)
-        case None | int():
-            return json.dumps(value)
+    # By exact type first: documents are made of a thousand plain values, and asking
+    # an abstract base class takes longer than writing one.
+    return (_WRITERS.get(type(value)) or _writer(value))(value)
+
+
+def _writer(value: object) -> Callable[[Any], str]:
+    for kind, writer in ((str, _encode_string), (int, json.dumps), (float, format_float)):
+        if isinstance(value, kind):
+            return writer
+    if isinstance(value, Mapping):
+        return _encode_members
+    if isinstance(value, Sequence):
+        return _encode_items
     raise TypeError(f"cannot write {type(value).__name__} as JSON: {value!r}")
 
 
+def _encode_members(members: Mapping[str, object]) -> str:
+    written = [f"{_encode_string(name)}:{_encode(value)}" for name, value in members.items()]
+    return "{" + ",".join(written) + "}"
+
+
+def _encode_items(items: Sequence[object]) -> str:
+    return "[" + ",".join(map(_encode, items)) + "]"
+
+
 def _encode_string(text: str) -> str:
-    plain = _SURROGATE.sub("\ufffd", text)
-    return _escape(json.dumps(plain, ensure_ascii=False))
+    return _escape(encode_basestring(_SURROGATE.sub("\ufffd", text)))
 
 
 def _escape(text: str) -> str:
@@ -83,15 +93,24 @@ def format_float(value: float) -> str:
     """
     if not math.isfinite(value):
         return "null"
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    if _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN:
-        plain = format(Decimal(repr(value)), "f")
-        return plain.removesuffix(".0")
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:  # Python writes it plainly where Go does not
-        mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
-    return f"{mantissa.removesuffix('.0')}e{exponent[0]}{exponent[1:].lstrip('0')}"
+    shortest = repr(value)
+    mantissa, _, exponent = shortest.partition("e")
+    if exponent and _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN:
+        return format(Decimal(shortest), "f")
+    mantissa = mantissa.removesuffix(".0")
+    return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}" if exponent else mantissa
+
+
+_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: _encode_string,
+    dict: _encode_members,
+    list: _encode_items,
+    float: format_float,
+    int: int.__repr__,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+    RawJson: str.__str__,
+}
 
 
 def compact(text: str) -> RawJson:

@@ -183,6 +183,14 @@ def test_headers_that_trickle_are_not_waited_for() -> None:
         assert time.monotonic() - began < 1.5
 
 
+def test_a_query_of_thousands_of_parameters_is_refused() -> None:
+    with served() as address:
+        reply = get(address, f"/v1/status?{'a&=' * 2000}")
+
+    assert status_of(reply) == 400
+    assert b"a query may have 100 parameters" in reply
+
+
 def test_a_body_that_trickles_is_answered_with_408() -> None:
     head = b"PATCH /v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 
