@@ -236,11 +236,13 @@ def test_stopping_does_not_wait_for_a_client_that_never_reads() -> None:
         began = time.monotonic()
         server.stop()
 
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 2
 
 
 def test_stopping_closes_idle_connections_and_event_streams_at_once() -> None:
-    server = ApiServer(FakeSession(FakeLoadTest()), ApiSettings(address="127.0.0.1:0"))
+    # The grace is long, so that only closing at once is in time.
+    settings = ApiSettings(address="127.0.0.1:0", limits=ApiLimits(grace=30.0))
+    server = ApiServer(FakeSession(FakeLoadTest()), settings)
     address = server.start().removeprefix("http://")
     with connect(address) as idle, connect(address) as listening:
         idle.sendall(GET_STATUS)
@@ -251,7 +253,7 @@ def test_stopping_closes_idle_connections_and_event_streams_at_once() -> None:
         began = time.monotonic()
         server.stop()
 
-        assert time.monotonic() - began < 0.4
+        assert time.monotonic() - began < 2
         assert read_until_eof(idle) == b""
         assert read_until_eof(listening).endswith(b"0\r\n\r\n")
 
