@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-from pytest_k6api.api.documents import ErrorDocument
+from pytest_k6api.api.document_types import ErrorDocument
 from pytest_k6api.api.json_schema import Schema, SchemaBook
 from pytest_k6api.api.reply import Call, Reply, Route, json_reply
 

@@ -6,7 +6,7 @@ The router, the OpenAPI document and the index page are made from it.
 from collections.abc import Mapping
 from typing import Final
 
-from pytest_k6api.api import documents as doc
+from pytest_k6api.api import document_types as doc
 from pytest_k6api.api import k6_handlers as k6
 from pytest_k6api.api import session_handlers as session
 from pytest_k6api.api.index import show_index
