@@ -7,6 +7,7 @@ has the figures), written for few operations rather than few lines:
   test's one sweeper, whose `trio.lowlevel.notify_closing` wakes the wait below;
 - the socket is non-blocking: bytes are sent at once, and Trio is asked to wait
   only for the response, or when the send buffer is full;
+- with many connections, `pytest_k6api.http.readiness` waits for all of them;
 - llhttp frames the message, but hands over no header: it calls three bound
   methods of lists, so that no Python function runs while it parses. The head is
   kept as it came, for `pytest_k6api.http.response` to read when it is asked to.
@@ -23,7 +24,7 @@ from typing import NoReturn, Protocol
 
 import trio
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-from trio.lowlevel import wait_readable, wait_writable
+from trio.lowlevel import current_task, wait_readable, wait_task_rescheduled, wait_writable
 
 from pytest_k6api.http.errors import (
     CLOSED_EARLY,
@@ -35,6 +36,7 @@ from pytest_k6api.http.errors import (
     explain_malformed,
     explain_transfer,
 )
+from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.tcp import count_tcp_bytes
 
 NEVER = 1 << 63
@@ -85,9 +87,11 @@ class Connection:
     """
 
     __slots__ = (
+        "_abort_wait",
         "_chunks",
         "_max_size",
         "_parser",
+        "_readiness",
         "_tickets",
         "_wire_received",
         "_wire_sent",
@@ -116,7 +120,13 @@ class Connection:
         "status",
     )
 
-    def __init__(self, sock: socket.socket, protocol: str, max_size: int | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: str,
+        max_size: int | None,
+        readiness: Readiness | None = None,
+    ) -> None:
         self.ready_at = perf_counter_ns()
         self.sock = sock
         self.fd = sock.fileno()
@@ -141,6 +151,10 @@ class Connection:
         self.on_message_begin = self._tickets.pop
         self.on_message_complete = self._tickets.pop
         self._parser = HttpResponseParser(self)
+        self._readiness = readiness
+        if readiness is not None:
+            readiness.add(self.fd)
+            self._abort_wait = readiness.aborter(self.fd)
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "busy" if self.deadline != NEVER else "idle"
@@ -176,7 +190,14 @@ class Connection:
             if upload is not None or sent != len(wire):
                 await self._send_rest(wire, sent, upload)
             self.sent_at = perf_counter_ns()
-            await wait_readable(self.fd)
+            readiness = self._readiness
+            if readiness is None:
+                await wait_readable(self.fd)
+            elif readiness.missed:
+                await readiness.wait(self.fd)
+            else:
+                readiness.waiting[self.fd] = current_task()
+                await wait_task_rescheduled(self._abort_wait)
             try:
                 data = sock.recv(BUFFER_SIZE)
             except _WOULD_BLOCK:  # TLS had something for itself
@@ -232,24 +253,26 @@ class Connection:
             try:
                 sent = self.sock.send(data)
             except _WOULD_BLOCK as error:
-                wait = wait_readable if isinstance(error, ssl.SSLWantReadError) else wait_writable
-                await wait(self.fd)
+                if isinstance(error, ssl.SSLWantReadError):
+                    await self._wait()
+                else:
+                    await wait_writable(self.fd)
             else:
                 self.bytes_sent += sent
                 data = data[sent:]
 
     async def _receive_more(self) -> bytes:
         """Return the next bytes, or ``b""`` at the end of the connection."""
-        # TLS may hold bytes that the socket no longer shows, so it is asked
-        # first; a plain socket has most often nothing yet.
+        # A plain socket has most often nothing yet. But TLS holds bytes that the
+        # socket no longer shows, and `Readiness` wants it drained before a wait.
         sock = self.sock
-        if not self.is_tls:
-            await wait_readable(self.fd)
+        if self._readiness is None and not self.is_tls:
+            await self._wait()
         while True:
             try:
                 data = sock.recv(BUFFER_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError):
-                await wait_readable(self.fd)
+                await self._wait()
             except ssl.SSLWantWriteError:
                 await wait_writable(self.fd)
             else:
@@ -257,6 +280,16 @@ class Connection:
         self.ended_at = perf_counter_ns()
         self.bytes_received += len(data)
         return data
+
+    async def _wait(self) -> None:
+        """Wait until there may be something to receive."""
+        # `Readiness` wakes who is overdue without a word.
+        if perf_counter_ns() >= self.deadline:
+            raise NetworkError(TIMED_OUT)
+        if self._readiness is None:
+            await wait_readable(self.fd)
+        else:
+            await self._readiness.wait(self.fd)
 
     async def _receive_unusual(self, data: bytes, *, has_body: bool) -> None:
         """Receive a response that may have anything unusual."""
@@ -413,9 +446,15 @@ class Connection:
             return
         self.is_open = self.is_reusable = False
         if self.deadline != NEVER:
-            trio.lowlevel.notify_closing(self.fd)
+            self.wake()
             self.deadline = NEVER
         self.sock.close()
+
+    def wake(self) -> None:
+        """Wake who waits on the socket; a wait of Trio's ends in ClosedResourceError."""
+        trio.lowlevel.notify_closing(self.fd)
+        if self._readiness is not None:
+            self._readiness.wake(self.fd)
 
 
 def _keeps_alive(lowered: bytes) -> bool:

@@ -18,6 +18,7 @@ from pytest_k6api.http.errors import (
     explain_transfer,
 )
 from pytest_k6api.http.options import ClientOptions
+from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.resolving import Address, Resolver
 from pytest_k6api.http.routes import Origin, Routes
 from pytest_k6api.http.tls import make_context, shake_hands, version_name
@@ -27,6 +28,10 @@ _PERIOD = 0.05
 # If the loop stood still for this long, responses may wait unread in their
 # sockets; their readers get one round before anything is called overdue.
 _STOOD_STILL = 4 * _PERIOD
+
+# From this many connections on, new ones share a `Readiness`: at 50 it saves
+# 3 µs of 11 for each request, at 1 it would cost 15 µs and as much latency.
+_CROWD = 16
 
 
 class HttpRuntime:
@@ -40,6 +45,7 @@ class HttpRuntime:
         self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
         self._resolver = Resolver()
         self._connections: set[Connection] = set()
+        self._readiness: Readiness | None = None
 
     def __repr__(self) -> str:
         return f"<HttpRuntime with {len(self._connections)} connections>"
@@ -54,8 +60,21 @@ class HttpRuntime:
         return make_context(self.options.verify)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Abort overdue requests, until cancelled."""
-        task_status.started()
+        """Abort overdue requests, and wake those with responses, until cancelled."""
+        if not Readiness.is_available:
+            task_status.started()
+            await self._watch()
+        self._readiness = readiness = Readiness()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(readiness.run)
+                task_status.started()
+                await self._watch()
+        finally:
+            self._readiness = None
+            readiness.close()
+
+    async def _watch(self) -> None:
         looked_at = perf_counter_ns()
         while True:
             await trio.sleep(_PERIOD)
@@ -68,8 +87,7 @@ class HttpRuntime:
         closed = []
         for connection in self._connections:
             if connection.deadline <= now:
-                # Its wait raises ClosedResourceError, which it understands.
-                trio.lowlevel.notify_closing(connection.fd)
+                connection.wake()
             elif not connection.is_open:
                 closed.append(connection)
         self._connections.difference_update(closed)
@@ -94,7 +112,13 @@ class HttpRuntime:
         if context is not None:
             sock = tls = await _secure_in_time(sock, context, origin.host, deadline)
             protocol = f"HTTP/1.1 {version_name(tls)}"
-        connection = Connection(sock, protocol, self.options.max_response_size)
+        is_crowded = len(self._connections) >= _CROWD
+        connection = Connection(
+            sock,
+            protocol,
+            self.options.max_response_size,
+            self._readiness if is_crowded else None,
+        )
         connection.connecting = connecting
         if context is not None:
             connection.handshaking = connection.ready_at - began

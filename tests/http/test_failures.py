@@ -13,7 +13,7 @@ from pytest_k6api.http import RequestError
 from tests.http.serving import OK, Handler, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -306,6 +306,24 @@ async def test_a_request_is_repeated_when_the_kept_connection_was_closed(first: 
 
     assert server.connections == 2
     assert len(tester.rows) == 2
+
+
+@in_real_time
+async def test_the_end_of_a_stream_that_came_with_a_response_is_met_by_the_next_request() -> None:
+    async def half_close(peer: Peer) -> None:
+        assert isinstance(peer.stream, trio.SocketStream)
+        await peer.head()
+        # One edge for the client, although it is busy in between.
+        await peer.send(OK)
+        await peer.stream.send_eof()
+        await trio.sleep_forever()
+
+    async with serving(half_close) as server, a_tester(timeout=1) as tester:
+        for _ in range(3):
+            response = await tester.client.get(server.url)
+            assert (response.status_code, response.error) == (200, "")
+
+    assert server.connections == 3
 
 
 @in_real_time

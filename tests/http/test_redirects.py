@@ -4,7 +4,7 @@ from pytest_k6api.http import BearerAuth
 from tests.http.serving import OK, Peer, Server, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 def redirecting(status: int, location: str) -> bytes:

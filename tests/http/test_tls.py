@@ -13,7 +13,7 @@ from pytest_k6api.model import OptionError
 from tests.http.serving import OK, Harness, Peer, Server, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 @pytest.fixture(scope="module")
