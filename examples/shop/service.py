@@ -1,7 +1,7 @@
 """The shop over HTTP: every route, in the order in which a customer meets them.
 
-Two pages misbehave on purpose: ``/slow`` takes its time, and ``/flaky`` answers
-every tenth request with 503.
+Three pages misbehave on purpose: ``/slow`` takes its time, ``/flaky`` answers
+every tenth request with 503, and ``/freezing`` stands still for a part of every second.
 """
 
 import itertools
@@ -17,6 +17,9 @@ from examples.shop.store import CATALOGUE, Product, Store
 
 SLOWEST = 5.0
 """Seconds that ``/slow`` takes at most, whatever it is asked for."""
+
+FREEZE = 0.3
+"""Seconds of every second in which ``/freezing`` answers nobody."""
 
 Reply = dict[str, Any]  # JSON: its values are of any type
 
@@ -60,6 +63,11 @@ def _add_customers(app: QuartTrio, store: Store) -> None:
         if token is None:
             abort(401)
         return {"token": token}
+
+    @app.post("/logout")
+    async def logout() -> Reply:
+        store.log_out(_token(store))
+        return {"message": "Goodbye"}
 
     @app.get("/me")
     async def me() -> Reply:
@@ -111,6 +119,11 @@ def _add_misbehaviour(app: QuartTrio) -> None:
         if visit % 10 == 0:
             abort(503)
         return {"visit": visit}
+
+    @app.get("/freezing")
+    async def freezing() -> Reply:
+        await trio.sleep(max(0.005, FREEZE - trio.current_time() % 1))
+        return {"message": "Sorry, I was busy"}
 
 
 def _add_mirror(app: QuartTrio) -> None:

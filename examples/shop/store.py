@@ -53,6 +53,10 @@ class Store:
         self.carts[token] = Counter()
         return token
 
+    def log_out(self, token: str) -> None:
+        """Forget the customer and the cart."""
+        del self.carts[token]
+
     def total(self, token: str) -> int:
         """Return what the customer's cart costs, in cents."""
         return sum(CATALOGUE[product].price * n for product, n in self.carts[token].items())

@@ -1,0 +1,16 @@
+"""Load that somebody else plans, while it runs: a person with curl, or a program.
+
+Every executor can be paused, scaled and stopped through the control API. This one has
+no plan but its duration: it starts with `vus` virtual users, and goes where it is told.
+
+    k6 scale --vus 20
+    curl -X PATCH localhost:6565/v1/status -d '{"data": {"attributes": {"vus": 20}}}'
+"""
+
+import pytest
+
+
+@pytest.mark.scenario(executor="externally-controlled", vus=2, max_vus=60, duration="2s")
+async def test_as_many_as_i_say(vu):
+    await vu.http.get("/products")
+    await vu.sleep(0.1)

@@ -1,0 +1,26 @@
+"""One service, two answers: why a closed model is blind to a service that stands still.
+
+The page answers nobody for 0.3 s of every second, and everybody in 5 ms after that.
+"""
+
+import pytest
+
+
+@pytest.mark.scenario(vus=1, duration="3s")
+async def test_one_after_the_other(vu):
+    """Closed: who waits for an answer asks nothing meanwhile, so a freeze is one sample."""
+    await vu.http.get("/freezing")
+
+
+def test_all_looks_well(k6):
+    assert k6.metrics["http_req_duration"].p(95) < 150
+
+
+@pytest.mark.scenario(rate=100, duration="3s", pre_allocated_vus=50)
+async def test_as_visitors_come(vu):
+    """Open: all that come during a freeze wait for its end, and each is a sample."""
+    await vu.http.get("/freezing")
+
+
+def test_three_in_ten_visitors_wait(k6):
+    assert k6.metrics["http_req_duration"].p(95) > 150
