@@ -34,7 +34,7 @@ def _row(route: Route) -> str:
     example = escape(route.example and f"curl {route.example.replace('{url}', _OUR_URL)}")
     return (
         f"<tr><td>{route.method}</td><td><code>{path}</code></td>"
-        f"<td>{escape(route.summary)}</td><td><code class='curl'>{example}</code></td></tr>"
+        f"<td>{escape(route.summary)}<code class='curl'>{example}</code></td></tr>"
     )
 
 
