@@ -41,6 +41,7 @@ class Layer:
 
 
 _WORKLOAD = ("duration", "iterations", "stages", "rate")
+_RATE_FOR_A_TIME = frozenset({"rate", "duration"})
 
 # What to write instead, for an option on an executor that does not take it.
 _INSTEAD = {
@@ -134,9 +135,13 @@ def _merge(layers: Sequence[Layer]) -> _Written:
     written: _Written = {}
     for layer in layers:
         added = _layered(layer)
-        if "executor" not in written and any(option in added for option in _WORKLOAD):
+        workload = added.keys() & _WORKLOAD
+        if "executor" not in written and workload:
+            # A rate for a duration is one workload of two options: either can be changed alone.
+            kept = _RATE_FOR_A_TIME if "rate" in written and workload <= _RATE_FOR_A_TIME else ()
             for option in _WORKLOAD:
-                written.pop(option, None)
+                if option not in kept:
+                    written.pop(option, None)
         for option, (value, _) in added.items():
             # Tags and values for vu.env add up; a later layer wins name by name.
             if isinstance(value, Mapping) and option in written:

@@ -55,6 +55,19 @@ def test_a_later_workload_replaces_the_earlier_one():
     assert (plan.vus, plan.iterations, plan.duration) == (2, 8, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("later", "rate", "duration"),
+    [({"rate": 30}, 30, 60.0), ({"duration": 10}, 5, 10.0), ({"rate": 30, "duration": 10}, 30, 10)],
+)
+def test_a_rate_and_its_duration_can_be_changed_alone(later, rate, duration):
+    written = marker(rate=5, duration="1m", pre_allocated_vus=2)
+
+    plan = resolve_scenario("s", [written, command_line(**later)])
+
+    assert plan.executor is ExecutorKind.CONSTANT_ARRIVAL_RATE
+    assert (plan.rate, plan.duration) == (rate, duration)
+
+
 def test_tags_of_several_layers_add_up_and_the_later_wins_by_name():
     plan = resolve_scenario(
         "s", [marker(tags={"kind": "smoke", "team": "a"}), command_line(tags={"team": "b"})]
