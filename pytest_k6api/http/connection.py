@@ -40,7 +40,10 @@ from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.tcp import count_tcp_bytes
 
 NEVER = 1 << 63
-BUFFER_SIZE = 64 * 1024
+# Python allocates this much for every `recv`: most responses fit, and from
+# 64 KB on glibc's allocator tidies up each time.
+_FIRST_SIZE = 16 * 1024
+_MORE_SIZE = 256 * 1024
 MAX_HEAD = 1024 * 1024
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -199,7 +202,7 @@ class Connection:
                 readiness.waiting[self.fd] = current_task()
                 await wait_task_rescheduled(self._abort_wait)
             try:
-                data = sock.recv(BUFFER_SIZE)
+                data = sock.recv(_FIRST_SIZE)
             except _WOULD_BLOCK:  # TLS had something for itself
                 data = await self._receive_more()
             self.first_byte_at = self.ended_at = perf_counter_ns()
@@ -215,10 +218,8 @@ class Connection:
                 if self._tickets:
                     await self._receive_rest(data)
                 else:
-                    chunks = self._chunks
                     self.head = data[: data.find(b"\r\n\r\n") + 4]
-                    self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-                    chunks.clear()
+                    self.body = self._chunks.pop() if len(self._chunks) == 1 else self._join()
                     self.status = self._parser.get_status_code()
                     if len(self.body) > self._max_size:
                         self._refuse_size()
@@ -270,7 +271,7 @@ class Connection:
             await self._wait()
         while True:
             try:
-                data = sock.recv(BUFFER_SIZE)
+                data = sock.recv(_MORE_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError):
                 await self._wait()
             except ssl.SSLWantWriteError:
@@ -349,9 +350,13 @@ class Connection:
                 self._end_of_stream(head)
                 break
             self._feed(data, head)
-        self.body = b"".join(self._chunks)
-        self._chunks.clear()
+        self.body = self._join()
         self.status = self._parser.get_status_code()
+
+    def _join(self) -> bytes:
+        body = b"".join(self._chunks)
+        self._chunks.clear()
+        return body
 
     def _refuse_size(self) -> NoReturn:
         raise NetworkError(Failure(GENERIC, f"response body exceeded {self._max_size} bytes"))

@@ -20,7 +20,9 @@ from pytest_k6api.http.routes import Plan
 from pytest_k6api.http.urls import URL
 from pytest_k6api.model import HttpRow
 
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:\-]+)", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"\r\ncontent-type:[^\r]*?;[ \t]*charset[ \t]*=[ \t]*[\"']?([\w.:\-]+)", re.IGNORECASE
+)
 _ERROR_STATUS = 400
 
 
@@ -59,20 +61,22 @@ class Response:
     """
 
     __slots__ = (
-        "_cookies",
-        "_encoding",
+        "__dict__",  # for what is read lazily: the attributes below
         "_failure",
         "_head",
-        "_headers",
         "_plan",
         "_protocol",
         "_received",
         "_row",
         "_wire",
         "content",
-        "history",
         "status_code",
     )
+
+    history: tuple["Response", ...] = ()
+    _cookies: Cookies | None = None
+    _encoding: str | None = None
+    _headers: Headers | None = None
 
     def __init__(  # noqa: PLR0917 - keywords cost time, and only the client calls it
         self,
@@ -89,7 +93,6 @@ class Response:
         """Made by the client, for speed with everything by position."""
         self.status_code = status_code
         self.content = content
-        self.history: tuple[Response, ...] = ()
         self._plan = plan
         self._wire = wire
         self._head = head
@@ -97,9 +100,6 @@ class Response:
         self._protocol = protocol
         self._received = received
         self._failure = failure
-        self._headers: Headers | None = None
-        self._cookies: Cookies | None = None
-        self._encoding: str | None = None
 
     @property
     def error(self) -> str:
@@ -207,11 +207,11 @@ class Response:
     @property
     def charset_encoding(self) -> str | None:
         """The charset of ``Content-Type``, or None if there is none that is known."""
-        found = _CHARSET.search(self.headers.get("content-type", ""))
+        found = _CHARSET.search(self._head)
         if found is None:
             return None
         try:
-            return codecs.lookup(found[1]).name
+            return codecs.lookup(found[1].decode()).name
         except LookupError:
             return None
 
