@@ -210,4 +210,5 @@ class VirtualUser:
         load = self._scenario.load
         if load.exceptions.judge(error) is Verdict.NOT_OURS:
             raise error
+        self._scenario.outcomes.failed_teardowns += 1
         load.failures.add(FailureKind.VU_FIXTURE, error, self.vu)

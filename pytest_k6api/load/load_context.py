@@ -115,12 +115,14 @@ class Outcomes:
         failed: Raised.
         skipped: Ended by a skip, or because there was no more data.
         interrupted: Were cut off; not among the completed.
+        failed_teardowns: VU fixtures that raised when they were torn down.
     """
 
     completed: int = 0
     failed: int = 0
     skipped: int = 0
     interrupted: int = 0
+    failed_teardowns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,6 +214,52 @@ class LoadTestResults:
         return f"<results of {self.name}: {self.outcome}, {self.elapsed:.1f} s>"
 
 
+class FinishedTests(Mapping[str, LoadTestResults]):
+    """The load tests of a session that have ended, in the order of their ends.
+
+    By pytest node id; a shorter end of it will do if only one has it, such as
+    the function's name.
+    """
+
+    def __init__(self, load_tests: Sequence[FinishedLoadTest]) -> None:
+        self._load_tests = {test.name: test for test in load_tests}
+
+    def __getitem__(self, name: str) -> LoadTestResults:
+        matching = self._matching(name)
+        if len(matching) == 1:
+            return LoadTestResults(self._load_tests[matching[0]])
+        if matching:
+            raise ResultError(
+                f"{len(matching)} load tests are called {name!r}; ask for one of"
+                f" {', '.join(map(repr, matching))}"
+            )
+        names = ", ".join(map(repr, self)) or "none has ended yet"
+        raise ResultError(f"no load test of this session is called {name!r}; there are: {names}")
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and len(self._matching(name)) == 1
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load_tests)
+
+    def __len__(self) -> int:
+        return len(self._load_tests)
+
+    def __repr__(self) -> str:
+        return f"<load tests: {', '.join(self)}>"
+
+    def _matching(self, name: str) -> list[str]:
+        if name in self._load_tests:
+            return [name]
+        # With or without the parameters in brackets.
+        return [
+            node_id
+            for node_id in self
+            if f"::{node_id}".endswith(f"::{name}")
+            or f"::{node_id.partition('[')[0]}".endswith(f"::{name}")
+        ]
+
+
 class SessionResults:
     """The results of the session's load tests; by itself, those of the last one."""
 
@@ -221,9 +267,9 @@ class SessionResults:
         self._load_tests = [test for test in load_tests if test.outcome is not None]
 
     @property
-    def tests(self) -> dict[str, LoadTestResults]:
-        """Every load test that has ended, by node id, in the order of their ends."""
-        return {test.name: LoadTestResults(test) for test in self._load_tests}
+    def tests(self) -> FinishedTests:
+        """Every load test that has ended, by node id or by name."""
+        return FinishedTests(self._load_tests)
 
     @property
     def last(self) -> LoadTestResults:

@@ -89,13 +89,13 @@ _HAS_RUN_THROUGH = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
 def _linger(config: pytest.Config, address: str) -> None:
     if hasattr(config, "workerinput"):  # xdist: nobody can press Ctrl-C in its workers
         return
-    tell(
-        config,
-        f"k6: lingering; the control API stays up at {address} until Ctrl-C, and the exit code"
-        " stays what it is",
-        even_quiet=True,
-    )
     try:
+        tell(
+            config,
+            f"k6: lingering; the control API stays up at {address} until Ctrl-C, and the exit code"
+            " stays what it is",
+            even_quiet=True,
+        )
         # A REST stop is about a load test; only a stop of the session ends this.
         config.stash[API_HAS_ENDED].wait()
     except KeyboardInterrupt:
@@ -137,7 +137,10 @@ def _segment(settings: Settings) -> ExecutionSegment:
     segment = settings.text("execution_segment")
     sequence = settings.text("execution_segment_sequence")
     if segment:
-        return read_segment(segment, sequence)
+        try:
+            return read_segment(segment, sequence)
+        except OptionError as error:
+            raise OptionError(f"--k6-execution-segment: {error}") from None
     if sequence:
         raise OptionError(
             f"--k6-execution-segment-sequence {sequence!r} needs --k6-execution-segment, which says"

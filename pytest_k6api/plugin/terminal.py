@@ -30,9 +30,8 @@ def print_summaries(reporter: "pytest.TerminalReporter") -> None:
     ]
     if reporter.verbosity < 0:
         reports = [report for report in reports if report.failed]
-    summaries: list[list[str]] = [getattr(report, SUMMARY) for report in reports]
-    if UNREPORTED in reporter.config.stash:
-        summaries += reporter.config.stash[UNREPORTED]
+    unreported: list[list[str]] = reporter.config.stash.get(UNREPORTED, [])
+    summaries = [*(getattr(report, SUMMARY) for report in reports), *unreported]
     if not summaries:
         return
     reporter.section("load tests", bold=True)

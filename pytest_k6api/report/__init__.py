@@ -5,19 +5,20 @@ Sees snapshots, never executors.
 
 from typing import TYPE_CHECKING
 
+from pytest_k6api.report.progress_line import ProgressLine
 from pytest_k6api.report.summary import observed_text, summary_lines
 from pytest_k6api.report.summary_export import summary_export
 
 if TYPE_CHECKING:
-    from pytest_k6api.report.progress import ProgressDisplay, ProgressLine
+    from pytest_k6api.report.progress import ProgressDisplay
 
 __all__ = ["ProgressDisplay", "ProgressLine", "observed_text", "summary_export", "summary_lines"]
 
 
 def __getattr__(name: str) -> object:
     # Only a terminal that somebody watches needs rich.
-    if name in {"ProgressDisplay", "ProgressLine"}:
-        from pytest_k6api.report import progress
+    if name == "ProgressDisplay":
+        from pytest_k6api.report.progress import ProgressDisplay
 
-        return getattr(progress, name)
+        return ProgressDisplay
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

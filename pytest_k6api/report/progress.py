@@ -6,7 +6,6 @@ happens only where the load test's loop wants it to.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console
@@ -15,37 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pytest_k6api.report.progress_line import ProgressLine
 from pytest_k6api.report.units import format_count, format_time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressLine:
-    """What one scenario's line shows.
-
-    Attributes:
-        name: The scenario.
-        state: ``waiting``, ``running``, ``paused`` or ``ended``, or the load test's
-            phase, such as ``setup``.
-        share: Share of the plan that is done, 0 to 1; None where the plan has no end.
-        elapsed: Seconds of test-run time.
-        vus: VUs active now.
-        vus_max: VUs there may be.
-        iterations: Iterations completed.
-        requests_per_second: Over the last interval.
-        p95: The 95th percentile of http_req_duration so far, in milliseconds.
-        failures: Failed iterations, checks and requests.
-    """
-
-    name: str
-    state: str
-    share: float | None
-    elapsed: float
-    vus: int
-    vus_max: int
-    iterations: int
-    requests_per_second: float
-    p95: float | None
-    failures: int
 
 
 class ProgressDisplay:

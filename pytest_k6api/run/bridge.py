@@ -119,16 +119,28 @@ class Bridge:
             else:
                 slip.answer(value, None)
 
-        nursery = self._nursery
-        if nursery is None:
-            raise NotRunningError
-        self._hand_in(lambda: nursery.start_soon(run_there))
+        self._start(run_there, slip)
         with trio.move_on_after(patience):
             await slip.taken.wait()
         if not slip.taken.is_set():
             raise UnresponsiveError
         await slip.answered.wait()
         return slip.result()
+
+    def _start(self, run_there: Callable[[], Awaitable[None]], slip: _Slip[Answer]) -> None:
+        nursery = self._nursery
+        if nursery is None:
+            raise NotRunningError
+
+        def start_there() -> None:
+            try:
+                nursery.start_soon(run_there)
+            except RuntimeError:
+                # Closed between the question and now. An error that left this
+                # callback would take the whole loop down.
+                slip.answer(None, NotRunningError())
+
+        self._hand_in(start_there)
 
     def _hand_in(self, fn: Callable[[], None]) -> None:
         if self._token is None:

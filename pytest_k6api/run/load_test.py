@@ -7,7 +7,7 @@ publishes what other threads may see at once.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -134,8 +134,8 @@ class LoadTest:
             [options for options, _ in spec.scenarios],
             lambda options, number: VirtualUser(number, self._scenarios[options.name]),
             lambda name: Recorder(self._buffer, self._scenarios[name].place),
-            setup=self.life.run_setup if settings.run_setup else None,
-            teardown=self.life.run_teardown if settings.run_teardown else None,
+            setup=partial(self._live, self.life.run_setup) if settings.run_setup else None,
+            teardown=partial(self._live, self.life.run_teardown) if settings.run_teardown else None,
             paused=settings.paused,
             segment=settings.segment,
         )
@@ -241,6 +241,12 @@ class LoadTest:
                 self.bridge.close()
                 services.cancel_scope.cancel()
 
+    async def _live(self, stage: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await stage()
+        except self._settings.exceptions.exits as error:
+            raise _LeavingError from error
+
     def _interrupt(self) -> None:
         # The first time it lets iterations end, the second it does not.
         self.was_interrupted = True
@@ -266,8 +272,14 @@ class LoadTest:
             self.published.snapshot,
             checks_fail=self._settings.checks_fail,
             ended_early="" if self.ended_itself is not None else _why_early(outcome),
-            trouble=_trouble(outcome),
+            trouble=(*_trouble(outcome), *self._fixture_trouble()),
         )
+
+    def _fixture_trouble(self) -> Iterator[str]:
+        # Those that fail on the way up have failed an iteration, which says it all.
+        failed = sum(each.outcomes.failed_teardowns for each in self._scenarios.values())
+        if failed:
+            yield f"{failed:,} VU fixture{'s' if failed > 1 else ''} failed to be torn down"
 
     async def _keep_pumping(self) -> None:
         while True:
@@ -275,6 +287,10 @@ class LoadTest:
             used = time.thread_time()
             due = trio.current_time() + PUMP_PERIOD
             self._pump()
+            # What other threads may see at once: a few immutable values, 20 times a second.
+            self.published = replace(
+                self.published, status=self.status(), scenarios=self.scenarios()
+            )
             await trio.sleep_until(due)
             late_us = max(0, round((trio.current_time() - due) * 1e6))
             row = (GENERATOR_LATENESS, self._root_id, time.time(), late_us)
@@ -290,7 +306,6 @@ class LoadTest:
                 (VUS, self._root_id, at, status.vus),
                 (VUS_MAX, self._root_id, at, status.vus_max),
             ]
-            self.published = replace(self.published, status=status, scenarios=self.scenarios())
 
     async def _keep_judging(self) -> None:
         while True:
@@ -348,9 +363,18 @@ def _trouble(outcome: RunOutcome | None) -> tuple[str, ...]:
     return tuple(f"{what} failed: {error}" for what, error in errors.items() if error)
 
 
+class _LeavingError(BaseException):
+    """Carries what ends the session out of setup and teardown.
+
+    ``pytest.exit()`` raises an Exception, and those are part of their outcome.
+    """
+
+
 def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return what pytest is to see of `group`: one exception, as if there were no nurseries."""
     for error in group.exceptions:
+        if isinstance(error, _LeavingError) and error.__cause__ is not None:
+            return error.__cause__
         if not isinstance(error, Exception):
             return _gravest(error) if isinstance(error, BaseExceptionGroup) else error
     first = group.exceptions[0]

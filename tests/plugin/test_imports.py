@@ -1,0 +1,90 @@
+"""What a session imports: nothing heavy before a load test is about to run."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"trio", "httptools", "rich", "quart", "hypercorn", "sortedcontainers"}
+
+PROBE = """
+    import atexit, sys
+
+    def tell():
+        heavy = {heavy!r} & set(sys.modules)
+        print("imported:", " ".join(sorted(heavy)) or "nothing", file=sys.__stdout__)
+
+    atexit.register(tell)
+
+    def pytest_sessionfinish(session):
+        import threading
+        names = sorted(thread.name for thread in threading.enumerate())
+        print("\\nthreads:", ", ".join(names), file=sys.__stdout__)
+"""
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> list[str]:
+    pytester.makeconftest(PROBE.format(heavy=HEAVY))
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "k6api", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(("imported:", "threads:", "k6 control API"))
+    ]
+
+
+def test_a_suite_without_load_tests_imports_nothing_heavy(pytester: pytest.Pytester):
+    pytester.makepyfile("def test_ordinary(): ...")
+
+    assert run(pytester) == ["threads: MainThread", "imported: nothing"]
+
+
+def test_collecting_opens_no_port_and_imports_only_what_reads_thresholds(
+    pytester: pytest.Pytester,
+):
+    pytester.makepyfile("""
+        import pytest
+        from pytest_k6api import load_test, scenario, vu_fixture
+
+        @vu_fixture
+        async def account(vu): ...
+
+        @scenario(thresholds={"http_reqs": ["count>1"]})
+        async def test_browse(vu, account): ...
+
+        @load_test
+        class TestPeakHour:
+            @pytest.mark.scenario(stages=[("1s", 3)])
+            async def test_buy(self, vu): ...
+    """)
+
+    assert run(pytester, "--collect-only") == ["threads: MainThread", "imported: sortedcontainers"]
+
+
+def test_a_load_test_that_nobody_watches_needs_no_rich(pytester: pytest.Pytester):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_think(vu): ...
+    """)
+
+    assert run(pytester, "--k6-address=") == [
+        "threads: MainThread",
+        "imported: httptools sortedcontainers trio",
+    ]
+
+
+def test_a_deselected_load_test_costs_nothing(pytester: pytest.Pytester):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_think(vu): ...
+
+        def test_ordinary(): ...
+    """)
+
+    assert run(pytester, "-k", "ordinary") == ["threads: MainThread", "imported: nothing"]

@@ -1,0 +1,186 @@
+"""What a session's end shows and leaves behind: summary, JUnit XML, summary files."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.plugin.conftest import RunPytest
+
+TWO = """
+    import pytest
+
+    @pytest.mark.scenario(vus=2, setup=lambda: {"seeded": True})
+    async def test_browse(vu):
+        with vu.group("visit"):
+            await vu.http.get("/")
+
+    @pytest.mark.scenario(thresholds={"http_reqs": ["count>5"]})
+    async def test_buy(vu):
+        await vu.http.get("/status/500")
+"""
+
+
+def test_every_load_test_has_a_summary(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest()
+
+    result.stdout.fnmatch_lines(
+        [
+            "=* load tests =*",
+            "test_shop.py::test_browse: passed, *",
+            "  HTTP",
+            "    http_reqs*: 2  */s",
+            "    http_req_failed*: 0.00%  0 out of 2",
+            "  EXECUTION",
+            "    iterations*: 2  */s",
+            "  NETWORK",
+            "test_shop.py::test_buy: failed, *",
+            "  THRESHOLDS",
+            "    http_reqs",
+            "      ✗ count>5  count=1",
+            "    http_req_failed*: 100.00%  1 out of 1",
+        ]
+    )
+
+
+def test_quietly_only_failed_load_tests_have_one(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest("-q", address="127.0.0.1:0")
+
+    result.stdout.fnmatch_lines(["test_shop.py::test_buy: failed, *"])
+    result.stdout.no_fnmatch_line("test_shop.py::test_browse: passed*")
+    result.stdout.no_fnmatch_line("*control API*")
+
+
+def test_an_ordinary_suite_has_none(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile("def test_ordinary(): ...")
+
+    result = run_pytest()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*load tests*")
+
+
+def test_a_session_without_a_terminal_reporter_runs_too(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest("-p", "no:terminal", address="127.0.0.1:0")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_junit_xml_has_the_main_numbers_as_properties(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(test_shop=TWO)
+
+    run_pytest("--junitxml=report.xml")
+
+    cases = {
+        case.get("name"): case
+        for case in ElementTree.parse(pytester.path / "report.xml").iter("testcase")
+    }
+    numbers = {
+        entry.get("name"): float(entry.get("value", "nan"))
+        for entry in cases["test_buy"].iter("property")
+    }
+    assert set(numbers) == {
+        "http_req_duration_p50_ms",
+        "http_req_duration_p95_ms",
+        "http_req_duration_p99_ms",
+        "http_reqs_per_second",
+        "http_req_failed_rate",
+    }
+    assert numbers["http_req_failed_rate"] == 1
+    assert numbers["http_req_duration_p50_ms"] == numbers["http_req_duration_p99_ms"] > 0
+    failures = [failure.text or "" for failure in cases["test_buy"].iter("failure")]
+    assert any("the threshold http_reqs: count>5 was crossed" in text for text in failures)
+
+
+def test_a_load_test_without_requests_has_no_properties(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_think(vu): ...
+    """)
+
+    run_pytest("--junitxml=report.xml")
+
+    report = ElementTree.parse(pytester.path / "report.xml")
+    assert list(report.iter("property")) == []
+
+
+def exported(path: Path) -> object:
+    return json.loads(path.read_text(encoding="utf-8"))["metrics"]["http_reqs"]["count"]
+
+
+def test_each_load_test_exports_a_file_of_its_own(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(test_shop=TWO)
+
+    run_pytest("--k6-summary-export=out/summary.json")
+
+    first = json.loads((pytester.path / "out/summary.json").read_text(encoding="utf-8"))
+    assert first["metrics"]["http_reqs"]["count"] == 2
+    assert first["setup_data"] == {"seeded": True}
+    assert list(first["root_group"]["groups"]) == ["visit"]
+    assert exported(pytester.path / "out/summary-2.json") == 1
+
+
+def test_exported_files_can_be_named_after_their_load_tests(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(test_shop=TWO)
+
+    run_pytest("--k6-summary-export={name}.json")
+
+    assert exported(pytester.path / "test_shop.py--test_browse.json") == 2
+    assert exported(pytester.path / "test_shop.py--test_buy.json") == 1
+
+
+def test_the_export_is_where_pytest_was_started_wherever_tests_go(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def elsewhere(tmp_path, monkeypatch):
+            monkeypatch.chdir(tmp_path)
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            await vu.http.get("/")
+    """)
+
+    run_pytest("--k6-summary-export=summary.json").assert_outcomes(passed=1)
+
+    assert exported(pytester.path / "summary.json") == 1
+
+
+def test_a_summary_that_cannot_be_written_fails_the_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            await vu.http.get("/")
+    """)
+
+    # The test file is not a folder.
+    result = run_pytest(f"--k6-summary-export={next(pytester.path.glob('*.py'))}/summary.json")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["load test failed: cannot write its summary: *", "*::test_browse: passed, *"]
+    )
