@@ -1,0 +1,28 @@
+"""Sessions to walk through, one for each test."""
+
+import pytest
+
+from tests.walkthrough.session import a_page, a_session
+
+
+@pytest.fixture(scope="package")
+def page():
+    with a_page() as url:
+        yield url
+
+
+@pytest.fixture
+def paused(page, tmp_path):
+    """A session whose load test waits for a resume; the API stays when it has ended."""
+    with a_session(tmp_path, page, "--k6-paused", "--k6-linger") as session:
+        session.wait_for(status=4)
+        yield session
+
+
+@pytest.fixture
+def running(page, tmp_path):
+    """A session whose load test makes load; the API stays when it has ended."""
+    with a_session(tmp_path, page, "--k6-linger") as session:
+        session.wait_for(status=7, vus=3)
+        session.wait_for_requests()
+        yield session
