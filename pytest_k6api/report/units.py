@@ -1,7 +1,10 @@
 """Numbers as people read them in a terminal: times, bytes, shares, counts.
 
-Source: k6 v1.1.0, ``internal/js/summary.js``, ``humanizeDuration`` and
-``humanizeBytes``: decimals are cut, not rounded, and bytes count in thousands.
+k6's forms, save for counts, whose thousands are separated. Times are cut, not
+rounded, so that 999.999 ms is never shown as a second.
+
+Source: k6 v1.1.0, ``internal/js/summary.js``, ``humanizeGenericDuration``,
+``humanizeBytes``, ``humanizeValue``.
 """
 
 import math
@@ -19,35 +22,51 @@ def format_time(milliseconds: float) -> str:
     if size == 0:
         return "0s"
     if size < 0.001:
-        return f"{_cut(milliseconds * 1e6)}ns"
+        return f"{math.trunc(milliseconds * 1e6)}ns"
     if size < 1:
         return f"{_cut(milliseconds * 1e3)}µs"
     if size < 1000:
         return f"{_cut(milliseconds)}ms"
     if size < 60_000:
         return f"{_cut(milliseconds / 1e3)}s"
-    minutes, seconds = divmod(round(milliseconds / 1e3), 60)
+    minutes, seconds = divmod(math.trunc(size / 1e3), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"
+    sign = "-" if milliseconds < 0 else ""
+    return f"{sign}{f'{hours}h' if hours else ''}{minutes}m{seconds}s"
 
 
 def format_bytes(count: float) -> str:
     """Return a number of bytes, in thousands: ``0 B``, ``1.2 kB``, ``34 MB``."""
-    size = abs(count)
-    step = min(int(math.log10(size) // 3), len(_BYTE_UNITS) - 1) if size >= 1 else 0
-    scaled = count / 1000**step
-    text = f"{scaled:.0f}" if step == 0 or abs(scaled) >= 10 else f"{scaled:.1f}"
-    return f"{text} {_BYTE_UNITS[step]}"
+    if not math.isfinite(count) or abs(count) < 10:
+        return f"{format_number(count)} B"
+    scaled = abs(count)
+    unit = 0
+    while scaled >= 1000 and unit < len(_BYTE_UNITS) - 1:
+        scaled /= 1000
+        unit += 1
+    scaled = math.floor(scaled * 10 + 0.5) / 10
+    sign = "-" if count < 0 else ""
+    return f"{sign}{scaled:.{1 if scaled < 10 else 0}f} {_BYTE_UNITS[unit]}"
+
+
+def format_number(number: float) -> str:
+    """Return a plain number with what is not zero of six decimals: ``0.001``, ``12.5``."""
+    if not math.isfinite(number):
+        return str(number)
+    text = f"{number:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def format_share(share: float) -> str:
     """Return a share of 0 to 1 in per cent, never rounded up to 100%."""
-    return f"{math.floor(share * 10_000) / 100:.2f}%"
+    return f"{math.trunc(share * 100 * 100) / 100:.2f}%"
 
 
 def format_count(count: float) -> str:
     """Return a count with separators: ``1,234,567``."""
-    return f"{int(count):,}" if float(count).is_integer() else f"{count:,.6g}"
+    if not math.isfinite(count):
+        return str(count)
+    return f"{int(count):,}" if float(count).is_integer() else f"{count:,.2f}"
 
 
 def format_value(value: float, contains: Contains) -> str:
@@ -56,14 +75,16 @@ def format_value(value: float, contains: Contains) -> str:
         return format_time(value)
     if contains is Contains.DATA:
         return format_bytes(value)
-    return _cut(value) if math.isfinite(value) else str(value)
+    return format_number(value)
 
 
 def format_per_second(rate: float, contains: Contains = Contains.DEFAULT) -> str:
     """Return a rate per second: ``12.5/s``, ``3.4 kB/s``."""
     if contains is Contains.DATA:
         return f"{format_bytes(rate)}/s"
-    return f"{rate:,.6g}/s" if rate < 1000 else f"{rate:,.0f}/s"
+    if not math.isfinite(rate) or abs(rate) < 1:
+        return f"{format_number(rate)}/s"
+    return f"{rate:,.6g}/s" if abs(rate) < 1000 else f"{rate:,.0f}/s"
 
 
 def _cut(number: float) -> str:
