@@ -9,11 +9,11 @@ from pytest_k6api.http.batches import BatchRequest
 from pytest_k6api.http.client import Client
 from pytest_k6api.http.cookies import Cookie, Cookies
 from pytest_k6api.http.debugging import format_exchange
-from pytest_k6api.http.errors import HTTPError, HTTPStatusError, RequestError
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.options import ClientOptions
-from pytest_k6api.http.requests import ExpectedStatuses, Request, RequestOptions
-from pytest_k6api.http.response import Response, Timings
+from pytest_k6api.http.request import Request
+from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.http.response import HTTPError, HTTPStatusError, RequestError, Response, Timings
 from pytest_k6api.http.runtime import HttpRuntime
 from pytest_k6api.http.sync import SyncClient
 from pytest_k6api.http.urls import URL

@@ -3,12 +3,9 @@
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from pytest_k6api.http.request import Request
 from pytest_k6api.model import OptionError
-
-if TYPE_CHECKING:
-    from pytest_k6api.http.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class BearerAuth:
         return f"Bearer {self.token}"
 
 
-AuthFunction = Callable[["Request"], "Request | None"]
+AuthFunction = Callable[[Request], Request | None]
 Auth = tuple[str, str] | BasicAuth | BearerAuth | AuthFunction
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
-from pytest_k6api.http.requests import RequestOptions
+from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.urls import URL
 from pytest_k6api.model import OptionError

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_k6api.http.multipart import encode_multipart
+from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.uploading import Chunks
 from pytest_k6api.http.urls import encode_form
 from pytest_k6api.model import OptionError
-
-if TYPE_CHECKING:
-    from pytest_k6api.http.requests import RequestOptions
 
 # What `json.dumps` would make anew for each request.
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -33,7 +31,7 @@ class Body(NamedTuple):
 _NOTHING = Body()
 
 
-def encode_body(options: "RequestOptions") -> Body:
+def encode_body(options: RequestOptions) -> Body:
     """Return the body that `options` describe.
 
     Raises:
@@ -53,7 +51,7 @@ def encode_body(options: "RequestOptions") -> Body:
     return _raw_body(options["content"] if given == ["content"] else options["data"])
 
 
-def _multipart_body(options: "RequestOptions") -> Body:
+def _multipart_body(options: RequestOptions) -> Body:
     fields = options.get("data")
     if fields is not None and not isinstance(fields, Mapping):
         raise OptionError(f"data= beside files= is a mapping of form fields, got {fields!r}")

@@ -18,19 +18,15 @@ from pytest_k6api.http.decoding import DecodingError, decode
 from pytest_k6api.http.errors import Failure, NetworkError
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
-from pytest_k6api.http.requests import (
-    ExpectedStatuses,
-    RequestOptions,
-    prepare,
-    prepare_broken,
-    read_expected,
-)
+from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.http.requests import checked_method, prepare, prepare_broken, read_expected
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Expected, Origin, Plan
 from pytest_k6api.http.runtime import HttpRuntime
-from pytest_k6api.http.tagging import failure_tags, outcome_tags
+from pytest_k6api.http.tagging import failed_phases, failure_tags, intern, outcome_tags
+from pytest_k6api.http.tcp import has_ended
 from pytest_k6api.http.urls import InvalidURL
-from pytest_k6api.model import HttpRow, OptionError, Recorder, TagContext
+from pytest_k6api.model import HttpRow, Recorder
 
 # k6's default response callback.
 _DEFAULT_EXPECTED = range(200, 400)
@@ -58,20 +54,9 @@ class Client:
     """
 
     __slots__ = (
-        "_base_url",
-        "_debug",
-        "_expected",
-        "_gets",
-        "_headers",
-        "_idle",
-        "_recorder",
-        "_runtime",
-        "_spare",
-        "auth",
-        "cookies",
-        "last_response",
-        "routes",
-    )
+        "_base_url", "_debug", "_expected", "_gets", "_headers", "_idle", "_recorder", "_runtime",
+        "_spare", "auth", "cookies", "last_response", "routes",
+    )  # fmt: skip
 
     def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
         options = runtime.options
@@ -177,7 +162,7 @@ class Client:
             OptionError: An option cannot be used as given.
             HTTPError: The request failed, and ``throw=True`` was given.
         """
-        method = _checked_method(method)
+        method = checked_method(method)
         try:
             plan, wire = prepare(self, method, url, options)
         except InvalidURL as error:
@@ -250,7 +235,7 @@ class Client:
         key = (plan.key, status, failed, protocol)
         tags = context.requests.get(key)
         if tags is None:
-            tags = _intern(context, key, outcome_tags(plan, status, failed, protocol))
+            tags = intern(context, key, outcome_tags(plan, status, failed, protocol))
         row = (
             tags,
             time(),
@@ -286,7 +271,7 @@ class Client:
         spare = self._spare.get(origin, [])
         while connection is not None or spare:
             candidate = connection or spare.pop()
-            if not candidate.has_ended():
+            if not has_ended(candidate.sock):
                 return candidate
             candidate.close()
             connection = None
@@ -342,8 +327,8 @@ class Client:
         key = (plan.key, failure, failed)
         tags = context.requests.get(key)
         if tags is None:
-            tags = _intern(context, key, failure_tags(plan, failure, failed))
-        phases = _failed_phases(connection, began)
+            tags = intern(context, key, failure_tags(plan, failure, failed))
+        phases = failed_phases(connection, began)
         row: HttpRow = (tags, time(), failed, *phases)
         self._recorder.buffer.http.append(row)
         head, body, received = b"", b"", 0
@@ -395,42 +380,3 @@ class Client:
                 connection.close()
         self._idle.clear()
         self._spare.clear()
-
-
-def _intern(context: TagContext, key: object, tags: dict[str, str]) -> int:
-    number = context.requests[key] = context.id_with(tags)
-    return number
-
-
-def _failed_phases(
-    connection: Connection | None, began: int
-) -> tuple[int, int, int, int, int, int, int]:
-    """Return duration, blocked, connecting, tls, sending, waiting, receiving in microseconds.
-
-    All are 0 without a connection, as in k6. Without a response, waiting goes on
-    to the end.
-    """
-    if connection is None:
-        return 0, 0, 0, 0, 0, 0, 0
-    is_new = not connection.is_used
-    started = connection.ready_at if is_new else began
-    ended = connection.ended_at
-    sending = ((connection.sent_at or ended) - started) // 1000
-    waiting = ((connection.first_byte_at or ended) - started) // 1000 - sending
-    duration = (ended - started) // 1000
-    return (
-        duration,
-        (started - began) // 1000,
-        connection.connecting // 1000 if is_new else 0,
-        connection.handshaking // 1000 if is_new else 0,
-        sending,
-        waiting,
-        duration - sending - waiting,
-    )
-
-
-def _checked_method(method: str) -> str:
-    upper = method.upper()
-    if not (upper.isascii() and upper.isalpha()):
-        raise OptionError(f"an HTTP method is letters only, got {method!r}; write 'GET', say")
-    return upper

@@ -16,11 +16,10 @@ Times are ``time.perf_counter_ns``, taken right after the system call returned.
 """
 
 import errno
-import re
 import socket
 import ssl
 from time import perf_counter_ns
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import trio
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -29,15 +28,22 @@ from trio.lowlevel import current_task, wait_readable, wait_task_rescheduled, wa
 from pytest_k6api.http.errors import (
     CLOSED_EARLY,
     CLOSED_MIDWAY,
-    GENERIC,
     TIMED_OUT,
-    Failure,
     NetworkError,
+    body_too_large,
     explain_malformed,
     explain_transfer,
+    head_too_large,
+)
+from pytest_k6api.http.framing import (
+    STATUS_END,
+    announces_its_end,
+    is_informational,
+    keeps_alive,
 )
 from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.tcp import count_tcp_bytes
+from pytest_k6api.http.uploading import Upload
 
 NEVER = 1 << 63
 # Python allocates this much for every `recv`: most responses fit, and from
@@ -49,22 +55,11 @@ MAX_HEAD = 1024 * 1024
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _PEER_IS_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
-_STATUS_END = len(b"HTTP/1.1 200")
-# 101 is not among them: it is the final answer to an upgrade.
-_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)")
-_CONNECTION = re.compile(rb"\r\nconnection:([^\r]*)")
 
 # llhttp pops one when a message begins and one when it is complete. So tickets
 # are left while a response is incomplete, and a second message, which nobody
 # asked for, finds none: the pop fails, and with it the parser.
 _TICKETS = ("complete", "begin")
-
-
-class Upload(Protocol):
-    """A request body that is produced while it is sent."""
-
-    async def send(self, connection: "Connection") -> None:
-        """Put the body on the wire."""
 
 
 class Connection:
@@ -74,8 +69,7 @@ class Connection:
         protocol: What its responses are tagged with: ``HTTP/1.1``, followed by
             k6's TLS version if there is one.
         deadline: When the exchange under way is overdue, in perf_counter_ns.
-        connecting: Nanoseconds that TCP took, until the first exchange ends.
-        handshaking: Nanoseconds that TLS took, until the first exchange ends.
+        connecting, handshaking: Nanoseconds that TCP and TLS took.
         is_used: Whether a request went over it before the present one.
         is_open: False once closed.
         is_reusable: Whether another request may follow the last exchange.
@@ -90,38 +84,12 @@ class Connection:
     """
 
     __slots__ = (
-        "_abort_wait",
-        "_chunks",
-        "_max_size",
-        "_parser",
-        "_readiness",
-        "_tickets",
-        "_wire_received",
-        "_wire_sent",
-        "body",
-        "bytes_received",
-        "bytes_sent",
-        "connecting",
-        "deadline",
-        "ended_at",
-        "fd",
-        "first_byte_at",
-        "handshaking",
-        "head",
-        "is_open",
-        "is_reusable",
-        "is_tls",
-        "is_used",
-        "lowered",
-        "on_body",
-        "on_message_begin",
-        "on_message_complete",
-        "protocol",
-        "ready_at",
-        "sent_at",
-        "sock",
-        "status",
-    )
+        "_abort_wait", "_chunks", "_max_size", "_parser", "_readiness", "_tickets",
+        "_wire_received", "_wire_sent", "body", "bytes_received", "bytes_sent", "connecting",
+        "deadline", "ended_at", "fd", "first_byte_at", "handshaking", "head", "is_open",
+        "is_reusable", "is_tls", "is_used", "lowered", "on_body", "on_message_begin",
+        "on_message_complete", "protocol", "ready_at", "sent_at", "sock", "status",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -136,23 +104,18 @@ class Connection:
         self.is_tls = isinstance(sock, ssl.SSLSocket)
         self.protocol = protocol
         self.deadline = NEVER
-        self.connecting = 0
-        self.handshaking = 0
+        self.connecting = self.handshaking = 0
         self.is_used = False
-        self.is_open = True
-        self.is_reusable = True
+        self.is_open = self.is_reusable = True
         self.status = 0
-        self.head = self.lowered = b""
-        self.body = b""
+        self.head = self.lowered = self.body = b""
         self.sent_at = self.first_byte_at = self.ended_at = 0
-        self.bytes_sent = self.bytes_received = 0
-        self._wire_sent = self._wire_received = 0
+        self.bytes_sent = self.bytes_received = self._wire_sent = self._wire_received = 0
         self._max_size = NEVER if max_size is None else max_size
         self._chunks: list[bytes] = []
         self._tickets: list[str] = []
         self.on_body = self._chunks.append
-        self.on_message_begin = self._tickets.pop
-        self.on_message_complete = self._tickets.pop
+        self.on_message_begin = self.on_message_complete = self._tickets.pop
         self._parser = HttpResponseParser(self)
         self._readiness = readiness
         if readiness is not None:
@@ -226,7 +189,7 @@ class Connection:
             lowered = self.lowered = self.head.lower()
             at = lowered.find(b"\r\nconnection:")
             if at >= 0 and lowered[at + 13 : at + 26] != b" keep-alive\r\n":
-                self.is_reusable = self.is_reusable and _keeps_alive(lowered)
+                self.is_reusable = self.is_reusable and keeps_alive(lowered)
         except BaseException as error:
             failure = self._give_up(error)
             if failure is None:
@@ -240,7 +203,7 @@ class Connection:
         try:
             await self.send_all(memoryview(wire)[sent:])
             if upload is not None:
-                await upload.send(self)
+                await upload.send(self.send_all, self.deadline)
         except OSError as error:
             if error.errno not in _PEER_IS_GONE:
                 raise
@@ -306,15 +269,15 @@ class Connection:
         version = self.head[:8].decode("latin-1")
         self.protocol = version + self.protocol[len(version) :]
         if version != "HTTP/1.1":
-            self.is_reusable = self.is_reusable and _keeps_alive(self.head.lower())
+            self.is_reusable = self.is_reusable and keeps_alive(self.head.lower())
 
     async def _skip_informational(self, data: bytes) -> bytes:
         """Return what follows the 1xx responses that `data` begins with."""
         while True:
             # The least that tells a status, unless it is no HTTP at all.
-            while len(data) < _STATUS_END and data.startswith(b"HTTP/1."[: len(data)]):
+            while len(data) < STATUS_END and data.startswith(b"HTTP/1."[: len(data)]):
                 data += await self._need_more(data)
-            if not _INFORMATIONAL.match(data):
+            if not is_informational(data):
                 return data
             end = data.find(b"\r\n\r\n")
             if end < 0:
@@ -327,9 +290,7 @@ class Connection:
         if not data:
             raise NetworkError(CLOSED_MIDWAY)
         if len(head) > MAX_HEAD:
-            raise NetworkError(
-                Failure(GENERIC, f"server response headers exceeded {MAX_HEAD} bytes; aborted")
-            )
+            raise NetworkError(head_too_large(MAX_HEAD))
         return data
 
     async def _receive_rest(self, data: bytes) -> None:
@@ -339,8 +300,7 @@ class Connection:
             data = await self._need_more(head)
             head += data
             self._feed(data, head)
-        head = head[: head.find(b"\r\n\r\n") + 4]
-        self.head = head
+        self.head = head = head[: head.find(b"\r\n\r\n") + 4]
         overhead = len(head)
         while self._tickets:
             if self.bytes_received - overhead > self._max_size:
@@ -359,7 +319,7 @@ class Connection:
         return body
 
     def _refuse_size(self) -> NoReturn:
-        raise NetworkError(Failure(GENERIC, f"response body exceeded {self._max_size} bytes"))
+        raise NetworkError(body_too_large(self._max_size))
 
     def _feed(self, data: bytes, head: bytes) -> None:
         try:
@@ -377,8 +337,7 @@ class Connection:
 
     def _end_of_stream(self, head: bytes) -> None:
         """Accept the end of the connection as the end of the body, if it may be one."""
-        lowered = head.lower()
-        if b"\r\ncontent-length:" in lowered or b"\r\ntransfer-encoding:" in lowered:
+        if announces_its_end(head.lower()):
             raise NetworkError(CLOSED_MIDWAY)
         self.is_reusable = False
 
@@ -390,8 +349,8 @@ class Connection:
             head += data
             self._feed(data, head)
         self.head = head[: head.find(b"\r\n\r\n") + 4]
-        self.status = self._parser.get_status_code()
         self.body = b""
+        self.status = self._parser.get_status_code()
         if len(head) > len(self.head):
             self.is_reusable = False  # a body after all; where it ends is unknown
         self._chunks.clear()
@@ -424,27 +383,6 @@ class Connection:
             self.bytes_sent, self._wire_sent = sent - self._wire_sent, sent
             self.bytes_received, self._wire_received = received - self._wire_received, received
 
-    def has_ended(self) -> bool:
-        """Return whether the server closed the idle connection, or spoke unasked."""
-        try:
-            if not socket.socket.recv(self.sock, 1, socket.MSG_PEEK):
-                return True
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return not self.is_tls or self._tls_has_ended()
-
-    def _tls_has_ended(self) -> bool:
-        # What is there may be session tickets, which TLS takes silently.
-        try:
-            self.sock.recv(1)
-        except ssl.SSLWantReadError:
-            return False
-        except OSError:
-            return True
-        return True
-
     def close(self) -> None:
         """Close the socket at once; whoever waits on it wakes up."""
         if not self.is_open:
@@ -460,13 +398,3 @@ class Connection:
         trio.lowlevel.notify_closing(self.fd)
         if self._readiness is not None:
             self._readiness.wake(self.fd)
-
-
-def _keeps_alive(lowered: bytes) -> bool:
-    """Return whether a head (in lower case) lets the connection live on."""
-    options = {
-        option.strip() for value in _CONNECTION.findall(lowered) for option in value.split(b",")
-    }
-    if lowered.startswith(b"http/1.0"):
-        return b"keep-alive" in options
-    return b"close" not in options

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import cast
 
-from pytest_k6api.http.errors import DECOMPRESSION, GENERIC, Failure
+from pytest_k6api.http.errors import CLOSED_MIDWAY, DECOMPRESSION, Failure, body_too_large
 
 _PIECE = 64 * 1024
 
@@ -19,9 +19,9 @@ class DecodingError(Exception):
         failure: What the response will carry.
     """
 
-    def __init__(self, text: str, code: int = DECOMPRESSION) -> None:
-        super().__init__(text)
-        self.failure = Failure(code, text)
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
 
 
 def decode(body: bytes, encodings: str, limit: int | None) -> bytes:
@@ -54,7 +54,7 @@ def _inflate(body: bytes, limit: int | None, wbits: int) -> bytes:
         raise _broken(error) from None
     _check_size(len(decoded), limit)
     if not decompressor.eof:
-        raise DecodingError("unexpected EOF", GENERIC)
+        raise DecodingError(CLOSED_MIDWAY)
     return decoded
 
 
@@ -78,7 +78,7 @@ def _unbrotli(body: bytes, limit: int | None) -> bytes:
     except brotli.error as error:
         raise _broken(error) from None
     if not decompressor.is_finished():
-        raise DecodingError("unexpected EOF", GENERIC)
+        raise DecodingError(CLOSED_MIDWAY)
     return decoded
 
 
@@ -103,7 +103,7 @@ def _unzstd(body: bytes, limit: int | None) -> bytes:
     except zstandard.ZstdError as error:
         raise _broken(error) from None
     if not decompressor.eof:
-        raise DecodingError("unexpected EOF", GENERIC)
+        raise DecodingError(CLOSED_MIDWAY)
     return decoded
 
 
@@ -125,11 +125,12 @@ def _in_pieces(body: bytes, limit: int | None, process: _Process) -> bytes:
 
 def _check_size(size: int, limit: int | None) -> None:
     if limit is not None and size > limit:
-        raise DecodingError(f"response body exceeded {limit} bytes", GENERIC)
+        raise DecodingError(body_too_large(limit))
 
 
 def _broken(error: Exception) -> DecodingError:
-    return DecodingError(f"error decompressing response body ({error})")
+    text = f"error decompressing response body ({error})"
+    return DecodingError(Failure(DECOMPRESSION, text))
 
 
 _DECODERS: dict[str, Callable[[bytes, int | None], bytes]] = {

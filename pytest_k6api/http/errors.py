@@ -1,8 +1,7 @@
 """What can go wrong with a request, in k6's codes and words.
 
 A failure of the network is a value (`Failure`) that a response carries, because
-a load test counts it and goes on. It becomes an exception only where the user
-asks: ``raise_for_status()`` or ``throw=True``.
+a load test counts it and goes on.
 
 Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary writes them.
 """
@@ -11,15 +10,8 @@ import errno
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from httptools import HttpParserError
-
-from pytest_k6api.model import K6ApiError
-
-if TYPE_CHECKING:
-    from pytest_k6api.http.requests import Request
-    from pytest_k6api.http.response import Response
 
 GENERIC = 1000
 INVALID_URL = 1020
@@ -60,31 +52,6 @@ class Failure:
     text: str
 
 
-class HTTPError(K6ApiError):
-    """A request that did not go well, raised because the user asked for it.
-
-    Attributes:
-        response: What came back; its ``status_code`` is 0 if nothing usable did.
-    """
-
-    def __init__(self, message: str, *, response: "Response") -> None:
-        super().__init__(message)
-        self.response = response
-
-    @property
-    def request(self) -> "Request":
-        """The request that was sent."""
-        return self.response.request
-
-
-class RequestError(HTTPError):
-    """The network or the server's bytes failed: no status came back."""
-
-
-class HTTPStatusError(HTTPError):
-    """The server answered with a status that is not 2xx."""
-
-
 class NetworkError(Exception):
     """A failure on its way from the socket to the client; users never see it.
 
@@ -104,6 +71,16 @@ TIMED_OUT = Failure(TIMEOUT, "request timeout")
 DIAL_TIMED_OUT = Failure(DIAL_TIMEOUT, "dial: i/o timeout")
 CLOSED_EARLY = Failure(GENERIC, "EOF")
 CLOSED_MIDWAY = Failure(GENERIC, "unexpected EOF")
+
+
+def head_too_large(limit: int) -> Failure:
+    """Return the words for a head of more than `limit` bytes."""
+    return Failure(GENERIC, f"server response headers exceeded {limit} bytes; aborted")
+
+
+def body_too_large(limit: int) -> Failure:
+    """Return the words for a body of more than `limit` bytes."""
+    return Failure(GENERIC, f"response body exceeded {limit} bytes")
 
 
 def explain_dial(error: OSError) -> Failure:

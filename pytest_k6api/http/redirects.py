@@ -6,7 +6,7 @@ Pure: rules only; the client sends the next request.
 from typing import NamedTuple
 
 from pytest_k6api.http.headers import Headers
-from pytest_k6api.http.requests import RequestOptions
+from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Plan
 from pytest_k6api.http.urls import InvalidURL, Target

@@ -2,85 +2,21 @@
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypedDict
+from collections.abc import Mapping
+from typing import Protocol
 
 from pytest_k6api.http.auth import Auth, AuthFunction, authorization
 from pytest_k6api.http.bodies import Body, encode_body
-from pytest_k6api.http.cookies import Cookies, CookieSource
+from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.headers import Headers, HeaderSource, checked_field, encode_fields
-from pytest_k6api.http.multipart import Files
+from pytest_k6api.http.request import Request
+from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.http.routes import Expected, Plan, Routes, request_line
-from pytest_k6api.http.uploading import Chunks, IteratorUpload
-from pytest_k6api.http.urls import URL, QueryParams, add_params
+from pytest_k6api.http.uploading import IteratorUpload
+from pytest_k6api.http.urls import add_params
 from pytest_k6api.model import OptionError
 
-ExpectedStatuses = int | range | Iterable[int | range] | None
-
-
-class RequestOptions(TypedDict, total=False):
-    """What a request takes beside its URL; the names are httpx's, the last five k6's.
-
-    Attributes:
-        params: Parameters appended to the URL's query.
-        headers: Header fields; they replace the client's of the same name.
-        json: A value to send as JSON.
-        data: A form as a mapping; or what `content` takes.
-        content: A body as bytes, text, or an iterator (async or not) of them.
-        files: Files to upload as ``multipart/form-data``, with `data` as fields.
-        cookies: Cookies for this request, beside those in the client's jar.
-        auth: ``(user, password)``, `BasicAuth`, `BearerAuth`, or a function that
-            signs the request; None switches the client's off.
-        timeout: Seconds for the whole request, redirects included (as in k6).
-        follow_redirects: False returns the redirect itself.
-        name: The tags ``name`` and ``url`` of the samples, instead of the URL.
-        tags: More tags of the samples.
-        expected_statuses: Statuses that are no failure, instead of the client's;
-            None for no judgement.
-        throw: Whether a failure is raised (`RequestError`, `HTTPStatusError`).
-        max_redirects: How many redirects are followed.
-    """
-
-    params: QueryParams
-    headers: HeaderSource
-    json: Any  # whatever the json module takes
-    data: Mapping[str, Any] | str | bytes | Chunks | None
-    content: str | bytes | Chunks | None
-    files: Files | None
-    cookies: CookieSource
-    auth: Auth | None
-    timeout: float | None
-    follow_redirects: bool
-    name: str | None
-    tags: Mapping[str, str] | None
-    expected_statuses: ExpectedStatuses
-    throw: bool
-    max_redirects: int
-
-
 _KNOWN = frozenset(RequestOptions.__annotations__)
-
-
-class Request:
-    """A request as it was sent, or is about to be.
-
-    Attributes:
-        method: In upper case.
-        url: The whole URL.
-        headers: Its fields; a function given as ``auth=`` may change them.
-        content: Its body; empty if an iterator gave it.
-    """
-
-    __slots__ = ("content", "headers", "method", "url")
-
-    def __init__(self, method: str, url: str, headers: Headers, content: bytes = b"") -> None:
-        self.method = method
-        self.url = URL(url)
-        self.headers = headers
-        self.content = content
-
-    def __repr__(self) -> str:
-        return f"<Request {self.method} {self.url}>"
 
 
 class Defaults(Protocol):
@@ -288,3 +224,15 @@ def _sign(sign: AuthFunction, plan: Plan, head: bytes) -> bytes:
     request = sign(request) or request
     start = request_line(plan.method, plan.target)
     return b"%b%b\r\n%b" % (start, request.headers.block, plan.content)
+
+
+def checked_method(method: str) -> str:
+    """Return `method` in upper case.
+
+    Raises:
+        OptionError: It is no word.
+    """
+    upper = method.upper()
+    if not (upper.isascii() and upper.isalpha()):
+        raise OptionError(f"an HTTP method is letters only, got {method!r}; write 'GET', say")
+    return upper

@@ -13,12 +13,12 @@ from http import HTTPStatus
 from typing import Any
 
 from pytest_k6api.http.cookies import Cookies
-from pytest_k6api.http.errors import Failure, HTTPStatusError, RequestError
+from pytest_k6api.http.errors import Failure
 from pytest_k6api.http.headers import Headers
-from pytest_k6api.http.requests import Request
+from pytest_k6api.http.request import Request
 from pytest_k6api.http.routes import Plan
 from pytest_k6api.http.urls import URL
-from pytest_k6api.model import HttpRow
+from pytest_k6api.model import HttpRow, K6ApiError
 
 _CHARSET = re.compile(
     rb"\r\ncontent-type:[^\r]*?;[ \t]*charset[ \t]*=[ \t]*[\"']?([\w.:\-]+)", re.IGNORECASE
@@ -281,3 +281,28 @@ class Response:
             status = f"failed: {self.error} ({self.error_code})"
         route = f"{self._plan.method} {self._plan.target.name}"
         return f"<Response [{status}] {route}, {self._row[3] / 1000:.2f} ms>"
+
+
+class HTTPError(K6ApiError):
+    """A request that did not go well, raised because the user asked for it.
+
+    Attributes:
+        response: What came back; its ``status_code`` is 0 if nothing usable did.
+    """
+
+    def __init__(self, message: str, *, response: Response) -> None:
+        super().__init__(message)
+        self.response = response
+
+    @property
+    def request(self) -> Request:
+        """The request that was sent."""
+        return self.response.request
+
+
+class RequestError(HTTPError):
+    """The network or the server's bytes failed: no status came back."""
+
+
+class HTTPStatusError(HTTPError):
+    """The server answered with a status that is not 2xx."""

@@ -1,13 +1,10 @@
 """What is the same for every request to one URL, made once and shared by all virtual users."""
 
 from types import EllipsisType
-from typing import TYPE_CHECKING
 
+from pytest_k6api.http.request_options import RequestOptions
+from pytest_k6api.http.uploading import Upload
 from pytest_k6api.http.urls import Target, join_base
-
-if TYPE_CHECKING:
-    from pytest_k6api.http.connection import Upload
-    from pytest_k6api.http.requests import RequestOptions
 
 # More different URLs than a load test should name; beyond it the cache starts
 # anew, so that generated URLs (ids, search words) do not fill the memory.
@@ -61,24 +58,9 @@ class Plan:
     """
 
     __slots__ = (
-        "content",
-        "expected",
-        "has_body",
-        "is_hop",
-        "is_repeatable",
-        "key",
-        "method",
-        "name",
-        "options",
-        "origin",
-        "redirects",
-        "start",
-        "tags",
-        "target",
-        "throw",
-        "timeout",
-        "upload",
-    )
+        "content", "expected", "has_body", "is_hop", "is_repeatable", "key", "method", "name",
+        "options", "origin", "redirects", "start", "tags", "target", "throw", "timeout", "upload",
+    )  # fmt: skip
 
     def __init__(
         self, method: str, target: Target, origin: Origin, *, timeout: int, redirects: int

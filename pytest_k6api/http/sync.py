@@ -11,7 +11,7 @@ from pytest_k6api.http.batches import BatchRequest
 from pytest_k6api.http.client import Client
 from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.headers import Headers
-from pytest_k6api.http.requests import ExpectedStatuses, RequestOptions
+from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.http.response import Response
 
 

@@ -1,10 +1,12 @@
-"""The tags of HTTP samples, as k6 sets them.
+"""The tags of HTTP samples, and the phases of failed requests, as k6 sets them.
 
 Source: k6 v1.1.0, ``lib/netext/httpext/transport.go``, ``measureAndEmitMetrics``.
 """
 
+from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.errors import Failure
 from pytest_k6api.http.routes import Plan
+from pytest_k6api.model import TagContext
 
 _FIRST_ERROR_STATUS = 400
 
@@ -44,3 +46,36 @@ def _request_tags(plan: Plan, failed: int | None) -> dict[str, str]:
     if failed is not None:
         tags["expected_response"] = "false" if failed else "true"
     return tags
+
+
+def intern(context: TagContext, key: object, tags: dict[str, str]) -> int:
+    """Return the number of `tags` at `context`, and remember it there by `key`."""
+    number = context.requests[key] = context.id_with(tags)
+    return number
+
+
+def failed_phases(
+    connection: Connection | None, began: int
+) -> tuple[int, int, int, int, int, int, int]:
+    """Return duration, blocked, connecting, tls, sending, waiting, receiving in microseconds.
+
+    All are 0 without a connection, as in k6. Without a response, waiting goes on
+    to the end.
+    """
+    if connection is None:
+        return 0, 0, 0, 0, 0, 0, 0
+    is_new = not connection.is_used
+    started = connection.ready_at if is_new else began
+    ended = connection.ended_at
+    sending = ((connection.sent_at or ended) - started) // 1000
+    waiting = ((connection.first_byte_at or ended) - started) // 1000 - sending
+    duration = (ended - started) // 1000
+    return (
+        duration,
+        (started - began) // 1000,
+        connection.connecting // 1000 if is_new else 0,
+        connection.handshaking // 1000 if is_new else 0,
+        sending,
+        waiting,
+        duration - sending - waiting,
+    )

@@ -1,6 +1,7 @@
-"""What the kernel knows of a TCP connection: how many bytes it carried."""
+"""What the kernel knows of a TCP connection: how many bytes it carried, whether it ended."""
 
 import socket
+import ssl
 import struct
 
 # Linux, struct tcp_info: tcpi_bytes_received and tcpi_bytes_sent with, behind
@@ -32,3 +33,26 @@ def count_tcp_bytes(sock: socket.socket) -> tuple[int, int] | None:
         return None
     sent, sent_again = _TWO_U64.unpack_from(info, _SENT_AT)
     return sent - sent_again, _U64.unpack_from(info, _RECEIVED_AT)[0]
+
+
+def has_ended(sock: socket.socket) -> bool:
+    """Return whether the server closed the idle connection, or spoke unasked."""
+    try:
+        if not socket.socket.recv(sock, 1, socket.MSG_PEEK):
+            return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return not isinstance(sock, ssl.SSLSocket) or _tls_has_ended(sock)
+
+
+def _tls_has_ended(sock: ssl.SSLSocket) -> bool:
+    # What is there may be session tickets, which TLS takes silently.
+    try:
+        sock.recv(1)
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
+    return True

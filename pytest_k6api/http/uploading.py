@@ -1,15 +1,23 @@
 """Request bodies that are produced while they are sent."""
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from time import perf_counter_ns
+from typing import Protocol
 
 import trio
 
-from pytest_k6api.http.connection import NEVER, Connection
 from pytest_k6api.http.errors import TIMED_OUT, NetworkError
 from pytest_k6api.model import OptionError
 
 Chunks = Iterable[bytes | str] | AsyncIterable[bytes | str]
+Send = Callable[[memoryview], Awaitable[None]]
+
+
+class Upload(Protocol):
+    """A request body that is produced while it is sent."""
+
+    async def send(self, send: Send, deadline: int) -> None:
+        """Put the body on the wire through `send` before `deadline`, in perf_counter_ns."""
 
 
 class IteratorUpload:
@@ -20,31 +28,29 @@ class IteratorUpload:
         self._chunks = chunks
         self._is_chunked = is_chunked
 
-    async def send(self, connection: Connection) -> None:
+    async def send(self, send: Send, deadline: int) -> None:
         """Put the body on the wire.
 
         Raises:
             NetworkError: The request became overdue meanwhile. The sweeper only
                 sees a connection that waits, so here a cancel scope watches.
         """
-        deadline = connection.deadline
-        left = (deadline - perf_counter_ns()) / 1e9 if deadline != NEVER else float("inf")
-        with trio.move_on_after(max(0.0, left)):
-            await self._send(connection)
+        with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
+            await self._send(send)
             return
         raise NetworkError(TIMED_OUT)
 
-    async def _send(self, connection: Connection) -> None:
+    async def _send(self, send: Send) -> None:
         if isinstance(self._chunks, AsyncIterable):
             async for chunk in self._chunks:
-                await self._send_chunk(connection, chunk)
+                await self._send_chunk(send, chunk)
         else:
             for chunk in self._chunks:
-                await self._send_chunk(connection, chunk)
+                await self._send_chunk(send, chunk)
         if self._is_chunked:
-            await connection.send_all(memoryview(b"0\r\n\r\n"))
+            await send(memoryview(b"0\r\n\r\n"))
 
-    async def _send_chunk(self, connection: Connection, chunk: bytes | str) -> None:
+    async def _send_chunk(self, send: Send, chunk: bytes | str) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise OptionError(f"a body is made of bytes or text, its iterator gave {data!r}")
@@ -52,4 +58,4 @@ class IteratorUpload:
             return  # an empty chunk would end the body
         if self._is_chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        await connection.send_all(memoryview(data))
+        await send(memoryview(data))
