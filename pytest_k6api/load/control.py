@@ -8,10 +8,12 @@ cannot do it is done here, because all of ours can.
     the load test is           pause                     resume
     -------------------------  ------------------------  -------------------------
     paused before its start    refused: it is already    it starts
-    before its first scenario  refused: not started      refused: not started
-    running                    done when none iterates   refused: it isn't paused
+    getting its first VUs      refused: not started      refused: not started
+    in setup, or running       done when none iterates   refused: it isn't paused
     paused                     refused: it is already    it goes on
-    over                       refused: it has ended     refused: it has ended
+    in teardown, or over       refused: it has ended     refused: it has ended
+
+Setup is not interrupted by a pause: the scenarios after it are what waits.
 
 Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``SetPaused``, and
 ``lib/executor/externally_controlled.go``, ``UpdateConfig``.
@@ -35,21 +37,29 @@ class Control:
 
     Attributes:
         is_waiting: Whether the load test is paused before its start.
+        has_started: Whether it has begun with its setup.
         is_over: Whether it takes no more commands.
     """
 
     def __init__(self, runs: Sequence[ScenarioRun], clock: RunClock, bell: Bell) -> None:
         self.is_waiting = False
+        self.has_started = False
         self.is_over = False
         self._runs = runs
         self._clock = clock
         self._bell = bell
         self._is_paused = False
+        self._was_paused = False
 
     @property
     def is_paused(self) -> bool:
         """Whether the load test is paused now, before its start or in the middle."""
         return self.is_waiting or self._is_paused
+
+    @property
+    def reads_as_paused(self) -> bool:
+        """Whether it is paused, or was when it was stopped: k6 shows that to the end."""
+        return self.is_paused or self._was_paused
 
     async def pause(self) -> None:
         """Start no more iterations; return when none runs any more."""
@@ -141,6 +151,7 @@ class Control:
 
     def release(self) -> None:
         """Let a paused load test go on, because it is to end."""
+        self._was_paused = self.reads_as_paused
         self.is_waiting = False
         self._bell.ring()
         if self._is_paused:
@@ -163,7 +174,7 @@ class Control:
             refusal = "execution is already paused" if paused else None
         elif self._is_paused:
             refusal = "test execution was already paused" if paused else None
-        elif not any(run.is_running or run.ended.is_set() for run in self._runs):
+        elif not self.has_started:
             kind = self._runs[0].options.executor.value.replace("-", " ")
             refusal = f"cannot pause the {kind} executor before it has started"
         elif not paused:

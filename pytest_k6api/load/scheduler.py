@@ -160,7 +160,7 @@ class Scheduler:
         """Return the status now, as ``GET /v1/status`` tells it."""
         return StatusSnapshot(
             status=self._status,
-            paused=self.control.is_paused,
+            paused=self.control.reads_as_paused,
             vus=sum(run.executor.vus for run in self._runs if run.executor),
             vus_max=self._pool.initialised,
             stopped=self._is_stopped,
@@ -183,6 +183,7 @@ class Scheduler:
         if self._is_ending:
             return
         self._status = RunStatus.STARTED
+        self.control.has_started = True
         self.clock.start()
         if await self._set_up():
             self._status = RunStatus.RUNNING

@@ -17,10 +17,16 @@ Json = Any
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request to k6 and its reply; `before` is what the load test was like."""
+    """One request to k6 and its reply; `before` is what the load test was like.
+
+    k6 ran `script`, with `args` on its command line and `env` in its environment.
+    """
 
     name: str
     phase: str
+    script: str
+    args: tuple[str, ...]
+    env: Json
     request: Json
     response: Json
     before: Json
@@ -68,8 +74,8 @@ def load_exchanges() -> list[Exchange]:
     """Return all recorded exchanges."""
     records = map(json.loads, FILE.read_text(encoding="utf-8").splitlines())
     return [
-        Exchange(r["name"], r["phase"], r["request"], r["response"], r.get("before", {}))
-        for r in records
+        Exchange(**{**record, "args": tuple(record["args"]), "before": record.get("before", {})})
+        for record in records
     ]
 
 

@@ -105,19 +105,48 @@ async def test_resume_starts_a_load_test_that_was_started_paused() -> None:
     assert [start.at for start in load.starts] == [4]
 
 
+@every_executor
 @in_virtual_time
-async def test_nothing_can_be_paused_before_a_scenario_has_started() -> None:
-    waiting = scenario("externally-controlled", vus=1, duration=9, start_time=1)
-    async with running(Load([waiting], setup=Script(2)), 1.5) as load:
-        detail = "cannot pause the externally controlled executor before it has started"
-        assert await refusal(load, paused=True) == (500, "Pause error", detail)
-        assert await refusal(load, paused=False) == (500, "Pause error", detail)
-        await trio.sleep(1)
-        assert load.scheduler.status().status is RunStatus.RUNNING
-        assert await refusal(load, paused=True) == (500, "Pause error", detail)
-        await trio.sleep(1)
+async def test_a_pause_in_setup_holds_what_follows_and_not_the_setup(
+    options: ScenarioOptions,
+) -> None:
+    setup = Script(2)
+    async with running(Load([options], iteration=0.77, setup=setup), 1.5) as load:
+        not_paused = (500, "Pause error", "test execution wasn't paused")
+        assert await refusal(load, paused=False) == not_paused
         await load.scheduler.control.pause()
+        await trio.sleep(20)
+        status = load.scheduler.status()
+        assert (setup.ended, load.starts) == ([2], [])
+        assert (status.status, status.paused) == (RunStatus.RUNNING, True)
+        assert (status.vus, status.elapsed) == (0, 1.5)
+        await load.scheduler.control.resume()
+        await trio.sleep(3.03)
         load.scheduler.stop()
+
+    assert min(start.at for start in load.starts) >= 21.5
+
+
+@in_virtual_time
+async def test_a_pause_before_the_start_time_puts_it_off() -> None:
+    waiting = scenario("externally-controlled", vus=1, duration=9, start_time=1)
+    async with running(Load([waiting]), 0.5) as load:
+        await load.scheduler.control.pause()
+        await trio.sleep(10)
+        await load.scheduler.control.resume()
+        await trio.sleep(0.7)
+        load.scheduler.stop()
+
+    assert load.starts[0].at == 11
+
+
+@in_virtual_time
+async def test_nothing_can_be_paused_before_the_first_vus_are_there() -> None:
+    load = Load([scenario("externally-controlled", vus=1, duration=9)])
+    detail = "cannot pause the externally controlled executor before it has started"
+
+    assert await refusal(load, paused=True) == (500, "Pause error", detail)
+    assert await refusal(load, paused=False) == (500, "Pause error", detail)
 
 
 @in_virtual_time
@@ -205,8 +234,18 @@ async def test_a_stop_ends_a_pause_and_whoever_waits_for_it() -> None:
         await trio.sleep(1)
         load.scheduler.stop()
 
-    assert load.scheduler.status().paused is False
     assert load.now == 2
+
+
+@in_virtual_time
+async def test_a_stop_leaves_it_to_be_seen_that_there_was_a_pause_as_in_k6() -> None:
+    async with running(Load([scenario("constant-vus", duration=9)]), 1.05) as load:
+        await load.scheduler.control.pause()
+        load.scheduler.stop()
+        assert load.scheduler.status().paused is True
+
+    assert load.scheduler.status().paused is True
+    assert load.scheduler.status().running is False
 
 
 @in_virtual_time

@@ -249,7 +249,7 @@ async def test_a_stop_before_the_start_runs_neither_setup_nor_teardown() -> None
     assert (load.starts, setup.began, teardown.began) == ([], [], [])
     snapshot = load.scheduler.status()
     assert (snapshot.status, snapshot.running) == (RunStatus.INTERRUPTED, False)
-    assert (snapshot.elapsed, snapshot.paused) == (0, False)
+    assert (snapshot.elapsed, snapshot.paused) == (0, True)
 
 
 @in_virtual_time
