@@ -7,7 +7,7 @@ aligned. Plain text: whoever prints it may colour the marks ✓ and ✗.
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
-from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.model import BUILT_IN, Contains, MetricKind
 from pytest_k6api.report.units import (
     format_count,
     format_per_second,
@@ -43,6 +43,8 @@ _EXECUTION = frozenset(
         "vus_max",
     }
 )
+
+_PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 
 
 def summary_lines(snapshot: Snapshot) -> list[str]:
@@ -118,7 +120,8 @@ def _group_lines(group: GroupSnapshot, depth: int) -> Iterator[str]:
 
 
 def _metric_sections(snapshot: Snapshot) -> Iterator[list[str]]:
-    metrics = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
+    shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
+    metrics = sorted(shown, key=_place)
     width = max((len(_label(metric)) for metric in metrics), default=0) + 3
     for title, chosen in (
         ("CUSTOM", [metric for metric in metrics if _section(metric) == "CUSTOM"]),
@@ -128,6 +131,11 @@ def _metric_sections(snapshot: Snapshot) -> Iterator[list[str]]:
     ):
         if chosen:
             yield [title, *_aligned(chosen, width)]
+
+
+def _place(metric: MetricSnapshot) -> tuple[int, str]:
+    # Always the same order, whatever was measured first; a metric before its parts.
+    return _PLACES.get(metric.name, -1), metric.id
 
 
 def _section(metric: MetricSnapshot) -> str:

@@ -46,7 +46,8 @@ def format_bytes(count: float) -> str:
         unit += 1
     scaled = math.floor(scaled * 10 + 0.5) / 10
     sign = "-" if count < 0 else ""
-    return f"{sign}{scaled:.{1 if scaled < 10 else 0}f} {_BYTE_UNITS[unit]}"
+    digits = f"{scaled:.1f}" if scaled < 10 else f"{math.floor(scaled + 0.5)}"
+    return f"{sign}{digits} {_BYTE_UNITS[unit]}"
 
 
 def format_number(number: float) -> str:
