@@ -1,5 +1,6 @@
 """The documentation leaves out nothing that it promises to tell."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,70 @@ def test_every_example_is_shown_in_the_documentation(example: str) -> None:
     assert f"{{literalinclude}} ../../{example}" in PAGES or (
         f"{{literalinclude}} ../{example}" in PAGES
     )
+
+
+def _overriding(*, named: bool) -> dict[str, list[str]]:
+    spec = importlib.util.spec_from_file_location(
+        "overriding", ROOT / "docs/extensions/overriding.py"
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table = module.overriding(named=named)
+    return {executor: list(outcomes.values()) for executor, outcomes in table.items()}
+
+
+SMOKE = "1 VU, 1 iteration"
+USE_MAX = "refused; use `--k6-max-vus`"
+USE_STAGE = "refused; use `--k6-stage`"
+LOOP = "makes it `constant-vus`"
+SHARE = "makes it `shared-iterations`"
+
+
+def test_the_reference_tells_what_overriding_does_to_a_scenario_that_names_its_executor() -> None:
+    # In this order: --k6-vus, -duration, -iterations, -stage, -rate, -max-vus, -smoke.
+    no = "refused"
+
+    table = _overriding(named=True)
+
+    assert table == {
+        "shared-iterations": ["sets `vus`", no, "sets `iterations`", no, no, no, SMOKE],
+        "per-vu-iterations": ["sets `vus`", no, "sets `iterations`", no, no, no, SMOKE],
+        "constant-vus": [
+            *("sets `vus`", "sets `duration`", no, "refused; use `--k6-duration`"),
+            *(no, "refused; use `--k6-vus`", SMOKE),
+        ],
+        "ramping-vus": [USE_STAGE, USE_STAGE, no, "sets `stages`", no, USE_STAGE, SMOKE],
+        "constant-arrival-rate": [
+            *(USE_MAX, "sets `duration`", "refused; use `--k6-rate`", no),
+            *("sets `rate`", "sets `max_vus`", SMOKE),
+        ],
+        "ramping-arrival-rate": [
+            *(USE_MAX, USE_STAGE, no, "sets `stages`", USE_STAGE, "sets `max_vus`", SMOKE),
+        ],
+        "externally-controlled": [
+            *("sets `vus`", "sets `duration`", "refused; use `--k6-duration`"),
+            *("refused; use `--k6-vus`", no, "sets `max_vus`", SMOKE),
+        ],
+    }
+
+
+def test_the_reference_tells_what_overriding_does_to_a_scenario_whose_options_choose() -> None:
+    no = "refused"
+
+    table = _overriding(named=False)
+
+    assert table == {
+        "shared-iterations": ["sets `vus`", LOOP, "sets `iterations`", no, no, no, SMOKE],
+        "constant-vus": [
+            *("sets `vus`", "sets `duration`", SHARE, no, no, "refused; use `--k6-vus`", SMOKE),
+        ],
+        "ramping-vus": [USE_STAGE, LOOP, SHARE, "sets `stages`", no, USE_STAGE, SMOKE],
+        "constant-arrival-rate": [
+            *(USE_MAX, "sets `duration`", no, "makes it `ramping-arrival-rate`"),
+            *("sets `rate`", "sets `max_vus`", SMOKE),
+        ],
+        "ramping-arrival-rate": [USE_MAX, no, no, "sets `stages`", no, "sets `max_vus`", SMOKE],
+        "(no options)": ["sets `vus`", LOOP, SHARE, "makes it `ramping-vus`", no, no, SMOKE],
+    }

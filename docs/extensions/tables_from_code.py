@@ -1,13 +1,14 @@
 """Tables of the reference that are read off the code, so that they cannot be wrong.
 
-A page writes ``{scenario-options}``, ``{load-test-options}``, ``{executors}`` or
-``{settings}`` where the table shall stand.
+A page writes the name of a table, such as ``{scenario-options}``, where it shall stand.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import ClassVar
 
 from docutils import nodes
+from overriding import overriding
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -15,6 +16,7 @@ from pytest_k6api.model import format_duration
 from pytest_k6api.model.options import (
     NEEDS,
     TAKES,
+    ExecutorKind,
     LoadTestOptions,
     ScenarioOptions,
     default_of,
@@ -81,6 +83,24 @@ def _settings() -> Iterable[Row]:
         yield _code(flag), _code(setting.ini), _code(setting.variable), setting.about
 
 
+def _overrides(*, named: bool) -> Iterable[Row]:
+    table = overriding(named=named)
+    flags = [*next(iter(table.values()))]
+    yield "", *map(_code, flags)
+    for executor, outcomes in table.items():
+        yield f"**{executor}**", *(outcomes[flag] for flag in flags)
+
+
+def _executor_options(kind: ExecutorKind) -> Iterable[Row]:
+    yield "Option", "Meaning", "Default"
+    known = options_of(ScenarioOptions)
+    own = (name for name in known if name in TAKES[kind] - _COMMON)
+    for name in dict.fromkeys([*NEEDS[kind], *own]):
+        written = DEFAULTS.get((kind, name)) or _default(name, default_of(known[name])) or "`0`"
+        about = known[name].metadata["about"]
+        yield _code(name), about, "needed" if name in NEEDS[kind] else written
+
+
 def _default(name: str, value: object) -> str:
     if name in SECONDS and isinstance(value, float):
         return _code(format_duration(value)) if value else ""
@@ -101,9 +121,22 @@ LOAD_TEST_OPTIONS = {
     "teardown": "a function that runs once after the load",
 }
 
+_COMMON = frozenset.intersection(*TAKES.values()) | {"graceful_stop"}
+
+# Where the default of one executor is another option, or not that of the others.
+DEFAULTS = {
+    (ExecutorKind.CONSTANT_ARRIVAL_RATE, "max_vus"): "as `pre_allocated_vus`",
+    (ExecutorKind.RAMPING_ARRIVAL_RATE, "max_vus"): "as `pre_allocated_vus`",
+    (ExecutorKind.EXTERNALLY_CONTROLLED, "vus"): "`0`",
+    (ExecutorKind.EXTERNALLY_CONTROLLED, "max_vus"): "as `vus`",
+}
+
 TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {
     "scenario-options": _scenario_options,
     "load-test-options": _load_test_options,
     "executors": _executors,
     "settings": _settings,
+    "overrides-of-shortcuts": partial(_overrides, named=False),
+    "overrides-of-named": partial(_overrides, named=True),
+    **{f"options-of-{kind.value}": partial(_executor_options, kind) for kind in ExecutorKind},
 }
