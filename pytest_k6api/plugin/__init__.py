@@ -8,11 +8,10 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_k6api.plugin.collecting import CAPTURED, make_items
 from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.options import Settings, add_options
-from pytest_k6api.plugin.planning import PLAN, make_plans
-from pytest_k6api.plugin.stashes import SESSION
+from pytest_k6api.plugin.noticing import may_be_load_test
+from pytest_k6api.plugin.settings_table import add_options
+from pytest_k6api.plugin.stashes import CAPTURED, PLAN, SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
 
@@ -38,6 +37,10 @@ def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object
 ) -> list[pytest.Item | pytest.Collector] | None:
     """Collect scenarios and load test classes; first, before plugins that run async tests."""
+    if not may_be_load_test(collector, obj):
+        return None
+    from pytest_k6api.plugin.collecting import make_items
+
     return make_items(collector, name, obj)
 
 
@@ -46,6 +49,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Check every load test that was selected, and tell all mistakes at once."""
     if not any(CAPTURED in item.stash for item in items):
         return
+    from pytest_k6api.plugin.options import Settings
+    from pytest_k6api.plugin.planning import make_plans
+
     settings = Settings(config)
     problems = [*settings.problems, *make_plans(items, settings)]
     if not config.option.collectonly:

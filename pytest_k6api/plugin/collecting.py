@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pytest_k6api.plugin.stashes import CAPTURED
+
 
 @dataclass(frozen=True, slots=True)
 class CapturedScenario:
@@ -31,8 +33,6 @@ class CapturedLoadTest:
     scenarios: tuple[CapturedScenario, ...]
     cls: type | None = None
 
-
-CAPTURED = pytest.StashKey[CapturedLoadTest]()
 
 _STANDS_IN = "_k6api_stands_in"
 

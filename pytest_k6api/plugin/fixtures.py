@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_k6api.plugin.collecting import CAPTURED
+from pytest_k6api.plugin.stashes import CAPTURED
 
 if TYPE_CHECKING:
     from pytest_k6api.plugin.results import SessionResults

@@ -27,7 +27,6 @@ from pytest_k6api.model import (
     resolve_scenario,
 )
 from pytest_k6api.plugin.collecting import (
-    CAPTURED,
     CapturedLoadTest,
     CapturedScenario,
     fixture_names,
@@ -36,6 +35,7 @@ from pytest_k6api.plugin.collecting import (
 from pytest_k6api.plugin.describing import plan_text
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.refusing import refuse_fixtures, refuse_functions
+from pytest_k6api.plugin.stashes import CAPTURED, PLAN
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import Selection, Threshold
@@ -59,9 +59,6 @@ class LoadTestPlan:
     thresholds: "tuple[Threshold, ...]"
     listed: "tuple[Selection, ...]"
     captured: CapturedLoadTest
-
-
-PLAN = pytest.StashKey[LoadTestPlan]()
 
 
 def make_plans(items: Iterable[pytest.Item], settings: Settings) -> list[str]:

@@ -12,7 +12,7 @@ from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.collecting import fixture_names
 from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.planning import PLAN, LoadTestPlan, ScenarioPlan
+from pytest_k6api.plugin.planning import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
     export_summary,
     failure_text,
@@ -21,7 +21,7 @@ from pytest_k6api.plugin.reporting import (
     report_parts,
 )
 from pytest_k6api.plugin.session import tell, uncaptured
-from pytest_k6api.plugin.stashes import SESSION
+from pytest_k6api.plugin.stashes import PLAN, SESSION
 from pytest_k6api.run import LoadTest, LoadTestSpec, Show
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_k6api.plugin.collecting import CapturedLoadTest
+    from pytest_k6api.plugin.planning import LoadTestPlan
     from pytest_k6api.run import LoadTestSession
 
 SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
@@ -16,3 +18,9 @@ API_HAS_ENDED = pytest.StashKey[threading.Event]()
 
 UNREPORTED = pytest.StashKey[list[list[str]]]()
 """Summaries of load tests that pytest makes no report for, such as after ``pytest.exit()``."""
+
+CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()
+"""What an item runs, if it is a load test."""
+
+PLAN: "pytest.StashKey[LoadTestPlan]" = pytest.StashKey()
+"""The same, complete and checked, once collection has ended."""
