@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
+from trio.abc import Clock
 
 from pytest_k6api.api import ScenarioChange, ScenarioSnapshot, StatusChange
 from pytest_k6api.http import Client, HttpRuntime
@@ -151,11 +152,12 @@ class LoadTest:
         """Everything measured, as last published; complete once it is over."""
         return self.published.snapshot
 
-    def run(self, show: Show | None = None) -> Verdict:
+    def run(self, show: Show | None = None, *, clock: Clock | None = None) -> Verdict:
         """Run it from start to end, in the calling thread, and return the verdict.
 
         Args:
             show: Draws the live view; None where nobody watches.
+            clock: Trio's clock; None for the real one.
 
         Raises:
             BaseException: What in user code means to end more than its load test,
@@ -165,7 +167,7 @@ class LoadTest:
         self.started_at = time.time()
         outcome = None
         try:
-            outcome = trio.run(self._main, show)
+            outcome = trio.run(self._main, show, clock=clock)
         except BaseExceptionGroup as group:
             raise _gravest(group) from None
         finally:
