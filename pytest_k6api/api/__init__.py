@@ -1,6 +1,6 @@
 """The control API: k6's REST API, complete, on every load test, and safe to have open.
 
-This front door imports neither Quart nor Hypercorn; `ApiServer.start` does.
+This front door imports neither Quart nor Hypercorn; `ApiServer` does, when somebody knocks.
 """
 
 from pytest_k6api.api.address import parse_address

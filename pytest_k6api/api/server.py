@@ -103,19 +103,37 @@ class ApiServer:
             self._ready.set()
 
     async def _serve(self, address: Address, sockets: list[socket.socket]) -> None:
-        # Quart and Hypercorn are imported when an API is about to run, and only then:
-        # sessions without load tests do not pay for them.
+        self._token = trio.lowlevel.current_trio_token()
+        # The kernel takes connections from here on; whoever knocks first is answered
+        # when Quart and Hypercorn are imported, a quarter of a second of processor
+        # time that load tests to which nobody talks do not pay (`benchmarks/startup.py`).
+        self._ready.set()
+        await _wait_for_client(sockets, self._stop)
+        if self._stop.is_set():
+            return
         from pytest_k6api.api.service import Service
 
-        self._token = trio.lowlevel.current_trio_token()
         async with trio.open_nursery() as nursery:
             service = Service(self._session, self._settings, address, self._report)
             await nursery.start(service.run, sockets, self._stop)
-            self._ready.set()
 
     def _report(self, problem: Exception) -> None:
         if len(self._problems) < 10:
             self._problems.append(problem)
+
+
+async def _wait_for_client(sockets: list[socket.socket], stop: trio.Event) -> None:
+    """Wait until one of the listening `sockets` has a connection, or until `stop`."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(whom: socket.socket) -> None:
+            await trio.lowlevel.wait_readable(whom)
+            nursery.cancel_scope.cancel()
+
+        for bound in sockets:
+            nursery.start_soon(wait, bound)
+        await stop.wait()
+        nursery.cancel_scope.cancel()
 
 
 def _url(address: Address) -> str:
