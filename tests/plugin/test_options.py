@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_k6api.plugin.options import SETTINGS, Settings
+from pytest_k6api.plugin.options import Settings
+from pytest_k6api.plugin.settings_table import SETTINGS
 from tests.plugin.conftest import RunPytest, Service
 
 # A value of each setting in each place, lowest first, and what is in force in the end.

@@ -76,7 +76,7 @@ async def test_what_goes_wrong_there_is_raised_here():
         raise KeyError("no")
 
     async def refuse_later() -> None:
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         raise KeyError("no")
 
     with running_loop() as loop:
@@ -106,7 +106,7 @@ async def test_a_loop_that_does_not_move_is_unresponsive_and_carries_it_out_late
         time.sleep(0.3)
 
     async def carry_out() -> None:
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         done.set()
 
     with running_loop() as loop:
@@ -148,9 +148,13 @@ async def test_a_loop_that_ends_meanwhile_answers_that_it_did():
     async def forever() -> None:
         await trio.sleep_forever()
 
+    async def end_soon(loop: Loop) -> None:
+        await trio.sleep(0.1)
+        loop.end()
+
     with running_loop() as loop, trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.to_thread.run_sync, lambda: (time.sleep(0.1), loop.end()))
+            nursery.start_soon(end_soon, loop)
             with pytest.raises(NotRunningError):
                 await loop.bridge.ask_and_wait(forever, patience=5)
 

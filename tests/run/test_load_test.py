@@ -1,0 +1,320 @@
+"""A load test from its start to its verdict, on a clock that jumps."""
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from pytest_k6api.api import Delivery, StatusChange
+from pytest_k6api.load import VU, ExceptionRules, Trend, UserFunction
+from pytest_k6api.metrics import parse_thresholds
+from pytest_k6api.model import (
+    BUILT_IN,
+    ControlError,
+    ExecutorKind,
+    LoadTestOptions,
+    MetricError,
+    RunStatus,
+    ScenarioOptions,
+)
+from pytest_k6api.report import ProgressLine
+from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings, Verdict
+from pytest_k6api.run.remote import RemoteLoadTest
+
+THINKING = Trend("thinking")
+
+
+class Leave(Exception):
+    """What pytest.exit() raises: an Exception that is to end the session."""
+
+
+class Skip(BaseException):
+    """What pytest.skip() raises."""
+
+
+RULES = ExceptionRules(skips=(Skip,), exits=(Leave, KeyboardInterrupt))
+
+
+def constant(name: str = "test_browse", **options: Any) -> ScenarioOptions:
+    return ScenarioOptions(
+        name=name,
+        executor=ExecutorKind.CONSTANT_VUS,
+        **{"vus": 2, "duration": 10.0, "graceful_stop": 5.0} | options,
+    )
+
+
+def load_test(
+    *scenarios: tuple[ScenarioOptions, Callable[..., object]],
+    thresholds: dict[str, list[Any]] | None = None,
+    setup: Callable[..., object] | None = None,
+    teardown: Callable[..., object] | None = None,
+    **settings: Any,
+) -> LoadTest:
+    known = {metric.name: metric for metric in BUILT_IN} | {"thinking": THINKING.metric}
+    spec = LoadTestSpec(
+        name="test_shop.py::test_browse",
+        scenarios=[(options, UserFunction(function=function)) for options, function in scenarios],
+        thresholds=parse_thresholds(thresholds or {}, known),
+        options=LoadTestOptions(setup=setup, teardown=teardown),
+        setup=UserFunction(function=setup) if setup else None,
+        teardown=UserFunction(function=teardown) if teardown else None,
+    )
+    return LoadTest(1, spec, RunSettings(exceptions=RULES, **settings))
+
+
+def run(tested: LoadTest, **options: Any) -> Verdict:
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return tested.run(clock=clock, **options)
+
+
+async def browse(vu: VU) -> None:
+    with vu.group("think"):
+        # Prime, so that it never ends in the same instant as something else.
+        await vu.sleep(0.97)
+        THINKING.add(vu.id)
+
+
+def test_it_measures_judges_and_passes():
+    tested = load_test((constant(), browse), thresholds={"thinking": ["max<9"]})
+
+    assert tested.outcome is None
+    verdict = run(tested)
+
+    assert verdict.reasons == ()
+    assert tested.outcome == "passed"
+    assert tested.results.elapsed == pytest.approx(10.67, abs=0.01)
+    assert tested.results.metrics["iterations"].sample["count"] == 22
+    assert tested.results.metrics["vus"].sample["value"] == 2
+    assert [group.path for group in tested.results.root.walk()] == ["", "::think"]
+    assert tested.published.status.status is RunStatus.ENDED
+    assert [scenario.state for scenario in tested.published.scenarios] == ["ended"]
+    assert tested.started_at is not None
+    assert tested.ended_at is not None
+    assert tested.started_at <= tested.ended_at
+    assert not tested.bridge.is_open
+
+
+def test_any_filter_can_be_asked_after_the_end():
+    tested = load_test((constant(), browse))
+    run(tested)
+
+    alone = tested.query("thinking{scenario:test_browse}", ("p(99)",))
+
+    assert alone is not None
+    assert alone.extra["p(99)"] == 2
+    assert tested.query("thinking{scenario:test_other}") is None
+    with pytest.raises(MetricError):
+        tested.query("thinking{")
+
+
+def test_an_aborting_threshold_ends_it_at_the_next_evaluation():
+    aborting = {"thinking": [{"threshold": "max<2", "abort_on_fail": True}]}
+    tested = load_test((constant(duration=3600.0), browse), thresholds=aborting)
+
+    verdict = run(tested)
+
+    assert verdict.reasons == (
+        "stopped before its time: the threshold thinking: max<2 asked for it",
+        "the threshold thinking: max<2 was crossed",
+    )
+    assert verdict.outcome == "interrupted"
+    assert tested.results.elapsed == pytest.approx(2, abs=0.1)
+
+
+def test_ctrl_c_lets_iterations_end_and_a_second_one_does_not():
+    async def press(vu: VU) -> None:
+        await vu.sleep(0.97)
+        if vu.iteration == 1 and vu.id == 1:
+            signal.raise_signal(signal.SIGINT)
+        await vu.sleep(1.01)
+
+    once = load_test((constant(duration=3600.0), press))
+    verdict = run(once)
+    assert verdict.reasons == ("stopped before its time: interrupted by Ctrl-C",)
+    assert once.was_interrupted
+    assert once.results.metrics["iterations"].sample["count"] == 4
+
+    async def press_twice(vu: VU) -> None:
+        await vu.sleep(0.97)
+        if vu.iteration == 1 and vu.id == 1:
+            signal.raise_signal(signal.SIGINT)
+            await vu.sleep(0.13)
+            signal.raise_signal(signal.SIGINT)
+        await vu.sleep(1.01)
+
+    twice = load_test((constant(duration=3600.0), press_twice))
+    run(twice)
+    assert twice.results.metrics["iterations"].sample["count"] == 2
+
+
+def test_code_that_has_seen_enough_ends_it_and_it_passes():
+    async def enough(vu: VU) -> None:
+        await vu.sleep(0.97)
+        vu.stop("all is sold")
+
+    tested = load_test((constant(duration=3600.0), enough))
+
+    assert run(tested).outcome == "passed"
+    assert tested.ended_itself == "all is sold"
+
+
+def test_setup_and_teardown_frame_it_and_their_errors_are_trouble():
+    events: list[str] = []
+
+    async def browse_once(vu: VU, setup_data: Any) -> None:
+        events.append(f"browse with {setup_data}")
+        await vu.sleep(60)
+
+    def fail() -> None:
+        events.append("teardown")
+        raise RuntimeError("cannot clear")
+
+    def seed() -> list[int]:
+        events.append("setup")
+        return [7]
+
+    tested = load_test((constant(vus=1), browse_once), setup=seed, teardown=fail)
+
+    verdict = run(tested)
+
+    assert events == ["setup", "browse with [7]", "teardown"]
+    assert len(verdict.reasons) == 1
+    assert verdict.reasons[0].startswith(
+        "teardown failed: Error executing teardown: RuntimeError: cannot clear"
+    )
+
+
+@pytest.mark.parametrize("stage", ["setup", "teardown"])
+def test_setup_and_teardown_can_be_left_out(stage: str):
+    events: list[str] = []
+    options: dict[str, Any] = {stage: lambda: events.append(stage), f"run_{stage}": False}
+
+    run(load_test((constant(), browse), **options))
+
+    assert events == []
+
+
+async def leave(vu: VU) -> None:
+    await vu.sleep(0.5 + vu.id)
+    raise Leave("enough")
+
+
+def leave_at_once() -> None:
+    raise Leave("enough")
+
+
+@pytest.mark.parametrize(
+    "tested",
+    [
+        load_test((constant(), leave)),
+        load_test((constant(), browse), setup=leave_at_once),
+        load_test((constant(), browse), teardown=leave_at_once),
+    ],
+    ids=["a VU", "setup", "teardown"],
+)
+def test_what_ends_the_session_gets_through_and_results_are_kept(tested: LoadTest):
+    with pytest.raises(Leave, match="enough"):
+        run(tested)
+
+    assert tested.outcome == "interrupted"
+    assert tested.verdict is not None
+    assert tested.verdict.reasons == ("it broke off; what was measured until then is kept",)
+    assert not tested.bridge.is_open
+
+
+def test_a_skip_in_setup_gets_through():
+    def skip() -> None:
+        raise Skip
+
+    tested = load_test((constant(), browse), setup=skip)
+
+    with pytest.raises(Skip):
+        run(tested)
+
+    assert "iterations" not in tested.results.metrics
+
+
+def test_the_live_view_has_a_line_for_each_scenario():
+    shown: list[list[ProgressLine]] = []
+
+    async def fail(vu: VU) -> None:
+        await vu.sleep(1.97)
+        raise RuntimeError("no")
+
+    tested = load_test(
+        (constant("test_a"), browse), (constant("test_b", vus=1, start_time=5.21), fail)
+    )
+    run(tested, show=lambda lines: shown.append(list(lines)))
+
+    early, late = shown[3], shown[-1]
+    assert [(line.name, line.state, line.vus) for line in early] == [
+        ("test_a", "running", 2),
+        ("test_b", "waiting", 0),
+    ]
+    assert early[0].iterations == 4
+    assert early[0].share == pytest.approx(0.2, abs=0.05)
+    assert late[1].failures == 5
+    assert all(line.p95 is None and line.requests_per_second == 0 for line in late)
+
+
+def test_it_is_steered_from_another_thread():
+    seen: list[Any] = []
+
+    async def steer(remote: RemoteLoadTest) -> None:
+        with pytest.raises(ControlError, match="already paused"):
+            await remote.change(StatusChange(paused=True))
+        seen.append(await remote.change(StatusChange(paused=False)))
+        seen.append(await remote.change(StatusChange(vus=3)))
+        seen.append(await remote.read_scenarios())
+        seen.append(await remote.snapshot())
+        seen.append(await remote.change(StatusChange(stopped=True, whole_session=True)))
+
+    ended: list[str] = []
+    tested = load_test((constant(duration=3600.0), browse), paused=True)
+    remote = RemoteLoadTest(tested, lambda: ended.append("session"))
+
+    async def watch() -> None:
+        with trio.fail_after(10):
+            # It happens in the loop of another thread, which rings no bell here.
+            while (await remote.read_status()).status is not RunStatus.PAUSED_BEFORE_RUN:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            await steer(remote)
+
+    thread = threading.Thread(target=trio.run, args=(watch,))
+    thread.start()
+    verdict = tested.run()  # on the real clock: the other thread is real, too
+    thread.join(10)
+
+    assert verdict.reasons == ("stopped before its time: the control API stopped it",)
+    assert [delivery for _, delivery in (seen[0], seen[1], seen[4])] == [Delivery.DONE] * 3
+    assert seen[1][0].vus == 3
+    assert seen[2][0].overrides == {"vus": 3}
+    assert ended == ["session"]
+
+
+def test_an_ended_load_test_answers_and_refuses_commands():
+    tested = load_test((constant(), browse))
+    run(tested)
+    remote = RemoteLoadTest(tested, lambda: None)
+
+    async def ask() -> None:
+        assert (await remote.read_status()).status is RunStatus.ENDED
+        assert (await remote.snapshot()).metrics["iterations"].sample["count"] == 22
+        assert remote.outcome == "passed"
+        assert remote.unresponsive == 0
+        assert (await remote.change(StatusChange()))[1] is Delivery.DONE
+        assert (await remote.change(StatusChange(stopped=True)))[1] is Delivery.DONE
+        metric = await remote.metric("thinking{scenario:test_browse}", ("count",))
+        assert metric is not None
+        assert metric.extra["count"] == 22
+        for change in (StatusChange(paused=True), StatusChange(vus=3)):
+            with pytest.raises(ControlError, match="the load test (is over|has ended)"):
+                await remote.change(change)
+        with pytest.raises(ControlError, match="the load test (is over|has ended)"):
+            await remote.run_setup()
+
+    trio.run(ask)
