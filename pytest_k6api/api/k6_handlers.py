@@ -37,8 +37,13 @@ async def change_status(call: Call) -> Reply:
     status, delivery = await call.load_test.change(change)
     if delivery is Delivery.DONE:
         return _status_reply(status, {})
+    return _status_reply(status, meta_of_later(call), code=202)
+
+
+def meta_of_later(call: Call) -> dict[str, object]:
+    """Return what to say about a command that was left for the load test's loop."""
     detail = f"{_still(call.load_test.unresponsive)}; the change is made as soon as it moves"
-    return _status_reply(status, {"delivery": delivery.value, "detail": detail}, code=202)
+    return {"delivery": Delivery.LATER.value, "detail": detail}
 
 
 def _still(seconds: float) -> str:

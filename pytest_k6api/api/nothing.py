@@ -80,7 +80,7 @@ class NoLoadTest:
         self,
         name: str,
         change: ScenarioChange,  # noqa: ARG002 - the port's signature
-    ) -> ScenarioSnapshot:
+    ) -> tuple[ScenarioSnapshot, Delivery]:
         """Know no scenario."""
         raise KeyError(name)
 

@@ -109,7 +109,7 @@ def _parameters(route: Route) -> list[Schema]:
 
 def _responses(route: Route, book: SchemaBook, *, asks_token: bool) -> dict[str, Schema]:
     good = {200: _content(route, book)}
-    if route.method == "PATCH" and route.path == "/v1/status":
+    if route.method == "PATCH":
         good[202] = good[200]
     statuses = {403, 413, 408, *route.errors, *({401} if asks_token else ())}
     error: Schema = {"schema": book.schema(ErrorDocument)}

@@ -188,8 +188,10 @@ class LoadTestPort(Protocol):
             ControlError: It cannot be carried out.
         """
 
-    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
-        """Carry out all of `change` on the scenario `name`, or nothing.
+    async def change_scenario(
+        self, name: str, change: ScenarioChange
+    ) -> tuple[ScenarioSnapshot, Delivery]:
+        """Carry out all of `change` on the scenario `name`, or nothing; return it afterwards.
 
         Raises:
             KeyError: There is no such scenario.

@@ -8,7 +8,8 @@ from pytest_k6api.api.documents import (
     scenario_data,
     thresholds_data,
 )
-from pytest_k6api.api.ports import ScenarioSnapshot
+from pytest_k6api.api.k6_handlers import meta_of_later
+from pytest_k6api.api.ports import Delivery, ScenarioSnapshot
 from pytest_k6api.api.reply import Call, Reply, json_reply
 from pytest_k6api.api.scenario_change import decode_scenario_change
 from pytest_k6api.model import ControlError
@@ -35,10 +36,13 @@ async def change_scenario(call: Call) -> Reply:
     """Pause or resume one scenario, or override its VUs or its rate."""
     change = decode_scenario_change(call.body)
     try:
-        scenario = await call.load_test.change_scenario(call.parameters["name"], change)
+        scenario, delivery = await call.load_test.change_scenario(call.parameters["name"], change)
     except KeyError:
         raise _no_scenario() from None
-    return _scenario_reply(scenario)
+    if delivery is Delivery.DONE:
+        return _scenario_reply(scenario)
+    document = {"data": scenario_data(scenario), "meta": meta_of_later(call)}
+    return json_reply(document, status=202)
 
 
 def _scenario_reply(scenario: ScenarioSnapshot) -> Reply:

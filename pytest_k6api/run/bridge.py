@@ -14,8 +14,15 @@ import trio
 Answer = TypeVar("Answer")
 
 
+_LOOK_EVERY = 0.01
+
+
 class NotRunningError(Exception):
     """The loop is not there: it has not started yet, or has ended."""
+
+
+class NotStartedError(NotRunningError):
+    """The loop has not started yet."""
 
 
 class UnresponsiveError(Exception):
@@ -63,10 +70,28 @@ class Bridge:
         """Whether there is a loop to ask."""
         return self._token is not None
 
+    @property
+    def was_opened(self) -> bool:
+        """Whether there is a loop, or was one."""
+        return self._nursery is not None
+
+    async def wait_until_opened(self, patience: float) -> None:
+        """Wait until there is a loop, or was one.
+
+        Raises:
+            NotStartedError: There was none for `patience` seconds.
+        """
+        with trio.move_on_after(patience):
+            # The other thread cannot ring here: it does not know who waits.
+            while not self.was_opened:  # noqa: ASYNC110
+                await trio.sleep(_LOOK_EVERY)
+        if not self.was_opened:
+            raise NotStartedError
+
     def open(self, nursery: trio.Nursery) -> None:
         """Let questions in; those that wait run as tasks of `nursery`."""
-        self._nursery = nursery
         self._token = trio.lowlevel.current_trio_token()
+        self._nursery = nursery  # last, because it is what tells others that this is done
 
     def close(self) -> None:
         """Let no more questions in."""
@@ -101,30 +126,39 @@ class Bridge:
     ) -> Answer:
         """Return what ``await fn(*args)`` returns in the load test's loop, however long it takes.
 
+        If nobody waits for it any more, because the asker was cancelled, `fn` is too.
+
         Raises:
             NotRunningError: There is no loop to ask, or it ended before it had the answer.
             UnresponsiveError: The loop did not take the question within `patience` seconds.
         """
         slip: _Slip[Answer] = _Slip()
+        scope = trio.CancelScope()
 
         async def run_there() -> None:
             slip.tell(slip.taken.set)
-            try:
-                value = await fn(*args)
-            except Exception as error:  # noqa: BLE001 - raised anew in the asker's loop
-                slip.answer(None, error)
-            except BaseException:
-                slip.answer(None, NotRunningError())
-                raise
-            else:
-                slip.answer(value, None)
+            with scope:
+                try:
+                    value = await fn(*args)
+                except Exception as error:  # noqa: BLE001 - raised anew in the asker's loop
+                    slip.answer(None, error)
+                except BaseException:
+                    slip.answer(None, NotRunningError())
+                    raise
+                else:
+                    slip.answer(value, None)
 
         self._start(run_there, slip)
-        with trio.move_on_after(patience):
-            await slip.taken.wait()
-        if not slip.taken.is_set():
-            raise UnresponsiveError
-        await slip.answered.wait()
+        try:
+            with trio.move_on_after(patience):
+                await slip.taken.wait()
+            if not slip.taken.is_set():
+                raise UnresponsiveError
+            await slip.answered.wait()
+        except trio.Cancelled:
+            with suppress(NotRunningError):
+                self._hand_in(scope.cancel)
+            raise
         return slip.result()
 
     def _start(self, run_there: Callable[[], Awaitable[None]], slip: _Slip[Answer]) -> None:

@@ -1,15 +1,22 @@
 """A load test as the control API's thread sees it.
 
-Every question crosses the `Bridge` into the load test's loop. Where there is no
-loop, before the start and after the end, nothing changes any more, and the
-question is answered here; where the loop does not move, from what was last
-published.
+Every question crosses the `Bridge` into the load test's loop. What becomes of it
+
+    the loop             questions                  commands
+    -------------------  -------------------------  --------------------------------
+    is about to start    what is published          wait for it
+    runs                 asked                      carried out
+    does not move        what was last published    left for it, and the reply says so
+    is just over         wait for the results       refused: it has ended
+    is long over         the results                refused: it has ended
 """
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
+
+import trio
 
 from pytest_k6api.api import (
     PATIENCE,
@@ -21,7 +28,7 @@ from pytest_k6api.api import (
 )
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import ControlError, StatusSnapshot
-from pytest_k6api.run.bridge import NotRunningError, UnresponsiveError
+from pytest_k6api.run.bridge import NotRunningError, NotStartedError, UnresponsiveError
 from pytest_k6api.run.describing import describe_failure
 from pytest_k6api.run.load_test import LoadTest
 
@@ -29,6 +36,8 @@ Answer = TypeVar("Answer")
 
 _STILL = 0.5
 """Seconds without a sign of the loop that are nothing to speak of."""
+
+_LOOK_EVERY = 0.01
 
 
 class RemoteLoadTest:
@@ -107,12 +116,16 @@ class RemoteLoadTest:
         Raises:
             MetricError: The filter or one of `stats` cannot be read.
         """
-        if not self._load_test.bridge.is_open:
-            return self._load_test.query(metric_id, stats)
-        return await self._ask(
-            lambda: self._load_test.query(metric_id, stats),
-            lambda: self._load_test.published.snapshot.metrics.get(metric_id),
-        )
+        load_test = self._load_test
+        try:
+            return await load_test.bridge.ask(load_test.query, metric_id, stats, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            pass
+        if self.outcome is not None:  # nobody writes any more
+            return load_test.query(metric_id, stats)
+        return load_test.published.snapshot.metrics.get(metric_id)
 
     async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
         """Carry out all of `change`, or nothing.
@@ -124,20 +137,19 @@ class RemoteLoadTest:
             if change.whole_session:
                 self._end_session()
             return await self._stop()
+        if change == StatusChange():
+            return await self.read_status(), Delivery.DONE
+        title = _EXECUTION_ERROR if change.paused is None else _PAUSE_ERROR
         try:
-            status = await self._load_test.bridge.ask_and_wait(
-                self._load_test.change, change, patience=PATIENCE
-            )
-        except NotRunningError:
-            if change == StatusChange():
-                return self.status, Delivery.DONE
-            raise _over("paused" if change.paused is not None else "scaled") from None
+            status = await self._command(title, self._load_test.change, change)
         except UnresponsiveError:
             return self.status, Delivery.LATER
         return status, Delivery.DONE
 
-    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
-        """Carry out all of `change` on the scenario `name`, or nothing.
+    async def change_scenario(
+        self, name: str, change: ScenarioChange
+    ) -> tuple[ScenarioSnapshot, Delivery]:
+        """Carry out all of `change` on the scenario `name`, or nothing; return it afterwards.
 
         Raises:
             KeyError: There is no such scenario.
@@ -145,14 +157,13 @@ class RemoteLoadTest:
         """
         if name not in {scenario.name for scenario in self.scenarios}:
             raise KeyError(name)
+        title = _EXECUTION_ERROR if change.paused is None else _PAUSE_ERROR
         try:
-            return await self._load_test.bridge.ask_and_wait(
-                self._load_test.change_scenario, name, change, patience=PATIENCE
-            )
-        except NotRunningError:
-            raise _over("changed") from None
+            found = await self._command(title, self._load_test.change_scenario, name, change)
         except UnresponsiveError:
-            return next(scenario for scenario in self.scenarios if scenario.name == name)
+            unchanged = next(scenario for scenario in self.scenarios if scenario.name == name)
+            return unchanged, Delivery.LATER
+        return found, Delivery.DONE
 
     async def run_setup(self) -> str | None:
         """Run setup now and return the new setup data as JSON text.
@@ -165,7 +176,12 @@ class RemoteLoadTest:
     async def replace_setup_data(self, text: str | None) -> None:
         """Make the JSON `text` the setup data; None removes it."""
         life = self._load_test.life
-        await self._ask(lambda: life.replace(text), lambda: None)
+        try:
+            await self._load_test.bridge.ask(life.replace, text, patience=PATIENCE)
+        except NotRunningError:  # no loop that might write it, too
+            life.replace(text)
+        except UnresponsiveError:  # it is replaced when the loop moves
+            pass
 
     async def run_teardown(self) -> None:
         """Run teardown now.
@@ -183,8 +199,12 @@ class RemoteLoadTest:
             return load_test.status()
 
         try:
+            await load_test.bridge.wait_until_opened(PATIENCE)
             status = await load_test.bridge.ask(stop, patience=PATIENCE)
+        except NotStartedError:
+            raise ControlError(_EXECUTION_ERROR, _NOT_STARTED, status=409) from None
         except NotRunningError:
+            await self._wait_until_settled()
             return self.status, Delivery.DONE
         except UnresponsiveError:
             return replace(self.status, stopped=True), Delivery.LATER
@@ -193,17 +213,34 @@ class RemoteLoadTest:
     async def _ask(self, fn: Callable[[], Answer], otherwise: Callable[[], Answer]) -> Answer:
         try:
             return await self._load_test.bridge.ask(fn, patience=PATIENCE)
-        except (NotRunningError, UnresponsiveError):
-            return otherwise()
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            pass
+        return otherwise()
+
+    async def _command(
+        self, title: str, fn: Callable[..., Awaitable[Answer]], *args: object
+    ) -> Answer:
+        """Have `fn` awaited in the load test's loop, waiting for a start that is near.
+
+        Raises:
+            ControlError: There is no loop, or `fn` refused.
+            UnresponsiveError: The loop does not move; it takes `fn` when it does.
+        """
+        bridge = self._load_test.bridge
+        try:
+            await bridge.wait_until_opened(PATIENCE)
+            return await bridge.ask_and_wait(fn, *args, patience=PATIENCE)
+        except NotStartedError:
+            raise ControlError(title, _NOT_STARTED, status=409) from None
+        except NotRunningError:
+            raise ControlError(title, _HAS_ENDED, status=500) from None
 
     async def _run_life(self, fn: Callable[[], Awaitable[Answer]], what: str) -> Answer:
         title = f"Error executing {what}"
         try:
-            return await self._load_test.bridge.ask_and_wait(fn, patience=PATIENCE)
-        except NotRunningError:
-            raise ControlError(
-                title, f"the load test is over, so its {what} cannot run", status=500
-            ) from None
+            return await self._command(title, fn)
         except UnresponsiveError:
             raise ControlError(
                 title,
@@ -211,7 +248,15 @@ class RemoteLoadTest:
                 status=500,
             ) from None
 
+    async def _wait_until_settled(self) -> None:
+        """Wait until what is published is final: a loop that has ended leaves its results."""
+        with trio.move_on_after(PATIENCE):
+            # The other thread cannot ring here: it does not know who waits.
+            while self._load_test.bridge.was_opened and self.outcome is None:  # noqa: ASYNC110
+                await trio.sleep(_LOOK_EVERY)
 
-def _over(what: str) -> ControlError:
-    title = "Pause error" if what == "paused" else "Execution config error"
-    return ControlError(title, f"the load test is over and cannot be {what}", status=500)
+
+_PAUSE_ERROR = "Pause error"
+_EXECUTION_ERROR = "Execution config error"
+_NOT_STARTED = "the load test has not started yet"
+_HAS_ENDED = "the load test has ended"

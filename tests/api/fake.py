@@ -241,11 +241,15 @@ class FakeLoadTest:
     def _refuse(self, detail: str) -> None:
         raise ControlError("Config update error", detail, status=400)
 
-    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
+    async def change_scenario(
+        self, name: str, change: ScenarioChange
+    ) -> tuple[ScenarioSnapshot, Delivery]:
         await trio.lowlevel.checkpoint()
         scenario = self.scenario
         if name != scenario.name:
             raise KeyError(name)
+        if self.blocked:
+            return self.scenarios[0], Delivery.LATER
         if change.rate is not None and scenario.rate is None:
             raise ControlError("Config update error", f"{scenario.executor} has no rate")
         if change.paused is not None:
@@ -255,7 +259,7 @@ class FakeLoadTest:
                 scenario.overrides[key] = value
         for key in change.give_back:
             scenario.overrides.pop(key, None)
-        return self.scenarios[0]
+        return self.scenarios[0], Delivery.DONE
 
     async def run_setup(self) -> str | None:
         await trio.lowlevel.checkpoint()

@@ -169,6 +169,17 @@ def test_a_blocked_loop_is_told_and_a_stop_is_left_for_it(browser: Browser) -> N
     assert browser.ask("/v1/status")[1]["data"]["attributes"]["stopped"] is True
 
 
+def test_a_change_of_a_scenario_is_left_for_a_blocked_loop(browser: Browser) -> None:
+    browser.current.blocked = 3.25
+
+    status, document = browser.ask(
+        "/v1/scenarios/default", method="PATCH", body='{"data":{"attributes":{"vus":1}}}'
+    )
+
+    assert (status, document["meta"]["delivery"]) == (202, "later")
+    assert document["data"]["attributes"]["overrides"] == {}
+
+
 def test_a_change_is_made_whole_or_not_at_all(browser: Browser) -> None:
     body = '{"data":{"attributes":{"paused":true,"vus":99}}}'
 
