@@ -46,6 +46,8 @@ REASONS = {
     if name not in ONLY_THE_FAKE
 }
 
+UNSURE = {name for name, reason in REASONS.items() if reason in (RACY, CUT_OFF, NO_REPLY)}
+
 EXCHANGES = load_exchanges()
 AT_A_TIME = 8
 
@@ -82,7 +84,9 @@ class Theatre:
             lives.setdefault(life_of(exchange), []).append(exchange)
         self._plays: dict[Life, Future[Replies]] = {
             # The long ones first.
-            life: pool.submit(Player(some, address, REASONS).play)
+            life: pool.submit(
+                Player(some, address, deviating=set(REASONS) - UNSURE, unsure=UNSURE).play
+            )
             for life, some in sorted(lives.items(), key=lambda item: -len(item[1]))
         }
 
