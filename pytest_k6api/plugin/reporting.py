@@ -61,7 +61,7 @@ def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
         for threshold in metric.thresholds:
             observed = observed_text(threshold, metric)
             problem = f"crossed: {observed}" if threshold.ok is False else ""
-            yield f"{metric.id}: {threshold.source}", problem
+            yield f"{metric.id}: {threshold.text}", problem
     scenarios = load_test.published.scenarios
     for scenario in scenarios if len(scenarios) > 1 else ():
         problems = [
@@ -73,7 +73,15 @@ def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
 
 
 def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Attach the summary to `report`; it travels with it to another process."""
+    """Attach the summary to `report`, and give it a headline of one line.
+
+    Both travel with the report to another process.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        # In CI pytest's short summary quotes all of it, which would be the whole
+        # report a second time.
+        crash.message = crash.message.partition("\n")[0]
     lines = item.stash.get(_SUMMARY_LINES, None)
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
     if lines is not None and not was_skipped:

@@ -588,3 +588,27 @@ def test_capture_works_inside_of_vus(pytester: pytest.Pytester, run_pytest: RunP
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*Captured stdout call*", "before the failure"])
     result.stdout.no_fnmatch_line("from a VU")
+
+
+def test_in_ci_the_short_summary_does_not_repeat_the_report(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("CI", "true")
+
+    result = run(
+        pytester,
+        run_pytest,
+        """
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            assert 1 == 2
+        """,
+    )
+
+    assert result.outlines.count("load test failed: 1 of 1 iterations raised") == 1
+    assert result.outlines[-2] == (
+        "FAILED test_load.py::test_browse - Failed: load test failed: 1 of 1 iterations raised"
+    )
