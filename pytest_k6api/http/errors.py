@@ -112,7 +112,8 @@ def explain_tls(error: ssl.SSLError) -> Failure:
         if error.verify_code in _UNTRUSTED:
             return Failure(UNKNOWN_AUTHORITY, "x509: unknown authority")
         return Failure(TLS, f"x509: {error.verify_message}")
-    if isinstance(error, ssl.SSLEOFError):
+    # Python 3.11.2, Debian 12's, tells every end of the stream by SSLZeroReturnError.
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return CLOSED_EARLY
     # OpenSSL's reason is a constant such as WRONG_VERSION_NUMBER.
     reason = (error.reason or "handshake failed").lower().replace("_", " ")
