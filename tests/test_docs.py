@@ -1,11 +1,13 @@
 """The documentation leaves out nothing that it promises to tell."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
 from pytest_k6api.model import BUILT_IN, Metric
+from pytest_k6api.plugin.options import settings_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
@@ -24,6 +26,13 @@ def test_every_example_is_shown_in_the_documentation(example: str) -> None:
     assert f"{{literalinclude}} ../../{example}" in PAGES or (
         f"{{literalinclude}} ../{example}" in PAGES
     )
+
+
+def test_the_documentation_names_no_option_that_is_not_there() -> None:
+    flags = {setting.flag for setting in settings_table().values()}
+    named = set(re.findall(r"--k6-[a-z0-9-]*[a-z0-9]", PAGES))
+
+    assert named - flags == set()
 
 
 def _overriding(*, named: bool) -> dict[str, list[str]]:
