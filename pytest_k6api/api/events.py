@@ -14,7 +14,7 @@ A listener that does not keep up is dropped, never waited for. Nobody listening
 costs nothing: the load tests are asked only while somebody does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -95,16 +95,19 @@ class EventHub:
         ]
 
     async def _look(self, *, with_snapshot: bool) -> None:
-        load_test = self._session.current
-        if load_test is None:
-            return
+        # One load test may have ended and the next begun since the last look.
+        for load_test in self._seen.and_after(self._session.load_tests):
+            await self._look_at(load_test, with_snapshot=with_snapshot)
+
+    async def _look_at(self, load_test: LoadTestPort, *, with_snapshot: bool) -> None:
         status = await load_test.read_status()
-        was_over = self._seen.is_over
+        was_over = self._seen.has_ended(load_test)
+        is_current = load_test is self._session.current
         if self._seen.tells_new_test(load_test):
-            self._tell("test", load_test_data(load_test, status, is_current=True))
+            self._tell("test", load_test_data(load_test, status, is_current=is_current))
         if self._seen.tells_new_status(status):
             self._tell("status", status_data(status))
-        if (with_snapshot and not was_over) or (self._seen.is_over and not was_over):
+        if not was_over and (with_snapshot or self._seen.has_ended(load_test)):
             self._tell_snapshot(await load_test.snapshot())
             self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
 
@@ -167,7 +170,19 @@ class _Seen:
         self._test: tuple[str, str | None] | None = None
         self._status: object = None
         self._thresholds: dict[tuple[str, str], bool] = {}
-        self.is_over = False
+
+    def and_after(self, load_tests: Sequence[LoadTestPort]) -> Sequence[LoadTestPort]:
+        """Return the load test that was seen last and those after it; at first, the last one."""
+        seen = self._test[0] if self._test else None
+        for index, load_test in enumerate(load_tests):
+            if load_test.id == seen:
+                return load_tests[index:]
+        return load_tests[-1:]
+
+    def has_ended(self, load_test: LoadTestPort) -> bool:
+        """Return whether `load_test` had ended when it was seen last."""
+        test_id, outcome = self._test or (None, None)
+        return test_id == load_test.id and outcome is not None
 
     def tells_new_test(self, load_test: LoadTestPort) -> bool:
         """Take in `load_test`; return whether it started or ended since the last time."""
@@ -176,7 +191,6 @@ class _Seen:
             self._thresholds.clear()
         is_new = self._test is not None and self._test != seen
         self._test = seen
-        self.is_over = load_test.outcome is not None
         return is_new
 
     def tells_new_status(self, status: StatusSnapshot) -> bool:
@@ -190,7 +204,7 @@ class _Seen:
         """Take in the thresholds; return those that failed for the first time or turned."""
         turned = []
         for threshold in snapshot.thresholds:
-            key = (threshold.metric, threshold.source)
+            key = (threshold.metric, threshold.text)
             if threshold.ok is None:
                 continue
             if threshold.ok != self._thresholds.get(key, True):

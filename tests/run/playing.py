@@ -5,7 +5,8 @@ recording, and a new load test begins where the one before is past the phase.
 """
 
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -58,7 +59,12 @@ class Player:
     """
 
     def __init__(
-        self, exchanges: list[Exchange], shop: str, *, deviating: Set[str], unsure: Set[str]
+        self,
+        exchanges: list[Exchange],
+        shop: str,
+        *,
+        deviating: AbstractSet[str],
+        unsure: AbstractSet[str],
     ) -> None:
         self._exchanges = exchanges
         self._shop = shop
