@@ -83,20 +83,23 @@ def test_the_reference_tells_what_overriding_does_to_a_scenario_that_names_its_e
 
 
 def test_the_reference_tells_what_overriding_does_to_a_scenario_whose_options_choose() -> None:
-    no = "refused"
+    no, ramp = "refused", "makes it `ramping-vus`"
 
     table = _overriding(named=False)
 
     assert table == {
-        "shared-iterations": ["sets `vus`", LOOP, "sets `iterations`", no, no, no, SMOKE],
+        "shared-iterations": ["sets `vus`", LOOP, "sets `iterations`", ramp, no, no, SMOKE],
         "constant-vus": [
-            *("sets `vus`", "sets `duration`", SHARE, no, no, "refused; use `--k6-vus`", SMOKE),
+            *("sets `vus`", "sets `duration`", SHARE, ramp),
+            *("makes it `constant-arrival-rate`", "refused; use `--k6-vus`", SMOKE),
         ],
         "ramping-vus": [USE_STAGE, LOOP, SHARE, "sets `stages`", no, USE_STAGE, SMOKE],
         "constant-arrival-rate": [
-            *(USE_MAX, "sets `duration`", no, "makes it `ramping-arrival-rate`"),
+            *(USE_MAX, "sets `duration`", SHARE, "makes it `ramping-arrival-rate`"),
             *("sets `rate`", "sets `max_vus`", SMOKE),
         ],
-        "ramping-arrival-rate": [USE_MAX, no, no, "sets `stages`", no, "sets `max_vus`", SMOKE],
-        "(no options)": ["sets `vus`", LOOP, SHARE, "makes it `ramping-vus`", no, no, SMOKE],
+        "ramping-arrival-rate": [
+            *(USE_MAX, LOOP, SHARE, "sets `stages`", no, "sets `max_vus`", SMOKE),
+        ],
+        "(no options)": ["sets `vus`", LOOP, SHARE, ramp, no, no, SMOKE],
     }

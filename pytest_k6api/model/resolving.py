@@ -136,9 +136,11 @@ def _merge(layers: Sequence[Layer]) -> _Written:
     for layer in layers:
         added = _layered(layer)
         workload = added.keys() & _WORKLOAD
+        had_plan = bool(written)
         if "executor" not in written and workload:
             # A rate for a duration is one workload of two options: either can be changed alone.
-            kept = _RATE_FOR_A_TIME if "rate" in written and workload <= _RATE_FOR_A_TIME else ()
+            has_rate = "rate" in written or "rate" in added
+            kept = _RATE_FOR_A_TIME if has_rate and workload <= _RATE_FOR_A_TIME else ()
             for option in _WORKLOAD:
                 if option not in kept:
                     written.pop(option, None)
@@ -147,7 +149,30 @@ def _merge(layers: Sequence[Layer]) -> _Written:
             if isinstance(value, Mapping) and option in written:
                 added[option] = ({**written[option][0], **value}, layer)
         written.update(added)
+        if workload and had_plan and "executor" not in written:
+            _fit_earlier_options(written, added)
     return written
+
+
+# Where each executor wants to hear how many VUs there are; `vus` where nothing is said.
+_VUS = {
+    ExecutorKind.RAMPING_VUS: "start_vus",
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: "pre_allocated_vus",
+    ExecutorKind.RAMPING_ARRIVAL_RATE: "pre_allocated_vus",
+}
+
+
+def _fit_earlier_options(written: _Written, added: _Written) -> None:
+    """Fit what earlier layers said to the executor that the workload in `added` chose.
+
+    Nobody wrote those options for this executor: their number of VUs is carried
+    over, as k6 does it from ``vus`` to the start of ``stages``, and the rest is left.
+    """
+    kind = _choose_executor(written)
+    for option in [each for each in written if each not in added and each not in TAKES[kind]]:
+        value = written.pop(option)
+        if option in {"vus", *_VUS.values()}:
+            written.setdefault(_VUS.get(kind, "vus"), value)
 
 
 def _read(known: Mapping[str, Any], option: str, value: object, layer: Layer) -> object:

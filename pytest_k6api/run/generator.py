@@ -9,6 +9,7 @@ _LATE_US = 10_000
 _LATE_SHARE = 0.05
 _BUSY_SHARE = 0.9
 _FEW = 20
+_FEW_LATE = 10
 
 
 class GeneratorProbe:
@@ -53,7 +54,7 @@ class GeneratorProbe:
                 " delay; use fewer VUs per process, or more processes (execution segments)"
             )
         late_share = self._late / self._readings
-        if late_share > _LATE_SHARE:
+        if late_share > _LATE_SHARE and self._late >= _FEW_LATE:
             texts.append(
                 f"limited by the generator: its loop woke more than {_LATE_US // 1000} ms late"
                 f" {late_share:.0%} of the time, and the times include that; look for calls that"

@@ -68,6 +68,40 @@ def test_a_rate_and_its_duration_can_be_changed_alone(later, rate, duration):
     assert (plan.rate, plan.duration) == (rate, duration)
 
 
+@pytest.mark.parametrize(
+    ("written", "later", "expected"),
+    [
+        (
+            {"vus": 10, "duration": "30s"},
+            {"stages": [("2s", 4)]},
+            (ExecutorKind.RAMPING_VUS, "start_vus", 10),
+        ),
+        (
+            {"start_vus": 7, "stages": [("2s", 4)]},
+            {"duration": "5s"},
+            (ExecutorKind.CONSTANT_VUS, "vus", 7),
+        ),
+        (
+            {"vus": 10, "duration": "30s"},
+            {"rate": 50},
+            (ExecutorKind.CONSTANT_ARRIVAL_RATE, "pre_allocated_vus", 10),
+        ),
+        (
+            {"rate": 50, "duration": "5s", "pre_allocated_vus": 8, "max_vus": 9},
+            {"iterations": 20},
+            (ExecutorKind.SHARED_ITERATIONS, "vus", 8),
+        ),
+    ],
+)
+def test_another_workload_keeps_the_number_of_vus_and_leaves_what_does_not_fit(
+    written, later, expected
+):
+    plan = resolve_scenario("s", [marker(**written), command_line(**later)])
+
+    executor, option, vus = expected
+    assert (plan.executor, getattr(plan, option)) == (executor, vus)
+
+
 def test_tags_of_several_layers_add_up_and_the_later_wins_by_name():
     plan = resolve_scenario(
         "s", [marker(tags={"kind": "smoke", "team": "a"}), command_line(tags={"team": "b"})]
