@@ -1,0 +1,77 @@
+"""Load tests in front of a real terminal, which a pseudo-terminal is."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.plugin.conftest import Service
+
+pytestmark = pytest.mark.slow
+
+
+def on_a_terminal(service: Service, *arguments: str) -> str:
+    """Run pytest with a pseudo-terminal as its output; return what was written to it."""
+    ours, theirs = pty.openpty()
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "k6api", "-p", "no:cacheprovider"),
+        *("--k6-address=", f"--k6-base-url={service.url}", *arguments),
+    ]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160"}
+    written = b""
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        try:
+            while part := os.read(ours, 65536):
+                written += part
+        except OSError:  # what Linux says when the other side is closed
+            pass
+        finally:
+            os.close(ours)
+            process.kill()
+    return written.decode()
+
+
+@pytest.fixture
+def _load(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(duration="1.2s")
+        async def test_browse(vu):
+            await vu.http.get("/")
+            print("a VU says something")
+            await vu.sleep(0.1)
+    """)
+
+
+LINE = (
+    r"\n  test_browse +\S+ +running +[\d.]+m?s +1/1 VUs +\d+ iterations +\d+ req/s"
+    r" +p95 [\d.]+[µm]?s +0 failed"
+)
+
+
+def plain(written: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
+
+
+@pytest.mark.usefixtures("_load")
+@pytest.mark.parametrize("capture", ["fd", "sys", "no"])
+def test_a_live_line_is_drawn_through_pytests_capture(service: Service, capture: str):
+    written = on_a_terminal(service, f"--capture={capture}")
+
+    assert re.search(LINE, plain(written))
+    assert written.index("running") < written.index("load tests")
+    assert ("a VU says something" in written) == (capture == "no")
+    assert "1 passed" in plain(written)
+
+
+@pytest.mark.usefixtures("_load")
+def test_quietly_nothing_is_drawn(service: Service):
+    written = on_a_terminal(service, "-q")
+
+    assert "running" not in written
+    assert "1 passed" in plain(written)
