@@ -104,7 +104,7 @@ class Control:
 
     def _load_test(self, test_id: str | None) -> LoadTestPort:
         if test_id is None:
-            return self._session.current or NoLoadTest()
+            return self._session.current or NoLoadTest(self._session.end)
         for load_test in self._session.load_tests:
             if load_test.id == test_id:
                 return load_test

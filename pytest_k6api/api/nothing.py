@@ -4,7 +4,8 @@ It reads as k6 reads right after its start (created, no VUs, nothing measured)
 and refuses every command, so that no handler needs to ask whether there is one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NoReturn
 
 from pytest_k6api.api.ports import (
@@ -37,7 +38,11 @@ def _refuse() -> NoReturn:
 
 
 class NoLoadTest:
-    """Stands in for the first load test; see `LoadTestPort` for what each member means."""
+    """Stands in for the first load test; see `LoadTestPort` for what each member means.
+
+    Args:
+        end_session: Lets the session end after the test that runs.
+    """
 
     id = ""
     name = ""
@@ -49,6 +54,9 @@ class NoLoadTest:
     scenarios: Sequence[ScenarioSnapshot] = ()
     failures: Sequence[FailureSnapshot] = ()
     setup_data: str | None = None
+
+    def __init__(self, end_session: Callable[[], None]) -> None:
+        self._end_session = end_session
 
     async def read_status(self) -> StatusSnapshot:
         """Return k6's state at its start."""
@@ -71,7 +79,10 @@ class NoLoadTest:
         return None
 
     async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
-        """Refuse any change; a change of nothing is fine."""
+        """Refuse any change but the end of the session; a change of nothing is fine."""
+        if change.stopped and change.whole_session:
+            self._end_session()
+            return replace(_STATUS, stopped=True), Delivery.DONE
         if change != StatusChange():
             _refuse()
         return _STATUS, Delivery.DONE

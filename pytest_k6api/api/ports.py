@@ -226,3 +226,6 @@ class SessionPort(Protocol):
     @property
     def current(self) -> LoadTestPort | None:
         """The load test that runs, else the last that ran; None before the first."""
+
+    def end(self) -> None:
+        """Let the session end after the test that runs."""

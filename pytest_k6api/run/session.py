@@ -43,6 +43,10 @@ class LoadTestSession:
         """The load test that runs, else the last that ran; None before the first."""
         return self._remotes[-1] if self._remotes else None
 
+    def end(self) -> None:
+        """Let the pytest session end after the test that runs; called in the API's thread."""
+        self._end()
+
     def open(self) -> None:
         """Start the control API.
 

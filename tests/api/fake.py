@@ -283,6 +283,10 @@ class FakeSession:
 
     def __init__(self, *load_tests: LoadTestPort) -> None:
         self.load_tests: list[LoadTestPort] = list(load_tests)
+        self.has_ended = False
+
+    def end(self) -> None:
+        self.has_ended = True
 
     @property
     def current(self) -> LoadTestPort | None:

@@ -261,6 +261,29 @@ def test_a_stop_of_the_session_while_fixtures_are_set_up_keeps_the_load_from_sta
     assert service.paths == []
 
 
+def test_a_stop_of_the_session_before_the_first_load_test_ends_it_too(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile("""
+        import pytest
+        from asking import api, ask, patch_status
+
+        def test_ordinary(api):
+            stop = patch_status(stopped=True, scope="session")
+            assert ask("PATCH", f"{api}/v1/status", stop)["data"]["attributes"]["stopped"]
+
+        @pytest.mark.scenario
+        async def test_never(vu):
+            await vu.http.get("/")
+    """)
+
+    result = run_pytest(address="127.0.0.1:0")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(passed=1)
+    assert service.paths == []
+
+
 def test_a_paused_load_test_starts_when_it_is_told_to(pytester: pytest.Pytester, service: Service):
     pytester.makepyfile(LOAD)
 
