@@ -1,0 +1,102 @@
+"""What the live view shows, read off an engine a few times."""
+
+import pytest
+
+from pytest_k6api.api import ScenarioSnapshot
+from pytest_k6api.metrics import MetricsEngine
+from pytest_k6api.model import Batch, HttpRow, RunStatus, StatusSnapshot, TagTable
+from pytest_k6api.model import metrics as built_in
+from pytest_k6api.run.progress import ProgressReader
+
+
+def scenario(name: str) -> ScenarioSnapshot:
+    return ScenarioSnapshot(
+        name=name,
+        executor="constant-vus",
+        state="running",
+        progress=0.25,
+        vus=3,
+        vus_max=5,
+        iterations=7,
+        interrupted=0,
+        dropped=0,
+        rate=None,
+        overrides={},
+    )
+
+
+def at(elapsed: float) -> StatusSnapshot:
+    return StatusSnapshot(
+        status=RunStatus.RUNNING,
+        paused=False,
+        vus=3,
+        vus_max=5,
+        stopped=False,
+        running=True,
+        tainted=False,
+        elapsed=elapsed,
+    )
+
+
+class Measured:
+    """An engine that is told of requests of scenarios."""
+
+    def __init__(self) -> None:
+        self._tags = TagTable()
+        self.engine = MetricsEngine(self._tags, [], [])
+
+    def request(self, scenario: str, *durations_us: int, failed: int = 0) -> None:
+        tags = self._tags.intern({"scenario": scenario})
+        rows: list[HttpRow] = [
+            (tags, 0.0, failed, duration, 0, 0, 0, 0, duration, 0) for duration in durations_us
+        ]
+        self.engine.ingest(Batch(rows, [], []))
+
+    def check(self, scenario: str, value: int) -> None:
+        tags = self._tags.intern({"scenario": scenario, "check": "is 200", "group": ""})
+        self.engine.ingest(Batch([], [], [(built_in.CHECKS, tags, 0.0, value)]))
+
+
+def test_before_anything_is_measured_there_is_nothing_to_show_but_the_plan():
+    [line] = ProgressReader(Measured().engine).read(at(0.0), [scenario("test_browse")])
+
+    assert (line.name, line.state, line.share) == ("test_browse", "running", 0.25)
+    assert (line.vus, line.vus_max, line.iterations) == (3, 5, 7)
+    assert (line.requests_per_second, line.p95, line.failures) == (0, None, 0)
+
+
+def test_requests_per_second_are_those_since_the_last_look():
+    measured = Measured()
+    reader = ProgressReader(measured.engine)
+
+    measured.request("test_browse", *[1000] * 10)
+    [first] = reader.read(at(2.0), [scenario("test_browse")])
+    measured.request("test_browse", *[3000] * 10)
+    [second] = reader.read(at(2.5), [scenario("test_browse")])
+    [third] = reader.read(at(3.0), [scenario("test_browse")])
+    [paused] = reader.read(at(3.0), [scenario("test_browse")])
+
+    assert [line.requests_per_second for line in (first, second, third, paused)] == [5, 20, 0, 0]
+    assert (first.p95, second.p95) == (1, 3)
+
+
+def test_failed_requests_and_checks_are_added_up():
+    measured = Measured()
+    measured.request("test_browse", 1000, 1000, failed=1)
+    measured.check("test_browse", 1)
+    measured.check("test_browse", 0)
+
+    [line] = ProgressReader(measured.engine).read(at(1.0), [scenario("test_browse")])
+
+    assert line.failures == 3
+
+
+def test_each_of_several_scenarios_has_its_own_numbers():
+    measured = Measured()
+    measured.request("test_a", 1000, 1000)
+    measured.request("test_b", 5000, failed=1)
+
+    a, b = ProgressReader(measured.engine).read(at(1.0), [scenario("test_a"), scenario("test_b")])
+
+    assert (a.requests_per_second, a.p95, a.failures) == (2, 1, 0)
+    assert (b.requests_per_second, b.p95, b.failures) == (1, pytest.approx(5), 1)
