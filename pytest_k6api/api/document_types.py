@@ -179,10 +179,12 @@ ThresholdAttributes = TypedDict(
     {
         "metric": str,
         "expression": str,
+        "window": str,
         "ok": bool | None,
         "observed": float | None,
         "samples": int,
         "abort-on-fail": bool,
+        "crossed-at": float | None,
     },
 )
 """A threshold and how its last evaluation went; `ok` is None before the first."""

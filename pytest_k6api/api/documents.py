@@ -150,14 +150,16 @@ def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
     """Return `threshold` as a document's data."""
     return {
         "type": "thresholds",
-        "id": f"{threshold.metric}: {threshold.source}",
+        "id": f"{threshold.metric}: {threshold.text}",
         "attributes": {
             "metric": threshold.metric,
             "expression": threshold.source,
+            "window": threshold.window,
             "ok": threshold.ok,
             "observed": threshold.observed,
             "samples": threshold.samples,
             "abort-on-fail": threshold.abort_on_fail,
+            "crossed-at": threshold.crossed_at,
         },
     }
 

@@ -59,9 +59,8 @@ class EventHub:
         try:
             while True:
                 await self._somebody.wait()
-                self._seen = _Seen()
                 await self._watch()
-                self._somebody = trio.Event()
+                self._somebody, self._seen = trio.Event(), _Seen()
         finally:
             for listener in list(self._listeners):
                 self._drop(listener)
@@ -89,9 +88,11 @@ class EventHub:
         load_test = self._session.current
         if load_test is None:
             return [b": no load test has started yet\n\n"]
+        status = load_test.status
+        self._seen.greets(load_test, status)
         return [
-            self._event("test", load_test_data(load_test, load_test.status, is_current=True)),
-            self._event("status", status_data(load_test.status)),
+            self._event("test", load_test_data(load_test, status, is_current=True)),
+            self._event("status", status_data(status)),
         ]
 
     async def _look(self, *, with_snapshot: bool) -> None:
@@ -101,13 +102,12 @@ class EventHub:
 
     async def _look_at(self, load_test: LoadTestPort, *, with_snapshot: bool) -> None:
         status = await load_test.read_status()
-        was_over = self._seen.has_ended(load_test)
         is_current = load_test is self._session.current
         if self._seen.tells_new_test(load_test):
             self._tell("test", load_test_data(load_test, status, is_current=is_current))
         if self._seen.tells_new_status(status):
             self._tell("status", status_data(status))
-        if not was_over and (with_snapshot or self._seen.has_ended(load_test)):
+        if self._seen.tells_results(load_test, with_snapshot):
             self._tell_snapshot(await load_test.snapshot())
             self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
 
@@ -163,6 +163,9 @@ class Subscription:
         await self._events.aclose()
 
 
+_OUTDATED: Final = "outdated"
+
+
 class _Seen:
     """What listeners were told last."""
 
@@ -170,33 +173,46 @@ class _Seen:
         self._test: tuple[str, str | None] | None = None
         self._status: object = None
         self._thresholds: dict[tuple[str, str], bool] = {}
+        self._complete: set[str] = set()  # load tests whose last results were told
 
     def and_after(self, load_tests: Sequence[LoadTestPort]) -> Sequence[LoadTestPort]:
-        """Return the load test that was seen last and those after it; at first, the last one."""
-        seen = self._test[0] if self._test else None
+        """Return the load test that was told last and those after it."""
+        told = self._test[0] if self._test else None
         for index, load_test in enumerate(load_tests):
-            if load_test.id == seen:
+            if load_test.id == told:
                 return load_tests[index:]
-        return load_tests[-1:]
+        return load_tests
 
-    def has_ended(self, load_test: LoadTestPort) -> bool:
-        """Return whether `load_test` had ended when it was seen last."""
-        test_id, outcome = self._test or (None, None)
-        return test_id == load_test.id and outcome is not None
+    def greets(self, load_test: LoadTestPort, status: StatusSnapshot) -> None:
+        """Take in what a new listener is told, so that it misses nothing that differs from it."""
+        if self._test is None:
+            self._test = (load_test.id, load_test.outcome)
+        told = status_data(status)
+        self._complete.discard(load_test.id)
+        # What is published may be older than what the others were told: then all are told anew.
+        self._status = told if self._status in (None, told) else _OUTDATED
 
     def tells_new_test(self, load_test: LoadTestPort) -> bool:
         """Take in `load_test`; return whether it started or ended since the last time."""
         seen = (load_test.id, load_test.outcome)
         if self._test is not None and self._test[0] != load_test.id:
             self._thresholds.clear()
-        is_new = self._test is not None and self._test != seen
+        is_new = self._test != seen
         self._test = seen
+        return is_new
+
+    def tells_results(self, load_test: LoadTestPort, is_time: bool) -> bool:  # noqa: FBT001
+        """Return whether to tell what was measured: when `is_time`, and once after the end."""
+        if load_test.outcome is None:
+            return is_time
+        is_new = load_test.id not in self._complete
+        self._complete.add(load_test.id)
         return is_new
 
     def tells_new_status(self, status: StatusSnapshot) -> bool:
         """Take in the status; return whether it changed since the last time."""
         seen = status_data(status)
-        is_new = self._status is not None and self._status != seen
+        is_new = self._status != seen
         self._status = seen
         return is_new
 

@@ -65,7 +65,7 @@ class _Scrape(Collector):
         )
         for threshold in self._snapshot.thresholds:
             if threshold.ok is not None:
-                labels = {"metric": threshold.metric, "expression": threshold.source}
+                labels = {"metric": threshold.metric, "expression": threshold.text}
                 family.add_sample("k6_threshold_ok", labels, float(threshold.ok))
         return family
 

@@ -19,6 +19,7 @@ from pytest_k6api.metrics.threshold import (
     parse_thresholds,
 )
 from pytest_k6api.metrics.trend import Trend, is_countable
+from pytest_k6api.metrics.window import Window
 
 __all__ = [
     "Aggregation",
@@ -37,6 +38,7 @@ __all__ = [
     "ThresholdSnapshot",
     "Trend",
     "Verdict",
+    "Window",
     "is_countable",
     "measure",
     "new_sink",

@@ -21,13 +21,14 @@ from pytest_k6api.metrics.aggregation import parse_aggregation
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest_http, ingest_iterations, ingest_samples
-from pytest_k6api.metrics.judgement import Judgement, Verdict, sum_up
+from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.metrics.store import MetricStore, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import Threshold
 from pytest_k6api.metrics.trend import Trend
+from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 
@@ -60,9 +61,12 @@ class MetricsEngine:
         # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
         self._crowded: dict[str, tuple[str, int]] = {}
         self._judgements: dict[str, list[Judgement]] = {}
+        # Thresholds that look at the same samples share them, be they patient or not.
+        self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
+        self._load_began_at: float | None = None
         for threshold in thresholds:
             view = self._list(Selection(threshold.metric, threshold.filter))
-            self._judgements.setdefault(view.id, []).append(Judgement(threshold, view.sink))
+            self._judgements.setdefault(view.id, []).append(self._judgement(threshold, view))
         for selection in listed:
             self._list(selection)
 
@@ -71,12 +75,17 @@ class MetricsEngine:
         """Whether any threshold failed at its last evaluation."""
         return any(judgement.ok is False for judgement in self._all_judgements())
 
-    def ingest(self, batch: Batch) -> None:
+    def ingest(self, batch: Batch, elapsed: float = 0.0) -> None:
         """Add what virtual users wrote since the last batch.
 
         A sample that its metric cannot take (a NaN, an infinity, no number at
         all) is left out and counted; the snapshot's warnings say so.
+
+        Args:
+            batch: What they wrote.
+            elapsed: Seconds of test-run time now, for what is kept by time.
         """
+        self._advance(elapsed)
         if batch.http:
             ingest_http(batch.http, self._store)
         if batch.iterations:
@@ -94,10 +103,24 @@ class MetricsEngine:
             final: Whether the load test has ended; a threshold whose metric never
                 got a sample then fails.
         """
+        self._advance(elapsed)
         judgements = self._all_judgements()
         for judgement in judgements:
             judgement.evaluate(elapsed, final=final)
         return sum_up(judgements, elapsed)
+
+    def load_began(self, elapsed: float) -> None:
+        """Open the windows of thresholds: setup is over, what comes next is the load."""
+        self._load_began_at = elapsed
+        self._advance(elapsed)
+
+    def load_ended(self, elapsed: float) -> None:
+        """Judge windows for the last time: what comes next is teardown."""
+        self._advance(elapsed)
+        for judgement in self._all_judgements():
+            if judgement.threshold.window is not None:
+                judgement.evaluate(elapsed, final=True)
+        self._load_began_at = None
 
     def snapshot(self, elapsed: float) -> Snapshot:
         """Return everything measured so far, `elapsed` seconds into the test-run time."""
@@ -155,6 +178,21 @@ class MetricsEngine:
             if metric.name == built_in.HTTP_REQ_DURATION.name:
                 store.keep(Selection(metric, _EXPECTED_RESPONSES))
         return store
+
+    def _judgement(self, threshold: Threshold, view: View) -> Judgement:
+        if threshold.window is None:
+            return Judgement(threshold, view.sink)
+        key = (view.id, threshold.window.after, threshold.window.over_last)
+        windowed = self._windows.get(key)
+        if windowed is None:
+            windowed = self._windows[key] = WindowedSink(threshold.metric, threshold.window)
+            view.windows.append(windowed)
+        return WindowedJudgement(threshold, view.sink, threshold.window, windowed)
+
+    def _advance(self, elapsed: float) -> None:
+        began = self._load_began_at
+        for window in self._windows.values():
+            window.advance(None if began is None else elapsed - began)
 
     def _list(self, selection: Selection) -> View:
         store = self._store(selection.metric)

@@ -9,14 +9,20 @@ k6's end lets ``http_req_failed: rate<0.1`` pass when no request was made; a
 green test would then mean nothing. A counter that was never fed is a
 measurement all the same: ``dropped_iterations: count<1`` holds.
 
+A threshold with a window is judged by what is in the window, once the load has
+lasted long enough to fill it. What slides or has patience stays crossed: the
+last window says nothing of those before it, and nothing fails silently.
+
 Source: k6 v1.1.0, ``internal/metrics/engine/engine.go``, ``evaluateThresholds``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_k6api.metrics.sinks import Sink, measure
 from pytest_k6api.metrics.snapshot import ThresholdSnapshot
 from pytest_k6api.metrics.threshold import Threshold
+from pytest_k6api.metrics.window import Window
+from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import MetricKind
 
 
@@ -99,6 +105,74 @@ class Judgement:
             samples=self._samples,
             abort_on_fail=self.threshold.abort_on_fail,
         )
+
+
+class WindowedJudgement(Judgement):
+    """A threshold over a window of the load, and its last verdict.
+
+    Args:
+        threshold: A condition with a window.
+        sink: All samples of its metric, which tell whether there ever was one.
+        windowed: Those in the window.
+    """
+
+    __slots__ = ("_crossed_at", "_failing_since", "_is_over", "_window", "_windowed")
+
+    def __init__(
+        self, threshold: Threshold, sink: Sink, window: Window, windowed: WindowedSink
+    ) -> None:
+        super().__init__(threshold, sink)
+        self._window = window
+        self._windowed = windowed
+        self._failing_since: float | None = None
+        self._crossed_at: float | None = None
+        self._is_over = False
+
+    def evaluate(self, elapsed: float, *, final: bool) -> None:
+        """Judge the samples in the window, unless the load has ended: then that has been done.
+
+        Args:
+            elapsed: Seconds of test-run time.
+            final: Whether the load has ended.
+        """
+        self.was_ok = self.ok
+        if self._is_over:
+            return
+        self._is_over = final
+        if self._windowed.now is not None and (final or self._windowed.is_full):
+            self._judge(elapsed, final=final)
+        if final and self.ok is None:
+            self.ok = False
+
+    def is_aborting(self, elapsed: float) -> bool:
+        """Tell whether it fails now, and not only did so once, and that is to end the load test."""
+        return self._failing_since is not None and super().is_aborting(elapsed)
+
+    def snapshot(self) -> ThresholdSnapshot:
+        """Return the threshold and its last verdict as a value."""
+        return replace(super().snapshot(), window=self._window.text, crossed_at=self._crossed_at)
+
+    def _judge(self, elapsed: float, *, final: bool) -> None:
+        sink, seconds = self._windowed.read()
+        is_counter = self.threshold.metric.kind is MetricKind.COUNTER
+        # A counter that stands still has been told 0, once it was told anything.
+        if not sink.count and not (is_counter and (final or self._sink.count)):
+            return
+        observed = measure(sink, self.threshold.aggregation, seconds)
+        holds = self.threshold.holds(observed)
+        if holds:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = elapsed
+        is_crossed = not holds and self._has_failed_for(elapsed) >= self._window.for_at_least
+        if self._crossed_at is None:
+            self._observed, self._samples = observed, sink.count
+        if is_crossed and self._window.is_lasting and self._crossed_at is None:
+            self._crossed_at = elapsed
+        self.ok = not is_crossed and self._crossed_at is None
+
+    def _has_failed_for(self, elapsed: float) -> float:
+        return elapsed - self._failing_since if self._failing_since is not None else 0.0
 
 
 def sum_up(judgements: list[Judgement], elapsed: float) -> Verdict:

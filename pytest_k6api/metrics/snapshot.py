@@ -21,6 +21,9 @@ class ThresholdSnapshot:
         observed: The number it was last judged by, in the metric's unit.
         samples: How many samples that number rests on.
         abort_on_fail: Whether crossing it ends the load test.
+        window: Which part of the load it looks at, in words; empty for all of it.
+        crossed_at: When a window was crossed for the first time, in seconds of
+            test-run time; such a threshold stays crossed.
     """
 
     metric: str
@@ -29,6 +32,13 @@ class ThresholdSnapshot:
     observed: float | None = None
     samples: int = 0
     abort_on_fail: bool = False
+    window: str = ""
+    crossed_at: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The expression with its window, which tells it from all others of its metric."""
+        return f"{self.source} {self.window}" if self.window else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

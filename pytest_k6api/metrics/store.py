@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter
+from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Metric, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs
@@ -27,14 +28,16 @@ class View:
         selection: Whose samples they are.
         sink: Where they add up.
         listed: Whether it is shown although it has no sample yet.
+        windows: Where those of its samples go that thresholds with windows are about.
     """
 
-    __slots__ = ("listed", "selection", "sink")
+    __slots__ = ("listed", "selection", "sink", "windows")
 
     def __init__(self, selection: Selection, *, listed: bool = False) -> None:
         self.selection = selection
         self.sink = new_sink(selection.metric)
         self.listed = listed
+        self.windows: list[WindowedSink] = []
 
     @property
     def id(self) -> str:
@@ -116,6 +119,8 @@ class MetricStore:
             parts: The same samples by the numbers of their tag sets.
         """
         self.whole.sink.add_many(values)
+        for window in self.whole.windows:
+            window.add_many(values)
         routes = self._routes
         for tags_id, part in parts.items():
             for add_many in routes.get(tags_id) or self._route(tags_id):
@@ -139,10 +144,8 @@ class MetricStore:
             series = self.series[tags_id] = new_sink(self.metric)
         tags = self._tags[tags_id]
         route = [series.add_many]
-        route += [
-            view.sink.add_many
-            for view in (*self.sub_metrics.values(), *self._asked.values())
-            if view.selection.filter is not None and view.selection.filter.matches(tags)
-        ]
+        for view in (*self.sub_metrics.values(), *self._asked.values()):
+            if view.selection.filter is not None and view.selection.filter.matches(tags):
+                route += [view.sink.add_many, *(window.add_many for window in view.windows)]
         self._routes[tags_id] = route
         return route

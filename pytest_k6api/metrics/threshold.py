@@ -13,7 +13,7 @@ Source: k6 v1.1.0, ``metrics/thresholds_parser.go`` and ``metrics/thresholds.go`
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from pytest_k6api.metrics.aggregation import (
@@ -26,6 +26,7 @@ from pytest_k6api.metrics.aggregation import (
     read_aggregation,
 )
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, metric_id, parse_metric_id
+from pytest_k6api.metrics.window import Window, read_window
 from pytest_k6api.model import Metric, MetricError, OptionError, ThresholdError, parse_duration
 
 # In k6's order of search, which decides: '<=' before '<', or 'count<=1' would compare with '=1'.
@@ -54,6 +55,7 @@ class Threshold:
         abort_on_fail: Whether crossing it ends the load test at once.
         delay_abort_eval: Seconds of test-run time during which crossing it does
             not end the load test yet; None for no delay.
+        window: Which part of the load it looks at; None for all there is.
     """
 
     metric: Metric
@@ -64,6 +66,7 @@ class Threshold:
     value: float
     abort_on_fail: bool = False
     delay_abort_eval: float | None = None
+    window: Window | None = None
 
     @property
     def metric_id(self) -> str:
@@ -105,8 +108,9 @@ def parse_threshold(
     Args:
         key: A metric's name, with tags in braces or without.
         entries: A list whose items are expressions, or mappings with ``threshold``,
-            ``abort_on_fail`` and ``delay_abort_eval`` (or in k6's camelCase; what
-            else they hold is ignored, as k6 does). None is an empty list.
+            ``abort_on_fail``, ``delay_abort_eval``, ``after``, ``over_last`` and
+            ``for_at_least`` (k6's own also in its camelCase; what else they hold is
+            ignored, as k6 does, unless it is nearly one of these). None is an empty list.
         known: Every metric there can be, by name.
 
     Raises:
@@ -145,7 +149,7 @@ def parse_selections(keys: Iterable[str], known: Mapping[str, Metric]) -> tuple[
 
 def _parse_entry(selection: Selection, key: str, entry: object) -> Threshold:
     if isinstance(entry, str):
-        return _parse_expression(selection, key, entry, abort_on_fail=False, delay=None)
+        return _parse_expression(selection, key, entry)
     if not isinstance(entry, Mapping):
         raise ThresholdError(
             f"{key}: cannot read the threshold {entry!r}; write text such as 'p(95)<200', or a"
@@ -158,7 +162,12 @@ def _parse_entry(selection: Selection, key: str, entry: object) -> Threshold:
     if not isinstance(abort, bool | None):
         raise ThresholdError(f"{key}: abort_on_fail of {source!r} is True or False, got {abort!r}")
     delay = _parse_delay(key, entry.get("delay_abort_eval", entry.get("delayAbortEval")))
-    return _parse_expression(selection, key, source, abort_on_fail=bool(abort), delay=delay)
+    return replace(
+        _parse_expression(selection, key, source),
+        abort_on_fail=bool(abort),
+        delay_abort_eval=delay,
+        window=read_window(key, entry),
+    )
 
 
 def _parse_delay(key: str, value: object) -> float | None:
@@ -170,9 +179,7 @@ def _parse_delay(key: str, value: object) -> float | None:
         raise ThresholdError(f"{key}: delay_abort_eval: {error}") from None
 
 
-def _parse_expression(
-    selection: Selection, key: str, source: str, *, abort_on_fail: bool, delay: float | None
-) -> Threshold:
+def _parse_expression(selection: Selection, key: str, source: str) -> Threshold:
     left, sign, right = _scan(source)
     value = parse_number(right)
     try:
@@ -197,8 +204,6 @@ def _parse_expression(
         aggregation=aggregation,
         operator=sign,
         value=value,
-        abort_on_fail=abort_on_fail,
-        delay_abort_eval=delay,
     )
 
 

@@ -9,7 +9,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,7 +130,11 @@ def _thresholds(
     listed = parse_selections(options.thresholds, known)
     if settings.switch("no_thresholds"):
         return (), listed
-    return parse_thresholds(options.thresholds, known), listed
+    thresholds = parse_thresholds(options.thresholds, known)
+    if settings.switch("smoke"):
+        # One iteration is over before any warm-up is.
+        thresholds = tuple(replace(threshold, window=None) for threshold in thresholds)
+    return thresholds, listed
 
 
 def _declared_metrics() -> dict[str, Metric]:

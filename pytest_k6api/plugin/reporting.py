@@ -61,7 +61,7 @@ def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
         for threshold in metric.thresholds:
             observed = observed_text(threshold, metric)
             problem = f"crossed: {observed}" if threshold.ok is False else ""
-            yield f"{metric.id}: {threshold.source}", problem
+            yield f"{metric.id}: {threshold.text}", problem
     scenarios = load_test.published.scenarios
     for scenario in scenarios if len(scenarios) > 1 else ():
         problems = [

@@ -65,15 +65,20 @@ def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
     """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
     if threshold.observed is None:
         return "not judged" if threshold.ok is None else "never got a sample"
+    when = f" at {threshold.crossed_at:.1f} s" if threshold.crossed_at is not None else ""
+    return f"{_observed(threshold, threshold.observed, metric)}{when}"
+
+
+def _observed(threshold: ThresholdSnapshot, observed: float, metric: MetricSnapshot) -> str:
     question = threshold.source
     for operator in "<>=!":
         question = question.split(operator, 1)[0]
     question = question.strip()
     if metric.kind is MetricKind.RATE:
-        return f"{question}={format_share(threshold.observed)}"
+        return f"{question}={format_share(observed)}"
     if metric.kind is MetricKind.COUNTER and question == "rate":
-        return f"{question}={format_per_second(threshold.observed, metric.contains)}"
-    return f"{question}={format_value(threshold.observed, metric.contains)}"
+        return f"{question}={format_per_second(observed, metric.contains)}"
+    return f"{question}={format_value(observed, metric.contains)}"
 
 
 def _threshold_lines(snapshot: Snapshot) -> list[str]:
@@ -82,10 +87,10 @@ def _threshold_lines(snapshot: Snapshot) -> list[str]:
         if not metric.thresholds:
             continue
         lines.append(f"  {metric.id}")
-        width = max(len(threshold.source) for threshold in metric.thresholds)
+        width = max(len(threshold.text) for threshold in metric.thresholds)
         for threshold in metric.thresholds:
             observed = observed_text(threshold, metric)
-            lines.append(f"    {_mark(threshold.ok)} {threshold.source:<{width}}  {observed}")
+            lines.append(f"    {_mark(threshold.ok)} {threshold.text:<{width}}  {observed}")
     return ["THRESHOLDS", *lines] if lines else []
 
 

@@ -73,7 +73,7 @@ def _metric(metric: MetricSnapshot) -> Document:
     numbers |= {word: _plain(metric.extra[word]) for word in _FROM_EXTRA[metric.kind]}
     if not metric.thresholds:
         return numbers
-    failed = {threshold.source: threshold.ok is False for threshold in metric.thresholds}
+    failed = {threshold.text: threshold.ok is False for threshold in metric.thresholds}
     return {**numbers, "thresholds": failed}
 
 

@@ -29,7 +29,6 @@ from pytest_k6api.load import (
 from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
     Recorder,
-    RunStatus,
     SampleBuffer,
     StatusSnapshot,
     TagContext,
@@ -39,6 +38,7 @@ from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.describing import describe_scenario
+from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
 from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.progress import ProgressReader
@@ -135,8 +135,8 @@ class LoadTest:
             [options for options, _ in spec.scenarios],
             lambda options, number: VirtualUser(number, self._scenarios[options.name]),
             lambda name: Recorder(self._buffer, self._scenarios[name].place),
-            setup=partial(self._live, self.life.run_setup) if settings.run_setup else None,
-            teardown=partial(self._live, self.life.run_teardown) if settings.run_teardown else None,
+            setup=self._set_up,
+            teardown=self._tear_down,
             paused=settings.paused,
             segment=settings.segment,
         )
@@ -169,7 +169,7 @@ class LoadTest:
         try:
             outcome = trio.run(self._main, show, clock=clock)
         except BaseExceptionGroup as group:
-            raise _gravest(group) from None
+            raise gravest(group) from None
         finally:
             self._end(outcome)
         assert self.verdict is not None
@@ -243,11 +243,23 @@ class LoadTest:
                 self.bridge.close()
                 services.cancel_scope.cancel()
 
+    async def _set_up(self) -> None:
+        if self._settings.run_setup:
+            await self._live(self.life.run_setup)
+        self._pump()  # what setup left is no load
+        self._engine.load_began(self._elapsed())
+
+    async def _tear_down(self) -> None:
+        self._pump()
+        self._engine.load_ended(self._elapsed())
+        if self._settings.run_teardown:
+            await self._live(self.life.run_teardown)
+
     async def _live(self, stage: Callable[[], Awaitable[object]]) -> None:
         try:
             await stage()
         except self._settings.exceptions.exits as error:
-            raise _LeavingError from error
+            raise LeavingError from error
 
     def _interrupt(self) -> None:
         # The first time it lets iterations end, the second it does not.
@@ -273,8 +285,8 @@ class LoadTest:
         self.verdict = judge(
             self.published.snapshot,
             checks_fail=self._settings.checks_fail,
-            ended_early="" if self.ended_itself is not None else _why_early(outcome),
-            trouble=(*_trouble(outcome), *self._fixture_trouble()),
+            ended_early="" if self.ended_itself is not None else why_early(outcome),
+            trouble=(*trouble_of(outcome), *self._fixture_trouble()),
         )
 
     def _fixture_trouble(self) -> Iterator[str]:
@@ -317,7 +329,7 @@ class LoadTest:
             self.published = self._freeze()
             if verdict.abort:
                 crossed = verdict.aborting[0]
-                self.stop(f"the threshold {crossed.metric}: {crossed.source} asked for it")
+                self.stop(f"the threshold {crossed.metric}: {crossed.text} asked for it")
 
     async def _keep_showing(self, show: Show) -> None:
         while True:
@@ -332,7 +344,7 @@ class LoadTest:
         return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
 
     def _pump(self) -> None:
-        self._engine.ingest(self._buffer.drain())
+        self._engine.ingest(self._buffer.drain(), self._elapsed())
 
     def _freeze(self) -> Published:
         return Published(
@@ -348,36 +360,3 @@ class LoadTest:
             name: scenario.outcomes.completed for name, scenario in self._scenarios.items()
         }
         return self._failures.snapshot(iterations)
-
-
-def _why_early(outcome: RunOutcome | None) -> str:
-    if outcome is None:
-        return "it broke off; what was measured until then is kept"
-    if outcome.status is not RunStatus.INTERRUPTED:
-        return ""
-    return f"stopped before its time: {outcome.stop_reason or 'nobody said why'}"
-
-
-def _trouble(outcome: RunOutcome | None) -> tuple[str, ...]:
-    if outcome is None:
-        return ()
-    errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error}
-    return tuple(f"{what} failed: {error}" for what, error in errors.items() if error)
-
-
-class _LeavingError(BaseException):
-    """Carries what ends the session out of setup and teardown.
-
-    ``pytest.exit()`` raises an Exception, and those are part of their outcome.
-    """
-
-
-def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what pytest is to see of `group`: one exception, as if there were no nurseries."""
-    for error in group.exceptions:
-        if isinstance(error, _LeavingError) and error.__cause__ is not None:
-            return error.__cause__
-        if not isinstance(error, Exception):
-            return _gravest(error) if isinstance(error, BaseExceptionGroup) else error
-    first = group.exceptions[0]
-    return _gravest(first) if isinstance(first, BaseExceptionGroup) else first

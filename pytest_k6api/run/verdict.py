@@ -9,7 +9,7 @@ or an early end fails the load test. A threshold on ``checks`` or on
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest_k6api.metrics import Snapshot
+from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,16 @@ def judge(
 def _threshold_reasons(snapshot: Snapshot) -> Iterator[str]:
     for threshold in snapshot.thresholds:
         if threshold.ok is False:
-            yield f"the threshold {threshold.metric}: {threshold.source} was crossed" + (
-                "; its metric never got a sample" if threshold.observed is None else ""
-            )
+            yield f"the threshold {threshold.metric}: {threshold.text} was crossed{_how(threshold)}"
+
+
+def _how(threshold: ThresholdSnapshot) -> str:
+    if threshold.crossed_at is not None:
+        return f" at {threshold.crossed_at:.1f} s"
+    if threshold.observed is None:
+        window = " in its window" if threshold.window else ""
+        return f"; its metric never got a sample{window}"
+    return ""
 
 
 def _iteration_reasons(snapshot: Snapshot) -> Iterator[str]:

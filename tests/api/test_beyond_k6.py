@@ -218,10 +218,12 @@ def test_thresholds_tell_by_what_they_were_judged(browser: Browser) -> None:
             "attributes": {
                 "metric": "http_req_duration",
                 "expression": "p(95)<200",
+                "window": "",
                 "ok": False,
                 "observed": 250.5,
                 "samples": 90,
                 "abort-on-fail": False,
+                "crossed-at": None,
             },
         }
     ]
