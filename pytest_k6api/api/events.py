@@ -107,7 +107,7 @@ class EventHub:
             self._tell("test", load_test_data(load_test, status, is_current=is_current))
         if self._seen.tells_new_status(status):
             self._tell("status", status_data(status))
-        if self._seen.tells_results(load_test, with_snapshot):
+        if self._seen.tells_results(load_test, is_time=with_snapshot):
             self._tell_snapshot(await load_test.snapshot())
             self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
 
@@ -201,7 +201,7 @@ class _Seen:
         self._test = seen
         return is_new
 
-    def tells_results(self, load_test: LoadTestPort, is_time: bool) -> bool:  # noqa: FBT001
+    def tells_results(self, load_test: LoadTestPort, *, is_time: bool) -> bool:
         """Return whether to tell what was measured: when `is_time`, and once after the end."""
         if load_test.outcome is None:
             return is_time
