@@ -1,6 +1,6 @@
 """Compares this plugin with k6, Locust and wrk on the same service: one command, one table.
 
-    python benchmarks/compare.py                       # everything, five rounds: half an hour
+    python benchmarks/compare.py                       # everything, five rounds: 40 minutes
     python benchmarks/compare.py --workloads=a --rounds=3 --generators=plugin,k6
     python benchmarks/compare.py --list
 

@@ -101,8 +101,8 @@ def _growth(_: Workload, pairs: Sequence[Pair]) -> list[str]:
     slopes, totals = [], []
     for pair in pairs:
         requests, _held = pair.full.growth[-1]
-        # From a tenth of the run on: until then, things are allocated once.
-        settled = [point for point in pair.full.growth if point[0] >= min(100_000, requests / 10)]
+        # Not from the start on: until then, things are allocated once.
+        settled = [point for point in pair.full.growth if point[0] >= min(100_000, requests / 2)]
         first = settled[0]
         # The last tenth of a run is its end, where a summary is made.
         last = max(settled[: max(1, len(settled) * 9 // 10)], key=lambda point: point[0])
