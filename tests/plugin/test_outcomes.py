@@ -111,6 +111,25 @@ def test_before_pytest_9_one_failure_tells_all(
     result.stdout.no_fnmatch_line("*SUBFAILED*")
 
 
+def test_subtests_that_are_switched_off_are_not_missed(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    result = run(
+        pytester,
+        run_pytest,
+        """
+        @pytest.mark.scenario(thresholds={"http_reqs": ["count>1"]})
+        async def test_browse(vu):
+            await vu.http.get("/")
+        """,
+        "-p",
+        "no:subtests",
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["load test failed: the threshold http_reqs: count>1 was crossed"])
+
+
 def test_a_threshold_that_never_got_a_sample_fails_and_says_so(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):

@@ -287,9 +287,10 @@ def test_a_stop_of_the_session_before_the_first_load_test_ends_it_too(
 def test_a_paused_load_test_starts_when_it_is_told_to(pytester: pytest.Pytester, service: Service):
     pytester.makepyfile(LOAD)
 
-    with session_of(service, "--k6-address=127.0.0.1:0", "--k6-paused") as session:
-        address = session.wait_for("k6 control API: ").split()[-1]
-        session.wait_for("is paused before its start")
+    with session_of(service, "-q", "--k6-address=127.0.0.1:0", "--k6-paused") as session:
+        # Told even quietly: it would look as if it hung.
+        line = session.wait_for("is paused before its start")
+        address = line.split("PATCH ")[1].split("/v1/")[0]
         assert service.paths == []
         resume = {"data": {"type": "status", "id": "default", "attributes": {"paused": False}}}
         request("PATCH", f"{address}/v1/status", resume)
