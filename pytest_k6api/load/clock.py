@@ -9,6 +9,7 @@ the scenario does, and it also stands still when only the scenario is paused.
 """
 
 import math
+from collections.abc import Callable
 
 import trio
 
@@ -41,16 +42,20 @@ class RunClock:
     Whoever pauses a clock rings the bells of the tasks that wait by it.
     """
 
-    __slots__ = ("_began", "_floor", "_stood_at", "_within")
+    __slots__ = ("_began", "_floor", "_now", "_stood_at", "_within")
 
     def __init__(self, within: "RunClock | None" = None) -> None:
         self._within = within
+        self._now: Callable[[], float] = trio.current_time
         self._began = 0.0  # in the time of `within`, or Trio's; pauses move it on
         self._stood_at: float | None = 0.0
         self._floor = 0.0
 
     def start(self) -> None:
         """Begin to count, from 0."""
+        # Synchronous virtual users look at the clock from their threads, where
+        # `trio.current_time` is not to be had.
+        self._now = trio.lowlevel.current_clock().current_time
         self._began, self._floor, self._stood_at = self._outside(), 0.0, None
 
     def stop(self) -> None:
@@ -100,4 +105,4 @@ class RunClock:
             self._floor = max(self._floor, elapsed)
 
     def _outside(self) -> float:
-        return self._within.elapsed if self._within is not None else trio.current_time()
+        return self._within.elapsed if self._within is not None else self._now()

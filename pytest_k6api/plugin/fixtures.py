@@ -57,6 +57,6 @@ def k6_base_url() -> str:
 def k6(request: pytest.FixtureRequest) -> "SessionResults":
     """The results of the session's load tests: metrics, groups, checks."""
     from pytest_k6api.plugin.results import SessionResults
-    from pytest_k6api.plugin.session import load_tests_of
+    from pytest_k6api.plugin.session import address_of, load_tests_of
 
-    return SessionResults(load_tests_of(request.config))
+    return SessionResults(load_tests_of(request.config), address_of(request.config))

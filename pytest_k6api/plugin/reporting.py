@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import outcome
 import pytest
-from _pytest._code import ExceptionInfo
+import trio
+from _pytest._code import ExceptionInfo, Traceback
 
+import pytest_k6api
 from pytest_k6api.load import Failure
 from pytest_k6api.plugin.stashes import UNREPORTED
 from pytest_k6api.plugin.terminal import SUMMARY
@@ -17,12 +20,21 @@ from pytest_k6api.run import LoadTest
 _SUMMARY_LINES = pytest.StashKey[list[str]]()
 _SHOWN_FAILURES = 5
 _BODY_LINES = 3
+_OURS = tuple(Path(str(module.__file__)).parent for module in (pytest_k6api, outcome, trio))
 
 
 def render(error: BaseException) -> str:
     """Return the traceback of `error` as pytest shows it, with introspected assertions."""
     info = ExceptionInfo.from_exception(error)
-    return str(info.getrepr(style="short", tbfilter=True, truncate_locals=True))
+    return str(info.getrepr(style="short", tbfilter=_without_ours, truncate_locals=True))
+
+
+def _without_ours(info: ExceptionInfo[BaseException]) -> Traceback:
+    """Return the traceback of `info` as far as users wrote it: without our frames and Trio's."""
+    theirs = info.traceback.filter(
+        lambda entry: not any(ours in Path(entry.path).parents for ours in _OURS)
+    )
+    return theirs or info.traceback
 
 
 def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
@@ -40,12 +52,13 @@ def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     """Report every threshold, and every scenario of several, as a subtest of its own.
 
-    Does nothing before pytest 9, which has none, and where a failure is expected:
-    an xfail covers its test but not the test's subtests.
+    Does nothing where there are none (before pytest 9, or switched off), and where a
+    failure is expected: an xfail covers its test but not the test's subtests.
     """
     request = item.funcargs["request"]
     assert isinstance(request, pytest.FixtureRequest)
-    if not hasattr(pytest, "Subtests") or item.get_closest_marker("xfail"):
+    has_subtests = hasattr(pytest, "Subtests") and item.config.pluginmanager.hasplugin("subtests")
+    if not has_subtests or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")
     # With -x the first failure is raised here; the load test's own says more.

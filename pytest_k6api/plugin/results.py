@@ -7,7 +7,7 @@ Every answer has a ``repr`` that shows the numbers, so that a failed
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_k6api.model import K6ApiError, MetricKind
+from pytest_k6api.model import BUILT_IN, K6ApiError, MetricKind
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import (
@@ -147,7 +147,7 @@ class Metrics(Mapping[str, MetricResult]):
         self._load_test = load_test
 
     def __getitem__(self, metric_id: str) -> MetricResult:
-        metric = self._load_test.query(metric_id)
+        metric = self._load_test.query(metric_id) or _counted_nothing(metric_id)
         if metric is None:
             names = ", ".join(self)
             raise ResultError(
@@ -166,6 +166,27 @@ class Metrics(Mapping[str, MetricResult]):
 
     def __repr__(self) -> str:
         return f"<metrics of {self._load_test.name}: {', '.join(self)}>"
+
+
+def _counted_nothing(metric_id: str) -> "MetricSnapshot | None":
+    """Return a counter that was never fed: 0 is what it counted, as for thresholds."""
+    from pytest_k6api.load import declared_metrics
+    from pytest_k6api.metrics import MetricSnapshot, parse_metric_id
+
+    name, _ = parse_metric_id(metric_id)
+    known = {metric.name: metric for metric in BUILT_IN} | dict(declared_metrics())
+    metric = known.get(name)
+    if metric is None or metric.kind is not MetricKind.COUNTER:
+        return None
+    return MetricSnapshot(
+        id=metric_id,
+        name=name,
+        kind=metric.kind,
+        contains=metric.contains,
+        sample={"count": 0.0, "rate": 0.0},
+        extra={},
+        samples=0,
+    )
 
 
 class LoadTestResults:
@@ -221,7 +242,8 @@ class FinishedTests(Mapping[str, LoadTestResults]):
     the function's name.
     """
 
-    def __init__(self, load_tests: Sequence[FinishedLoadTest]) -> None:
+    def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
+        self._address = address
         self._load_tests = {test.name: test for test in load_tests}
 
     def __getitem__(self, name: str) -> LoadTestResults:
@@ -263,8 +285,14 @@ class FinishedTests(Mapping[str, LoadTestResults]):
 class SessionResults:
     """The results of the session's load tests; by itself, those of the last one."""
 
-    def __init__(self, load_tests: Sequence[FinishedLoadTest]) -> None:
+    def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
+        self._address = address
         self._load_tests = [test for test in load_tests if test.outcome is not None]
+
+    @property
+    def address(self) -> str:
+        """Where the control API listens, such as ``http://127.0.0.1:6565``; empty if it is off."""
+        return self._address
 
     @property
     def tests(self) -> FinishedTests:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
-from pytest_k6api.plugin.collecting import fixture_names
+from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.planning import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
@@ -64,6 +64,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
             item.config,
             f"k6: {item.name} is paused before its start; to start it: k6 resume, or PATCH"
             f' {session.address}/v1/status with {{"paused": false}}',
+            even_quiet=True,
         )
     return load_test
 
@@ -102,7 +103,16 @@ def _scenario_function(
     found = scenario.captured.function
     function = found.__get__(instance) if instance is not None else found
     names = fixture_names(function, is_method=False)
-    return UserFunction(function=function, values={name: item.funcargs[name] for name in names})
+    # A VU fixture that is only used, not asked for, is one that every VU sets up all the same.
+    marks = [*item.iter_markers("usefixtures"), *marks_of(found, "usefixtures")]
+    used = {name for mark in marks for name in mark.args}
+    values = {name: item.funcargs[name] for name in names}
+    values |= {name: item.funcargs[name] for name in used if _is_per_vu(item, name)}
+    return UserFunction(function=function, values=values)
+
+
+def _is_per_vu(item: pytest.Function, name: str) -> bool:
+    return isinstance(item.funcargs.get(name), VUFixture)
 
 
 def _life_function(

@@ -30,6 +30,12 @@ def load_tests_of(config: pytest.Config) -> Sequence[LoadTest]:
     return session.finished if session else ()
 
 
+def address_of(config: pytest.Config) -> str:
+    """Return where the control API listens; empty if it is off."""
+    session = config.stash.get(SESSION, None)
+    return session.address if session else ""
+
+
 def problems_of(settings: Settings) -> list[str]:
     """Return what is wrong with settings that only a run needs, one text each."""
     problems = []

@@ -116,3 +116,12 @@ async def test_a_standing_clock_is_not_moved_by_a_wait_that_ends() -> None:
         await trio.sleep(3)
 
     assert clock.elapsed == 4
+
+
+@in_virtual_time
+async def test_the_clock_can_be_read_from_any_thread() -> None:
+    clock = RunClock()
+    clock.start()
+    await trio.sleep(2)
+
+    assert await trio.to_thread.run_sync(lambda: clock.elapsed) == 2.0

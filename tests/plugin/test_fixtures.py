@@ -393,3 +393,38 @@ def test_only_functions_are_made_vu_fixtures():
 
     with pytest.raises(TypeError, match="@vu_fixture decorates a function, got <class 'int'>"):
         vu_fixture(int)
+
+
+def test_a_vu_fixture_that_is_only_used_is_set_up_by_every_vu(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_load="""
+        import pytest
+        from pytest_k6api import load_test, scenario, vu_fixture
+
+        seen = []
+
+        @vu_fixture
+        async def login(vu):
+            seen.append((vu.scenario, vu.id))
+
+        @pytest.mark.usefixtures("login")
+        @scenario(vus=2)
+        async def test_alone(vu): ...
+
+        @load_test
+        class TestMix:
+            @pytest.mark.usefixtures("login")
+            @scenario
+            async def test_with(self, vu): ...
+
+            @scenario
+            async def test_without(self, vu): ...
+
+        def test_all_logged_in():
+            assert sorted(seen) == [("test_alone", 1), ("test_alone", 2), ("test_with", 1)]
+        """
+    )
+
+    run_pytest().assert_outcomes(passed=3)

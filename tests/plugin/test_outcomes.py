@@ -631,3 +631,30 @@ def test_in_ci_the_short_summary_does_not_repeat_the_report(
     assert result.outlines[-2] == (
         "FAILED test_load.py::test_browse - Failed: load test failed: 1 of 1 iterations raised"
     )
+
+
+def test_checks_that_fail_in_threads_are_counted_and_tracebacks_show_users_code_alone(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    result = run(
+        pytester,
+        run_pytest,
+        """
+        @pytest.mark.scenario
+        def test_browse(vu):
+            response = vu.http.get("/status/404")
+            vu.check(response, {"found": lambda r: r.status_code == 200})
+            response.raise_for_status()
+        """,
+    )
+
+    result.stdout.fnmatch_lines(
+        [
+            "1x check failed (100.00% of iterations): found",
+            "1x iteration failed (100.00% of iterations): HTTPStatusError: *404*",
+            "    test_load.py:*: in test_browse",
+            "        response.raise_for_status()",
+            "    E   *HTTPStatusError*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*response.py*")

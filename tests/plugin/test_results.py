@@ -172,3 +172,26 @@ def test_before_the_first_load_test_it_says_so(pytester: pytest.Pytester, run_py
 
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["E*no load test has ended in this session yet; *"])
+
+
+def test_a_counter_that_was_never_fed_has_counted_nothing(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_load="""
+        import pytest
+        from pytest_k6api import scenario
+
+        @scenario
+        async def test_browse(vu): ...
+
+        def test_ask(k6):
+            assert k6.metrics["dropped_iterations"].count == 0
+            assert "dropped_iterations" not in k6.metrics
+            with pytest.raises(LookupError, match="has no sample of 'http_req_duration'"):
+                k6.metrics["http_req_duration"]
+            assert k6.address == ""
+        """
+    )
+
+    run_pytest("--k6-address=").assert_outcomes(passed=2)
