@@ -8,10 +8,10 @@ cannot do it is done here, because all of ours can.
     the load test is           pause                     resume
     -------------------------  ------------------------  -------------------------
     paused before its start    refused: it is already    it starts
-    getting its first VUs      refused: not started      refused: not started
+    about to start             it waits to be resumed    refused: it isn't paused
     in setup, or running       done when none iterates   refused: it isn't paused
     paused                     refused: it is already    it goes on
-    in teardown, or over       refused: it has ended     refused: it has ended
+    stopped, or in teardown    refused: it has ended     refused: it has ended
 
 Setup is not interrupted by a pause: the scenarios after it are what waits.
 
@@ -49,7 +49,7 @@ class Control:
         self._clock = clock
         self._bell = bell
         self._is_paused = False
-        self._was_paused = False
+        self._was_paused = self._is_ending = False
 
     @property
     def is_paused(self) -> bool:
@@ -138,7 +138,7 @@ class Control:
         change = Change(vus=vus, vus_max=vus_max, rate=rate, give_back=give_back)
         executor.check(change)
         if paused is not None:
-            _check_scenario_pause(run, paused=paused)
+            self._check_scenario_pause(run, paused=paused)
         if paused is True:
             executor.clock.stop()
         elif paused is False:
@@ -151,7 +151,7 @@ class Control:
 
     def release(self) -> None:
         """Let a paused load test go on, because it is to end."""
-        self._was_paused = self.reads_as_paused
+        self._was_paused, self._is_ending = self.reads_as_paused, True
         self.is_waiting = False
         self._bell.ring()
         if self._is_paused:
@@ -168,17 +168,29 @@ class Control:
 
     def _check_pause(self, *, paused: bool) -> None:
         refusal = None
-        if self.is_over:
+        # A pause after a stop would hold up the end.
+        if self.is_over or self._is_ending:
             refusal = "the test execution has ended"
         elif self.is_waiting:
             refusal = "execution is already paused" if paused else None
         elif self._is_paused:
             refusal = "test execution was already paused" if paused else None
-        elif not self.has_started:
-            kind = self._runs[0].options.executor.value.replace("-", " ")
-            refusal = f"cannot pause the {kind} executor before it has started"
         elif not paused:
             refusal = "test execution wasn't paused"
+        if refusal:
+            raise ControlError(_PAUSE_ERROR, refusal, status=500)
+
+    def _check_scenario_pause(self, run: ScenarioRun, *, paused: bool) -> None:
+        name = run.options.name
+        refusal = None
+        if self._is_ending:
+            refusal = "the test execution has ended"
+        elif not run.is_running or run.executor is None:
+            refusal = f"cannot pause the scenario '{name}' before it has started"
+        elif paused and run.executor.clock.is_stopped:
+            refusal = f"the scenario '{name}' was already paused"
+        elif not paused and not run.executor.clock.is_stopped:
+            refusal = f"the scenario '{name}' wasn't paused"
         if refusal:
             raise ControlError(_PAUSE_ERROR, refusal, status=500)
 
@@ -186,6 +198,8 @@ class Control:
         if self.is_waiting:
             self.is_waiting = False
             self._bell.ring()
+        elif paused and not self.has_started:
+            self.is_waiting = True
         elif paused:
             self._is_paused = True
             self._clock.stop()
@@ -202,16 +216,3 @@ class Control:
         self._bell.ring()
         for run in self._runs:
             run.notice_clock()
-
-
-def _check_scenario_pause(run: ScenarioRun, *, paused: bool) -> None:
-    name = run.options.name
-    refusal = None
-    if not run.is_running or run.executor is None:
-        refusal = f"cannot pause the scenario '{name}' before it has started"
-    elif paused and run.executor.clock.is_stopped:
-        refusal = f"the scenario '{name}' was already paused"
-    elif not paused and not run.executor.clock.is_stopped:
-        refusal = f"the scenario '{name}' wasn't paused"
-    if refusal:
-        raise ControlError(_PAUSE_ERROR, refusal, status=500)

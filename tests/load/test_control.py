@@ -141,12 +141,17 @@ async def test_a_pause_before_the_start_time_puts_it_off() -> None:
 
 
 @in_virtual_time
-async def test_nothing_can_be_paused_before_the_first_vus_are_there() -> None:
-    load = Load([scenario("externally-controlled", vus=1, duration=9)])
-    detail = "cannot pause the externally controlled executor before it has started"
+async def test_a_pause_before_the_first_vus_are_there_is_one_before_the_start() -> None:
+    setup = Script(1)
+    load = Load([scenario("per-vu-iterations")], setup=setup)
+    not_paused = (500, "Pause error", "test execution wasn't paused")
+    assert await refusal(load, paused=False) == not_paused
+    await load.scheduler.control.pause()
+    async with running(load, 3):
+        assert load.scheduler.status().status is RunStatus.PAUSED_BEFORE_RUN
+        await load.scheduler.control.resume()
 
-    assert await refusal(load, paused=True) == (500, "Pause error", detail)
-    assert await refusal(load, paused=False) == (500, "Pause error", detail)
+    assert setup.began == [3]
 
 
 @in_virtual_time
@@ -235,6 +240,24 @@ async def test_a_stop_ends_a_pause_and_whoever_waits_for_it() -> None:
         load.scheduler.stop()
 
     assert load.now == 2
+
+
+@in_virtual_time
+async def test_a_pause_after_a_stop_is_refused_and_holds_nothing_up() -> None:
+    ended = (500, "Pause error", "the test execution has ended")
+    load = Load([scenario("constant-vus", duration=9)], iteration=5)
+    async with running(load, 1):
+        load.scheduler.finish()
+        assert await refusal(load, paused=True) == ended
+        with pytest.raises(ControlError, match="the test execution has ended"):
+            await load.scheduler.control.change_scenario("test_it", paused=True)
+    assert load.now == 5
+
+    early = Load([scenario("constant-vus", duration=9)])
+    early.scheduler.stop()
+    assert await refusal(early, paused=True) == ended
+    await early.run()
+    assert early.starts == []
 
 
 @in_virtual_time
