@@ -25,7 +25,7 @@ def test_the_lowest_releases_are_tested_that_the_project_allows() -> None:
 def test_the_readme_has_one_command_for_the_examples_and_one_for_the_tests() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
 
-    commands = [line for line in lines if line.startswith("python3 -m venv ")]
+    commands = [line for line in lines if line.startswith("sh scripts/venv ")]
 
     assert len(commands) == 2
     assert commands[0].endswith("/pytest examples --k6-vus=50")
