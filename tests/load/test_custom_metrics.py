@@ -51,7 +51,7 @@ async def test_a_counter_counts_one_if_nothing_is_said() -> None:
 @in_virtual_time
 async def test_a_timed_block_is_recorded_in_milliseconds_also_if_it_raises() -> None:
     load = FakeLoadTest()
-    thinking = Trend("thinking", contains="time")
+    thinking = Trend("pondering", contains="time")
 
     async def browse(vu: VU) -> None:
         with thinking.timed(tags={"about": "cart"}):
@@ -60,7 +60,7 @@ async def test_a_timed_block_is_recorded_in_milliseconds_also_if_it_raises() -> 
 
     await load.user(browse).run_iteration()
 
-    assert load.samples("thinking", "about") == [(250.0, "cart")]
+    assert load.samples("pondering", "about") == [(250.0, "cart")]
 
 
 @in_virtual_time
