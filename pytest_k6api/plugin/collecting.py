@@ -9,30 +9,12 @@ captured travels in the item's stash, for `planning` to check and to complete.
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from pytest_k6api.plugin.plans import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.stashes import CAPTURED
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedScenario:
-    """A scenario function as it was found, with its marks; unbound if it is a method."""
-
-    name: str
-    function: Callable[..., Any]
-    marks: tuple[pytest.Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedLoadTest:
-    """What an item runs: one scenario, or those of a class."""
-
-    scenarios: tuple[CapturedScenario, ...]
-    cls: type | None = None
-
 
 _STANDS_IN = "_k6api_stands_in"
 

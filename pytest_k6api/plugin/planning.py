@@ -9,7 +9,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,39 +26,19 @@ from pytest_k6api.model import (
     resolve_load_test,
     resolve_scenario,
 )
-from pytest_k6api.plugin.collecting import (
-    CapturedLoadTest,
-    CapturedScenario,
-    fixture_names,
-    marks_of,
-)
+from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.describing import plan_text
 from pytest_k6api.plugin.options import Settings
+from pytest_k6api.plugin.plans import (
+    CapturedScenario,
+    LoadTestPlan,
+    ScenarioPlan,
+)
 from pytest_k6api.plugin.refusing import refuse_fixtures, refuse_functions
 from pytest_k6api.plugin.stashes import CAPTURED, PLAN
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import Selection, Threshold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioPlan:
-    """A scenario, complete and checked."""
-
-    options: ScenarioOptions
-    captured: CapturedScenario
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestPlan:
-    """A load test, complete and checked; fixture values are still to come."""
-
-    name: str
-    scenarios: tuple[ScenarioPlan, ...]
-    options: LoadTestOptions
-    thresholds: "tuple[Threshold, ...]"
-    listed: "tuple[Selection, ...]"
-    captured: CapturedLoadTest
 
 
 def make_plans(items: Iterable[pytest.Item], settings: Settings) -> list[str]:

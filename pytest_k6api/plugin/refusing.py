@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.plugin.collecting import CapturedLoadTest, CapturedScenario, marks_of
+from pytest_k6api.plugin.collecting import marks_of
 from pytest_k6api.plugin.fixtures import PER_VU_NAMES
 from pytest_k6api.plugin.marks import is_vu_fixture
+from pytest_k6api.plugin.plans import CapturedLoadTest, CapturedScenario
 
 _XUNIT = ("setup_class", "setup_method", "teardown_class", "teardown_method")
 

@@ -12,7 +12,7 @@ from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.planning import LoadTestPlan, ScenarioPlan
+from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
     export_summary,
     failure_text,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_k6api.plugin.collecting import CapturedLoadTest
-    from pytest_k6api.plugin.planning import LoadTestPlan
+    from pytest_k6api.plugin.plans import CapturedLoadTest, LoadTestPlan
     from pytest_k6api.run import LoadTestSession
 
 SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
