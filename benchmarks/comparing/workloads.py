@@ -77,7 +77,7 @@ def all_workloads(
             base=Load(1, 1),
             generators=NOT_WRK,
             shows="memory",
-            environment={"SLEEP": "1"},
+            environment={"SLEEP": "1", "SPREAD": "1"},
         ),
         replace(
             small,
@@ -106,13 +106,13 @@ def all_workloads(
         ),
         Workload(
             key="i",
-            about=f"{idle_vus:,} VUs that rest after one request",
+            about=f"{idle_vus:,} VUs that come, make one request and stay",
             folder="sleeping",
             load=Load(idle_vus, max(8, idle_vus / 1_000)),
             base=Load(1, 1),
             generators=PLANNERS,
             shows="memory",
-            environment={"SLEEP": "600"},
+            environment={"SLEEP": "600", "SPREAD": f"{idle_vus / 2_000:g}"},
         ),
         replace(
             small,

@@ -13,6 +13,7 @@ export const options = {
 };
 
 export default function () {
+  if (__ITER === 0) sleep(Number(__ENV.SPREAD) * Math.random());
   group('visit homepage', () => {
     const response = http.get(`${__ENV.BASE_URL}/`);
     check(response, { 'status is 200': (r) => r.status === 200 });

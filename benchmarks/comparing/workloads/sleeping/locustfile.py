@@ -1,7 +1,9 @@
 """A small GET, then a rest."""
 
 import os
+import random
 
+import gevent
 from locust import FastHttpUser, constant, task
 
 
@@ -9,6 +11,10 @@ class Visitor(FastHttpUser):
     """Asks for the homepage, and waits."""
 
     wait_time = constant(float(os.environ["SLEEP"]))
+
+    def on_start(self):
+        """Come at any time of the first seconds."""
+        gevent.sleep(float(os.environ["SPREAD"]) * random.random())
 
     @task
     def visit(self):
