@@ -65,6 +65,7 @@ class Scheduler:
         teardown: Callable[[], Awaitable[object]] | None = None,
         paused: bool = False,
         segment: ExecutionSegment = WHOLE,
+        on_status: Callable[[], None] = lambda: None,
     ) -> None:
         """Plan `scenarios`.
 
@@ -77,6 +78,7 @@ class Scheduler:
             teardown: Runs after them, also after a stop.
             paused: Whether to wait for `control.resume` before setup.
             segment: The part of the load that this instance runs.
+            on_status: Called whenever the status has become another one, save the last.
 
         Raises:
             OptionError: A scenario waits for one that is not there, or for itself.
@@ -84,6 +86,7 @@ class Scheduler:
         check_order(scenarios)
         self.clock = RunClock()
         self._status = RunStatus.CREATED
+        self._on_status = on_status
         self._pool = VUPool(segment)
         self._turns = Turns()
         self._bell = Bell()
@@ -174,25 +177,25 @@ class Scheduler:
         return [run.status() for run in self._runs]
 
     async def _live(self) -> None:
-        self._status = RunStatus.INIT_VUS
+        self._enter(RunStatus.INIT_VUS)
         self._pool.initialise(self._planned)
         await trio.lowlevel.checkpoint()
         while self.control.is_waiting:
-            self._status = RunStatus.PAUSED_BEFORE_RUN
+            self._enter(RunStatus.PAUSED_BEFORE_RUN)
             await self._bell.wait()
         if self._is_ending:
             return
-        self._status = RunStatus.STARTED
+        self._enter(RunStatus.STARTED)
         self.control.has_started = True
         self.clock.start()
         if await self._set_up():
-            self._status = RunStatus.RUNNING
+            self._enter(RunStatus.RUNNING)
             await self._run_scenarios()
             await self._tear_down()
 
     async def _set_up(self) -> bool:
         """Run setup; tell whether scenarios and teardown are to follow."""
-        self._status = RunStatus.SETUP
+        self._enter(RunStatus.SETUP)
         if self._setup is not None:
             try:
                 with self._setup_scope:
@@ -213,7 +216,7 @@ class Scheduler:
             await self._bell.wait()
 
     async def _tear_down(self) -> None:
-        self._status = RunStatus.TEARDOWN
+        self._enter(RunStatus.TEARDOWN)
         self.control.is_over = True
         if self._teardown is not None:
             try:
@@ -227,3 +230,7 @@ class Scheduler:
         self._stop_reason = self._stop_reason or reason
         self._is_stopped = self._is_ending = True
         self.control.release()
+
+    def _enter(self, status: RunStatus) -> None:
+        self._status = status
+        self._on_status()
