@@ -10,17 +10,19 @@ import pytest
 import trio
 from _pytest._code import ExceptionInfo, Traceback
 
-import pytest_k6api
 from pytest_k6api.load import Failure
 from pytest_k6api.plugin.stashes import UNREPORTED
 from pytest_k6api.plugin.terminal import SUMMARY
-from pytest_k6api.report import observed_text, summary_export, summary_lines
+from pytest_k6api.report import comparison_lines, observed_text, summary_export, summary_lines
 from pytest_k6api.run import LoadTest
 
 _SUMMARY_LINES = pytest.StashKey[list[str]]()
 _SHOWN_FAILURES = 5
 _BODY_LINES = 3
-_OURS = tuple(Path(str(module.__file__)).parent for module in (pytest_k6api, outcome, trio))
+_OURS = (
+    Path(__file__).parents[1],
+    *(Path(str(module.__file__)).parent for module in (outcome, trio)),
+)
 
 
 def render(error: BaseException) -> str:
@@ -45,7 +47,10 @@ def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
     if load_test.ended_itself is not None:
         heading += f", ended by itself: {load_test.ended_itself or 'vu.stop() was called'}"
-    item.stash[_SUMMARY_LINES] = [heading, *summary_lines(snapshot)]
+    lines = [heading, *summary_lines(snapshot)]
+    if load_test.comparison is not None:
+        lines += ["", *comparison_lines(load_test.comparison)]
+    item.stash[_SUMMARY_LINES] = lines
     item.user_properties += _properties(load_test)
 
 
