@@ -54,7 +54,8 @@ def _plain(exchange: Exchange, document: Json) -> Json:
 def _is_compared(exchange: Exchange, item: Json) -> bool:
     if item["type"] != "metrics":
         return True
-    return item["id"] not in OURS and (exchange.phase != "running" or item["id"] not in _LATE)
+    listed = {theirs["id"] for theirs in exchange.document.get("data", ())}
+    return item["id"] not in OURS | (_LATE - listed)
 
 
 def _item(exchange: Exchange, item: Json) -> Json:

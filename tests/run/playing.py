@@ -153,7 +153,8 @@ def _set_up(client: Client, now: _Now, _: Exchange) -> None:
 def _run(client: Client, now: _Now, exchange: Exchange) -> None:
     _resume_before_run(client, now)
     now.twin.setup_gate.open()
-    assert wait_until(lambda: client.status()["status"] == 7)
+    # More than 7: a machine that is very slow; then only what is compared next differs.
+    assert wait_until(lambda: client.status()["status"] >= 7)
     is_paused = exchange.phase == "paused-mid-run"
     if client.status()["paused"] != is_paused:
         client.patch(paused=is_paused)

@@ -49,7 +49,7 @@ REASONS = {
 UNSURE = {name for name, reason in REASONS.items() if reason in (RACY, CUT_OFF, NO_REPLY)}
 
 EXCHANGES = load_exchanges()
-AT_A_TIME = 8
+AT_A_TIME = 6
 
 Life = tuple[str, str, str]
 Replies = dict[str, Answer | None]

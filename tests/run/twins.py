@@ -169,7 +169,7 @@ def lifecycle(stage: Stage) -> Script:
     async def teardown() -> None:
         await stage.teardown.wait()
 
-    return Script({"main": (constant(2, 2.5), main)}, setup=setup, teardown=teardown)
+    return Script({"main": (constant(2, 4.0), main)}, setup=setup, teardown=teardown)
 
 
 def extctl(_: Stage) -> Script:
@@ -243,7 +243,7 @@ def taint_flip(_: Stage) -> Script:
         my_counter.add(1)
         await vu.sleep(0.2)
 
-    return Script({"s": (constant(1, 7.0), iteration)}, {"my_counter": ["count>15"]})
+    return Script({"s": (constant(1, 9.0), iteration)}, {"my_counter": ["count>15"]})
 
 
 def metrics_all(stage: Stage) -> Script:
@@ -291,7 +291,7 @@ def metrics_all(stage: Stage) -> Script:
             },
             a,
         ),
-        "b": (constant(1, 4.0), b),
+        "b": (constant(1, 7.0), b),
     }
     return Script(plans, _all_thresholds(url), setup, _check_in_teardown)
 
