@@ -50,6 +50,12 @@ async def one_check(vu: VU) -> None:
     vu.check(200, {"status is 200": lambda status: status == 200})
 
 
+async def one_measured_block(vu: VU) -> None:
+    """Measure one block under a name."""
+    with vu.measure("db query"):
+        pass
+
+
 async def group_and_check(vu: VU) -> None:
     """Ask one question in one group: the workload of the comparison with k6."""
     with vu.group("visit homepage"):
@@ -109,7 +115,15 @@ async def time_iterations(function: Callable[[VU], Awaitable[None]]) -> float:
 
 async def main() -> None:
     """Print the table."""
-    functions = (nothing, one_group, one_check, group_and_check, failing_check, raising)
+    functions = (
+        nothing,
+        one_group,
+        one_measured_block,
+        one_check,
+        group_and_check,
+        failing_check,
+        raising,
+    )
     bare = math.inf
     best = dict.fromkeys(functions, math.inf)
     for _ in range(ROUNDS):

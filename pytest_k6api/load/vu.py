@@ -22,6 +22,7 @@ from pytest_k6api.load.checks import Checked, calling_line
 from pytest_k6api.load.exchanges import describe_exchange
 from pytest_k6api.load.groups import Group, GroupStack
 from pytest_k6api.load.load_context import LoadContext
+from pytest_k6api.load.measuring import Measured
 from pytest_k6api.load.vu_tags import VUTags
 from pytest_k6api.model import current_recorder
 from pytest_k6api.model.metrics import CHECKS
@@ -174,6 +175,20 @@ class BaseVU:
             failures=self._load.failures,
             rules=self._load.exceptions,
         )
+
+    def measure(self, name: str, tags: Mapping[str, object] | None = None) -> Measured:
+        """Return a context manager that measures its block: a query, a message, a call of an SDK.
+
+        Its duration goes into the trend ``measured_duration``, whether it raised
+        into the rate ``measured_failed``, both with the tag ``name``. What it
+        raises is passed on. A block that is interrupted or skipped is not recorded.
+
+        Args:
+            name: What is measured, such as ``"db query"``; few different ones, for
+                each is a time series.
+            tags: More tags for these samples; values are turned into text.
+        """
+        return Measured(name, tags, stack=self._groups, rules=self._load.exceptions)
 
     def describe_last_exchange(self) -> str:
         """Return the last request and its response as text; empty if there was none."""

@@ -70,8 +70,8 @@ class TagContext:
         tags: The tags of this place, `group` among them (``""`` at the root).
         id: The number of `tags`.
         group: The path of the group, such as ``::outer::inner``; ``""`` at the root.
-        requests: For the HTTP client: what it derives from this place for a
-            route, keyed as it likes. Never shared with another place.
+        requests: For HTTP clients and measured blocks: what they derive from this
+            place, keyed as they like. Never shared with another place.
     """
 
     __slots__ = ("_checks", "_children", "group", "id", "requests", "table", "tags")

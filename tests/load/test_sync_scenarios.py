@@ -103,6 +103,20 @@ async def test_what_the_function_raises_is_a_failure_with_its_place() -> None:
 
 
 @in_real_time
+async def test_blocks_are_measured_in_the_thread_as_they_are_in_the_loop() -> None:
+    load = FakeLoadTest()
+
+    def browse(vu: SyncVU) -> None:
+        with vu.measure("db query"):
+            vu.sleep(0.01)
+
+    await load.user(browse).run_iteration()
+
+    ((duration_us, name),) = load.samples("measured_duration", "name")
+    assert (duration_us >= 10_000, name) == (True, "db query")
+
+
+@in_real_time
 async def test_a_skip_in_the_thread_is_a_skip() -> None:
     load = FakeLoadTest()
 

@@ -56,6 +56,8 @@ async def test_all_of_it(vu: VU, setup_data: Mapping[str, str]) -> None:
     assert_type(vu.random.random(), float)
     vu.tags["customer"] = "new"
     vu.data.seen = True
+    with vu.measure("db query", tags={"table": 3}):
+        await vu.sleep(0.1)
     with queue_time.timed():
         orders.add(1, tags={"queue": "mail"})
         last_order.add(7)
