@@ -6,7 +6,9 @@ loop. Only immutable snapshots and commands cross between the two.
 """
 
 import contextlib
+import importlib
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -62,6 +64,10 @@ class ApiServer:
         """
         if not self._settings.address:
             return ""
+        if sys.version_info < (3, 11, 5):
+            # Two threads that parse source at the same time can break there
+            # (python/cpython#106905), and pytest parses what is imported.
+            importlib.import_module("pytest_k6api.api.service")
         address, sockets = bind(self._settings, self._warn)
         self._thread = threading.Thread(
             target=self._run, args=(address, sockets), name="pytest-k6api control API", daemon=True
