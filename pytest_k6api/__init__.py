@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_k6api.http import BearerAuth, HTTPStatusError, Response
+    from pytest_k6api.http import BearerAuth, HTTPStatusError, Response, instrument
     from pytest_k6api.load import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
     from pytest_k6api.model import K6ApiError
     from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
@@ -31,13 +31,14 @@ __all__ = [
     "SyncVU",
     "Trend",
     "feeder",
+    "instrument",
     "load_test",
     "scenario",
     "vu_fixture",
 ]
 
 _HOMES = {
-    "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response"),
+    "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response", "instrument"),
     "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.model": ("K6ApiError",),
     "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),

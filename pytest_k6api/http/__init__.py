@@ -10,6 +10,7 @@ from pytest_k6api.http.client import Client
 from pytest_k6api.http.cookies import Cookie, Cookies
 from pytest_k6api.http.debugging import format_exchange
 from pytest_k6api.http.headers import Headers
+from pytest_k6api.http.httpx_transport import instrument
 from pytest_k6api.http.options import ClientOptions
 from pytest_k6api.http.request import Request
 from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
@@ -40,4 +41,5 @@ __all__ = [
     "SyncClient",
     "Timings",
     "format_exchange",
+    "instrument",
 ]

@@ -3,15 +3,32 @@
 Source: k6 v1.1.0, ``lib/netext/httpext/transport.go``, ``measureAndEmitMetrics``.
 """
 
+from typing import Protocol
+
 from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.errors import Failure
-from pytest_k6api.http.routes import Plan
 from pytest_k6api.model import TagContext
 
 _FIRST_ERROR_STATUS = 400
 
 
-def outcome_tags(plan: Plan, status: int, failed: int | None, protocol: str) -> dict[str, str]:
+class Asked(Protocol):
+    """What was asked for, as far as tags tell of it."""
+
+    @property
+    def method(self) -> str:
+        """As it goes over the wire."""
+
+    @property
+    def name(self) -> str:
+        """k6's tags ``name`` and ``url``."""
+
+    @property
+    def tags(self) -> dict[str, str] | None:
+        """The user's tags for this request."""
+
+
+def outcome_tags(plan: Asked, status: int, failed: int | None, protocol: str) -> dict[str, str]:
     """Return the tags of a round trip that got a response.
 
     Args:
@@ -31,7 +48,7 @@ def outcome_tags(plan: Plan, status: int, failed: int | None, protocol: str) -> 
     return tags
 
 
-def failure_tags(plan: Plan, failure: Failure, failed: int | None) -> dict[str, str]:
+def failure_tags(plan: Asked, failure: Failure, failed: int | None) -> dict[str, str]:
     """Return the tags of a round trip that got no usable response."""
     tags = _request_tags(plan, failed)
     tags["status"] = "0"
@@ -40,7 +57,7 @@ def failure_tags(plan: Plan, failure: Failure, failed: int | None) -> dict[str, 
     return tags
 
 
-def _request_tags(plan: Plan, failed: int | None) -> dict[str, str]:
+def _request_tags(plan: Asked, failed: int | None) -> dict[str, str]:
     tags = dict(plan.tags or {})
     tags.update(method=plan.method, name=plan.name, url=plan.name)
     if failed is not None:

@@ -1,7 +1,10 @@
 """A user's suite with annotations: mypy checks it under strict rules, nobody runs it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import assert_type
+
+import httpx
+import httpx2
 
 from pytest_k6api import (
     VU,
@@ -12,7 +15,9 @@ from pytest_k6api import (
     LoadTestResults,
     Rate,
     Response,
+    SyncVU,
     Trend,
+    instrument,
     load_test,
     scenario,
     vu_fixture,
@@ -68,6 +73,20 @@ async def test_all_of_it(vu: VU, setup_data: Mapping[str, str]) -> None:
 @vu_fixture
 async def account(vu: VU) -> AsyncIterator[int]:
     yield vu.id
+
+
+@vu_fixture
+async def shop(vu: VU) -> AsyncIterator[httpx.AsyncClient]:
+    transport = instrument(httpx.AsyncHTTPTransport(http2=True), vu)
+    assert_type(transport, httpx.AsyncHTTPTransport)
+    async with httpx.AsyncClient(transport=transport) as client:
+        yield client
+
+
+@vu_fixture
+def next_shop(vu: SyncVU) -> Iterator[httpx2.Client]:
+    with httpx2.Client(transport=instrument(httpx2.HTTPTransport(), vu)) as client:
+        yield client
 
 
 @load_test(thresholds={"http_reqs": ["count>1"]})
