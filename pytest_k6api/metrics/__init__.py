@@ -1,6 +1,6 @@
 """Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
 
-from pytest_k6api.metrics.aggregation import Aggregation
+from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
 from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
@@ -11,6 +11,7 @@ from pytest_k6api.metrics.snapshot import (
     Snapshot,
     ThresholdSnapshot,
 )
+from pytest_k6api.metrics.store import MetricTotal
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import (
     Threshold,
@@ -28,6 +29,7 @@ __all__ = [
     "GaugeSink",
     "GroupSnapshot",
     "MetricSnapshot",
+    "MetricTotal",
     "MetricsEngine",
     "RateSink",
     "Selection",
@@ -42,6 +44,7 @@ __all__ = [
     "is_countable",
     "measure",
     "new_sink",
+    "parse_aggregation",
     "parse_metric_id",
     "parse_selections",
     "parse_threshold",

@@ -24,7 +24,7 @@ from pytest_k6api.metrics.ingest import ingest_http, ingest_iterations, ingest_s
 from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
-from pytest_k6api.metrics.store import MetricStore, View
+from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import Threshold
 from pytest_k6api.metrics.trend import Trend
@@ -164,6 +164,25 @@ class MetricsEngine:
         if not view.is_visible:
             return None
         return describe(view, elapsed, self._judgements.get(view.id, ()), asked)
+
+    def totals(self, also: Iterable[str] = ()) -> dict[str, MetricTotal]:
+        """Return what every listed metric adds up to, by id; ask after `settle`.
+
+        Args:
+            also: Ids of further sub-metrics; those without a sample are left out.
+
+        Raises:
+            MetricError: One of `also` cannot be read.
+        """
+        views = {view.id: view for view in self._visible_views()}
+        for metric_id in also:
+            name, tag_filter = parse_metric_id(metric_id)
+            if name in self._stores and metric_id not in views:
+                store = self._stores[name]
+                view = store.find(Selection(store.metric, tag_filter))
+                if view.sink.count:
+                    views[metric_id] = view
+        return {key: MetricTotal(view.selection.metric, view.sink) for key, view in views.items()}
 
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""

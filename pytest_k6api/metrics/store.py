@@ -10,6 +10,7 @@ Pure; one thread writes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter
@@ -48,6 +49,19 @@ class View:
     def is_visible(self) -> bool:
         """Whether lists show it: it has a sample, or somebody asked for it by name."""
         return self.listed or self.sink.count > 0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricTotal:
+    """All that a metric or sub-metric adds up to: enough to answer any question about it.
+
+    Attributes:
+        metric: What it is.
+        sink: Where its samples are; only to be read.
+    """
+
+    metric: Metric
+    sink: Sink
 
 
 class MetricStore:

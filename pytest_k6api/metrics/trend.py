@@ -82,6 +82,39 @@ class Trend:
         self._min: float = math.inf
         self._max: float = -math.inf
 
+    @classmethod
+    def restored(
+        cls,
+        counts: Mapping[float, int],
+        *,
+        total: float,
+        lowest: float,
+        highest: float,
+        samples_per_unit: int = 1,
+        digits: int | None = None,
+    ) -> "Trend":
+        """Return the trend that once told these facts about itself; it answers as that did."""
+        trend = cls(samples_per_unit)
+        trend.digits = digits
+        trend._fresh.update(counts)
+        trend.settle()
+        trend.count, trend.total = sum(counts.values()), total
+        if counts:
+            trend._min, trend._max = lowest, highest
+        return trend
+
+    @property
+    def lowest(self) -> float:
+        """The least observation, in its own unit; infinity while empty."""
+        self.settle()
+        return self._min
+
+    @property
+    def highest(self) -> float:
+        """The greatest observation, in its own unit; minus infinity while empty."""
+        self.settle()
+        return self._max
+
     def add_many(self, values: Sequence[float]) -> None:
         """Add finite observations; who cannot vouch for them asks `is_countable` first."""
         self._fresh.update(values)

@@ -50,14 +50,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not any(CAPTURED in item.stash for item in items):
         return
     from pytest_k6api.plugin.options import Settings
-    from pytest_k6api.plugin.planning import make_plans
+    from pytest_k6api.plugin.planning import known_metrics, make_plans
 
     settings = Settings(config)
     problems = [*settings.problems, *make_plans(items, settings)]
     if not config.option.collectonly:
+        from pytest_k6api.plugin.baselines import open_baselines
         from pytest_k6api.plugin.session import problems_of
 
-        problems += problems_of(settings)
+        names = [item.nodeid for item in items if PLAN in item.stash]
+        problems += [
+            *problems_of(settings),
+            *open_baselines(config, settings, names, known_metrics()),
+        ]
     if problems:
         raise pytest.UsageError(*problems)
 

@@ -105,7 +105,7 @@ def _thresholds(
         return (), ()
     from pytest_k6api.metrics import parse_selections, parse_thresholds
 
-    known = {metric.name: metric for metric in BUILT_IN} | _declared_metrics()
+    known = known_metrics()
     # k6 keeps sub-metrics whose thresholds are switched off, or were never written.
     listed = parse_selections(options.thresholds, known)
     if settings.switch("no_thresholds"):
@@ -117,10 +117,12 @@ def _thresholds(
     return thresholds, listed
 
 
-def _declared_metrics() -> dict[str, Metric]:
+def known_metrics() -> dict[str, Metric]:
+    """Return every metric there can be, by name: the built-in and the declared ones."""
     # Whoever declares metrics has imported that package; nobody else is to pay for it.
     load = sys.modules.get("pytest_k6api.load")
-    return dict(load.declared_metrics()) if load is not None else {}
+    declared = load.declared_metrics() if load is not None else {}
+    return {metric.name: metric for metric in BUILT_IN} | dict(declared)
 
 
 def _scenario_plan(

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
+from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
@@ -22,6 +23,7 @@ from pytest_k6api.plugin.reporting import (
 )
 from pytest_k6api.plugin.session import tell, uncaptured
 from pytest_k6api.plugin.stashes import PLAN, SESSION
+from pytest_k6api.plugin.step_summary import write_step_summary
 from pytest_k6api.run import LoadTest, LoadTestSpec, Show
 
 
@@ -74,11 +76,13 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     keep_results(item, load_test)
+    problems = item.config.stash[BASELINES].keep(load_test, item.stash[PLAN])
+    write_step_summary(load_test, partial(tell, item.config, yellow=True))
     pattern = Settings(item.config).text("summary_export")
-    if not pattern:
-        return []
-    path = item.config.invocation_params.dir / pattern
-    return export_summary(load_test, path, len(finished))
+    if pattern:
+        path = item.config.invocation_params.dir / pattern
+        problems += export_summary(load_test, path, len(finished))
+    return problems
 
 
 def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
@@ -94,6 +98,7 @@ def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
         options=plan.options,
         setup=_life_function(item, "setup", plan.options.setup),
         teardown=_life_function(item, "teardown", plan.options.teardown),
+        yardstick=item.config.stash[BASELINES].yardstick(plan.name),
     )
 
 

@@ -143,6 +143,29 @@ SETTINGS: tuple[Setting, ...] = (
         about="Write k6's summary as JSON; with several load tests {name} stands for each.",
     ),
     Setting(
+        name="save",
+        metavar="NAME",
+        about="Keep the results of every load test under this name, for --k6-compare.",
+    ),
+    Setting(
+        name="compare",
+        metavar="NAME",
+        about="Compare every load test with the results that were saved under this name.",
+    ),
+    Setting(
+        name="compare_fail",
+        metavar="METRIC:NUMBER:LIMIT",
+        repeated=True,
+        about="Fail a load test whose number is that much worse than in --k6-compare, such as"
+        " http_req_duration:p(95):10%; may be repeated.",
+    ),
+    Setting(
+        name="results_dir",
+        metavar="FOLDER",
+        default=".k6api",
+        about="Where --k6-save keeps results (default .k6api under pytest's root folder).",
+    ),
+    Setting(
         name="execution_segment",
         metavar="A:B",
         about="The share of the load that this instance runs, such as 0:1/2.",
@@ -168,6 +191,7 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("k6", "load tests")
     for setting in SETTINGS:
         about = f"{setting.about} [ini: {setting.ini}, environment: {setting.variable}]"
+        about = about.replace("%", "%%")  # argparse fills texts in
         if not setting.metavar:
             group.addoption(setting.flag, action="store_true", default=None, help=about)
         else:

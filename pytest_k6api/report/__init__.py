@@ -5,14 +5,42 @@ Sees snapshots, never executors.
 
 from typing import TYPE_CHECKING
 
+from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_lines
+from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule, split_rules
+from pytest_k6api.report.environment import describe_environment
+from pytest_k6api.report.markdown import markdown_summary
 from pytest_k6api.report.progress_line import ProgressLine
+from pytest_k6api.report.results_file import (
+    Results,
+    ResultsFormatError,
+    read_results,
+    results_document,
+)
 from pytest_k6api.report.summary import observed_text, summary_lines
 from pytest_k6api.report.summary_export import summary_export
 
 if TYPE_CHECKING:
     from pytest_k6api.report.progress import ProgressDisplay
 
-__all__ = ["ProgressDisplay", "ProgressLine", "observed_text", "summary_export", "summary_lines"]
+__all__ = [
+    "Comparison",
+    "ComparisonRule",
+    "ProgressDisplay",
+    "ProgressLine",
+    "Results",
+    "ResultsFormatError",
+    "Yardstick",
+    "comparison_lines",
+    "describe_environment",
+    "markdown_summary",
+    "observed_text",
+    "parse_rule",
+    "read_results",
+    "results_document",
+    "split_rules",
+    "summary_export",
+    "summary_lines",
+]
 
 
 def __getattr__(name: str) -> object:

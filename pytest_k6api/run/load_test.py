@@ -7,7 +7,7 @@ publishes what other threads may see at once.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,7 +26,7 @@ from pytest_k6api.load import (
     SetupTeardown,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, Snapshot
+from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, MetricTotal, Snapshot
 from pytest_k6api.model import (
     Recorder,
     SampleBuffer,
@@ -35,7 +35,7 @@ from pytest_k6api.model import (
     TagTable,
 )
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
-from pytest_k6api.report import ProgressLine
+from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
@@ -78,6 +78,7 @@ class LoadTest:
         was_interrupted: Whether somebody pressed Ctrl-C.
         ended_itself: Why its own code ended it, through ``vu.stop()``; None if it did not.
         life: Its setup, teardown and setup data.
+        comparison: It beside its baseline; None without one, or while it is not over.
 
     Args:
         number: Its number in the session, from 1.
@@ -95,7 +96,9 @@ class LoadTest:
         self.ended_at: float | None = None
         self.was_interrupted = False
         self.ended_itself: str | None = None
+        self.comparison: Comparison | None = None
         self._settings = settings
+        self._yardstick = spec.yardstick
         tags = TagTable()
         root = TagContext(tags, {})
         self._root_id = tags.intern({})
@@ -199,6 +202,10 @@ class LoadTest:
             self._pump()
         return self._engine.query(metric_id, self._elapsed(), stats)
 
+    def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
+        """Return what every listed metric adds up to, and those in `also`; after its end."""
+        return self._engine.totals(also)
+
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
         self._scheduler.stop(reason)
@@ -283,11 +290,15 @@ class LoadTest:
         self._engine.settle()
         self.ended_at = time.time()
         self.published = self._freeze()
+        if self._yardstick is not None:
+            totals = self.totals(self._yardstick.metric_ids)
+            self.comparison = self._yardstick.compare(totals, self._elapsed())
         self.verdict = judge(
             self.published.snapshot,
             checks_fail=self._settings.checks_fail,
             ended_early="" if self.ended_itself is not None else why_early(outcome),
             trouble=(*trouble_of(outcome), *self._fixture_trouble()),
+            worse=self.comparison.failures if self.comparison else (),
         )
 
     def _fixture_trouble(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pytest_k6api.load import (
 )
 from pytest_k6api.metrics import Selection, Threshold
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
+from pytest_k6api.report import Yardstick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class LoadTestSpec:
         options: What belongs to the load test as a whole.
         setup: The setup function with its fixture values, if there is one.
         teardown: The teardown function likewise.
+        yardstick: The baseline to compare it with, if there is one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class LoadTestSpec:
     options: LoadTestOptions = field(default_factory=LoadTestOptions)
     setup: UserFunction | None = None
     teardown: UserFunction | None = None
+    yardstick: Yardstick | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

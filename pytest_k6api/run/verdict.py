@@ -33,7 +33,12 @@ class Verdict:
 
 
 def judge(
-    snapshot: Snapshot, *, checks_fail: bool, ended_early: str = "", trouble: tuple[str, ...] = ()
+    snapshot: Snapshot,
+    *,
+    checks_fail: bool,
+    ended_early: str = "",
+    trouble: tuple[str, ...] = (),
+    worse: tuple[str, ...] = (),
 ) -> Verdict:
     """Return the verdict on everything measured.
 
@@ -42,11 +47,13 @@ def judge(
         checks_fail: Whether a failed check fails the load test.
         ended_early: Why it was ended before its time; empty if it was not.
         trouble: What else went wrong, such as a teardown that raised.
+        worse: In what it is too much worse than its baseline.
     """
     reasons = [
         *([ended_early] if ended_early else []),
         *trouble,
         *_threshold_reasons(snapshot),
+        *worse,
         *_iteration_reasons(snapshot),
         *(_check_reasons(snapshot) if checks_fail else ()),
     ]

@@ -8,6 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+# NumPy refuses to be imported twice in one process.
+import scipy.stats  # noqa: F401
+
 # pytester forgets what a run imported; what is imported here stays, so that the
 # runs share it and do not each pay for it.
 import pytest_k6api.api.service
@@ -71,7 +74,7 @@ def service(_service: Service) -> Service:
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let neither other plugins nor settings of this machine change what a test sees."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    for variable in [name for name in os.environ if name.startswith("K6_")]:
+    for variable in [name for name in os.environ if name.startswith(("K6_", "GITHUB_STEP_"))]:
         monkeypatch.delenv(variable)
 
 
