@@ -4,6 +4,7 @@
 |-------------------|-------------------------------|------------------------|
 | k6                | not judged, keeps its verdict | judged by 0; an unused rate passes |
 | here              | not judged, keeps its verdict | a counter counted 0, which is judged; all others fail |
+| here, optional    | not judged, keeps its verdict | not judged            |
 
 k6's end lets ``http_req_failed: rate<0.1`` pass when no request was made; a
 green test would then mean nothing. A counter that was never fed is a
@@ -82,6 +83,8 @@ class Judgement:
             self._samples = self._sink.count
             self._observed = measure(self._sink, self.threshold.aggregation, elapsed)
             self.ok = self.threshold.holds(self._observed)
+        elif final and self.threshold.is_optional:
+            return
         elif final and self.threshold.metric.kind is MetricKind.COUNTER:
             self._observed = 0.0
             self.ok = self.threshold.holds(0.0)

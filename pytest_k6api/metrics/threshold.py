@@ -56,6 +56,7 @@ class Threshold:
         delay_abort_eval: Seconds of test-run time during which crossing it does
             not end the load test yet; None for no delay.
         window: Which part of the load it looks at; None for all there is.
+        is_optional: Whether a metric without samples leaves it unjudged, and does not fail it.
     """
 
     metric: Metric
@@ -67,6 +68,7 @@ class Threshold:
     abort_on_fail: bool = False
     delay_abort_eval: float | None = None
     window: Window | None = None
+    is_optional: bool = False
 
     @property
     def metric_id(self) -> str:

@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 def make_plans(items: Iterable[pytest.Item], settings: Settings) -> list[str]:
     """Give every load test among `items` its plan; return what is wrong, one text each."""
     problems: list[str] = []
+    common = _common_thresholds(settings, problems)
     for item in items:
         if CAPTURED in item.stash and isinstance(item, pytest.Function):
             try:
-                item.stash[PLAN] = plan = _plan(item, settings)
+                plan = _with_common(_plan(item, settings), common)
+                item.stash[PLAN] = plan
             except K6ApiError as error:
                 problems.append(f"{item.nodeid}: {error}")
             else:
@@ -115,6 +117,38 @@ def _thresholds(
         # One iteration is over before any warm-up is.
         thresholds = tuple(replace(threshold, window=None) for threshold in thresholds)
     return thresholds, listed
+
+
+def _common_thresholds(settings: Settings, problems: list[str]) -> "tuple[Threshold, ...]":
+    """Return the thresholds of all load tests; add what is wrong with them to `problems`."""
+    text = settings.text("thresholds")
+    if not text or settings.switch("no_thresholds"):
+        return ()
+    from pytest_k6api.metrics import parse_threshold
+    from pytest_k6api.report import split_rules
+
+    known = known_metrics()
+    common: list[Threshold] = []
+    for line in split_rules(text):
+        # From the right: tags in braces have colons, expressions have none.
+        key, _, expression = line.rpartition(":")
+        try:
+            common += parse_threshold(key.strip(), [expression.strip()], known) if key else ()
+        except K6ApiError as error:
+            problems.append(f"k6_thresholds: {error}")
+        if not key:
+            problems.append(
+                f"k6_thresholds: cannot read {line!r}; write '<metric>: <expression>', such as"
+                " 'http_req_failed: rate<0.01'"
+            )
+    return tuple(replace(threshold, is_optional=True) for threshold in common)
+
+
+def _with_common(plan: LoadTestPlan, common: "Sequence[Threshold]") -> LoadTestPlan:
+    # As a whole: with a window it is another threshold.
+    own = {(each.metric_id, each.source) for each in plan.thresholds if each.window is None}
+    added = [each for each in common if (each.metric_id, each.source) not in own]
+    return replace(plan, thresholds=(*plan.thresholds, *added)) if added else plan
 
 
 def known_metrics() -> dict[str, Metric]:

@@ -77,6 +77,8 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
 def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
     for metric in load_test.results.metrics.values():
         for threshold in metric.thresholds:
+            if threshold.ok is None:
+                continue
             observed = observed_text(threshold, metric)
             problem = f"crossed: {observed}" if threshold.ok is False else ""
             yield f"{metric.id}: {threshold.text}", problem

@@ -131,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(name="no_teardown", about="Do not run teardown functions."),
     Setting(name="no_thresholds", about="Do not judge thresholds."),
     Setting(
+        name="thresholds",
+        metavar="METRIC:EXPRESSION",
+        repeated=True,
+        about="A threshold of every load test that has samples of its metric, such as"
+        " http_req_failed:rate<0.01; may be repeated.",
+    ),
+    Setting(
         name="checks",
         metavar="fail|record",
         default="fail",

@@ -28,6 +28,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "no_setup": ("false", "off", ""),
     "no_teardown": ("false", "off", ""),
     "no_thresholds": ("false", "off", ""),
+    "thresholds": ("checks:rate>0.1", "checks:rate>0.2", "checks:rate>0.3"),
     "checks": ("fail", "record", "fail"),
     "summary_export": ("ini.json", "environment.json", "command.json"),
     "save": ("ini", "environment", "command"),
