@@ -19,10 +19,13 @@ from pytest_k6api.metrics.threshold import (
     parse_threshold,
     parse_thresholds,
 )
+from pytest_k6api.metrics.timeline import KEPT as KEPT_BY_SECOND
+from pytest_k6api.metrics.timeline import Point
 from pytest_k6api.metrics.trend import Trend, is_countable
 from pytest_k6api.metrics.window import Window
 
 __all__ = [
+    "KEPT_BY_SECOND",
     "Aggregation",
     "CheckSnapshot",
     "CounterSink",
@@ -31,6 +34,7 @@ __all__ = [
     "MetricSnapshot",
     "MetricTotal",
     "MetricsEngine",
+    "Point",
     "RateSink",
     "Selection",
     "Sink",

@@ -27,6 +27,7 @@ from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapsho
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import Threshold
+from pytest_k6api.metrics.timeline import KEPT, Point, Timeline
 from pytest_k6api.metrics.trend import Trend
 from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
@@ -57,6 +58,7 @@ class MetricsEngine:
         self._tags = tags
         self._stores: dict[str, MetricStore] = {}
         self._settled = False
+        self._elapsed = 0.0
         self._refused: dict[str, int] = {}
         # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
         self._crowded: dict[str, tuple[str, int]] = {}
@@ -64,6 +66,7 @@ class MetricsEngine:
         # Thresholds that look at the same samples share them, be they patient or not.
         self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
         self._load_began_at: float | None = None
+        self._timelines: dict[str, Timeline] = {}
         for threshold in thresholds:
             view = self._list(Selection(threshold.metric, threshold.filter))
             self._judgements.setdefault(view.id, []).append(self._judgement(threshold, view))
@@ -184,6 +187,11 @@ class MetricsEngine:
                     views[metric_id] = view
         return {key: MetricTotal(view.selection.metric, view.sink) for key, view in views.items()}
 
+    def timeline(self, name: str) -> tuple[Point, ...] | None:
+        """Return the metric `name` second by second; None if that is not kept."""
+        timeline = self._timelines.get(name)
+        return timeline.points() if timeline is not None else () if name in KEPT else None
+
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""
         self._settled = True
@@ -194,6 +202,7 @@ class MetricsEngine:
         store = self._stores.get(metric.name)
         if store is None:
             store = self._stores[metric.name] = MetricStore(metric, self._tags)
+            self._follow(store)
             if metric.name == built_in.HTTP_REQ_DURATION.name:
                 store.keep(Selection(metric, _EXPECTED_RESPONSES))
         return store
@@ -205,13 +214,22 @@ class MetricsEngine:
         windowed = self._windows.get(key)
         if windowed is None:
             windowed = self._windows[key] = WindowedSink(threshold.metric, threshold.window)
-            view.windows.append(windowed)
+            view.followers.append(windowed)
         return WindowedJudgement(threshold, view.sink, threshold.window, windowed)
 
     def _advance(self, elapsed: float) -> None:
         began = self._load_began_at
         for window in self._windows.values():
             window.advance(None if began is None else elapsed - began)
+        for timeline in self._timelines.values():
+            timeline.now = elapsed
+        self._elapsed = elapsed
+
+    def _follow(self, store: MetricStore) -> None:
+        if store.metric.name in KEPT:
+            timeline = self._timelines[store.metric.name] = Timeline(store.metric)
+            timeline.now = self._elapsed
+            store.whole.followers.append(timeline)
 
     def _list(self, selection: Selection) -> View:
         store = self._store(selection.metric)

@@ -119,7 +119,14 @@ class WindowedJudgement(Judgement):
         windowed: Those in the window.
     """
 
-    __slots__ = ("_crossed_at", "_failing_since", "_is_over", "_window", "_windowed")
+    __slots__ = (
+        "_crossed_at",
+        "_failing_since",
+        "_is_over",
+        "_is_told",
+        "_window",
+        "_windowed",
+    )
 
     def __init__(
         self, threshold: Threshold, sink: Sink, window: Window, windowed: WindowedSink
@@ -130,6 +137,7 @@ class WindowedJudgement(Judgement):
         self._failing_since: float | None = None
         self._crossed_at: float | None = None
         self._is_over = False
+        self._is_told = False
 
     def evaluate(self, elapsed: float, *, final: bool) -> None:
         """Judge the samples in the window, unless the load has ended: then that has been done.
@@ -138,9 +146,11 @@ class WindowedJudgement(Judgement):
             elapsed: Seconds of test-run time.
             final: Whether the load has ended.
         """
-        self.was_ok = self.ok
         if self._is_over:
+            # What the end of the load showed is news once more, to who sums up.
+            self.was_ok, self._is_told = (self.ok if self._is_told else self.was_ok), True
             return
+        self.was_ok = self.ok
         self._is_over = final
         if self._windowed.now is not None and (final or self._windowed.is_full):
             self._judge(elapsed, final=final)

@@ -11,15 +11,22 @@ Pure; one thread writes.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter
-from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Metric, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs
 # about as much of an ingested sample as a threshold on a tag does.
 MOST_ASKED = 10
+
+
+class Follower(Protocol):
+    """What keeps something else of a view's samples than their sums."""
+
+    def add_many(self, values: Sequence[float], /) -> None:
+        """Add samples, oldest first; there is at least one."""
 
 
 class View:
@@ -29,16 +36,16 @@ class View:
         selection: Whose samples they are.
         sink: Where they add up.
         listed: Whether it is shown although it has no sample yet.
-        windows: Where those of its samples go that thresholds with windows are about.
+        followers: What is also told its samples: windows of thresholds, timelines.
     """
 
-    __slots__ = ("listed", "selection", "sink", "windows")
+    __slots__ = ("followers", "listed", "selection", "sink")
 
     def __init__(self, selection: Selection, *, listed: bool = False) -> None:
         self.selection = selection
         self.sink = new_sink(selection.metric)
         self.listed = listed
-        self.windows: list[WindowedSink] = []
+        self.followers: list[Follower] = []
 
     @property
     def id(self) -> str:
@@ -133,8 +140,8 @@ class MetricStore:
             parts: The same samples by the numbers of their tag sets.
         """
         self.whole.sink.add_many(values)
-        for window in self.whole.windows:
-            window.add_many(values)
+        for follower in self.whole.followers:
+            follower.add_many(values)
         routes = self._routes
         for tags_id, part in parts.items():
             for add_many in routes.get(tags_id) or self._route(tags_id):
@@ -160,6 +167,6 @@ class MetricStore:
         route = [series.add_many]
         for view in (*self.sub_metrics.values(), *self._asked.values()):
             if view.selection.filter is not None and view.selection.filter.matches(tags):
-                route += [view.sink.add_many, *(window.add_many for window in view.windows)]
+                route += [view.sink.add_many, *(each.add_many for each in view.followers)]
         self._routes[tags_id] = route
         return route

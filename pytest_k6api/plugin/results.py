@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         CheckSnapshot,
         GroupSnapshot,
         MetricSnapshot,
+        Point,
         Snapshot,
         ThresholdSnapshot,
     )
@@ -40,6 +41,9 @@ class FinishedLoadTest(Protocol):
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> "MetricSnapshot | None":
         """Return one metric under any tag filter; None if it has no sample."""
+
+    def timeline(self, name: str) -> "tuple[Point, ...] | None":
+        """Return a metric second by second; None if that is not kept."""
 
 
 class MetricResult:
@@ -116,6 +120,26 @@ class MetricResult:
     def fails(self) -> int:
         """How many samples of a rate were zero."""
         return int(self._ask("fails"))
+
+    @property
+    def per_second(self) -> "tuple[Point, ...]":
+        """The metric second by second, for five that are asked most.
+
+        They are ``http_reqs``, ``http_req_failed``, ``http_req_duration``,
+        ``iterations`` and ``vus``, each without a tag filter. A point has `second`,
+        `seconds` (its length), `count`, `value` (what a counter did per second, the
+        share of a rate, the mean of a trend, the last of a gauge) and `max`. A load
+        test of more than an hour has points of two seconds, then of four, and so on.
+        The last second may not be a whole one.
+        """
+        points = self._load_test.timeline(self.id)
+        if points is None:
+            from pytest_k6api.metrics import KEPT_BY_SECOND
+
+            raise ResultError(
+                f"{self.id} is not kept by the second; {', '.join(sorted(KEPT_BY_SECOND))} are"
+            )
+        return points
 
     @property
     def thresholds(self) -> "tuple[ThresholdSnapshot, ...]":

@@ -26,7 +26,7 @@ from pytest_k6api.load import (
     SetupTeardown,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, MetricTotal, Snapshot
+from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, MetricTotal, Point, Snapshot
 from pytest_k6api.model import (
     Recorder,
     SampleBuffer,
@@ -205,6 +205,10 @@ class LoadTest:
     def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
         """Return what every listed metric adds up to, and those in `also`; after its end."""
         return self._engine.totals(also)
+
+    def timeline(self, name: str) -> tuple[Point, ...] | None:
+        """Return the metric `name` second by second, or None if that is not kept; after its end."""
+        return self._engine.timeline(name)
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""

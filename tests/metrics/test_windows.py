@@ -291,6 +291,17 @@ def test_setup_and_teardown_are_no_load() -> None:
     assert [(each.ok, each.observed) for each in judged] == [(True, 50), (True, 50)]
 
 
+def test_what_the_end_of_the_load_shows_is_told_once() -> None:
+    load = Load("times", {"threshold": "max<100", "over_last": "10s"})
+    load.feed(3.0, 900)
+    load.engine.load_ended(4.0)
+
+    load.judge(6.0)
+    assert [each.metric for each in load.verdict.crossed] == ["times"]
+    load.judge(8.0, final=True)
+    assert load.verdict.crossed == ()
+
+
 def test_a_window_looks_only_at_samples_with_its_tags() -> None:
     load = Load("hits{kind:a}", {"threshold": "rate>0.9", "over_last": "10s"})
     load.feed(5.0, 0, kind="b")

@@ -57,6 +57,10 @@ def test_it_answers_with_every_number_that_was_measured(
         assert list(browse.groups) == ["", "::visit"]
         assert browse.checks["::visit::is 200"].passes == 4
         assert [threshold.source for threshold in browse.thresholds] == ["count==4"]
+        per_second = browse.metrics["http_reqs"].per_second
+        assert sum(point.count for point in per_second) == 4 and per_second[0].seconds == 1
+        with pytest.raises(LookupError, match="queue_time is not kept by the second; http_req_"):
+            trend.per_second
         assert set(browse.metrics) >= {"http_reqs", "queue_time", "iterations"}
         assert len(browse.metrics) == len(list(browse.metrics))
         """,
