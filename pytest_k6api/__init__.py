@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_k6api.http import BearerAuth, HTTPStatusError, Response, instrument
     from pytest_k6api.load import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
-    from pytest_k6api.model import K6ApiError
+    from pytest_k6api.metrics import SampleBatch, Series, ThresholdSnapshot
+    from pytest_k6api.model import K6ApiError, ScenarioOptions
+    from pytest_k6api.plugin.hook_values import LoadTestInfo
     from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
     from pytest_k6api.plugin.results import LoadTestResults
 
@@ -25,10 +27,15 @@ __all__ = [
     "Gauge",
     "HTTPStatusError",
     "K6ApiError",
+    "LoadTestInfo",
     "LoadTestResults",
     "Rate",
     "Response",
+    "SampleBatch",
+    "ScenarioOptions",
+    "Series",
     "SyncVU",
+    "ThresholdSnapshot",
     "Trend",
     "feeder",
     "instrument",
@@ -40,7 +47,9 @@ __all__ = [
 _HOMES = {
     "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response", "instrument"),
     "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
-    "pytest_k6api.model": ("K6ApiError",),
+    "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
+    "pytest_k6api.model": ("K6ApiError", "ScenarioOptions"),
+    "pytest_k6api.plugin.hook_values": ("LoadTestInfo",),
     "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),
     "pytest_k6api.plugin.results": ("LoadTestResults",),
 }

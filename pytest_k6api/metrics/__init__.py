@@ -3,6 +3,7 @@
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
+from pytest_k6api.metrics.sample_batch import SampleBatch, Series, describe_batch
 from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
@@ -36,7 +37,9 @@ __all__ = [
     "MetricsEngine",
     "Point",
     "RateSink",
+    "SampleBatch",
     "Selection",
+    "Series",
     "Sink",
     "Snapshot",
     "TagFilter",
@@ -45,6 +48,7 @@ __all__ = [
     "Trend",
     "Verdict",
     "Window",
+    "describe_batch",
     "is_countable",
     "measure",
     "new_sink",

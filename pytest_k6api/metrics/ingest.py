@@ -8,14 +8,25 @@ is counted is counted a column at a time, in C.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from pytest_k6api.metrics.store import MetricStore
 from pytest_k6api.metrics.trend import is_countable
 from pytest_k6api.model import HttpRow, IterationRow, Metric, SampleRow
 from pytest_k6api.model import metrics as built_in
 
-Stores = Callable[[Metric], MetricStore]
+
+class Store(Protocol):
+    """What columns are added to: the samples of one metric."""
+
+    @property
+    def metric(self) -> Metric:
+        """The metric."""
+
+    def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]], /) -> None:
+        """Add `values`, which are in `parts` by the numbers of their tag sets."""
+
+
+Stores = Callable[[Metric], Store]
 # Columns of mixed types, as zip gives them: typed by the row types in `model.samples`.
 Columns = Sequence[tuple[Any, ...]]
 Parts = Mapping[int, Columns]
@@ -119,17 +130,17 @@ def _by_tags(rows: Iterable[Any], columns: Columns, key: int = 0) -> Parts:
     return {tags_id: list(zip(*group, strict=True)) for tags_id, group in groups.items()}
 
 
-def _add_column(store: MetricStore, columns: Columns, parts: Parts, index: int) -> None:
+def _add_column(store: Store, columns: Columns, parts: Parts, index: int) -> None:
     store.add(columns[index], {tags_id: part[index] for tags_id, part in parts.items()})
 
 
-def _add_ones(store: MetricStore, columns: Columns, parts: Parts) -> None:
+def _add_ones(store: Store, columns: Columns, parts: Parts) -> None:
     store.add(
         (1,) * len(columns[0]), {tags_id: (1,) * len(part[0]) for tags_id, part in parts.items()}
     )
 
 
-def _add_judged(store: MetricStore, columns: Columns, parts: Parts, index: int) -> None:
+def _add_judged(store: Store, columns: Columns, parts: Parts, index: int) -> None:
     """Add a column of 1 and 0, less what nobody has judged (None)."""
     column = columns[index]
     if None not in column:

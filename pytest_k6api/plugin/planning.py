@@ -27,6 +27,7 @@ from pytest_k6api.model import (
     resolve_scenario,
 )
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
+from pytest_k6api.plugin.configuring import configure_scenario
 from pytest_k6api.plugin.describing import plan_text
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import (
@@ -83,7 +84,7 @@ def _plan(item: pytest.Function, settings: Settings) -> LoadTestPlan:
             for scenario in captured.scenarios
         }
     plans = tuple(
-        _scenario_plan(scenario, scenario_layers[scenario.name], settings)
+        _scenario_plan(item, scenario, scenario_layers[scenario.name], settings)
         for scenario in captured.scenarios
     )
     _check_order(plans)
@@ -160,12 +161,12 @@ def known_metrics() -> dict[str, Metric]:
 
 
 def _scenario_plan(
-    scenario: CapturedScenario, layers: Sequence[Layer], settings: Settings
+    item: pytest.Item, scenario: CapturedScenario, layers: Sequence[Layer], settings: Settings
 ) -> ScenarioPlan:
     options = resolve_scenario(
         scenario.name, [*layers, *settings.scenario_layers()], smoke=settings.switch("smoke")
     )
-    return ScenarioPlan(options=options, captured=scenario)
+    return ScenarioPlan(options=configure_scenario(item, options), captured=scenario)
 
 
 def _check_order(plans: Sequence[ScenarioPlan]) -> None:

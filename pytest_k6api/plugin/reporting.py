@@ -39,8 +39,14 @@ def _without_ours(info: ExceptionInfo[BaseException]) -> Traceback:
     return theirs or info.traceback
 
 
-def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
-    """Keep the summary for the report, and the main numbers as its properties."""
+def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = ()) -> None:
+    """Keep the summary for the report, and the main numbers as its properties.
+
+    Args:
+        item: Where both are kept.
+        load_test: What has ended.
+        added: What plugins add to the summary.
+    """
     verdict = load_test.verdict
     assert verdict is not None
     snapshot = load_test.results
@@ -50,6 +56,8 @@ def keep_results(item: pytest.Item, load_test: LoadTest) -> None:
     lines = [heading, *summary_lines(snapshot)]
     if load_test.comparison is not None:
         lines += ["", *comparison_lines(load_test.comparison)]
+    if added:
+        lines += ["", *added]
     item.stash[_SUMMARY_LINES] = lines
     item.user_properties += _properties(load_test)
 

@@ -12,6 +12,8 @@ from pytest_k6api.load import UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
+from pytest_k6api.plugin.hook_calls import HOOKS, HookCalls
+from pytest_k6api.plugin.hook_values import LoadTestInfo
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
@@ -21,6 +23,7 @@ from pytest_k6api.plugin.reporting import (
     keep_unreported,
     report_parts,
 )
+from pytest_k6api.plugin.results import LoadTestResults
 from pytest_k6api.plugin.session import tell, uncaptured
 from pytest_k6api.plugin.stashes import PLAN, SESSION
 from pytest_k6api.plugin.step_summary import write_step_summary
@@ -56,7 +59,21 @@ def _prepare(item: pytest.Function) -> LoadTest:
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
     base_url = plan.options.base_url or str(item.funcargs["k6_base_url"])
-    settings = replace(session.settings, client=replace(session.settings.client, base_url=base_url))
+    hooks = item.stash[HOOKS] = HookCalls(
+        item,
+        LoadTestInfo(
+            name=plan.name,
+            scenarios=tuple(scenario.options for scenario in plan.scenarios),
+            base_url=base_url,
+            address=session.address,
+        ),
+    )
+    settings = replace(
+        session.settings,
+        client=replace(session.settings.client, base_url=base_url),
+        on_samples=hooks.on_samples,
+        on_crossed=hooks.on_crossed,
+    )
     try:
         load_test = session.prepare(_spec(item, plan), settings)
     except K6ApiError as error:
@@ -75,14 +92,17 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
     """Keep the results for other tests, reports and files; return what went wrong with that."""
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
-    keep_results(item, load_test)
+    hooks = item.stash[HOOKS]
+    results = LoadTestResults(load_test)
+    keep_results(item, load_test, hooks.summary_lines(results))
     problems = item.config.stash[BASELINES].keep(load_test, item.stash[PLAN])
     write_step_summary(load_test, partial(tell, item.config, yellow=True))
     pattern = Settings(item.config).text("summary_export")
     if pattern:
         path = item.config.invocation_params.dir / pattern
         problems += export_summary(load_test, path, len(finished))
-    return problems
+    hooks.finished(results)
+    return [*problems, *hooks.problems]
 
 
 def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:

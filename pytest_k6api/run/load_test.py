@@ -26,7 +26,15 @@ from pytest_k6api.load import (
     SetupTeardown,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricsEngine, MetricSnapshot, MetricTotal, Point, Snapshot
+from pytest_k6api.metrics import (
+    MetricsEngine,
+    MetricSnapshot,
+    MetricTotal,
+    Point,
+    Snapshot,
+    describe_batch,
+)
+from pytest_k6api.metrics import Verdict as ThresholdVerdict
 from pytest_k6api.model import (
     Recorder,
     SampleBuffer,
@@ -100,6 +108,7 @@ class LoadTest:
         self._settings = settings
         self._yardstick = spec.yardstick
         tags = TagTable()
+        self._tags = tags
         root = TagContext(tags, {})
         self._root_id = tags.intern({})
         self._buffer = SampleBuffer()
@@ -290,7 +299,7 @@ class LoadTest:
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
         self._pump()
-        self._engine.evaluate(self._elapsed(), final=True)
+        self._evaluate(final=True)
         self._engine.settle()
         self.ended_at = time.time()
         self.published = self._freeze()
@@ -338,7 +347,7 @@ class LoadTest:
         while True:
             await trio.sleep(JUDGE_PERIOD)
             self._pump()
-            verdict = self._engine.evaluate(self._elapsed(), final=False)
+            verdict = self._evaluate(final=False)
             self.published = self._freeze()
             if verdict.abort:
                 crossed = verdict.aborting[0]
@@ -357,7 +366,18 @@ class LoadTest:
         return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
 
     def _pump(self) -> None:
-        self._engine.ingest(self._buffer.drain(), self._elapsed())
+        batch = self._buffer.drain()
+        self._engine.ingest(batch, self._elapsed())
+        if self._settings.on_samples is not None and batch:
+            told = describe_batch(batch, self._tags, at=time.time(), elapsed=self._elapsed())
+            self._settings.on_samples(told)
+
+    def _evaluate(self, *, final: bool) -> ThresholdVerdict:
+        verdict = self._engine.evaluate(self._elapsed(), final=final)
+        if self._settings.on_crossed is not None:
+            for threshold in verdict.crossed:
+                self._settings.on_crossed(threshold)
+        return verdict
 
     def _publish(self) -> None:
         # A few immutable values, 20 times a second, and before user code of the next

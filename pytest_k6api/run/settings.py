@@ -11,7 +11,7 @@ from pytest_k6api.load import (
     UserFunction,
     render_traceback,
 )
-from pytest_k6api.metrics import Selection, Threshold
+from pytest_k6api.metrics import SampleBatch, Selection, Threshold, ThresholdSnapshot
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
 from pytest_k6api.report import Yardstick
 
@@ -55,6 +55,9 @@ class RunSettings:
         segment: The share of the load that this instance runs.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
+        on_samples: Called with each batch of samples; None if nobody wants them.
+        on_crossed: Called with each threshold that is crossed at one evaluation and
+            was not at the one before; None if nobody wants to know.
     """
 
     client: ClientOptions = field(default_factory=ClientOptions)
@@ -66,3 +69,5 @@ class RunSettings:
     segment: ExecutionSegment = WHOLE
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
+    on_samples: Callable[[SampleBatch], None] | None = None
+    on_crossed: Callable[[ThresholdSnapshot], None] | None = None
