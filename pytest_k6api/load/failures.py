@@ -31,7 +31,7 @@ EXAMPLES = 3
 ENTRIES = 100
 """How many entries there are at the most, before the rest is only counted."""
 
-MESSAGES_PER_PLACE = 10
+MESSAGES_PER_PLACE = 3
 """How many messages of one place get an entry of their own."""
 
 OTHER = "other failures"
@@ -97,6 +97,11 @@ class Traceback:
         self._error: BaseException | None = trim_traceback(error)
         self._render = render
         self._text = ""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What was raised; None once it has become text."""
+        return self._error
 
     def __str__(self) -> str:
         error = self._error

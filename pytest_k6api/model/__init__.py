@@ -14,7 +14,7 @@ from pytest_k6api.model.errors import (
 )
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
-from pytest_k6api.model.option_values import Stage
+from pytest_k6api.model.option_values import Stage, read_base_url
 from pytest_k6api.model.options import (
     TAKES,
     ExecutorKind,
@@ -70,6 +70,7 @@ __all__ = [
     "options_of",
     "parse_duration",
     "path_id",
+    "read_base_url",
     "resolve_load_test",
     "resolve_scenario",
 ]

@@ -99,6 +99,7 @@ ITERATION_FAILURES = _rate("iteration_failures")
 ITERATION_LATENESS = _time("iteration_lateness")
 GENERATOR_LATENESS = _time("generator_lateness")
 RESPONSE_TIME_FROM_DUE = _time("response_time_from_due")
+ITERATIONS_SKIPPED = _counter("iterations_skipped")
 MEASURED_DURATION = _time("measured_duration")
 MEASURED_FAILED = _rate("measured_failed")
 

@@ -60,6 +60,15 @@ def read_text(value: object) -> str:
     return value
 
 
+def read_base_url(value: object) -> str:
+    """Read the address of a service: with its scheme, or empty."""
+    text = read_text(value)
+    if text and not text.lower().startswith(("http://", "https://")):
+        bare = text.rpartition("://")[2]
+        raise OptionError(f"takes a URL such as 'http://{bare}', got {value!r}")
+    return text
+
+
 def read_texts(value: object) -> Mapping[str, str]:
     """Read a mapping of text to text; numbers and truth values become text."""
     if not isinstance(value, Mapping):

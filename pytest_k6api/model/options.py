@@ -16,6 +16,7 @@ from pytest_k6api.model.errors import OptionError
 from pytest_k6api.model.option_values import (
     Stage,
     number_from_text,
+    read_base_url,
     read_count,
     read_rate,
     read_seconds,
@@ -152,7 +153,7 @@ class LoadTestOptions:
     teardown: Callable[..., object] | None = None
     setup_timeout: float = _seconds(60.0, "how long setup may take")
     teardown_timeout: float = _seconds(60.0, "how long teardown may take")
-    base_url: str = _option("", read_text, "what relative URLs are joined to")
+    base_url: str = _option("", read_base_url, "what relative URLs are joined to")
 
 
 def options_of(kind: type[ScenarioOptions] | type[LoadTestOptions]) -> dict[str, Field[Any]]:

@@ -86,7 +86,9 @@ def resolve_scenario(name: str, layers: Sequence[Layer], *, smoke: bool = False)
         _refuse_foreign(option, layer, kind)
     for option in NEEDS[kind]:
         if option not in written:
-            raise OptionError(f"{kind.value} needs {option}")
+            raise OptionError(
+                f"{kind.value} needs {option}; give the marker {option}=, or choose another workload"
+            )
     values: dict[str, Any] = {option: value for option, (value, _) in written.items()}
     values["executor"] = kind
     _complete(kind, values)
@@ -249,7 +251,7 @@ def _enough_to_share(options: ScenarioOptions) -> str | None:
         return None
     return (
         f"the number of iterations ({options.iterations}) can't be less than the number of VUs"
-        f" ({options.vus})"
+        f" ({options.vus}); give more iterations, or fewer vus"
     )
 
 

@@ -5,34 +5,35 @@ loop, not for the server. Two readings tell: how late the loop wakes, and what
 share of a core it uses. Pure: whoever calls gives the readings.
 """
 
-_LATE_US = 10_000
+_LATE = 0.01
 _LATE_SHARE = 0.05
 _BUSY_SHARE = 0.9
-_FEW = 20
-_FEW_LATE = 10
+_SHORT = 1.0
 
 
 class GeneratorProbe:
-    """Sums up readings of the load test's loop, taken at every turn of the pump."""
+    """Sums up readings of the load test's loop, taken at every turn of the pump.
 
-    __slots__ = ("_busy", "_elapsed", "_late", "_readings")
+    Shares are of time, not of readings: while the loop stands still there are none.
+    """
+
+    __slots__ = ("_busy", "_elapsed", "_late")
 
     def __init__(self) -> None:
-        self._readings = 0
-        self._late = 0
+        self._late = 0.0
         self._busy = 0.0
         self._elapsed = 0.0
 
-    def add(self, late_us: int, busy: float, elapsed: float) -> None:
-        """Add one reading.
+    def add(self, late: float, busy: float, elapsed: float) -> None:
+        """Add one reading; all in seconds.
 
         Args:
-            late_us: How much later than due the loop woke, in microseconds.
-            busy: Seconds of CPU that its thread used since the last reading.
-            elapsed: Seconds since the last reading.
+            late: How much later than due the loop woke.
+            busy: CPU time that its thread used since the last reading.
+            elapsed: Time since the last reading.
         """
-        self._readings += 1
-        self._late += late_us > _LATE_US
+        if late > _LATE:
+            self._late += late
         self._busy += busy
         self._elapsed += elapsed
 
@@ -43,8 +44,8 @@ class GeneratorProbe:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what people should know of it, in plain words; empty while all is well."""
-        # A second of readings says little: starting up is work, too.
-        if self._readings < _FEW:
+        # A second says little: starting up is work, too.
+        if self._elapsed < _SHORT:
             return ()
         texts = []
         if self.busy_share > _BUSY_SHARE:
@@ -53,12 +54,11 @@ class GeneratorProbe:
                 " service may bear more than this, and the times include the generator's own"
                 " delay; use fewer VUs per process, or more processes (execution segments)"
             )
-        late_share = self._late / self._readings
-        if late_share > _LATE_SHARE and self._late >= _FEW_LATE:
+        if self._late > _LATE_SHARE * self._elapsed:
             texts.append(
-                f"limited by the generator: its loop woke more than {_LATE_US // 1000} ms late"
-                f" {late_share:.0%} of the time, and the times include that; look for calls that"
-                " block the loop (time.sleep, requests, heavy computation) in async scenarios, or for"
-                " other processes on its core"
+                f"limited by the generator: its loop was late for {self._late:.1f} of"
+                f" {self._elapsed:.1f} seconds, and the times include that; look for calls that"
+                " block the loop (time.sleep, requests, heavy computation) in async scenarios, or"
+                " for other processes on its core"
             )
         return tuple(texts)

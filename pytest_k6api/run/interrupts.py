@@ -12,6 +12,12 @@ from types import FrameType
 
 import trio
 
+ENDING = (
+    "ending: iterations that run have their graceful stop to end, then teardown runs;"
+    " Ctrl-C again ends them at once"
+)
+STOPPING = "ending at once: iterations are interrupted, teardown runs"
+
 
 @contextmanager
 def interrupts(

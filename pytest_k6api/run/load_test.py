@@ -8,7 +8,7 @@ publishes what other threads may see at once.
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -48,8 +48,9 @@ from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
 from pytest_k6api.run.generator import GeneratorProbe
-from pytest_k6api.run.interrupts import interrupts
+from pytest_k6api.run.interrupts import ENDING, STOPPING, interrupts
 from pytest_k6api.run.progress import ProgressReader
+from pytest_k6api.run.published import Published
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
 from pytest_k6api.run.verdict import Verdict, judge
 
@@ -59,16 +60,6 @@ WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
 SHOW_PERIOD = 0.5
 
 Show = Callable[[Sequence[ProgressLine]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What other threads may see at once, without asking the loop."""
-
-    status: StatusSnapshot
-    scenarios: tuple[ScenarioSnapshot, ...]
-    failures: tuple[Failure, ...]
-    snapshot: Snapshot
 
 
 class LoadTest:
@@ -253,7 +244,9 @@ class LoadTest:
         async with trio.open_nursery() as services:
             self.bridge.open(services)
             try:
-                with interrupts(self._interrupt, self._interrupt):
+                with interrupts(
+                    partial(self._interrupt, ENDING), partial(self._interrupt, STOPPING)
+                ):
                     await services.start(self._http.run)
                     for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
                         services.start_soon(service)
@@ -282,9 +275,10 @@ class LoadTest:
         except self._settings.exceptions.exits as error:
             raise LeavingError from error
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, text: str) -> None:
         # The first time it lets iterations end, the second it does not.
         self.was_interrupted = True
+        self._settings.tell(text)
         self._finish("interrupted by Ctrl-C")
 
     def _end_by_itself(self, end: Callable[[str], None], reason: str) -> None:
@@ -331,7 +325,7 @@ class LoadTest:
             late_us = max(0, round((trio.current_time() - due) * 1e6))
             row = (GENERATOR_LATENESS, self._root_id, time.time(), late_us)
             self._buffer.samples.append(row)
-            self._probe.add(late_us, time.thread_time() - used, time.monotonic() - began)
+            self._probe.add(late_us / 1e6, time.thread_time() - used, time.monotonic() - began)
 
     async def _keep_watching(self) -> None:
         while True:

@@ -41,6 +41,10 @@ class LoadTestSpec:
     yardstick: Yardstick | None = None
 
 
+def _say_nothing(_text: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """How to run it: what the command line and the plugin say, for all load tests alike.
@@ -55,6 +59,7 @@ class RunSettings:
         segment: The share of the load that this instance runs.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
+        tell: Called with a sentence for whoever watches.
         on_samples: Called with each batch of samples; None if nobody wants them.
         on_crossed: Called with each threshold that is crossed at one evaluation and
             was not at the one before; None if nobody wants to know.
@@ -69,5 +74,6 @@ class RunSettings:
     segment: ExecutionSegment = WHOLE
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
+    tell: Callable[[str], None] = _say_nothing
     on_samples: Callable[[SampleBatch], None] | None = None
     on_crossed: Callable[[ThresholdSnapshot], None] | None = None

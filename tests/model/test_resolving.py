@@ -173,9 +173,12 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
         (
             [marker(vus=5, iterations=3)],
             "shared-iterations: the number of iterations (3) can't be less than the"
-            " number of VUs (5)",
+            " number of VUs (5); give more iterations, or fewer vus",
         ),
-        ([marker(rate=5)], "constant-arrival-rate needs duration"),
+        (
+            [marker(rate=5)],
+            "constant-arrival-rate needs duration; give the marker duration=, or choose another workload",
+        ),
         (
             [marker(executor="externally-controlled", duration=5, graceful_stop=1)],
             "@pytest.mark.scenario: externally-controlled does not take graceful_stop;"
@@ -211,6 +214,13 @@ def test_what_makes_no_sense_is_refused_with_the_place_and_the_remedy(layers, me
         resolve_scenario("s", layers)
 
     assert str(caught.value) == message
+
+
+def test_a_base_url_has_a_scheme():
+    with pytest.raises(OptionError, match="base_url: takes a URL such as 'http://localhost:80'"):
+        resolve_load_test([marker(base_url="localhost:80")])
+    with pytest.raises(OptionError, match="takes a URL such as 'http://x', got 'ftp://x'"):
+        resolve_load_test([marker(base_url="ftp://x")])
 
 
 def test_a_load_test_takes_functions_and_mappings():

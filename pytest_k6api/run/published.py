@@ -1,0 +1,18 @@
+"""What a load test shows to other threads without being asked."""
+
+from dataclasses import dataclass
+
+from pytest_k6api.api import ScenarioSnapshot
+from pytest_k6api.load import Failure
+from pytest_k6api.metrics import Snapshot
+from pytest_k6api.model import StatusSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What other threads may see at once, without asking the loop."""
+
+    status: StatusSnapshot
+    scenarios: tuple[ScenarioSnapshot, ...]
+    failures: tuple[Failure, ...]
+    snapshot: Snapshot
