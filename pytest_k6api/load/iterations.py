@@ -18,7 +18,11 @@ from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import become, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixtures, resolve_vu_fixtures
 from pytest_k6api.model import SampleBuffer
-from pytest_k6api.model.metrics import ITERATION_LATENESS, RESPONSE_TIME_FROM_DUE
+from pytest_k6api.model.metrics import (
+    ITERATION_LATENESS,
+    ITERATIONS_SKIPPED,
+    RESPONSE_TIME_FROM_DUE,
+)
 
 CLOSE_TIMEOUT = 30.0
 """Seconds that the VU fixtures of one virtual user may take to be torn down."""
@@ -201,6 +205,9 @@ class VirtualUser:
                     load.grant(stop)
                 if self._kept is None:
                     outcomes.skipped += 1
+                    self._recorder.buffer.samples.append(
+                        (ITERATIONS_SKIPPED, self._groups.root.id, time.time(), 1.0)
+                    )
                 return 0
             case Verdict.INTERRUPTED:
                 self._record_interruption()

@@ -11,6 +11,7 @@ import pytest
 from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
 from pytest_k6api.plugin.noticing import may_be_load_test
 from pytest_k6api.plugin.settings_table import add_options
+from pytest_k6api.plugin.spreading import leave_to_first_worker
 from pytest_k6api.plugin.stashes import CAPTURED, PLAN, SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
@@ -58,9 +59,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from pytest_k6api.plugin.options import Settings
     from pytest_k6api.plugin.planning import known_metrics, make_plans
+    from pytest_k6api.plugin.timeouts import warn_of_timeouts
 
     settings = Settings(config)
-    problems = [*settings.problems, *make_plans(items, settings)]
+    problems = [*settings.problems, *make_plans(items, settings), *warn_of_timeouts(items)]
     if not config.option.collectonly:
         from pytest_k6api.plugin.baselines import open_baselines
         from pytest_k6api.plugin.session import problems_of
@@ -101,6 +103,13 @@ def pytest_sessionfinish(
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a load test that another worker runs, before its fixtures are set up."""
+    if PLAN in item.stash:
+        leave_to_first_worker(item)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a load test; first, before plugins that run async tests."""
     if PLAN not in pyfuncitem.stash:
@@ -115,13 +124,31 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach the summary to the report, so that it reaches the terminal from any process."""
+    """Attach what is told of a load test, so that it reaches the terminal from any process."""
     report = yield
-    if PLAN in item.stash and report.when == "call":
-        from pytest_k6api.plugin.reporting import attach_summary
+    if PLAN in item.stash:
+        from pytest_k6api.plugin.completing import complete_report
 
-        attach_summary(item, report)
+        complete_report(item, report)
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker of pytest-xdist which one it is."""
+    from pytest_k6api.plugin.workers import number_worker
+
+    number_worker(node)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None:
+    """Let pytest-timeout end a load test in order."""
+    if PLAN not in item.stash:
+        return None
+    from pytest_k6api.plugin.timeouts import set_timer
+
+    return set_timer(item, settings)
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:

@@ -70,7 +70,14 @@ def _all_marks(found: object) -> list[pytest.Mark]:
     for holder in holders:
         own = holder.get("pytestmark", [])
         marks += own if isinstance(own, list) else [own]
-    return [getattr(mark, "mark", mark) for mark in marks]
+    found = [getattr(mark, "mark", mark) for mark in marks]
+    return [mark for mark in found if not _is_anyios(mark)]
+
+
+def _is_anyios(mark: pytest.Mark) -> bool:
+    # anyio marks every async test, in its auto mode, to be run once for each event
+    # loop; a load test has a loop of its own, and would silently run twice.
+    return mark.name == "usefixtures" and mark.args == ("anyio_backend",)
 
 
 def _scenarios_of(cls: type) -> Iterator[CapturedScenario]:

@@ -102,6 +102,7 @@ class Settings:
 
     def __init__(self, config: pytest.Config) -> None:
         self.problems: list[str] = []
+        self._debugs = bool(config.getoption("usepdb", False))
         self._given = [(source, self._read(source, config)) for source in _SOURCES]
 
     def text(self, name: str) -> str:
@@ -115,7 +116,8 @@ class Settings:
 
     def switch(self, name: str) -> bool:
         """Return whether the switch `name` is on."""
-        return self.text(name).lower() in _TRUE
+        # A debugger stops all VUs, so with it there is but one.
+        return self.text(name).lower() in _TRUE or (name == "smoke" and self._debugs)
 
     def number(self, name: str) -> int:
         """Return the setting `name`, which is a whole number."""

@@ -17,7 +17,7 @@ from pytest_k6api.report import comparison_lines, observed_text, summary_export,
 from pytest_k6api.run import LoadTest
 
 _SUMMARY_LINES = pytest.StashKey[list[str]]()
-_SHOWN_FAILURES = 5
+_SHOWN_FAILURES = 4
 _BODY_LINES = 3
 _OURS = (
     Path(__file__).parents[1],
@@ -51,6 +51,8 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     assert verdict is not None
     snapshot = load_test.results
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
+    if interrupted := sum(each.interrupted for each in load_test.published.scenarios):
+        heading += f", {interrupted:,} iterations interrupted"
     if load_test.ended_itself is not None:
         heading += f", ended by itself: {load_test.ended_itself or 'vu.stop() was called'}"
     lines = [heading, *summary_lines(snapshot)]
@@ -59,7 +61,11 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     if added:
         lines += ["", *added]
     item.stash[_SUMMARY_LINES] = lines
-    item.user_properties += _properties(load_test)
+    # A rerun of the test has replaced what it left before.
+    properties = _properties(load_test)
+    names = {name for name, _ in properties}
+    item.user_properties[:] = [kept for kept in item.user_properties if kept[0] not in names]
+    item.user_properties += properties
 
 
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
@@ -168,6 +174,17 @@ def failure_text(load_test: LoadTest, problems: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
+def first_error(load_test: LoadTest) -> BaseException | None:
+    """Return what was raised first inside a VU, for a debugger to look at; None if nothing was.
+
+    To be asked before the failures are shown: that lets go of their frames.
+    """
+    for failure in sorted(load_test.failures(), key=lambda failure: failure.first_at):
+        if failure.first_traceback is not None and failure.first_traceback.error is not None:
+            return failure.first_traceback.error
+    return None
+
+
 def _failure_lines(failure: Failure) -> Iterator[str]:
     share = f" ({failure.share:.2%} of iterations)" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
@@ -176,10 +193,11 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     yield f"    {where}; {when}"
     for line in failure.traceback.splitlines():
         yield f"    {line}"
-    for example in failure.examples:
-        is_first = example is failure.examples[0]
-        yield f"    VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
-        for line in _brief(example.exchange, _BODY_LINES if is_first else 0):
+    for example in failure.examples[:1]:
+        # Setup and teardown run for VU 0, which is nobody.
+        if example.vu:
+            yield f"    VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
+        for line in _brief(example.exchange, _BODY_LINES):
             yield f"      {line}"
 
 

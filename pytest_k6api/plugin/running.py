@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pytest_k6api.load import UserFunction, VUFixture
-from pytest_k6api.model import K6ApiError, OptionError
+from pytest_k6api.model import K6ApiError, OptionError, read_base_url
 from pytest_k6api.plugin.baselines import BASELINES
+from pytest_k6api.plugin.bounding import bounded_logs
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.hook_calls import HOOKS, HookCalls
 from pytest_k6api.plugin.hook_values import LoadTestInfo
@@ -19,13 +20,14 @@ from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.reporting import (
     export_summary,
     failure_text,
+    first_error,
     keep_results,
     keep_unreported,
     report_parts,
 )
 from pytest_k6api.plugin.results import LoadTestResults
 from pytest_k6api.plugin.session import tell, uncaptured
-from pytest_k6api.plugin.stashes import PLAN, SESSION
+from pytest_k6api.plugin.stashes import PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.step_summary import write_step_summary
 from pytest_k6api.run import LoadTest, LoadTestSpec, Show
 
@@ -35,9 +37,9 @@ def run_load_test(item: pytest.Function) -> None:
     if item.session.shouldstop:
         # Asked for while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
-    load_test = _prepare(item)
+    load_test = item.stash[RUNNING] = _prepare(item)
     try:
-        with _display(item.config) as show:
+        with _display(item.config) as show, bounded_logs(item.config):
             load_test.run(show)
     except pytest.skip.Exception:
         _keep(item, load_test)
@@ -50,6 +52,8 @@ def run_load_test(item: pytest.Function) -> None:
     problems = _keep(item, load_test)
     if load_test.was_interrupted and not item.session.shouldstop:
         item.session.shouldstop = "a load test was interrupted by Ctrl-C"
+    if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
+        raise error
     text = failure_text(load_test, problems)
     if text:
         pytest.fail(text, pytrace=False)
@@ -58,7 +62,7 @@ def run_load_test(item: pytest.Function) -> None:
 def _prepare(item: pytest.Function) -> LoadTest:
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
-    base_url = plan.options.base_url or str(item.funcargs["k6_base_url"])
+    base_url = plan.options.base_url or _base_url_of(item)
     hooks = item.stash[HOOKS] = HookCalls(
         item,
         LoadTestInfo(
@@ -71,6 +75,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
     settings = replace(
         session.settings,
         client=replace(session.settings.client, base_url=base_url),
+        tell=lambda text: tell(item.config, f"k6: {text}"),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,
     )
@@ -81,8 +86,8 @@ def _prepare(item: pytest.Function) -> LoadTest:
     if settings.paused:
         tell(
             item.config,
-            f"k6: {item.name} is paused before its start; to start it: k6 resume, or PATCH"
-            f' {session.address}/v1/status with {{"paused": false}}',
+            f"k6: {item.name} is paused before its start; to start it:"
+            f" k6 resume -a {session.address.removeprefix('http://')}",
             even_quiet=True,
         )
     return load_test
@@ -103,6 +108,13 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
         problems += export_summary(load_test, path, len(finished))
     hooks.finished(results)
     return [*problems, *hooks.problems]
+
+
+def _base_url_of(item: pytest.Function) -> str:
+    try:
+        return read_base_url(item.funcargs["k6_base_url"])
+    except OptionError as error:
+        raise OptionError(f"the fixture k6_base_url {error}") from None
 
 
 def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:

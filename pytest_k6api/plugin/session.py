@@ -8,6 +8,7 @@ with ``--k6-linger`` for as long as somebody wants to look.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -18,6 +19,7 @@ from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, read_segm
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.reporting import render
+from pytest_k6api.plugin.spreading import address_for
 from pytest_k6api.plugin.stashes import API_HAS_ENDED, SESSION
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings
 
@@ -62,8 +64,12 @@ def open_session(session: pytest.Session) -> None:
         session.shouldstop = _WAS_ENDED
         has_ended.set()
 
+    api = _api_settings(settings)
     load_tests = LoadTestSession(
-        _run_settings(settings), _api_settings(settings), warn=_warner(config), end=end
+        _run_settings(settings),
+        replace(api, address=address_for(config, api.address)),
+        warn=_warner(config),
+        end=end,
     )
     try:
         load_tests.open()

@@ -7,7 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_k6api.plugin.plans import CapturedLoadTest, LoadTestPlan
-    from pytest_k6api.run import LoadTestSession
+    from pytest_k6api.run import LoadTest, LoadTestSession
 
 SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
 """The session's load tests, once their control API is up."""
@@ -23,3 +23,9 @@ CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()
 
 PLAN: "pytest.StashKey[LoadTestPlan]" = pytest.StashKey()
 """The same, complete and checked, once collection has ended."""
+
+RUNNING: "pytest.StashKey[LoadTest]" = pytest.StashKey()
+"""The load test that an item runs, for those who want to stop it."""
+
+WORKERS = pytest.StashKey[int]()
+"""The number of the last worker that pytest-xdist has started, from 0."""

@@ -36,6 +36,7 @@ _EXECUTION = frozenset(
         "iteration_duration",
         "iteration_failures",
         "iteration_lateness",
+        "iterations_skipped",
         "dropped_iterations",
         "generator_lateness",
         "response_time_from_due",

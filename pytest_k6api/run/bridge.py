@@ -97,6 +97,11 @@ class Bridge:
         """Let no more questions in."""
         self._token = None
 
+    def tell(self, fn: Callable[[], None]) -> None:
+        """Have `fn` called in the loop, soon; do nothing where there is none. From any thread."""
+        with suppress(NotRunningError):
+            self._hand_in(fn)
+
     async def ask(self, fn: Callable[..., Answer], *args: object, patience: float) -> Answer:
         """Return what ``fn(*args)`` returns in the load test's loop.
 

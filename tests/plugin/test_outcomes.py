@@ -309,7 +309,7 @@ def test_no_more_than_a_few_kinds_of_failures_are_shown(
         """,
     )
 
-    result.stdout.fnmatch_lines(["… and 2 more kinds of failures"])
+    result.stdout.fnmatch_lines(["… and 3 more kinds of failures"])
 
 
 def test_pytest_fail_in_a_vu_is_a_failed_iteration(
@@ -349,6 +349,7 @@ def test_pytest_skip_in_a_vu_ends_its_iteration(
 
     result.assert_outcomes(passed=1)
     assert len(service.paths) == 2
+    result.stdout.fnmatch_lines(["*iterations_skipped*: 2 *"])
 
 
 def test_pytest_exit_in_a_vu_ends_the_session_and_shows_what_was_measured(

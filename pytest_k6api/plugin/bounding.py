@@ -1,0 +1,66 @@
+"""What VUs print and log, kept within bounds.
+
+pytest keeps all of it in memory, for the report of a test that fails. A million
+iterations that log a line each would take gigabytes and make the report useless.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+MOST_RECORDS = 10_000
+"""How many log records of a load test pytest and `caplog` keep: the first."""
+
+MOST_TEXT = 100_000
+"""How many characters of one kind of captured output a report has: start and end."""
+
+
+class _First(logging.Filter):
+    """Lets the first records through, and counts the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - its name is logging's
+        self.seen += 1
+        return self.seen <= MOST_RECORDS
+
+
+@contextmanager
+def bounded_logs(config: pytest.Config) -> Iterator[None]:
+    """Keep no more than the first `MOST_RECORDS` log records, and say how many there were."""
+    logs = config.pluginmanager.get_plugin("logging-plugin")
+    if logs is None:
+        yield
+        return
+    first = _First()
+    # Private to pytest, and the only places where records pile up.
+    handlers: list[Any] = [logs.caplog_handler, logs.report_handler]
+    firsts = [_First(), _First()]
+    for handler, first in zip(handlers, firsts, strict=True):
+        handler.addFilter(first)
+    try:
+        yield
+    finally:
+        for handler, first in zip(handlers, firsts, strict=True):
+            handler.removeFilter(first)
+        more = firsts[1].seen - MOST_RECORDS
+        if more > 0:
+            handlers[1].stream.write(f"\n… and {more:,} more log records, which were not kept\n")
+
+
+def shorten_sections(report: pytest.TestReport) -> None:
+    """Leave out the middle of captured output that is longer than `MOST_TEXT`."""
+    report.sections = [(title, _shortened(text)) for title, text in report.sections]
+
+
+def _shortened(text: str) -> str:
+    more = len(text) - MOST_TEXT
+    if more <= 0:
+        return text
+    half = MOST_TEXT // 2
+    return f"{text[:half]}\n… {more:,} characters left out …\n{text[-half:]}"

@@ -1,0 +1,17 @@
+"""What pytest's reports about a load test carry beyond its outcome."""
+
+import pytest
+
+from pytest_k6api.plugin.bounding import shorten_sections
+from pytest_k6api.plugin.reporting import attach_summary
+from pytest_k6api.plugin.session import address_of
+from pytest_k6api.plugin.spreading import attach_address
+
+
+def complete_report(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Attach to `report` what the terminal tells of it, and bound what it quotes."""
+    shorten_sections(report)
+    if report.when == "setup":
+        attach_address(item.config, report, address_of(item.config))
+    elif report.when == "call":
+        attach_summary(item, report)

@@ -1,0 +1,281 @@
+"""Beside every neighbour, a suite of ordinary and load tests has the outcomes it has alone."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.neighbours.suite import CONFTEST, LOAD_TESTS, OUTCOMES, SUITE
+
+pytestmark = [pytest.mark.neighbours, pytest.mark.slow]
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run pytest in a process of its own with the plugins that are named, and no others."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def run_with(*arguments: str) -> pytest.RunResult:
+        given = ("-p", "k6api", "-p", "no:cacheprovider", *arguments)
+        return pytester.runpytest_subprocess(*given, timeout=60)
+
+    return run_with
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Path:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_suite=SUITE)
+    return pytester.path / "runs.txt"
+
+
+def needs(module: str) -> pytest.MarkDecorator:
+    missing = importlib.util.find_spec(module) is None
+    return pytest.mark.skipif(missing, reason=f"{module} is not installed")
+
+
+def neighbour(name: str, module: str, *arguments: str) -> object:
+    """Return a case: `name` is the plugin's entry point, `module` what it is made of."""
+    words = " ".join((name, *arguments))
+    return pytest.param(["-p", name, *arguments], id=words, marks=needs(module))
+
+
+NEIGHBOURS = [
+    pytest.param([], id="alone"),
+    neighbour("xdist", "xdist", "-n", "2"),
+    neighbour("xdist", "xdist", "-n", "2", "--dist", "loadscope"),
+    neighbour("trio", "pytest_trio", "-o", "trio_mode=true"),
+    neighbour("asyncio", "pytest_asyncio", "-o", "asyncio_mode=auto"),
+    neighbour("anyio", "anyio", "-o", "anyio_mode=auto"),
+    neighbour("timeout", "pytest_timeout", "--timeout=30"),
+    neighbour("timeout", "pytest_timeout", "--timeout=30", "--timeout-method=thread"),
+    neighbour("pytest_cov", "pytest_cov", "--cov=.", "--cov-report="),
+    neighbour("randomly", "pytest_randomly"),
+    neighbour("rerunfailures", "pytest_rerunfailures"),
+    neighbour("django", "pytest_django"),
+    neighbour("flask", "pytest_flask"),
+    neighbour("pytest_httpserver", "pytest_httpserver"),
+    neighbour("locust", "pytest_locust"),
+]
+
+
+@pytest.mark.parametrize("arguments", NEIGHBOURS)
+def test_every_test_has_its_outcome_and_runs_once(arguments: list[str], suite: Path, run: Run):
+    result = run(*arguments)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(**OUTCOMES)
+    assert sorted(suite.read_text().split()) == LOAD_TESTS
+
+
+@needs("pytest_trio")
+@needs("pytest_asyncio")
+@needs("anyio")
+def test_all_that_run_async_tests_at_once(suite: Path, run: Run):
+    anyio = ("-p", "anyio", "-o", "asyncio_mode=auto")
+    result = run("-p", "asyncio", "-p", "trio", *anyio)
+
+    result.assert_outcomes(**OUTCOMES)
+    assert sorted(suite.read_text().split()) == LOAD_TESTS
+
+
+@needs("xdist")
+def test_every_worker_has_an_address_of_its_own_which_is_told(suite: Path, run: Run):
+    result = run("-p", "xdist", "-n", "2", "--dist", "loadscope", "--k6-address=localhost:0")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*k6: each load test runs once, in one worker;*--k6-execution-segment",
+            "k6 control API of gw[01]: http://127.0.0.1:*",
+        ]
+    )
+
+
+@needs("xdist")
+def test_with_dist_each_a_load_test_runs_in_one_worker(suite: Path, run: Run):
+    result = run("-p", "xdist", "--dist", "each", "--tx", "2*popen")
+
+    result.assert_outcomes(passed=7, failed=3, skipped=8)
+    assert sorted(suite.read_text().split()) == LOAD_TESTS
+
+
+@needs("pytest_rerunfailures")
+def test_a_rerun_is_a_new_load_test(pytester: pytest.Pytester, suite: Path, run: Run):
+    result = run("-p", "rerunfailures", "--reruns=1", "-k", "that_fails", "--junitxml=junit.xml")
+
+    result.assert_outcomes(failed=1)
+    assert suite.read_text().split() == ["test_load_that_fails"] * 2
+
+
+@needs("pytest_randomly")
+def test_chance_is_that_of_the_load_test(pytester: pytest.Pytester, run: Run):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.scenario(vus=1)
+        async def test_it(vu):
+            print("DICE", vu.random.random())
+        """
+    )
+
+    first, second = (run("-p", "randomly", "-s", f"--randomly-seed={n}") for n in "12")
+
+    dice = [[line for line in r.outlines if "DICE" in line] for r in (first, second)]
+    assert dice[0]
+    assert dice[0] == dice[1]
+
+
+LONG = """
+    import pytest
+
+    @pytest.mark.scenario(vus=2, duration="1h", teardown=lambda: print("torn down"))
+    async def test_long(vu):
+        await vu.sleep(0.1)
+
+    @pytest.mark.timeout(7200)
+    @pytest.mark.scenario(vus=2, duration="1h")
+    async def test_allowed(vu):
+        if vu.iteration:
+            vu.stop("seen enough")
+        await vu.sleep(0.01)
+
+    def test_after(k6):
+        assert k6.tests["test_long"].metrics["iterations"].count > 2
+"""
+
+
+@needs("pytest_timeout")
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_a_time_limit_is_told_in_advance_and_keeps_the_results(
+    pytester: pytest.Pytester, run: Run, method: str
+):
+    pytester.makepyfile(test_long=LONG)
+
+    result = run("-p", "timeout", "--timeout=1", f"--timeout-method={method}")
+
+    result.assert_outcomes(passed=2, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test interrupted: stopped before its time: pytest-timeout allows it 1s",
+            "torn down",
+            "*: its load is planned to last 1h*, and pytest-timeout stops it after 1s; *",
+            "*iterations*: *",
+        ]
+    )
+
+
+FLASK = """
+    import flask
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def app():
+        app = flask.Flask("shop")
+        app.add_url_rule("/", view_func=lambda: "Welcome")
+        return app
+"""
+
+DJANGO = """
+    import django.conf
+    import django.http
+    import django.urls
+
+    urlpatterns = [django.urls.path("", lambda request: django.http.HttpResponse("Welcome"))]
+
+    def pytest_configure():
+        django.conf.settings.configure(
+            ROOT_URLCONF="conftest",
+            ALLOWED_HOSTS=["*"],
+            STATIC_URL="/static/",
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        )
+"""
+
+LIVE_SERVER = """
+    import pytest
+
+    @pytest.mark.scenario(vus=2, iterations=6)
+    async def test_live(vu, live_server):
+        response = await vu.http.get(f"{get_url(live_server)}/")
+        assert response.text == "Welcome"
+
+    def get_url(live_server):
+        return live_server.url() if callable(live_server.url) else live_server.url
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "conftest"),
+    [
+        pytest.param(["-p", "flask"], FLASK, marks=needs("pytest_flask"), id="flask"),
+        pytest.param(["-p", "django"], DJANGO, marks=needs("pytest_django"), id="django"),
+    ],
+)
+def test_a_live_server_is_loaded(
+    pytester: pytest.Pytester, run: Run, arguments: list[str], conftest: str
+):
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(LIVE_SERVER)
+
+    result = run(*arguments)
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*http_reqs...*: 6 *"])
+
+
+@needs("pytest_httpserver")
+def test_an_httpserver_is_loaded(pytester: pytest.Pytester, run: Run):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def shop(httpserver):
+            httpserver.expect_request("/").respond_with_data("Welcome")
+            return httpserver
+
+        @pytest.mark.scenario(vus=2, iterations=6)
+        async def test_it(vu, shop):
+            assert (await vu.http.get(shop.url_for("/"))).text == "Welcome"
+        """
+    )
+
+    result = run("-p", "pytest_httpserver")
+
+    result.assert_outcomes(passed=1)
+
+
+ASYNC_FIXTURE = """
+    import pytest
+
+    @pytest.fixture
+    async def account():
+        return 1
+
+    @pytest.mark.scenario
+    async def test_it(vu, account):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        neighbour("trio", "pytest_trio", "-o", "trio_mode=true"),
+        neighbour("asyncio", "pytest_asyncio", "-o", "asyncio_mode=auto"),
+        neighbour("anyio", "anyio", "-o", "anyio_mode=auto"),
+    ],
+)
+def test_fixtures_that_other_plugins_drive_are_refused(
+    pytester: pytest.Pytester, run: Run, arguments: list[str]
+):
+    pytester.makepyfile(ASYNC_FIXTURE)
+
+    result = run(*arguments)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the fixture account is async and nothing drives it*"])
