@@ -232,8 +232,8 @@ def _checked_layer(mark: pytest.Mark, known: Sequence[str]) -> Layer:
     for keyword in mark.kwargs:
         if keyword not in known:
             near = difflib.get_close_matches(keyword, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else ";"
             raise OptionError(
-                f"{origin} does not take {keyword}; it takes the keywords {', '.join(known)}{hint}"
+                f"{origin} does not take {keyword}{hint} it takes the keywords {', '.join(known)}"
             )
     return Layer(origin, mark.kwargs)

@@ -6,6 +6,7 @@ load test with a message about something else.
 
 import inspect
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import pytest
@@ -89,6 +90,7 @@ def refuse_fixtures(definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]])
         OptionError: With what would work.
     """
     used = {name: found[-1] for name, found in definitions.items() if found}
+    _refuse_circles({name: found.argnames for name, found in used.items()})
     per_vu = {name for name, found in used.items() if is_vu_fixture(found.func)}
     for name, found in used.items():
         if name in per_vu or name in PER_VU_NAMES:
@@ -100,6 +102,16 @@ def refuse_fixtures(definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]])
                     f"the fixture {name} asks for {asked}, which every VU has of its own, but is"
                     " one for all VUs; make it a @vu_fixture"
                 )
+
+
+def _refuse_circles(asked: Mapping[str, Sequence[str]]) -> None:
+    # A fixture may ask for the one that it overrides by its own name.
+    needs = {name: {each for each in names if each != name} for name, names in asked.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise OptionError(f"the fixtures ask for each other in a circle: {circle}") from None
 
 
 def _refuse_undriven(name: str, found: pytest.FixtureDef[Any]) -> None:

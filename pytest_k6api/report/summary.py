@@ -54,12 +54,27 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
         _threshold_lines(snapshot),
         _check_lines(snapshot),
         *_metric_sections(snapshot),
-        [f"! {warning}" for warning in snapshot.warnings],
+        [f"! {warning}" for warning in (*_unjudged_failures(snapshot), *snapshot.warnings)],
     ]
     lines: list[str] = []
     for section in filter(None, sections):
         lines += ["", *section] if lines else section
     return lines
+
+
+def _unjudged_failures(snapshot: Snapshot) -> Iterator[str]:
+    # A failed request fails nothing by itself, as in k6, so it must not go unseen.
+    failed = snapshot.metrics.get("http_req_failed")
+    if failed is None or not failed.extra["passes"]:
+        return
+    judged = (
+        metric.thresholds for metric in snapshot.metrics.values() if metric.name == failed.name
+    )
+    if not any(judged):
+        yield (
+            f"{format_count(failed.extra['passes'])} of {format_count(failed.samples)} requests"
+            " failed, and no threshold on http_req_failed says how many may"
+        )
 
 
 def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:

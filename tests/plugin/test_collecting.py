@@ -608,8 +608,8 @@ def test_an_unknown_option_is_refused_with_those_there_are_and_the_nearest(
 
     result.stderr.fnmatch_lines(
         [
-            "ERROR: *::test_it: @pytest.mark.scenario does not take durations; it takes the keywords"
-            " executor, vus, duration, *, base_url; did you mean duration?"
+            "ERROR: *::test_it: @pytest.mark.scenario does not take durations; did you mean duration?"
+            " it takes the keywords executor, vus, duration, *, base_url"
         ]
     )
 

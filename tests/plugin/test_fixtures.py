@@ -175,8 +175,10 @@ def test_vu_fixtures_that_need_each_other_are_refused(
 
     result = run_pytest()
 
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*recursive dependency involving fixture 'hen' detected*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: *::test_browse: the fixtures ask for each other in a circle: hen -> egg -> hen"]
+    )
     assert service.paths == []
 
 

@@ -163,7 +163,9 @@ def test_ctrl_c_ends_a_load_test_that_waits_for_its_start(
         session.press_ctrl_c()
         exit_code = session.end()
 
-    assert "k6: test_browse is paused before its start; to start it: k6 resume, or PATCH" in line
+    assert (
+        "k6: test_browse is paused before its start; to start it: k6 resume -a 127.0.0.1:" in line
+    )
     assert exit_code == pytest.ExitCode.INTERRUPTED
     assert "teardown ran" not in session.output
     assert service.paths == []
