@@ -290,7 +290,7 @@ def test_a_paused_load_test_starts_when_it_is_told_to(pytester: pytest.Pytester,
     with session_of(service, "-q", "--k6-address=127.0.0.1:0", "--k6-paused") as session:
         # Told even quietly: it would look as if it hung.
         line = session.wait_for("is paused before its start")
-        address = line.split("PATCH ")[1].split("/v1/")[0]
+        address = "http://" + line.split(" -a ")[1].strip()
         assert service.paths == []
         resume = {"data": {"type": "status", "id": "default", "attributes": {"paused": False}}}
         request("PATCH", f"{address}/v1/status", resume)
