@@ -169,11 +169,12 @@ def test_setup_and_teardown_frame_it_and_their_errors_are_trouble():
         events.append(f"browse with {setup_data}")
         await vu.sleep(60)
 
-    def fail() -> None:
+    # Async: virtual time does not wait for the thread of an ordinary function.
+    async def fail() -> None:
         events.append("teardown")
         raise RuntimeError("cannot clear")
 
-    def seed() -> list[int]:
+    async def seed() -> list[int]:
         events.append("setup")
         return [7]
 
@@ -203,7 +204,7 @@ async def leave(vu: VU) -> None:
     raise Leave("enough")
 
 
-def leave_at_once() -> None:
+async def leave_at_once() -> None:
     raise Leave("enough")
 
 
@@ -227,7 +228,7 @@ def test_what_ends_the_session_gets_through_and_results_are_kept(tested: LoadTes
 
 
 def test_a_skip_in_setup_gets_through():
-    def skip() -> None:
+    async def skip() -> None:
         raise Skip
 
     tested = load_test((constant(), browse), setup=skip)
