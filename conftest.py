@@ -1,3 +1,30 @@
 """Make pytest's own fixture for testing plugins available to all tests."""
 
+import ast
+import functools
+import gc
+import sys
+import threading
+from typing import Any
+
 pytest_plugins = ["pytester"]
+
+if sys.version_info < (3, 11, 8) or (3, 12) <= sys.version_info < (3, 12, 2):
+    # These break with «AST constructor recursion depth mismatch» when two parses
+    # overlap, in two threads or through a finalizer (python/cpython#106905). Tests
+    # of a test runner parse all the time; so one at a time, and no finalizers.
+    _parse = ast.parse
+    _alone = threading.RLock()
+
+    @functools.wraps(_parse)
+    def _parse_alone(*args: Any, **kwargs: Any) -> Any:  # as ast.parse itself is typed
+        with _alone:
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                return _parse(*args, **kwargs)
+            finally:
+                if collects:
+                    gc.enable()
+
+    ast.parse = _parse_alone

@@ -64,7 +64,7 @@ class ApiServer:
         """
         if not self._settings.address:
             return ""
-        if sys.version_info < (3, 11, 5):
+        if sys.version_info < (3, 11, 8) or (3, 12) <= sys.version_info < (3, 12, 2):
             # Two threads that parse source at the same time can break there
             # (python/cpython#106905), and pytest parses what is imported.
             importlib.import_module("pytest_k6api.api.service")
