@@ -1,7 +1,7 @@
 """Wake the tasks whose sockets became readable, many at a time.
 
-`trio.lowlevel.wait_readable` arms and disarms its epoll entry for every wait,
-which is a third of what a request costs (``benchmarks/bench_http_client.py``).
+`trio.lowlevel.wait_readable` arms its epoll entry anew for every wait: a system
+call for each request (``benchmarks/bench_http_client.py`` measures both ways).
 A `Readiness` registers a socket once, edge-triggered, for the connection's life;
 one task waits for all of them and wakes who is due. That task is one more step
 on the way, so with few connections waiting directly is better.

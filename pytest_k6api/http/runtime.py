@@ -29,8 +29,10 @@ _PERIOD = 0.05
 # sockets; their readers get one round before anything is called overdue.
 _STOOD_STILL = 4 * _PERIOD
 
-# From this many connections on, new ones share a `Readiness`: at 50 it saves
-# 3 µs of 11 for each request, at 1 it would cost 15 µs and as much latency.
+# From this many connections on, new ones share a `Readiness`. With few, its task
+# is only one more step on the way of each response; with 50, the best of paired
+# runs were 2 to 3 µs per request cheaper and the medians even, on a noisy machine
+# (``benchmarks/bench_http_client.py`` measures both ways).
 _CROWD = 16
 
 
