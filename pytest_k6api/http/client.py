@@ -195,7 +195,7 @@ class Client:
         began = perf_counter_ns()
         connection = self._idle.pop(origin, None)
         try:
-            if connection is None or began - connection.ended_at > _QUIET:
+            if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
                 connection = await self._obtain(origin, connection, began + plan.timeout)
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
@@ -215,13 +215,12 @@ class Client:
 
         if connection.is_used:
             blocked = connecting = handshaking = 0
-            started = began
         else:
             connection.is_used = True
-            started = connection.ready_at
-            blocked = (started - began) // 1000
+            blocked = (connection.ready_at - began) // 1000
             connecting = connection.connecting // 1000
             handshaking = connection.handshaking // 1000
+        started = connection.started_at
         sending = (connection.sent_at - started) // 1000
         waiting = (connection.first_byte_at - started) // 1000 - sending
         duration = (connection.ended_at - started) // 1000
@@ -272,6 +271,7 @@ class Client:
         while connection is not None or spare:
             candidate = connection or spare.pop()
             if not has_ended(candidate.sock):
+                candidate.has_news = False
                 return candidate
             candidate.close()
             connection = None

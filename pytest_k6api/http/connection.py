@@ -4,15 +4,16 @@ This is the hot path of the whole product (``benchmarks/bench_http_client.py``
 has the figures), written for few operations rather than few lines:
 
 - no cancel scope, no task and no nursery: `deadline` is looked at by the load
-  test's one sweeper, whose `trio.lowlevel.notify_closing` wakes the wait below;
-- the socket is non-blocking: bytes are sent at once, and Trio is asked to wait
-  only for the response, or when the send buffer is full;
-- with many connections, `pytest_k6api.http.readiness` waits for all of them;
+  test's one sweeper, which wakes whoever waits below;
+- no system call either: `pytest_k6api.http.traffic` sends the request and receives
+  the first bytes of the response, together with those of all other connections.
+  What is unusual (a body made while it is sent, a response in many pieces, an
+  error) is dealt with here, by the task itself;
 - llhttp frames the message, but hands over no header: it calls three bound
   methods of lists, so that no Python function runs while it parses. The head is
   kept as it came, for `pytest_k6api.http.response` to read when it is asked to.
 
-Times are ``time.perf_counter_ns``, taken right after the system call returned.
+Times are ``time.perf_counter_ns``, taken beside the system calls.
 """
 
 import errno
@@ -23,7 +24,15 @@ from typing import NoReturn
 
 import trio
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-from trio.lowlevel import current_task, wait_readable, wait_task_rescheduled, wait_writable
+from trio.lowlevel import (
+    Abort,
+    Task,
+    current_task,
+    reschedule,
+    wait_readable,
+    wait_task_rescheduled,
+    wait_writable,
+)
 
 from pytest_k6api.http.errors import (
     CLOSED_EARLY,
@@ -41,14 +50,11 @@ from pytest_k6api.http.framing import (
     is_informational,
     keeps_alive,
 )
-from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.tcp import count_tcp_bytes
+from pytest_k6api.http.traffic import Traffic
 from pytest_k6api.http.uploading import Upload
 
 NEVER = 1 << 63
-# Python allocates this much for every `recv`: most responses fit, and from
-# 64 KB on glibc's allocator tidies up each time.
-_FIRST_SIZE = 16 * 1024
 _MORE_SIZE = 256 * 1024
 MAX_HEAD = 1024 * 1024
 
@@ -76,19 +82,23 @@ class Connection:
         status, head, body: The response: its head is everything up to the blank
             line, its body is without chunks but still encoded.
         lowered: The head in lower case, to look header names up in.
-        sent_at, first_byte_at, ended_at: When the request was written, when the
-            first byte of the response was there, and the last.
+        started_at, sent_at: When the sending of the request began, and when it had
+            been written; 0 until then.
+        first_byte_at, ended_at: When the first byte of the response was there, and
+            the last.
         bytes_sent, bytes_received: The exchange's bytes on the wire; the first
             exchange's include the TLS handshake.
         ready_at: When the connection was open, in perf_counter_ns.
+        task, wire, data, error, received_at, has_news: What `Traffic` needs; see `traffic.Line`.
     """
 
     __slots__ = (
-        "_abort_wait", "_chunks", "_max_size", "_parser", "_readiness", "_tickets",
-        "_wire_received", "_wire_sent", "body", "bytes_received", "bytes_sent", "connecting",
-        "deadline", "ended_at", "fd", "first_byte_at", "handshaking", "head", "is_open",
+        "_chunks", "_max_size", "_parser", "_tickets", "_traffic", "_wire_received", "_wire_sent",
+        "body", "bytes_received", "bytes_sent", "connecting", "data", "deadline", "ended_at",
+        "error", "fd", "first_byte_at", "handshaking", "has_news", "head", "is_open",
         "is_reusable", "is_tls", "is_used", "lowered", "on_body", "on_message_begin",
-        "on_message_complete", "protocol", "ready_at", "sent_at", "sock", "status",
+        "on_message_complete", "protocol", "ready_at", "received_at", "sent_at", "sock", "started_at", "status",
+        "task", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -96,7 +106,7 @@ class Connection:
         sock: socket.socket,
         protocol: str,
         max_size: int | None,
-        readiness: Readiness | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.ready_at = perf_counter_ns()
         self.sock = sock
@@ -105,11 +115,15 @@ class Connection:
         self.protocol = protocol
         self.deadline = NEVER
         self.connecting = self.handshaking = 0
-        self.is_used = False
+        self.is_used = self.has_news = False
         self.is_open = self.is_reusable = True
         self.status = 0
-        self.head = self.lowered = self.body = b""
-        self.sent_at = self.first_byte_at = self.ended_at = 0
+        self.wire = self.head = self.lowered = self.body = b""
+        self.task: Task | None = None
+        self.data: bytes | None = None
+        self.error: Exception | None = None
+        self.started_at = self.sent_at = self.received_at = 0
+        self.first_byte_at = self.ended_at = 0
         self.bytes_sent = self.bytes_received = self._wire_sent = self._wire_received = 0
         self._max_size = NEVER if max_size is None else max_size
         self._chunks: list[bytes] = []
@@ -117,10 +131,9 @@ class Connection:
         self.on_body = self._chunks.append
         self.on_message_begin = self.on_message_complete = self._tickets.pop
         self._parser = HttpResponseParser(self)
-        self._readiness = readiness
-        if readiness is not None:
-            readiness.add(self.fd)
-            self._abort_wait = readiness.aborter(self.fd)
+        self._traffic = traffic
+        if traffic is not None:
+            traffic.add(self)
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "busy" if self.deadline != NEVER else "idle"
@@ -142,34 +155,23 @@ class Connection:
             NetworkError: There is no usable response. The connection is closed
                 then, and also when the task is cancelled.
         """
-        sock = self.sock
         self.deadline = deadline
-        self.sent_at = self.first_byte_at = 0
-        self.bytes_received = 0
-        self.head = b""
+        self.wire = wire
+        self.data = self.head = b""
+        self.bytes_sent = self.bytes_received = self.sent_at = self.first_byte_at = 0
         self._tickets[:] = _TICKETS
         try:
-            try:
-                sent = self.bytes_sent = sock.send(wire)
-            except _WOULD_BLOCK:
-                sent = self.bytes_sent = 0
-            if upload is not None or sent != len(wire):
-                await self._send_rest(wire, sent, upload)
-            self.sent_at = perf_counter_ns()
-            readiness = self._readiness
-            if readiness is None:
-                await wait_readable(self.fd)
-            elif readiness.missed:
-                await readiness.wait(self.fd)
+            traffic = self._traffic
+            if traffic is not None and upload is None:
+                self.task = current_task()
+                traffic.outbox.append(self)
+                await wait_task_rescheduled(self._abort)
+            data = self.data
+            if data:
+                self.first_byte_at = self.ended_at = self.received_at
+                self.bytes_received = len(data)
             else:
-                readiness.waiting[self.fd] = current_task()
-                await wait_task_rescheduled(self._abort_wait)
-            try:
-                data = sock.recv(_FIRST_SIZE)
-            except _WOULD_BLOCK:  # TLS had something for itself
-                data = await self._receive_more()
-            self.first_byte_at = self.ended_at = perf_counter_ns()
-            self.bytes_received = len(data)
+                data = await self._exchange_alone(upload)
             # Not a 2xx of HTTP/1.1, or not all there: the careful way.
             if data[:10] != b"HTTP/1.1 2" or not has_body:
                 await self._receive_unusual(data, has_body=has_body)
@@ -199,9 +201,34 @@ class Connection:
         if self.is_tls:
             self._count_wire()
 
-    async def _send_rest(self, wire: bytes, sent: int, upload: Upload | None) -> None:
+    def _abort(self, _raise_cancel: object) -> Abort:
+        self.task = None
+        return Abort.SUCCEEDED
+
+    async def _exchange_alone(self, upload: Upload | None) -> bytes:
+        """Do what `Traffic` did not do, or not to its end; return the first bytes received."""
+        self._check_wake()
+        if not self.sent_at:
+            self.started_at = perf_counter_ns()
+        if upload is not None or self.bytes_sent != len(self.wire):
+            await self._send_rest(memoryview(self.wire)[self.bytes_sent :], upload)
+            self.sent_at = perf_counter_ns()
+        data = await self._receive_more()
+        self.first_byte_at = self.ended_at
+        return data
+
+    def _check_wake(self) -> None:
+        """Raise what the task was woken for, if it was for no good."""
+        error, self.error = self.error, None
+        if error is not None and not isinstance(error, _WOULD_BLOCK):
+            raise error
+        # The sweeper wakes who is overdue without a word.
+        if not self.data and perf_counter_ns() >= self.deadline:
+            raise NetworkError(TIMED_OUT)
+
+    async def _send_rest(self, data: memoryview, upload: Upload | None) -> None:
         try:
-            await self.send_all(memoryview(wire)[sent:])
+            await self.send_all(data)
             if upload is not None:
                 await upload.send(self.send_all, self.deadline)
         except OSError as error:
@@ -218,7 +245,7 @@ class Connection:
                 sent = self.sock.send(data)
             except _WOULD_BLOCK as error:
                 if isinstance(error, ssl.SSLWantReadError):
-                    await self._wait()
+                    await wait_readable(self.fd)
                 else:
                     await wait_writable(self.fd)
             else:
@@ -227,33 +254,32 @@ class Connection:
 
     async def _receive_more(self) -> bytes:
         """Return the next bytes, or ``b""`` at the end of the connection."""
-        # A plain socket has most often nothing yet. But TLS holds bytes that the
-        # socket no longer shows, and `Readiness` wants it drained before a wait.
+        # First `recv`, then wait: an edge is told once, and TLS holds bytes that
+        # the socket no longer shows.
         sock = self.sock
-        if self._readiness is None and not self.is_tls:
-            await self._wait()
-        while True:
+        data: bytes | None = None
+        while data is None:
             try:
                 data = sock.recv(_MORE_SIZE)
+                self.received_at = perf_counter_ns()
             except (BlockingIOError, ssl.SSLWantReadError):
-                await self._wait()
+                data = await self._wait()
             except ssl.SSLWantWriteError:
                 await wait_writable(self.fd)
-            else:
-                break
-        self.ended_at = perf_counter_ns()
+        self.ended_at = self.received_at
         self.bytes_received += len(data)
         return data
 
-    async def _wait(self) -> None:
-        """Wait until there may be something to receive."""
-        # `Readiness` wakes who is overdue without a word.
-        if perf_counter_ns() >= self.deadline:
-            raise NetworkError(TIMED_OUT)
-        if self._readiness is None:
+    async def _wait(self) -> bytes | None:
+        """Wait for something to be received; return it, or None if there may be something now."""
+        if self._traffic is None:
             await wait_readable(self.fd)
-        else:
-            await self._readiness.wait(self.fd)
+            return None
+        self.data = None
+        self.task = current_task()
+        await wait_task_rescheduled(self._abort)
+        self._check_wake()
+        return self.data
 
     async def _receive_unusual(self, data: bytes, *, has_body: bool) -> None:
         """Receive a response that may have anything unusual."""
@@ -388,6 +414,8 @@ class Connection:
         if not self.is_open:
             return
         self.is_open = self.is_reusable = False
+        if self._traffic is not None:
+            self._traffic.remove(self)
         if self.deadline != NEVER:
             self.wake()
             self.deadline = NEVER
@@ -395,6 +423,8 @@ class Connection:
 
     def wake(self) -> None:
         """Wake who waits on the socket; a wait of Trio's ends in ClosedResourceError."""
-        trio.lowlevel.notify_closing(self.fd)
-        if self._readiness is not None:
-            self._readiness.wake(self.fd)
+        task, self.task = self.task, None
+        if task is not None:
+            reschedule(task)
+        else:
+            trio.lowlevel.notify_closing(self.fd)

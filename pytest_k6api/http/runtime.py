@@ -18,22 +18,16 @@ from pytest_k6api.http.errors import (
     explain_transfer,
 )
 from pytest_k6api.http.options import ClientOptions
-from pytest_k6api.http.readiness import Readiness
 from pytest_k6api.http.resolving import Address, Resolver
 from pytest_k6api.http.routes import Origin, Routes
 from pytest_k6api.http.tls import make_context, shake_hands, version_name
+from pytest_k6api.http.traffic import Traffic
 
 # How often the sweeper looks: a request is aborted at most this late.
 _PERIOD = 0.05
 # If the loop stood still for this long, responses may wait unread in their
 # sockets; their readers get one round before anything is called overdue.
 _STOOD_STILL = 4 * _PERIOD
-
-# From this many connections on, new ones share a `Readiness`. With few, its task
-# is only one more step on the way of each response; with 50, the best of paired
-# runs were 2 to 3 µs per request cheaper and the medians even, on a noisy machine
-# (``benchmarks/bench_http_client.py`` measures both ways).
-_CROWD = 16
 
 
 class HttpRuntime:
@@ -47,7 +41,7 @@ class HttpRuntime:
         self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
         self._resolver = Resolver()
         self._connections: set[Connection] = set()
-        self._readiness: Readiness | None = None
+        self._traffic: Traffic | None = None
 
     def __repr__(self) -> str:
         return f"<HttpRuntime with {len(self._connections)} connections>"
@@ -62,19 +56,19 @@ class HttpRuntime:
         return make_context(self.options.verify)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Abort overdue requests, and wake those with responses, until cancelled."""
-        if not Readiness.is_available:
+        """Send and receive for all clients, and abort overdue requests, until cancelled."""
+        if not Traffic.is_available:
             task_status.started()
             await self._watch()
-        self._readiness = readiness = Readiness()
+        self._traffic = traffic = Traffic()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(readiness.run)
+                await nursery.start(traffic.run)
                 task_status.started()
                 await self._watch()
         finally:
-            self._readiness = None
-            readiness.close()
+            self._traffic = None
+            traffic.close()
 
     async def _watch(self) -> None:
         looked_at = perf_counter_ns()
@@ -114,13 +108,7 @@ class HttpRuntime:
         if context is not None:
             sock = tls = await _secure_in_time(sock, context, origin.host, deadline)
             protocol = f"HTTP/1.1 {version_name(tls)}"
-        is_crowded = len(self._connections) >= _CROWD
-        connection = Connection(
-            sock,
-            protocol,
-            self.options.max_response_size,
-            self._readiness if is_crowded else None,
-        )
+        connection = Connection(sock, protocol, self.options.max_response_size, self._traffic)
         connection.connecting = connecting
         if context is not None:
             connection.handshaking = connection.ready_at - began

@@ -82,14 +82,15 @@ def failed_phases(
     if connection is None:
         return 0, 0, 0, 0, 0, 0, 0
     is_new = not connection.is_used
-    started = connection.ready_at if is_new else began
+    ready = connection.ready_at if is_new else began
     ended = connection.ended_at
+    started = connection.started_at or ended
     sending = ((connection.sent_at or ended) - started) // 1000
     waiting = ((connection.first_byte_at or ended) - started) // 1000 - sending
     duration = (ended - started) // 1000
     return (
         duration,
-        (started - began) // 1000,
+        (ready - began) // 1000,
         connection.connecting // 1000 if is_new else 0,
         connection.handshaking // 1000 if is_new else 0,
         sending,

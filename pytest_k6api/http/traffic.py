@@ -1,0 +1,193 @@
+"""Sends all requests together and receives all responses together, once in each turn of the loop.
+
+A virtual user that called ``send`` and ``recv`` itself would mix Python with the
+kernel's network code, request by request: each evicts the other from the caches
+of the processor, and each lone ``send`` wakes a server that had just gone to
+sleep. In batches a request costs a third less (``benchmarks/bench_http_client.py``
+measures both ways), and the clock is read where the system calls are: what
+other virtual users do in the meantime is not counted as the server's time.
+
+So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio says
+when it is about to wait for events, and when it has: that is when `Traffic` sends
+and receives. Sockets are registered once, edge-triggered, for the connection's
+life; Trio only ever watches over the one epoll descriptor.
+
+Linux only: elsewhere `is_available` is False, and each connection does it alone.
+"""
+
+import select
+import ssl
+import sys
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Protocol
+
+import trio
+from trio.lowlevel import Task, TrioToken, current_trio_token, reschedule, wait_readable
+
+# Only Linux has it.
+_HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
+_MOST_EVENTS = 4096
+
+FIRST_SIZE = 16 * 1024
+"""Bytes asked for first: Python allocates as much, and most responses fit."""
+
+
+class Socket(Protocol):
+    """What is needed of a non-blocking socket."""
+
+    def send(self, data: bytes, /) -> int:
+        """Send some of `data`; return how many bytes."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what there is, up to `size` bytes; none at the end of the stream."""
+
+
+class Line(Protocol):
+    """A connection, as far as its traffic goes.
+
+    Attributes:
+        fd: The socket's file descriptor.
+        task: Who waits for something to be received; None while nobody does.
+        wire: What to send.
+        bytes_sent: How much of it was sent.
+        started_at: When its sending began, in perf_counter_ns.
+        sent_at: When that had been done; 0 before.
+        data: What was received; None while nothing was, and after trouble.
+        error: What went wrong.
+        received_at: When `data` was known to be there.
+        has_news: Whether something came while nobody waited: the end, most likely.
+    """
+
+    fd: int
+    task: Task | None
+    wire: bytes
+    bytes_sent: int
+    started_at: int
+    sent_at: int
+    data: bytes | None
+    error: Exception | None
+    received_at: int
+    has_news: bool
+
+    @property
+    def sock(self) -> Socket:
+        """Its socket."""
+
+    def wake(self) -> None:
+        """Wake whoever waits, with no data."""
+
+
+class Traffic(trio.abc.Instrument):
+    """What goes out and comes in over the connections of one load test.
+
+    Attributes:
+        outbox: Connections whose `wire` is to be sent when the loop comes round.
+    """
+
+    is_available = sys.platform == "linux"
+
+    def __init__(self) -> None:
+        self.outbox: list[Line] = []
+        self._epoll = select.epoll() if self.is_available else None
+        self._lines: dict[int, Line] = {}
+        self._missed: list[Line] = []
+        self._token: TrioToken | None = None
+
+    def __repr__(self) -> str:
+        return f"<Traffic over {len(self._lines)} connections>"
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Let Trio know of everything that comes, until cancelled."""
+        assert self._epoll is not None
+        self._token = current_trio_token()
+        trio.lowlevel.add_instrument(self)
+        task_status.started()
+        try:
+            number = self._epoll.fileno()
+            while True:
+                await wait_readable(number)  # `after_io_wait` has dealt with it by then
+        finally:
+            trio.lowlevel.remove_instrument(self)
+
+    def add(self, line: Line) -> None:
+        """Watch `line` until it is closed."""
+        assert self._epoll is not None
+        self._lines[line.fd] = line
+        self._epoll.register(line.fd, select.EPOLLIN | _HUNG_UP | select.EPOLLET)
+
+    def remove(self, line: Line) -> None:
+        """Forget `line`, whose socket is about to be closed."""
+        self._lines.pop(line.fd, None)
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
+        """Send what is in the outbox; Trio calls it when all tasks have had their turn."""
+        outbox = self.outbox
+        if not outbox:
+            return
+        now = perf_counter_ns()
+        for line in outbox:
+            if line.task is None:  # it was cancelled, or is overdue
+                continue
+            line.started_at = now
+            try:
+                line.bytes_sent = line.sock.send(line.wire)
+            # Trio drops an instrument that raises, and all would wait for ever.
+            except Exception as error:  # noqa: BLE001
+                line.error = error
+                self._soon(line.wake)
+                continue
+            line.sent_at = now = perf_counter_ns()
+            if line.bytes_sent != len(line.wire):
+                self._soon(line.wake)
+            elif line.has_news:
+                line.has_news = False
+                self._missed.append(line)
+                self._soon(_nothing)
+        outbox.clear()
+
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
+        """Receive what has come, and wake who waits for it."""
+        assert self._epoll is not None
+        events = self._epoll.poll(0, _MOST_EVENTS)
+        # All of it was there by now, whatever it takes to get round.
+        now = perf_counter_ns()
+        if self._missed:
+            events += [(line.fd, 0) for line in self._missed]
+            self._missed.clear()
+        lines = self._lines
+        for fd, flags in events:
+            line = lines.get(fd)
+            if line is None:
+                continue
+            task = line.task
+            if task is None or not line.sent_at:
+                line.has_news = True
+                continue
+            try:
+                line.data = line.sock.recv(FIRST_SIZE)
+            except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
+                continue
+            except Exception as error:  # noqa: BLE001 - as above
+                line.error = error
+            line.received_at = now
+            line.task = None
+            reschedule(task)
+            # An edge is reported once, and the end of a stream may share its edge
+            # with the last bytes of a response: the next request must still meet it.
+            if flags & _HUNG_UP:
+                line.has_news = True
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        # Trio has already decided how long to wait for events: this cuts it short.
+        assert self._token is not None
+        self._token.run_sync_soon(act)
+
+    def close(self) -> None:
+        """Give the system's resource back."""
+        if self._epoll is not None:
+            self._epoll.close()
+
+
+def _nothing() -> None:
+    """Let the loop come round."""
