@@ -201,16 +201,14 @@ class Client:
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
             body = connection.body
-            lowered = connection.lowered
-            # `find`, because `in` first tries bytes as a number: 0.5 µs slower.
-            if lowered.find(b"\r\ncontent-encoding:") >= 0:
+            if not connection.is_plain and b"\r\ncontent-encoding:" in connection.lowered:
                 body = self._decode(connection)
         except NetworkError as error:
             return await self._fail_or_repeat(plan, wire, error, connection, began)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._count_bytes(connection)
             raise
-        if lowered.find(b"\r\nset-cookie:") >= 0:
+        if not connection.is_plain and b"\r\nset-cookie:" in connection.lowered:
             self._keep_cookies(plan, connection.head)
 
         if connection.is_used:

@@ -9,26 +9,26 @@ has the figures), written for few operations rather than few lines:
   the first bytes of the response, together with those of all other connections.
   What is unusual (a body made while it is sent, a response in many pieces, an
   error) is dealt with here, by the task itself;
-- llhttp frames the message, but hands over no header: it calls three bound
-  methods of lists, so that no Python function runs while it parses. The head is
-  kept as it came, for `pytest_k6api.http.response` to read when it is asked to.
+- a response whose head is known is not parsed at all, others are by
+  `pytest_k6api.http.reading`.
 
 Times are ``time.perf_counter_ns``, taken beside the system calls.
 """
 
 import errno
+import math
 import socket
 import ssl
+import types
+from collections.abc import Generator
 from time import perf_counter_ns
-from typing import NoReturn
 
 import trio
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from outcome import Outcome
 from trio.lowlevel import (
     Abort,
     Task,
     current_task,
-    reschedule,
     wait_readable,
     wait_task_rescheduled,
     wait_writable,
@@ -36,36 +36,20 @@ from trio.lowlevel import (
 
 from pytest_k6api.http.errors import (
     CLOSED_EARLY,
-    CLOSED_MIDWAY,
     TIMED_OUT,
     NetworkError,
-    body_too_large,
-    explain_malformed,
     explain_transfer,
-    head_too_large,
 )
-from pytest_k6api.http.framing import (
-    STATUS_END,
-    announces_its_end,
-    is_informational,
-    keeps_alive,
-)
+from pytest_k6api.http.known_heads import KnownHeads, is_plain, remember
+from pytest_k6api.http.reading import ResponseReader
 from pytest_k6api.http.tcp import count_tcp_bytes
-from pytest_k6api.http.traffic import Traffic
+from pytest_k6api.http.traffic import Traffic, wake_up, way_to_park
 from pytest_k6api.http.uploading import Upload
 
 NEVER = 1 << 63
 _MORE_SIZE = 256 * 1024
-MAX_HEAD = 1024 * 1024
-
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _PEER_IS_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
-
-
-# llhttp pops one when a message begins and one when it is complete. So tickets
-# are left while a response is incomplete, and a second message, which nobody
-# asked for, finds none: the pop fails, and with it the parser.
-_TICKETS = ("complete", "begin")
 
 
 class Connection:
@@ -81,7 +65,9 @@ class Connection:
         is_reusable: Whether another request may follow the last exchange.
         status, head, body: The response: its head is everything up to the blank
             line, its body is without chunks but still encoded.
-        lowered: The head in lower case, to look header names up in.
+        is_plain: Whether the head was known, and says nothing about the body but its
+            length.
+        lowered: The head in lower case, to look header names up in; not if `is_plain`.
         started_at, sent_at: When the sending of the request began, and when it had
             been written; 0 until then.
         first_byte_at, ended_at: When the first byte of the response was there, and
@@ -93,12 +79,11 @@ class Connection:
     """
 
     __slots__ = (
-        "_chunks", "_max_size", "_parser", "_tickets", "_traffic", "_wire_received", "_wire_sent",
+        "_known_heads", "_parking", "_reader", "_traffic", "_wire_received", "_wire_sent",
         "body", "bytes_received", "bytes_sent", "connecting", "data", "deadline", "ended_at",
-        "error", "fd", "first_byte_at", "handshaking", "has_news", "head", "is_open",
-        "is_reusable", "is_tls", "is_used", "lowered", "on_body", "on_message_begin",
-        "on_message_complete", "protocol", "ready_at", "received_at", "sent_at", "sock", "started_at", "status",
-        "task", "wire",
+        "error", "fd", "first_byte_at", "handshaking", "has_news", "head", "is_open", "is_plain",
+        "is_reusable", "is_tls", "is_used", "lowered", "protocol", "ready_at", "received_at",
+        "sent_at", "sock", "started_at", "status", "task", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +91,7 @@ class Connection:
         sock: socket.socket,
         protocol: str,
         max_size: int | None,
+        known_heads: KnownHeads,
         traffic: Traffic | None = None,
     ) -> None:
         self.ready_at = perf_counter_ns()
@@ -115,7 +101,7 @@ class Connection:
         self.protocol = protocol
         self.deadline = NEVER
         self.connecting = self.handshaking = 0
-        self.is_used = self.has_news = False
+        self.is_used = self.is_plain = self.has_news = False
         self.is_open = self.is_reusable = True
         self.status = 0
         self.wire = self.head = self.lowered = self.body = b""
@@ -125,12 +111,9 @@ class Connection:
         self.started_at = self.sent_at = self.received_at = 0
         self.first_byte_at = self.ended_at = 0
         self.bytes_sent = self.bytes_received = self._wire_sent = self._wire_received = 0
-        self._max_size = NEVER if max_size is None else max_size
-        self._chunks: list[bytes] = []
-        self._tickets: list[str] = []
-        self.on_body = self._chunks.append
-        self.on_message_begin = self.on_message_complete = self._tickets.pop
-        self._parser = HttpResponseParser(self)
+        self._reader = ResponseReader(math.inf if max_size is None else max_size)
+        self._known_heads = known_heads
+        self._parking: object = way_to_park(self._abort)
         self._traffic = traffic
         if traffic is not None:
             traffic.add(self)
@@ -139,10 +122,12 @@ class Connection:
         state = "closed" if not self.is_open else "busy" if self.deadline != NEVER else "idle"
         return f"<Connection {self.protocol} fd={self.fd} {state}>"
 
-    # One function, because each call would cost 0.1 µs or more.
-    async def exchange(  # noqa: C901, PLR0912, PLR0915
+    # One function, because each call would cost 0.1 µs or more, and a generator
+    # that is awaited, because a coroutine could only await one that yields.
+    @types.coroutine
+    def exchange(  # noqa: PLR0915
         self, wire: bytes, deadline: int, *, has_body: bool = True, upload: Upload | None = None
-    ) -> None:
+    ) -> Generator[object, Outcome[object], None]:
         """Send `wire` and receive the response into the attributes.
 
         Args:
@@ -157,41 +142,31 @@ class Connection:
         """
         self.deadline = deadline
         self.wire = wire
-        self.data = self.head = b""
+        self.data = b""
         self.bytes_sent = self.bytes_received = self.sent_at = self.first_byte_at = 0
-        self._tickets[:] = _TICKETS
         try:
             traffic = self._traffic
             if traffic is not None and upload is None:
                 self.task = current_task()
                 traffic.outbox.append(self)
-                await wait_task_rescheduled(self._abort)
+                (yield self._parking).unwrap()
             data = self.data
             if data:
                 self.first_byte_at = self.ended_at = self.received_at
                 self.bytes_received = len(data)
-            else:
-                data = await self._exchange_alone(upload)
-            # Not a 2xx of HTTP/1.1, or not all there: the careful way.
-            if data[:10] != b"HTTP/1.1 2" or not has_body:
-                await self._receive_unusual(data, has_body=has_body)
-            else:
-                try:
-                    self._parser.feed_data(data)
-                except HttpParserError as error:
-                    self._forgive(error, data)
-                if self._tickets:
-                    await self._receive_rest(data)
-                else:
-                    self.head = data[: data.find(b"\r\n\r\n") + 4]
-                    self.body = self._chunks.pop() if len(self._chunks) == 1 else self._join()
-                    self.status = self._parser.get_status_code()
-                    if len(self.body) > self._max_size:
-                        self._refuse_size()
-            lowered = self.lowered = self.head.lower()
-            at = lowered.find(b"\r\nconnection:")
-            if at >= 0 and lowered[at + 13 : at + 26] != b" keep-alive\r\n":
-                self.is_reusable = self.is_reusable and keeps_alive(lowered)
+                end = data.find(b"\r\n\r\n") + 4
+                head = data[:end]
+                known = self._known_heads.get(head)
+                if known is not None and known[1] == len(data) - end and has_body:
+                    self.is_plain = True
+                    self.head = head
+                    self.body = data[end:]
+                    self.status = known[0]
+                    self.deadline = NEVER
+                    if self.is_tls:
+                        self._count_wire()
+                    return
+            yield from self._read(data, has_body=has_body, upload=upload).__await__()
         except BaseException as error:
             failure = self._give_up(error)
             if failure is None:
@@ -200,6 +175,30 @@ class Connection:
         self.deadline = NEVER
         if self.is_tls:
             self._count_wire()
+
+    async def _read(self, data: bytes, *, has_body: bool, upload: Upload | None) -> None:
+        """Receive a response of which `data` is there, and parse it."""
+        self.is_plain = False
+        self.head = self.body = b""
+        if not data:
+            data = await self._exchange_alone(upload)
+        if not data:
+            self.first_byte_at = 0
+            raise NetworkError(CLOSED_EARLY, is_stale=self.is_used)
+        reader = self._reader
+        try:
+            await reader.read(data, self._receive_more, has_body=has_body)
+        finally:
+            self.head = reader.head
+        self.body, self.lowered, self.status = reader.body, reader.lowered, reader.status
+        self.is_reusable = self.is_reusable and not reader.is_last
+        version = self.head[:8].decode("latin-1")
+        self.protocol = version + self.protocol[len(version) :]
+        if self.is_reusable and has_body and is_plain(self.lowered):
+            remember(self._known_heads, self.head, self.status, len(self.body))
+
+    def unwrap(self) -> None:
+        """Do nothing: a wait that ends with a connection ended well; see `wake_up`."""
 
     def _abort(self, _raise_cancel: object) -> Abort:
         self.task = None
@@ -281,113 +280,11 @@ class Connection:
         self._check_wake()
         return self.data
 
-    async def _receive_unusual(self, data: bytes, *, has_body: bool) -> None:
-        """Receive a response that may have anything unusual."""
-        if not data:
-            self.first_byte_at = 0
-            raise NetworkError(CLOSED_EARLY, is_stale=self.is_used)
-        data = await self._skip_informational(data)
-        if has_body:
-            self._feed(data, data)
-            await self._receive_rest(data)
-        else:
-            await self._receive_head_only(data)
-        version = self.head[:8].decode("latin-1")
-        self.protocol = version + self.protocol[len(version) :]
-        if version != "HTTP/1.1":
-            self.is_reusable = self.is_reusable and keeps_alive(self.head.lower())
-
-    async def _skip_informational(self, data: bytes) -> bytes:
-        """Return what follows the 1xx responses that `data` begins with."""
-        while True:
-            # The least that tells a status, unless it is no HTTP at all.
-            while len(data) < STATUS_END and data.startswith(b"HTTP/1."[: len(data)]):
-                data += await self._need_more(data)
-            if not is_informational(data):
-                return data
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                data += await self._need_more(data)
-            else:
-                data = data[end + 4 :]
-
-    async def _need_more(self, head: bytes) -> bytes:
-        data = await self._receive_more()
-        if not data:
-            raise NetworkError(CLOSED_MIDWAY)
-        if len(head) > MAX_HEAD:
-            raise NetworkError(head_too_large(MAX_HEAD))
-        return data
-
-    async def _receive_rest(self, data: bytes) -> None:
-        """Receive what follows `data`, which the parser has seen."""
-        head = data
-        while b"\r\n\r\n" not in head and self._tickets:
-            data = await self._need_more(head)
-            head += data
-            self._feed(data, head)
-        self.head = head = head[: head.find(b"\r\n\r\n") + 4]
-        overhead = len(head)
-        while self._tickets:
-            if self.bytes_received - overhead > self._max_size:
-                self._refuse_size()
-            data = await self._receive_more()
-            if not data:
-                self._end_of_stream(head)
-                break
-            self._feed(data, head)
-        self.body = self._join()
-        self.status = self._parser.get_status_code()
-
-    def _join(self) -> bytes:
-        body = b"".join(self._chunks)
-        self._chunks.clear()
-        return body
-
-    def _refuse_size(self) -> NoReturn:
-        raise NetworkError(body_too_large(self._max_size))
-
-    def _feed(self, data: bytes, head: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.is_reusable = False
-        except HttpParserError as error:
-            self._forgive(error, head)
-
-    def _forgive(self, error: HttpParserError, head: bytes) -> None:
-        """Accept an error that came after the response was complete."""
-        if self._tickets:
-            raise NetworkError(explain_malformed(error, head)) from error
-        self.is_reusable = False
-
-    def _end_of_stream(self, head: bytes) -> None:
-        """Accept the end of the connection as the end of the body, if it may be one."""
-        if announces_its_end(head.lower()):
-            raise NetworkError(CLOSED_MIDWAY)
-        self.is_reusable = False
-
-    async def _receive_head_only(self, head: bytes) -> None:
-        """Receive a head that announces a body which will not come."""
-        self._feed(head, head)
-        while b"\r\n\r\n" not in head:
-            data = await self._need_more(head)
-            head += data
-            self._feed(data, head)
-        self.head = head[: head.find(b"\r\n\r\n") + 4]
-        self.body = b""
-        self.status = self._parser.get_status_code()
-        if len(head) > len(self.head):
-            self.is_reusable = False  # a body after all; where it ends is unknown
-        self._chunks.clear()
-        # The old parser still waits for the body.
-        self._parser = HttpResponseParser(self)
-
     def _give_up(self, error: BaseException) -> NetworkError | None:
         """Close; return `error` in the client's words, or None if it is not the network's."""
         overdue = perf_counter_ns() >= self.deadline
         self.ended_at = perf_counter_ns()
-        self.body = b"".join(self._chunks)
+        self.body = self._reader.take_partial_body()
         if self.is_tls:
             self._count_wire()
         self.close()
@@ -414,6 +311,7 @@ class Connection:
         if not self.is_open:
             return
         self.is_open = self.is_reusable = False
+        self._parking = None  # it refers to this connection
         if self._traffic is not None:
             self._traffic.remove(self)
         if self.deadline != NEVER:
@@ -425,6 +323,6 @@ class Connection:
         """Wake who waits on the socket; a wait of Trio's ends in ClosedResourceError."""
         task, self.task = self.task, None
         if task is not None:
-            reschedule(task)
+            wake_up(task, self)
         else:
             trio.lowlevel.notify_closing(self.fd)

@@ -17,6 +17,7 @@ from pytest_k6api.http.errors import (
     explain_dial,
     explain_transfer,
 )
+from pytest_k6api.http.known_heads import KnownHeads
 from pytest_k6api.http.options import ClientOptions
 from pytest_k6api.http.resolving import Address, Resolver
 from pytest_k6api.http.routes import Origin, Routes
@@ -41,6 +42,7 @@ class HttpRuntime:
         self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
         self._resolver = Resolver()
         self._connections: set[Connection] = set()
+        self._known_heads: KnownHeads = {}
         self._traffic: Traffic | None = None
 
     def __repr__(self) -> str:
@@ -108,7 +110,9 @@ class HttpRuntime:
         if context is not None:
             sock = tls = await _secure_in_time(sock, context, origin.host, deadline)
             protocol = f"HTTP/1.1 {version_name(tls)}"
-        connection = Connection(sock, protocol, self.options.max_response_size, self._traffic)
+        connection = Connection(
+            sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
+        )
         connection.connecting = connecting
         if context is not None:
             connection.handshaking = connection.ready_at - began

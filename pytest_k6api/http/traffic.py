@@ -23,7 +23,16 @@ from time import perf_counter_ns
 from typing import Protocol
 
 import trio
-from trio.lowlevel import Task, TrioToken, current_trio_token, reschedule, wait_readable
+from trio.lowlevel import (
+    Abort,
+    RaiseCancelT,
+    Task,
+    TrioToken,
+    current_trio_token,
+    reschedule,
+    wait_readable,
+    wait_task_rescheduled,
+)
 
 # Only Linux has it.
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
@@ -76,6 +85,28 @@ class Line(Protocol):
 
     def wake(self) -> None:
         """Wake whoever waits, with no data."""
+
+    def unwrap(self) -> None:
+        """Do nothing; see `wake_up`."""
+
+
+def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
+    """Return what a coroutine may yield, as often as it likes, to wait for `wake_up`.
+
+    It is the message by which `trio.lowlevel.wait_task_rescheduled` tells Trio what
+    to do: made once for a connection and not for each request, which saves a
+    coroutine, a generator and the message (a tenth of what Trio's part costs).
+    """
+    return wait_task_rescheduled(abort).send(None)  # noqa: ASYNC105 - see above
+
+
+def wake_up(task: Task, line: Line) -> None:
+    """Let `task`, which waits for `line`, go on.
+
+    `line` itself stands where Trio has an outcome, whose only duty is to be unwrapped
+    by who waited: a real one for each request would cost a quarter of Trio's part.
+    """
+    reschedule(task, line)  # type: ignore[arg-type]
 
 
 class Traffic(trio.abc.Instrument):
@@ -172,7 +203,7 @@ class Traffic(trio.abc.Instrument):
                 line.error = error
             line.received_at = now
             line.task = None
-            reschedule(task)
+            wake_up(task, line)
             # An edge is reported once, and the end of a stream may share its edge
             # with the last bytes of a response: the next request must still meet it.
             if flags & _HUNG_UP:

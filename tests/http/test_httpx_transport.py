@@ -120,9 +120,10 @@ async def test_phases_tell_connecting_waiting_and_receiving_apart(
     assert failed == 0
     assert 0 < connecting <= blocked
     assert tls == 0
-    assert waiting >= 99_000
-    assert receiving >= 49_000
-    assert duration == sending + waiting + receiving
+    # A busy machine reads late what came in time: it moves from one phase to the next.
+    assert duration == sending + waiting + receiving >= 149_000
+    assert waiting >= 50_000
+    assert receiving >= 25_000
     assert rows.rows[1][5] == 0  # a connection used again
 
 

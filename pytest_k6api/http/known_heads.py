@@ -1,0 +1,47 @@
+"""Response heads that were read before, so that the same bytes need not be read again.
+
+A server that is asked the same thing again and again answers with the same head,
+but for its ``Date``, which changes once a second. What llhttp found in such a head
+is looked up then (``benchmarks/bench_http_client.py`` has the gain, 5 % of a small
+GET); heads that differ each time, by a request id for instance, cost one failed
+look-up. Pure.
+"""
+
+from typing import NamedTuple
+
+# A new one comes each second for every URL; beyond that they are never seen again.
+_MOST_HEADS = 1024
+
+
+class PlainHead(NamedTuple):
+    """What a head with nothing special in it says.
+
+    Attributes:
+        status: The status, a 2xx.
+        length: Bytes of the body that follows.
+    """
+
+    status: int
+    length: int
+
+
+KnownHeads = dict[bytes, PlainHead]
+"""Plain heads by their bytes, up to and with the blank line."""
+
+
+def is_plain(lowered: bytes) -> bool:
+    """Return whether a head (in lower case) says nothing about its body but the length."""
+    return (
+        lowered.startswith(b"http/1.1 2")
+        and b"\r\ncontent-length:" in lowered
+        and b"\r\ntransfer-encoding:" not in lowered
+        and b"\r\ncontent-encoding:" not in lowered
+        and b"\r\nset-cookie:" not in lowered
+    )
+
+
+def remember(known: KnownHeads, head: bytes, status: int, length: int) -> None:
+    """Keep what `head` says, and not more of them than will be seen again."""
+    if len(known) >= _MOST_HEADS:
+        known.clear()
+    known[head] = PlainHead(status, length)
