@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-import trio
-
 from pytest_k6api.load.groups import GroupStack
 from pytest_k6api.load.load_context import LoadContext
 from pytest_k6api.load.sync_vu import SyncVU
@@ -117,7 +115,7 @@ def make_caller(
     seat = VUSeat(
         number=number,
         load=load,
-        groups=GroupStack(recorder, trio.lowlevel.current_clock().current_time),
+        groups=GroupStack(recorder, load.stopwatch()),
         client=load.make_client(recorder),
         scenario=scenario,
         env=env or {},

@@ -7,7 +7,6 @@ from types import CodeType, TracebackType
 from pytest_k6api.load.failures import FailureLog, Witness
 from pytest_k6api.load.load_context import ExceptionRules, Verdict
 from pytest_k6api.model import Recorder
-from pytest_k6api.model.metrics import CHECKS
 
 
 class Checked:
@@ -52,9 +51,8 @@ class Checked:
 
 def record_check(recorder: Recorder, name: str, *, passed: bool) -> None:
     """Record how the check `name` went, at the place where its VU stands."""
-    recorder.buffer.samples.append(
-        (CHECKS, recorder.context.check_id(name), time.time(), 1.0 if passed else 0.0)
-    )
+    tags_id = recorder.context.check_id(name)
+    recorder.buffer.checks.append((tags_id, time.time(), 1.0 if passed else 0.0))
 
 
 def calling_line(depth: int) -> tuple[CodeType, int]:

@@ -15,7 +15,6 @@ from types import TracebackType
 import trio
 
 from pytest_k6api.model import Recorder, TagContext
-from pytest_k6api.model.metrics import GROUP_DURATION
 
 
 class GroupStack:
@@ -23,7 +22,7 @@ class GroupStack:
 
     Attributes:
         recorder: Whose `context` follows the groups.
-        now: The clock, in seconds; callable from every thread.
+        now: The stopwatch, in seconds; callable from every thread.
         root: The VU's place outside of all groups.
         open: The groups that were entered and not left.
     """
@@ -81,6 +80,4 @@ class Group:
         recorder.context = self.outer
         if kind is None or not issubclass(kind, trio.Cancelled):
             duration_us = int((ended - self._began) * 1e6 + 0.5)
-            recorder.buffer.samples.append(
-                (GROUP_DURATION, self.inner.id, time.time(), duration_us)
-            )
+            recorder.buffer.groups.append((self.inner.id, time.time(), duration_us))

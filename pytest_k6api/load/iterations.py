@@ -91,6 +91,7 @@ class VirtualUser:
         self._enter()
         self.vu.iteration += 1
         self.vu._paced_at = came = began = now()
+        late = trio.current_time() - due_at if due_at is not None else None
         failed = 0
         try:
             if self._arguments is None:
@@ -107,8 +108,8 @@ class VirtualUser:
             self._record_interruption()
         else:
             self._record(began, ended, failed)
-            if due_at is not None:
-                self._record_lateness(due_at, came, ended)
+            if late is not None:
+                self._record_lateness(late, late + ended - came)
 
     def cut(self) -> None:
         """Drop what the running iteration still records; it counts as interrupted."""
@@ -163,11 +164,11 @@ class VirtualUser:
             )
         )
 
-    def _record_lateness(self, due_at: float, came: float, ended: float) -> None:
+    def _record_lateness(self, late: float, took: float) -> None:
         tags_id, at = self._groups.root.id, time.time()
         self._recorder.buffer.samples += (
-            (ITERATION_LATENESS, tags_id, at, max(0, round((came - due_at) * 1e6))),
-            (RESPONSE_TIME_FROM_DUE, tags_id, at, round((ended - due_at) * 1e6)),
+            (ITERATION_LATENESS, tags_id, at, max(0, round(late * 1e6))),
+            (RESPONSE_TIME_FROM_DUE, tags_id, at, round(took * 1e6)),
         )
 
     def _record_interruption(self) -> None:

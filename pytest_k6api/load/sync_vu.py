@@ -37,7 +37,7 @@ class SyncVU(BaseVU):
         Raises:
             ValueError: `seconds` is negative, not finite or no number.
         """
-        self._thread.call(trio.sleep_until, self._paced_until(seconds))
+        self._thread.call(trio.sleep, self._left_to_pace(seconds))
 
     def stop(self, reason: str = "") -> None:
         """End the load test, not only this VU; `reason` is shown in its report."""

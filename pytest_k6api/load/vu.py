@@ -25,7 +25,6 @@ from pytest_k6api.load.load_context import LoadContext
 from pytest_k6api.load.measuring import Measured
 from pytest_k6api.load.vu_tags import VUTags
 from pytest_k6api.model import current_recorder
-from pytest_k6api.model.metrics import CHECKS
 
 T = TypeVar("T")
 
@@ -141,7 +140,7 @@ class BaseVU:
         """
         recorder = self._recorder
         check_id = recorder.context.check_id
-        record = recorder.buffer.samples.append
+        record = recorder.buffer.checks.append
         at = time.time()
         all_passed = True
         for name, question in checks.items():
@@ -156,7 +155,7 @@ class BaseVU:
                 if not passed:
                     all_passed = False
                     self._load.failures.add_check(name, self, place=calling_line(2))
-            record((CHECKS, tags_id, at, 1.0 if passed else 0.0))
+            record((tags_id, at, 1.0 if passed else 0.0))
         return all_passed
 
     def checked(self, name: str) -> Checked:
@@ -202,11 +201,12 @@ class BaseVU:
     def _now(self) -> float:
         return self._groups.now()
 
-    def _paced_until(self, seconds: float) -> float:
+    def _left_to_pace(self, seconds: float) -> float:
         # From the moment that was due, not from when the VU came round, so that
         # small delays do not add up within an iteration.
-        self._paced_at = due = max(self._paced_at + read_wait("pace", seconds), self._now())
-        return due
+        now = self._now()
+        self._paced_at = due = max(self._paced_at + read_wait("pace", seconds), now)
+        return due - now
 
     def __repr__(self) -> str:
         return f"<VU {self.id} of {self.scenario}, iteration {self.iteration}>"
@@ -238,7 +238,7 @@ class VU(BaseVU):
         Raises:
             ValueError: `seconds` is negative, not finite or no number.
         """
-        await trio.sleep_until(self._paced_until(seconds))
+        await trio.sleep(self._left_to_pace(seconds))
 
     def stop(self, reason: str = "") -> None:
         """End the load test, not only this VU; `reason` is shown in its report."""

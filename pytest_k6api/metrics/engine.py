@@ -20,7 +20,7 @@ from pytest_k6api.metrics.advice import (
 from pytest_k6api.metrics.aggregation import parse_aggregation
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
-from pytest_k6api.metrics.ingest import ingest_http, ingest_iterations, ingest_samples
+from pytest_k6api.metrics.ingest import ingest
 from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
@@ -89,13 +89,8 @@ class MetricsEngine:
             elapsed: Seconds of test-run time now, for what is kept by time.
         """
         self._advance(elapsed)
-        if batch.http:
-            ingest_http(batch.http, self._store)
-        if batch.iterations:
-            ingest_iterations(batch.iterations, self._store)
-        if batch.samples:
-            for name, count in ingest_samples(batch.samples, self._store).items():
-                self._refused[name] = self._refused.get(name, 0) + count
+        for name, count in ingest(batch, self._store).items():
+            self._refused[name] = self._refused.get(name, 0) + count
         self._guard_series()
 
     def evaluate(self, elapsed: float, *, final: bool) -> Verdict:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_k6api.metrics.trend import is_countable
-from pytest_k6api.model import HttpRow, IterationRow, Metric, SampleRow
+from pytest_k6api.model import Batch, HttpRow, IterationRow, Metric, SampleRow, ValueRow
 from pytest_k6api.model import metrics as built_in
 
 
@@ -43,7 +43,20 @@ _HTTP_TRENDS = (
 _NUMBERS = frozenset((int, float, bool))
 
 
-def ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
+def ingest(batch: Batch, store_of: Stores) -> dict[str, int]:
+    """Add everything in `batch`; return how many samples were refused, by the metric's name."""
+    if batch.http:
+        _ingest_http(batch.http, store_of)
+    if batch.iterations:
+        _ingest_iterations(batch.iterations, store_of)
+    if batch.groups:
+        _ingest_values(built_in.GROUP_DURATION, batch.groups, store_of)
+    if batch.checks:
+        _ingest_values(built_in.CHECKS, batch.checks, store_of)
+    return _ingest_samples(batch.samples, store_of) if batch.samples else {}
+
+
+def _ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
     """Add requests: how many, how many failed, and seven times of each."""
     columns = list(zip(*rows, strict=True))
     parts = _by_tags(rows, columns)
@@ -53,7 +66,7 @@ def ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
         _add_column(store_of(metric), columns, parts, index)
 
 
-def ingest_iterations(rows: Sequence[IterationRow], store_of: Stores) -> None:
+def _ingest_iterations(rows: Sequence[IterationRow], store_of: Stores) -> None:
     """Add iterations: bytes of all; number, duration and failure of the complete ones."""
     columns = list(zip(*rows, strict=True))
     parts = _by_tags(rows, columns)
@@ -72,7 +85,12 @@ def _add_complete(columns: Columns, parts: Parts, store_of: Stores) -> None:
     _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 3)
 
 
-def ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, int]:
+def _ingest_values(metric: Metric, rows: Sequence[ValueRow], store_of: Stores) -> None:
+    columns = list(zip(*rows, strict=True))
+    _add_column(store_of(metric), columns, _by_tags(rows, columns), 2)
+
+
+def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, int]:
     """Add samples of any metrics; return how many were refused, by the metric's name."""
     by_metric: dict[str, list[SampleRow]] = {}
     for row in rows:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pytest_k6api.metrics.ingest import ingest_http, ingest_iterations, ingest_samples
+from pytest_k6api.metrics.ingest import ingest
 from pytest_k6api.model import Batch, Contains, Metric, MetricKind, TagTable
 
 
@@ -72,11 +72,7 @@ def describe_batch(batch: Batch, tags: TagTable, *, at: float, elapsed: float) -
     def store_of(metric: Metric) -> _Collected:
         return stores.setdefault(metric.name, _Collected(metric))
 
-    if batch.http:
-        ingest_http(batch.http, store_of)
-    if batch.iterations:
-        ingest_iterations(batch.iterations, store_of)
-    ingest_samples(batch.samples, store_of)
+    ingest(batch, store_of)
     series = [
         Series(
             metric=store.metric.name,

@@ -30,7 +30,14 @@ from pytest_k6api.model.resolving import (
     resolve_load_test,
     resolve_scenario,
 )
-from pytest_k6api.model.samples import Batch, HttpRow, IterationRow, SampleBuffer, SampleRow
+from pytest_k6api.model.samples import (
+    Batch,
+    HttpRow,
+    IterationRow,
+    SampleBuffer,
+    SampleRow,
+    ValueRow,
+)
 from pytest_k6api.model.status import RunStatus, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
 
@@ -61,6 +68,7 @@ __all__ = [
     "TagContext",
     "TagTable",
     "ThresholdError",
+    "ValueRow",
     "check_path",
     "check_scenario",
     "current_recorder",

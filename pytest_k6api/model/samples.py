@@ -9,6 +9,7 @@ All times of built-in metrics are whole microseconds; ``at`` is wall time in
 seconds since the epoch.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from pytest_k6api.model.metrics import Metric
@@ -23,6 +24,11 @@ HttpRow = tuple[int, float, int | None, int, int, int, int, int, int, int]
 # for setup and teardown: only their bytes count.
 IterationRow = tuple[int, float, int | None, int | None, int, int]
 
+# (tags id, at, value): of the two metrics that nearly every iteration has, group
+# durations in whole microseconds and checks as 1.0 and 0.0. Each has a list of its
+# own, so that the pump need not sort them.
+ValueRow = tuple[int, float, float]
+
 # (metric, tags id, at, value)
 SampleRow = tuple[Metric, int, float, float]
 
@@ -35,28 +41,38 @@ class Batch(NamedTuple):
     http: list[HttpRow]
     iterations: list[IterationRow]
     samples: list[SampleRow]
+    groups: Sequence[ValueRow] = ()
+    checks: Sequence[ValueRow] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.http or self.iterations or self.samples)
+        return any(self)
 
 
 class SampleBuffer:
     """Where all virtual users of a load test append their rows.
 
-    Writers append to the three lists directly. Thread-safe as far as
+    Writers append to the lists directly. Thread-safe as far as
     ``list.append`` is: synchronous scenarios write from worker threads.
     """
 
-    __slots__ = ("http", "iterations", "samples")
+    __slots__ = ("checks", "groups", "http", "iterations", "samples")
 
     def __init__(self) -> None:
         self.http: list[HttpRow] = []
         self.iterations: list[IterationRow] = []
         self.samples: list[SampleRow] = []
+        self.groups: list[ValueRow] = []
+        self.checks: list[ValueRow] = []
 
     def drain(self) -> Batch:
         """Return everything written so far and start anew."""
-        return Batch(_take(self.http), _take(self.iterations), _take(self.samples))
+        return Batch(
+            _take(self.http),
+            _take(self.iterations),
+            _take(self.samples),
+            _take(self.groups),
+            _take(self.checks),
+        )
 
 
 def _take(rows: list[_Row]) -> list[_Row]:

@@ -45,6 +45,7 @@ from pytest_k6api.model import (
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
+from pytest_k6api.run.collector import calm_collector
 from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
 from pytest_k6api.run.generator import GeneratorProbe
@@ -96,11 +97,10 @@ class LoadTest:
         self.was_interrupted = False
         self.ended_itself: str | None = None
         self.comparison: Comparison | None = None
+        self._clock: Clock | None = None
         self._settings = settings
         self._yardstick = spec.yardstick
-        tags = TagTable()
-        self._tags = tags
-        root = TagContext(tags, {})
+        self._tags = tags = TagTable()
         self._root_id = tags.intern({})
         self._buffer = SampleBuffer()
         self._engine = MetricsEngine(tags, spec.thresholds, spec.listed)
@@ -110,11 +110,12 @@ class LoadTest:
         self._failures = FailureLog(self._elapsed, settings.render)
         context = LoadContext(
             buffer=self._buffer,
-            place=root,
+            place=TagContext(tags, {}),
             make_client=partial(Client, self._http),
             failures=self._failures,
             stop=partial(self._end_by_itself, self.stop),
             finish=partial(self._end_by_itself, self._finish),
+            stopwatch=self._stopwatch,
             seed=settings.seed,
             exceptions=settings.exceptions,
         )
@@ -169,9 +170,11 @@ class LoadTest:
                 all the same.
         """
         self.started_at = time.time()
+        self._clock = clock
         outcome = None
         try:
-            outcome = trio.run(self._main, show, clock=clock)
+            with calm_collector():
+                outcome = trio.run(self._main, show, clock=clock)
         except BaseExceptionGroup as group:
             raise gravest(group) from None
         finally:
@@ -323,8 +326,7 @@ class LoadTest:
             self._publish()
             await trio.sleep_until(due)
             late_us = max(0, round((trio.current_time() - due) * 1e6))
-            row = (GENERATOR_LATENESS, self._root_id, time.time(), late_us)
-            self._buffer.samples.append(row)
+            self._buffer.samples += [(GENERATOR_LATENESS, self._root_id, time.time(), late_us)]
             self._probe.add(late_us / 1e6, time.thread_time() - used, time.monotonic() - began)
 
     async def _keep_watching(self) -> None:
@@ -351,6 +353,10 @@ class LoadTest:
         while True:
             await trio.sleep(SHOW_PERIOD)
             show(self._progress.read(self.status(), self.scenarios()))
+
+    def _stopwatch(self) -> Callable[[], float]:
+        # Trio's real clock runs as fast, but is written in Python.
+        return time.perf_counter if self._clock is None else self._clock.current_time
 
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed

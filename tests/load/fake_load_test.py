@@ -112,8 +112,12 @@ class FakeLoadTest:
     def samples(self, metric: str, *tags: str) -> list[Any]:
         """Return the values written to `metric`, with those tags where some are named."""
         found: list[Any] = []
-        for kind, tags_id, _, value in self.context.buffer.samples:
-            if kind.name == metric:
+        buffer = self.context.buffer
+        rows = [(kind.name, tags_id, value) for kind, tags_id, _, value in buffer.samples]
+        rows += [("group_duration", tags_id, value) for tags_id, _, value in buffer.groups]
+        rows += [("checks", tags_id, value) for tags_id, _, value in buffer.checks]
+        for name, tags_id, value in rows:
+            if name == metric:
                 named = [self.table[tags_id].get(tag) for tag in tags]
                 found.append((value, *named) if named else value)
         return found
