@@ -31,6 +31,7 @@ events {{ worker_connections 50000; multi_accept on; }}
 http {{
   access_log off;
   log_format arrivals '$msec';
+  log_format times '$request_time';
   keepalive_requests 1000000000;
   keepalive_timeout 300;
   types {{ }}
@@ -49,6 +50,7 @@ http {{
     location = /json {{ default_type application/json; return 200 '{document}'; }}
     location = /large {{ root {folder}; }}
     location = /logged {{ access_log {folder}/arrivals arrivals buffer=64k; return 200 "Hello"; }}
+    location = /timed {{ access_log {folder}/times times buffer=64k; return 200 "Hello"; }}
     location / {{ return 200 "Hello, World!"; }}
   }}
 }}
@@ -82,8 +84,15 @@ class Service:
 
     def take_arrivals(self) -> list[float]:
         """Return when requests for ``/logged`` were answered, in seconds, and forget them."""
-        log = self.folder / "arrivals"
-        kept = log.rename(self.folder / "arrivals.taken")
+        return self._take("arrivals")
+
+    def take_times(self) -> list[float]:
+        """Return how long requests for ``/timed`` took, in seconds, and forget them."""
+        return self._take("times")
+
+    def _take(self, name: str) -> list[float]:
+        log = self.folder / name
+        kept = log.rename(self.folder / f"{name}.taken")
         os.kill(self.pid, signal.SIGUSR1)  # writes what is buffered, and opens the log anew
         deadline = time.monotonic() + _PATIENCE
         while not log.exists() and time.monotonic() < deadline:

@@ -42,7 +42,7 @@ from pytest_k6api.http.errors import (
 )
 from pytest_k6api.http.known_heads import KnownHeads, is_plain, remember
 from pytest_k6api.http.reading import ResponseReader
-from pytest_k6api.http.tcp import count_tcp_bytes
+from pytest_k6api.http.tcp import count_tcp_bytes, tell_arrivals
 from pytest_k6api.http.traffic import Traffic, wake_up, way_to_park
 from pytest_k6api.http.uploading import Upload
 
@@ -116,6 +116,7 @@ class Connection:
         self._parking: object = way_to_park(self._abort)
         self._traffic = traffic
         if traffic is not None:
+            tell_arrivals(sock)
             traffic.add(self)
 
     def __repr__(self) -> str:

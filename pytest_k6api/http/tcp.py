@@ -1,8 +1,10 @@
-"""What the kernel knows of a TCP connection: how many bytes it carried, whether it ended."""
+"""What the kernel knows of a TCP connection: what it carried, when, and whether it ended."""
 
 import socket
 import ssl
 import struct
+import sys
+from contextlib import suppress
 
 # Linux, struct tcp_info: tcpi_bytes_received and tcpi_bytes_sent with, behind
 # it, tcpi_bytes_retrans (since Linux 4.19). macOS has no such counters.
@@ -33,6 +35,46 @@ def count_tcp_bytes(sock: socket.socket) -> tuple[int, int] | None:
         return None
     sent, sent_again = _TWO_U64.unpack_from(info, _SENT_AT)
     return sent - sent_again, _U64.unpack_from(info, _RECEIVED_AT)[0]
+
+
+# Linux, SO_TIMESTAMPNS: each receipt tells the wall time at which the bytes came in
+# from the network. Python does not name it, and a few architectures number it otherwise.
+_TIMESTAMPS: int | None = 35 if sys.platform == "linux" else None
+_TIMESPEC = struct.Struct("@ll").unpack
+ROOM_FOR_ARRIVAL = socket.CMSG_SPACE(struct.calcsize("@ll"))
+"""Bytes of ancillary data to ask ``recvmsg`` for, so that `arrived_at` can read it."""
+
+
+def tell_arrivals(sock: socket.socket) -> None:
+    """Have the kernel tell when bytes arrive, if it can."""
+    if _TIMESTAMPS is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+
+
+def arrived_at(told: bytes, now: int, wall: int) -> int:
+    """Return when the bytes arrived that came with `told`.
+
+    Args:
+        told: The data of the one item of ancillary data that ``recvmsg`` gave.
+        now: The time, in perf_counter_ns.
+        wall: The same moment in ``time.time_ns``, which the kernel's clock goes by.
+
+    Returns:
+        The time in perf_counter_ns.
+    """
+    seconds, nanoseconds = _TIMESPEC(told)
+    age: int = wall - seconds * 1_000_000_000 - nanoseconds
+    return now - age if age > 0 else now
+
+
+def peek_arrival(sock: socket.socket) -> list[tuple[int, int, bytes]]:
+    """Return what ``recvmsg`` would tell of the next bytes, where it cannot be called: over TLS."""
+    try:
+        _, told, _, _ = socket.socket.recvmsg(sock, 1, ROOM_FOR_ARRIVAL, socket.MSG_PEEK)
+    except OSError:
+        return []
+    return told
 
 
 def has_ended(sock: socket.socket) -> bool:

@@ -4,8 +4,10 @@ A virtual user that called ``send`` and ``recv`` itself would mix Python with th
 kernel's network code, request by request: each evicts the other from the caches
 of the processor, and each lone ``send`` wakes a server that had just gone to
 sleep. In batches a request costs a third less (``benchmarks/bench_http_client.py``
-measures both ways), and the clock is read where the system calls are: what
-other virtual users do in the meantime is not counted as the server's time.
+measures both ways). And times are those of the system calls, or better: the kernel
+tells when a response came in, however long the loop was busy then. What other
+virtual users do in the meantime is not counted as the server's time
+(``benchmarks/fairness.py`` compares both sides).
 
 So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio says
 when it is about to wait for events, and when it has: that is when `Traffic` sends
@@ -16,10 +18,11 @@ Linux only: elsewhere `is_available` is False, and each connection does it alone
 """
 
 import select
+import socket
 import ssl
 import sys
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import Protocol
 
 import trio
@@ -34,22 +37,14 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
+from pytest_k6api.http.tcp import ROOM_FOR_ARRIVAL, arrived_at, peek_arrival
+
 # Only Linux has it.
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
 
 FIRST_SIZE = 16 * 1024
 """Bytes asked for first: Python allocates as much, and most responses fit."""
-
-
-class Socket(Protocol):
-    """What is needed of a non-blocking socket."""
-
-    def send(self, data: bytes, /) -> int:
-        """Send some of `data`; return how many bytes."""
-
-    def recv(self, size: int, /) -> bytes:
-        """Return what there is, up to `size` bytes; none at the end of the stream."""
 
 
 class Line(Protocol):
@@ -64,7 +59,8 @@ class Line(Protocol):
         sent_at: When that had been done; 0 before.
         data: What was received; None while nothing was, and after trouble.
         error: What went wrong.
-        received_at: When `data` was known to be there.
+        received_at: When `data` came in.
+        is_tls: Whether `sock` takes bytes out of another socket and decrypts them.
         has_news: Whether something came while nobody waited: the end, most likely.
     """
 
@@ -77,11 +73,12 @@ class Line(Protocol):
     data: bytes | None
     error: Exception | None
     received_at: int
+    is_tls: bool
     has_news: bool
 
     @property
-    def sock(self) -> Socket:
-        """Its socket."""
+    def sock(self) -> socket.socket:
+        """Its socket, which does not block."""
 
     def wake(self) -> None:
         """Wake whoever waits, with no data."""
@@ -177,12 +174,15 @@ class Traffic(trio.abc.Instrument):
                 self._soon(_nothing)
         outbox.clear()
 
-    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
+    # One function, because each call would cost 0.1 µs or more.
+    def after_io_wait(  # noqa: C901, PLR0915
+        self,
+        timeout: float,  # noqa: ARG002 - Trio's signature
+    ) -> None:
         """Receive what has come, and wake who waits for it."""
         assert self._epoll is not None
         events = self._epoll.poll(0, _MOST_EVENTS)
-        # All of it was there by now, whatever it takes to get round.
-        now = perf_counter_ns()
+        now, wall = perf_counter_ns(), time_ns()
         if self._missed:
             events += [(line.fd, 0) for line in self._missed]
             self._missed.clear()
@@ -196,14 +196,18 @@ class Traffic(trio.abc.Instrument):
                 line.has_news = True
                 continue
             try:
-                line.data = line.sock.recv(FIRST_SIZE)
+                if line.is_tls:
+                    told = peek_arrival(line.sock)
+                    line.data = line.sock.recv(FIRST_SIZE)
+                else:
+                    line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
+                line.received_at = arrived_at(told[0][2], now, wall) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue
             except Exception as error:  # noqa: BLE001 - as above
                 line.error = error
-            line.received_at = now
             line.task = None
-            wake_up(task, line)
+            reschedule(task, line)  # type: ignore[arg-type]  # see `wake_up`
             # An edge is reported once, and the end of a stream may share its edge
             # with the last bytes of a response: the next request must still meet it.
             if flags & _HUNG_UP:

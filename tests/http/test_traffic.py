@@ -1,0 +1,134 @@
+"""Requests that are sent together, responses that are received together, heads that are known."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import trio
+
+from pytest_k6api.http.known_heads import KnownHeads, is_plain, remember
+from pytest_k6api.http.traffic import Traffic
+from tests.http.serving import OK, Peer, a_tester, replying, serving
+from tests.virtual_time import in_real_time
+
+pytestmark = [
+    pytest.mark.sockets,
+    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
+]
+
+
+@contextmanager
+def answering_after(seconds: float) -> Iterator[str]:
+    """Answer from a thread, which goes on while the loop stands still."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        client, _ = listener.accept()
+        with client:
+            while client.recv(65536):
+                time.sleep(seconds)
+                client.sendall(OK)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread.join(5)
+    listener.close()
+
+
+@in_real_time
+async def test_what_blocks_the_loop_is_not_counted_as_the_servers_time() -> None:
+    with answering_after(0.05) as url:
+        async with a_tester() as tester:
+
+            async def block_as_soon_as_it_is_sent() -> None:
+                while len(tester.rows) == 1:
+                    await trio.lowlevel.checkpoint()
+                    if tester.client._idle == {}:
+                        await trio.lowlevel.checkpoint()
+                        time.sleep(0.5)  # noqa: ASYNC251 - that is the point
+                        return
+
+            await tester.client.get(url)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(tester.client.get, url)
+                nursery.start_soon(block_as_soon_as_it_is_sent)
+
+    duration_us = tester.rows[1][3]
+    assert 50_000 <= duration_us < 400_000
+
+
+@in_real_time
+async def test_a_request_that_is_cancelled_in_the_turn_it_was_made_is_not_sent() -> None:
+    async with replying(OK) as server, a_tester() as tester:
+        await tester.client.get(server.url)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await tester.client.get(server.url)
+        await tester.client.get(server.url)
+
+    assert (len(server.heads), len(tester.rows)) == (2, 2)
+    assert server.connections == 2  # the one it would have gone over was closed
+
+
+@in_real_time
+async def test_a_known_head_whose_body_comes_in_pieces_is_read_to_its_end() -> None:
+    async def handler(peer: Peer) -> None:
+        for pieces in ([OK], [OK], [OK[:-1], OK[-1:]], [OK[:20], OK[20:]]):
+            await peer.head()
+            for piece in pieces:
+                await peer.send(piece)
+                await trio.sleep(0.02)
+
+    async with serving(handler) as server, a_tester() as tester:
+        responses = [await tester.client.get(server.url) for _ in range(4)]
+
+    assert [(response.status_code, response.text) for response in responses] == [(200, "ok")] * 4
+    assert [response.headers["content-length"] for response in responses] == ["2"] * 4
+    assert server.connections == 1
+
+
+@in_real_time
+async def test_bytes_behind_a_known_response_end_the_connection() -> None:
+    replies = [OK, OK, OK + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", OK]
+    async with replying(*replies) as server, a_tester() as tester:
+        responses = [await tester.client.get(server.url) for _ in range(4)]
+
+    assert [response.text for response in responses] == ["ok"] * 4
+    assert server.connections == 2
+
+
+@in_real_time
+async def test_the_answer_to_head_has_no_body_though_its_head_is_known() -> None:
+    head = OK.removesuffix(b"ok")
+    async with replying(OK, head, OK) as server, a_tester() as tester:
+        got = await tester.client.get(server.url)
+        asked = await tester.client.head(server.url)
+        again = await tester.client.get(server.url)
+
+    assert (got.text, asked.text, again.text) == ("ok", "", "ok")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"Set-Cookie: a=b", b"Content-Encoding: gzip", b"Transfer-Encoding: chunked"],
+)
+def test_a_head_that_says_more_than_a_length_is_not_plain(field: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + field + b"\r\n\r\n"
+
+    assert is_plain(b"http/1.1 200 ok\r\ncontent-length: 2\r\n\r\n")
+    assert not is_plain(head.lower())
+    assert not is_plain(b"http/1.1 404 not found\r\ncontent-length: 2\r\n\r\n")
+    assert not is_plain(b"http/1.1 200 ok\r\n\r\n")
+
+
+def test_heads_that_all_differ_do_not_fill_the_memory() -> None:
+    known: KnownHeads = {}
+
+    for number in range(5_000):
+        remember(known, b"HTTP/1.1 200 OK\r\nX-Request-Id: %d\r\n\r\n" % number, 200, 2)
+
+    assert 0 < len(known) <= 1024
