@@ -40,7 +40,8 @@ from pytest_k6api.http.errors import (
     NetworkError,
     explain_transfer,
 )
-from pytest_k6api.http.known_heads import KnownHeads, is_plain, remember
+from pytest_k6api.http.framing import keeps_alive
+from pytest_k6api.http.known_heads import KnownHeads, PlainHead, is_plain, remember
 from pytest_k6api.http.reading import ResponseReader
 from pytest_k6api.http.tcp import count_tcp_bytes, tell_arrivals
 from pytest_k6api.http.traffic import Traffic, wake_up, way_to_park
@@ -79,7 +80,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_known_heads", "_parking", "_reader", "_traffic", "_wire_received", "_wire_sent",
+        "_known_heads", "_max_size", "_parking", "_reader", "_traffic", "_wire_received", "_wire_sent",
         "body", "bytes_received", "bytes_sent", "connecting", "data", "deadline", "ended_at",
         "error", "fd", "first_byte_at", "handshaking", "has_news", "head", "is_open", "is_plain",
         "is_reusable", "is_tls", "is_used", "lowered", "protocol", "ready_at", "received_at",
@@ -111,7 +112,8 @@ class Connection:
         self.started_at = self.sent_at = self.received_at = 0
         self.first_byte_at = self.ended_at = 0
         self.bytes_sent = self.bytes_received = self._wire_sent = self._wire_received = 0
-        self._reader = ResponseReader(math.inf if max_size is None else max_size)
+        self._max_size = math.inf if max_size is None else max_size
+        self._reader: ResponseReader | None = None
         self._known_heads = known_heads
         self._parking: object = way_to_park(self._abort)
         self._traffic = traffic
@@ -163,6 +165,7 @@ class Connection:
                     self.head = head
                     self.body = data[end:]
                     self.status = known[0]
+                    self.is_reusable = not known[2]
                     self.deadline = NEVER
                     if self.is_tls:
                         self._count_wire()
@@ -187,6 +190,8 @@ class Connection:
             self.first_byte_at = 0
             raise NetworkError(CLOSED_EARLY, is_stale=self.is_used)
         reader = self._reader
+        if reader is None:  # many a short-lived connection never needs one
+            reader = self._reader = ResponseReader(self._max_size)
         try:
             await reader.read(data, self._receive_more, has_body=has_body)
         finally:
@@ -195,8 +200,9 @@ class Connection:
         self.is_reusable = self.is_reusable and not reader.is_last
         version = self.head[:8].decode("latin-1")
         self.protocol = version + self.protocol[len(version) :]
-        if self.is_reusable and has_body and is_plain(self.lowered):
-            remember(self._known_heads, self.head, self.status, len(self.body))
+        if has_body and is_plain(self.lowered):
+            says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
+            remember(self._known_heads, self.head, says)
 
     def unwrap(self) -> None:
         """Do nothing: a wait that ends with a connection ended well; see `wake_up`."""
@@ -285,7 +291,7 @@ class Connection:
         """Close; return `error` in the client's words, or None if it is not the network's."""
         overdue = perf_counter_ns() >= self.deadline
         self.ended_at = perf_counter_ns()
-        self.body = self._reader.take_partial_body()
+        self.body = self._reader.take_partial_body() if self._reader else b""
         if self.is_tls:
             self._count_wire()
         self.close()

@@ -19,10 +19,12 @@ class PlainHead(NamedTuple):
     Attributes:
         status: The status, a 2xx.
         length: Bytes of the body that follows.
+        is_last: Whether the connection ends behind it.
     """
 
     status: int
     length: int
+    is_last: bool
 
 
 KnownHeads = dict[bytes, PlainHead]
@@ -40,8 +42,8 @@ def is_plain(lowered: bytes) -> bool:
     )
 
 
-def remember(known: KnownHeads, head: bytes, status: int, length: int) -> None:
+def remember(known: KnownHeads, head: bytes, says: PlainHead) -> None:
     """Keep what `head` says, and not more of them than will be seen again."""
     if len(known) >= _MOST_HEADS:
         known.clear()
-    known[head] = PlainHead(status, length)
+    known[head] = says

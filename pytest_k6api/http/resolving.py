@@ -1,6 +1,7 @@
 """From host names to socket addresses, looked up once for all virtual users."""
 
 import ipaddress
+import math
 import socket
 from typing import Any
 
@@ -21,8 +22,20 @@ class Resolver:
     """
 
     def __init__(self) -> None:
+        # Until when they hold, and the addresses.
         self._answers: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._lookups: dict[tuple[str, int], _Lookup] = {}
+
+    def known(self, host: str, port: int) -> list[Address] | None:
+        """Return what `resolve` would, if nobody need be asked for it."""
+        key = (host, port)
+        answer = self._answers.get(key)
+        if answer is None:
+            literal = _literal(host, port)
+            if literal is None:
+                return None
+            answer = self._answers[key] = (math.inf, [literal])
+        return answer[1] if trio.current_time() < answer[0] else None
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         """Return the addresses of `host`, IPv4 first as in k6; at least one.
@@ -30,14 +43,8 @@ class Resolver:
         Raises:
             socket.gaierror: There are none.
         """
-        literal = _literal(host, port)
-        if literal is not None:
-            return [literal]
         key = (host, port)
-        while True:
-            known = self._answers.get(key)
-            if known is not None and trio.current_time() - known[0] < _TIME_TO_LIVE:
-                return known[1]
+        while (known := self.known(host, port)) is None:
             lookup = self._lookups.get(key)
             if lookup is None:
                 return await self._look_up(key)
@@ -46,6 +53,7 @@ class Resolver:
                 # A copy: one error raised by thousands would drag along a
                 # traceback of all of them.
                 raise type(lookup.error)(*lookup.error.args)
+        return known
 
     async def _look_up(self, key: tuple[str, int]) -> list[Address]:
         lookup = self._lookups[key] = _Lookup()
@@ -61,7 +69,7 @@ class Resolver:
             lookup.done.set()
         addresses: list[Address] = [(family, address) for family, _, _, _, address in found]
         addresses.sort(key=lambda address: address[0] != socket.AF_INET)
-        self._answers[key] = (trio.current_time(), addresses)
+        self._answers[key] = (trio.current_time() + _TIME_TO_LIVE, addresses)
         return addresses
 
 

@@ -1,27 +1,17 @@
 """What the HTTP clients of one load test share: TLS, DNS, routes, and the watch over time."""
 
-import os
-import socket
 import ssl
 from functools import cached_property
 from time import perf_counter_ns
 
 import trio
-from trio.lowlevel import wait_writable
 
 from pytest_k6api.http.connection import Connection
-from pytest_k6api.http.errors import (
-    DIAL_TIMED_OUT,
-    TIMED_OUT,
-    NetworkError,
-    explain_dial,
-    explain_transfer,
-)
+from pytest_k6api.http.dialing import Dialer, secure
 from pytest_k6api.http.known_heads import KnownHeads
 from pytest_k6api.http.options import ClientOptions
-from pytest_k6api.http.resolving import Address, Resolver
 from pytest_k6api.http.routes import Origin, Routes
-from pytest_k6api.http.tls import make_context, shake_hands, version_name
+from pytest_k6api.http.tls import make_context, version_name
 from pytest_k6api.http.traffic import Traffic
 
 # How often the sweeper looks: a request is aborted at most this late.
@@ -40,7 +30,7 @@ class HttpRuntime:
     def __init__(self, options: ClientOptions | None = None) -> None:
         self.options = options or ClientOptions()
         self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
-        self._resolver = Resolver()
+        self._dialer = Dialer(self.options.connect_timeout)
         self._connections: set[Connection] = set()
         self._known_heads: KnownHeads = {}
         self._traffic: Traffic | None = None
@@ -82,6 +72,7 @@ class HttpRuntime:
             looked_at = now
 
     def _sweep(self, now: int) -> None:
+        self._dialer.sweep(now)
         closed = []
         for connection in self._connections:
             if connection.deadline <= now:
@@ -93,8 +84,6 @@ class HttpRuntime:
     async def dial(self, origin: Origin, deadline: int) -> Connection:
         """Return a new connection to `origin`.
 
-        Connections are rare beside requests, so cancel scopes are fine here.
-
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
@@ -104,11 +93,11 @@ class HttpRuntime:
             OptionError: The file of authorities cannot be read.
         """
         context = self.tls if origin.is_tls else None
-        sock, connecting = await self._connect_in_time(origin, deadline)
+        sock, connecting = await self._dialer.connect(origin, deadline, self._traffic)
         protocol = "HTTP/1.1"
         began = perf_counter_ns()
         if context is not None:
-            sock = tls = await _secure_in_time(sock, context, origin.host, deadline)
+            sock = tls = await secure(sock, context, origin.host, deadline)
             protocol = f"HTTP/1.1 {version_name(tls)}"
         connection = Connection(
             sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
@@ -118,68 +107,3 @@ class HttpRuntime:
             connection.handshaking = connection.ready_at - began
         self._connections.add(connection)
         return connection
-
-    async def _connect_in_time(self, origin: Origin, deadline: int) -> tuple[socket.socket, int]:
-        left = (deadline - perf_counter_ns()) / 1e9
-        with trio.move_on_after(max(0.0, min(left, self.options.connect_timeout))):
-            try:
-                addresses = await self._resolver.resolve(origin.host, origin.port)
-                began = perf_counter_ns()
-                return await _connect_to_any(addresses), perf_counter_ns() - began
-            except OSError as error:
-                raise NetworkError(explain_dial(error)) from error
-        raise NetworkError(TIMED_OUT if left <= self.options.connect_timeout else DIAL_TIMED_OUT)
-
-
-async def _connect_to_any(addresses: list[Address]) -> socket.socket:
-    for address in addresses[:-1]:
-        try:
-            return await _connect(address)
-        except OSError:  # the last address's error is the one to report
-            continue
-    return await _connect(addresses[-1])
-
-
-async def _connect(address: Address) -> socket.socket:
-    family, peer = address
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            sock.connect(peer)
-        except BlockingIOError:
-            await wait_writable(sock)
-            _check_connected(sock)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _check_connected(sock: socket.socket) -> None:
-    problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if problem:
-        raise OSError(problem, os.strerror(problem))
-
-
-async def _secure_in_time(
-    sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
-) -> ssl.SSLSocket:
-    try:
-        with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
-            return await _secure(sock, context, host)
-    except OSError as error:
-        raise NetworkError(explain_transfer(error, "read")) from error
-    raise NetworkError(TIMED_OUT)
-
-
-async def _secure(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    tls = None
-    try:
-        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        await shake_hands(tls)
-    except BaseException:
-        (sock if tls is None else tls).close()
-        raise
-    return tls

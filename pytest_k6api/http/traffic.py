@@ -87,6 +87,13 @@ class Line(Protocol):
         """Do nothing; see `wake_up`."""
 
 
+class Sleeper(Protocol):
+    """Somebody who waits for something."""
+
+    def wake(self) -> None:
+        """Let it look what became of that; nothing if it waits no more."""
+
+
 def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
     """Return what a coroutine may yield, as often as it likes, to wait for `wake_up`.
 
@@ -119,6 +126,7 @@ class Traffic(trio.abc.Instrument):
         self.outbox: list[Line] = []
         self._epoll = select.epoll() if self.is_available else None
         self._lines: dict[int, Line] = {}
+        self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
         self._token: TrioToken | None = None
 
@@ -142,11 +150,26 @@ class Traffic(trio.abc.Instrument):
         """Watch `line` until it is closed."""
         assert self._epoll is not None
         self._lines[line.fd] = line
-        self._epoll.register(line.fd, select.EPOLLIN | _HUNG_UP | select.EPOLLET)
+        events = select.EPOLLIN | _HUNG_UP | select.EPOLLET
+        try:
+            # What came since it was connected is told, too.
+            self._epoll.modify(line.fd, events)
+        except FileNotFoundError:  # it was never dialed here
+            self._epoll.register(line.fd, events)
 
     def remove(self, line: Line) -> None:
         """Forget `line`, whose socket is about to be closed."""
         self._lines.pop(line.fd, None)
+
+    def add_dial(self, fd: int, dial: Sleeper) -> None:
+        """Wake `dial` when the socket `fd` is connected, or cannot be."""
+        assert self._epoll is not None
+        self._epoll.register(fd, select.EPOLLOUT | select.EPOLLET)
+        self._dials[fd] = dial
+
+    def remove_dial(self, fd: int) -> None:
+        """Wake nobody for the socket `fd` any more."""
+        del self._dials[fd]
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
         """Send what is in the outbox; Trio calls it when all tasks have had their turn."""
@@ -190,6 +213,8 @@ class Traffic(trio.abc.Instrument):
         for fd, flags in events:
             line = lines.get(fd)
             if line is None:
+                if fd in self._dials:
+                    self._dials[fd].wake()
                 continue
             task = line.task
             if task is None or not line.sent_at:

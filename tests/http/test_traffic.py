@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import trio
 
-from pytest_k6api.http.known_heads import KnownHeads, is_plain, remember
+from pytest_k6api.http.known_heads import KnownHeads, PlainHead, is_plain, remember
 from pytest_k6api.http.traffic import Traffic
 from tests.http.serving import OK, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
@@ -129,6 +129,8 @@ def test_heads_that_all_differ_do_not_fill_the_memory() -> None:
     known: KnownHeads = {}
 
     for number in range(5_000):
-        remember(known, b"HTTP/1.1 200 OK\r\nX-Request-Id: %d\r\n\r\n" % number, 200, 2)
+        remember(
+            known, b"HTTP/1.1 200 OK\r\nX-Request-Id: %d\r\n\r\n" % number, PlainHead(200, 2, False)
+        )
 
     assert 0 < len(known) <= 1024

@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from pytest_k6api.load.segments import ExecutionSegment
+from pytest_k6api.load.turns import Turns
 from pytest_k6api.model import RunStatus, ScenarioOptions
-from tests.load.loads import Load, scenario
+from tests.load.loads import Load, SleepingVU, scenario
 from tests.virtual_time import in_virtual_time
 
 
@@ -26,6 +27,27 @@ def test_constant_vus_loop_for_their_duration_and_finish_what_they_began() -> No
     assert load.start_times == [0, 0, 300, 300, 600, 600, 900, 900]
     assert load.finished == 8
     assert load.scheduler.clock.elapsed == pytest.approx(1.2)
+
+
+def test_thousands_of_vus_begin_in_portions_so_that_the_loop_goes_on_turning() -> None:
+    turns = Turns()
+    seen: list[int] = []
+
+    class CountingVU(SleepingVU):
+        async def run_iteration(self, due_at: float | None = None) -> None:
+            seen.append(turns.count)
+            await super().run_iteration(due_at)
+
+    async def main() -> None:
+        trio.lowlevel.add_instrument(turns)
+        await load.run()
+
+    load = Load([scenario("per-vu-iterations", vus=1200, iterations=1)], make=CountingVU)
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    assert load.finished == len(seen) == 1200
+    assert max(Counter(seen).values()) <= 500
+    assert load.start_times == [0] * 1200
 
 
 def test_iterations_that_outlast_the_graceful_stop_are_interrupted() -> None:

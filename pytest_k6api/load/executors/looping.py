@@ -8,6 +8,10 @@ from pytest_k6api.load.executors.planned import PlannedExecutor
 from pytest_k6api.load.executors.plans import LoopPlan
 from pytest_k6api.model import ControlError, ScenarioOptions
 
+# VUs that begin in one turn of the loop: if tens of thousands did at once, it would
+# not turn for seconds, and all their first responses would wait.
+_MOST_AT_ONCE = 500
+
 
 class LoopingExecutor(PlannedExecutor):
     """Runs a `LoopPlan`; worker 1 comes first and goes last."""
@@ -15,7 +19,8 @@ class LoopingExecutor(PlannedExecutor):
     def __init__(self, options: ScenarioOptions, plan: LoopPlan, around: Surroundings) -> None:
         super().__init__(options, plan, around)
         self._plan = plan
-        self._target = 0
+        # The VUs that loop, and how many there shall be.
+        self._target = self._wanted = 0
         self._reserved = 0
 
     @property
@@ -87,7 +92,7 @@ class LoopingExecutor(PlannedExecutor):
         self._crew.cut_overdue(now)
 
     def _next_moment(self, now: float) -> float:
-        return self._plan.steps.next_change(now)
+        return now if self._target < self._wanted else self._plan.steps.next_change(now)
 
     def _planned_vus(self) -> int:
         return self._plan.steps.at(self.clock.elapsed)
@@ -95,7 +100,7 @@ class LoopingExecutor(PlannedExecutor):
     def _is_over(self) -> bool:
         if super()._is_over():
             return True
-        if self._crew.workers or not self._target:
+        if self._crew.workers or not self._target or self._target < self._wanted:
             return False
         return not any(self._plan.supply.has_more(index + 1) for index in range(self._target))
 
@@ -124,6 +129,8 @@ class LoopingExecutor(PlannedExecutor):
         self._reserved = wanted
 
     def _set_target(self, target: int, now: float) -> None:
+        self._wanted = target
+        target = min(target, self._target + _MOST_AT_ONCE)
         for index in range(self._target + 1, target + 1):
             self._want(index)
         for index in range(self._target, target, -1):
