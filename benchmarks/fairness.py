@@ -5,15 +5,15 @@
 Two servers on one core: nginx, whose log has each ``$request_time`` (in
 milliseconds), and one that draws a delay for each request from a known
 distribution and notes how long it really took (in microseconds). The generator, on
-another core, is `pytest` with this plugin at a constant arrival rate of 10 %, 50 %
-and 90 % of what it can make at all. The difference between what is reported and what
-the server says is the way through the kernel, and whatever the generator adds.
+another core, is `pytest` with this plugin, or k6, at a constant arrival rate of
+10 %, 50 % and 90 % of what each can make at all. The difference between what is
+reported and what the server says is the way through the kernel, and whatever the
+generator adds.
 """
 
 import argparse
 import json
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -49,23 +49,36 @@ class Report:
     took: dict[str, float]
 
 
-def run(url: str, ask: str, rate: int, seconds: float, core: int) -> Report:
+def plugin_command(url: str) -> list[str]:
+    """Return how `pytest` is called with this plugin."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += ["-p", "pytest_k6api.plugin", str(HERE / "test_load.py"), f"--rootdir={HERE}"]
+    return [*command, f"--k6-base-url={url}", "--k6-address=127.0.0.1:0"]
+
+
+def k6_command(_: str) -> list[str]:
+    """Return how k6 is called."""
+    beside = Path(sys.executable).with_name("k6")
+    program = str(beside) if beside.exists() else "k6"
+    return [program, "run", "-q", "-a", "127.0.0.1:0", str(HERE / "k6.js")]
+
+
+COMMANDS = {"plugin": plugin_command, "k6": k6_command}
+
+
+def run(generator: str, url: str, ask: str, *, rate: int, seconds: float, core: int) -> Report:
     """Make load and return what is reported of it."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         told = {"RATE": str(rate), "DURATION": f"{seconds:g}s", "VUS": str(VUS[ask])}
         told |= {"ASK": ask, "REPORT": str(report), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        command = ["taskset", "-c", str(core), sys.executable, "-m", "pytest", "-q"]
-        command += [
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "pytest_k6api.plugin",
-            str(HERE / "test_load.py"),
-        ]
-        command += [f"--rootdir={HERE}", f"--k6-base-url={url}", "--k6-address=127.0.0.1:0"]
+        told |= {"BASE_URL": url}
         done = subprocess.run(
-            command, env={**os.environ, **told}, capture_output=True, text=True, check=False
+            ["taskset", "-c", str(core), *COMMANDS[generator](url)],
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if not report.exists():
             raise SystemExit(f"the load test failed:\n{done.stdout}{done.stderr}")
@@ -104,9 +117,9 @@ def at_rank(values: Sequence[float], rank: str) -> float:
     return values[below] + (values[above] - values[below]) * (position - below)
 
 
-def row(server: str, share: float, report: Report, truth: Sequence[float]) -> str:
+def row(generator: str, share: float, report: Report, truth: Sequence[float]) -> str:
     """Return a row of the table; times in milliseconds."""
-    cells = [server, f"{share:.0%}", f"{report.requests / report.seconds:,.0f}"]
+    cells = [generator, f"{share:.0%}", f"{report.requests / report.seconds:,.0f}"]
     for rank in RANKS:
         told, real = report.took[rank], at_rank(truth, rank)
         cells.append(f"{told:.3f} / {real:.3f} ({told - real:+.3f})")
@@ -114,34 +127,48 @@ def row(server: str, share: float, report: Report, truth: Sequence[float]) -> st
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print two tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=5, help="of each run")
     parser.add_argument("--cores", default="1,0", help="generator's and servers'")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    parser.add_argument("--generators", default="plugin,k6", help="names, with commas")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
+    seconds = options.seconds
     core, service_core = map(int, options.cores.split(","))
-    heads = ["server", "of saturation", "requests/s", *(f"p({rank}) ms" for rank in RANKS)]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with running_nginx(folder, service_core) as nginx:
-            limit = run(nginx.url, "/timed", MANY, 2, core)
-            nginx.take_times()
-            most = limit.requests / limit.seconds
-            print(f"{platform.machine()}: one core makes {most:,.0f} requests/s", flush=True)
+    tables = {"nginx, which counts milliseconds": [], "a server with known delays": []}
+    for generator in options.generators.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            against_nginx, against_delays = tables.values()
+            with running_nginx(Path(folder), service_core) as nginx:
+                limit = run(generator, nginx.url, "/timed", rate=MANY, seconds=2, core=core)
+                nginx.take_times()
+                most = limit.requests / limit.seconds
+                print(f"{generator}: one core makes {most:,.0f} requests/s", flush=True)
+                for share in SHARES:
+                    rate = round(most * share)
+                    report = run(
+                        generator, nginx.url, "/timed", rate=rate, seconds=seconds, core=core
+                    )
+                    truth = [took * 1000 for took in nginx.take_times()]
+                    against_nginx.append(row(generator, share, report, truth))
             for share in SHARES:
-                report = run(nginx.url, "/timed", round(most * share), options.seconds, core)
-                truth = [took * 1000 for took in nginx.take_times()]
-                lines.append(row("nginx", share, report, truth))
-        for share in SHARES:
-            with running_delays(folder, service_core) as (url, stop):
-                report = run(url, "/", round(most * share), options.seconds, core)
-                lines.append(row("known delays", share, report, stop()))
-    table = "reported / the server's own (difference)\n\n" + "\n".join(lines)
-    print(table)
+                with running_delays(Path(folder), service_core) as (url, stop):
+                    report = run(
+                        generator, url, "/", rate=round(most * share), seconds=seconds, core=core
+                    )
+                    against_delays.append(row(generator, share, report, stop()))
+    text = "".join(as_table(server, rows) for server, rows in tables.items())
+    print(f"\nreported / the server's own (difference)\n\n{text}")
     if options.out:
-        options.out.write_text(table + "\n")
+        options.out.write_text(text)
+
+
+def as_table(server: str, rows: list[str]) -> str:
+    """Return `rows` as a table of Markdown."""
+    heads = ["generator", "of saturation", "requests/s", *(f"p({rank}) ms" for rank in RANKS)]
+    head = f"| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|"
+    return "\n".join([f"### {server}", "", head, *rows, "", ""])
 
 
 if __name__ == "__main__":

@@ -65,9 +65,10 @@ class ApiServer:
         if not self._settings.address:
             return ""
         if sys.version_info < (3, 11, 8) or (3, 12) <= sys.version_info < (3, 12, 2):
-            # Two threads that parse source at the same time can break there
-            # (python/cpython#106905), and pytest parses what is imported.
-            importlib.import_module("pytest_k6api.api.service")
+            # Two threads that make syntax trees at the same time can break there
+            # (python/cpython#106905). pytest makes them to show failures, and of all
+            # that the API imports when the first client knocks this one does.
+            importlib.import_module("werkzeug.routing.rules")
         address, sockets = bind(self._settings, self._warn)
         self._thread = threading.Thread(
             target=self._run, args=(address, sockets), name="pytest-k6api control API", daemon=True

@@ -43,7 +43,7 @@ from pytest_k6api.http.errors import (
 from pytest_k6api.http.framing import keeps_alive
 from pytest_k6api.http.known_heads import KnownHeads, PlainHead, is_plain, remember
 from pytest_k6api.http.reading import ResponseReader
-from pytest_k6api.http.tcp import count_tcp_bytes, tell_arrivals
+from pytest_k6api.http.tcp import count_tcp_bytes, receive, tell_arrivals
 from pytest_k6api.http.traffic import Traffic, wake_up, way_to_park
 from pytest_k6api.http.uploading import Upload
 
@@ -262,12 +262,10 @@ class Connection:
         """Return the next bytes, or ``b""`` at the end of the connection."""
         # First `recv`, then wait: an edge is told once, and TLS holds bytes that
         # the socket no longer shows.
-        sock = self.sock
         data: bytes | None = None
         while data is None:
             try:
-                data = sock.recv(_MORE_SIZE)
-                self.received_at = perf_counter_ns()
+                data, self.received_at = receive(self.sock, _MORE_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError):
                 data = await self._wait()
             except ssl.SSLWantWriteError:

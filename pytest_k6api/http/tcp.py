@@ -5,6 +5,7 @@ import ssl
 import struct
 import sys
 from contextlib import suppress
+from time import perf_counter_ns, time_ns
 
 # Linux, struct tcp_info: tcpi_bytes_received and tcpi_bytes_sent with, behind
 # it, tcpi_bytes_retrans (since Linux 4.19). macOS has no such counters.
@@ -75,6 +76,21 @@ def peek_arrival(sock: socket.socket) -> list[tuple[int, int, bytes]]:
     except OSError:
         return []
     return told
+
+
+def receive(sock: socket.socket, size: int) -> tuple[bytes, int]:
+    """Return up to `size` bytes, none at the end of the stream, and when they came in.
+
+    Raises:
+        OSError: There are none yet, or something is wrong.
+    """
+    if isinstance(sock, ssl.SSLSocket):
+        told = peek_arrival(sock)
+        data = sock.recv(size)
+    else:
+        data, told, _, _ = sock.recvmsg(size, ROOM_FOR_ARRIVAL)
+    now, wall = perf_counter_ns(), time_ns()
+    return data, arrived_at(told[0][2], now, wall) if told else now
 
 
 def has_ended(sock: socket.socket) -> bool:

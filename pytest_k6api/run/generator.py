@@ -1,6 +1,6 @@
 """Whether the load was limited by the generator itself, and its times by its own delay.
 
-A load generator that has no time left measures itself: requests wait for its
+A load generator that has no time left measures itself: iterations wait for its
 loop, not for the server. Two readings tell: how late the loop wakes, and what
 share of a core it uses. Pure: whoever calls gives the readings.
 """
@@ -51,13 +51,13 @@ class GeneratorProbe:
         if self.busy_share > _BUSY_SHARE:
             texts.append(
                 f"limited by the generator: it used {self.busy_share:.0%} of its core, so the"
-                " service may bear more than this, and the times include the generator's own"
-                " delay; use fewer VUs per process, or more processes (execution segments)"
+                " service may bear more than this, and iterations take as long as the generator"
+                " makes them; use fewer VUs per process, or more processes (execution segments)"
             )
         if self._late > _LATE_SHARE * self._elapsed:
             texts.append(
                 f"limited by the generator: its loop was late for {self._late:.1f} of"
-                f" {self._elapsed:.1f} seconds, and the times include that; look for calls that"
+                f" {self._elapsed:.1f} seconds, and iterations include that; look for calls that"
                 " block the loop (time.sleep, requests, heavy computation) in async scenarios, or"
                 " for other processes on its core"
             )
