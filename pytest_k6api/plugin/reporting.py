@@ -145,25 +145,23 @@ def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
     return properties
 
 
-def failure_text(load_test: LoadTest, problems: Sequence[str] = ()) -> str:
+def failure_text(load_test: LoadTest) -> str:
     """Return why `load_test` failed: the reasons first, then what failed inside VUs.
 
     Args:
         load_test: What has ended.
-        problems: What went wrong besides, such as a file that cannot be written.
 
     Returns:
-        The text; empty if it passed and there are no problems.
+        The text; empty if it passed.
     """
     verdict = load_test.verdict
     assert verdict is not None
-    reasons = [*verdict.reasons, *problems]
-    if not reasons:
+    if not verdict.reasons:
         return ""
-    outcome = verdict.outcome if verdict.reasons else "failed"
+    first, *others = verdict.reasons
     # pytest's short summary shows the first line alone.
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    lines = [f"load test {outcome}: {reasons[0]}{more}", *(f"  ✗ {text}" for text in reasons[1:])]
+    more = f" (and {len(others)} more)" if others else ""
+    lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
     failures = load_test.failures()
     for failure in failures[:_SHOWN_FAILURES]:
         lines += ["", *_failure_lines(failure)]

@@ -38,23 +38,32 @@ def run_load_test(item: pytest.Function) -> None:
         # Asked for while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
     load_test = item.stash[RUNNING] = _prepare(item)
+    hooks = item.stash[HOOKS]
     try:
-        with _display(item.config) as show, bounded_logs(item.config):
+        with (
+            hooks.outputs.running(),
+            _display(item.config) as show,
+            bounded_logs(item.config),
+        ):
             load_test.run(show)
     except pytest.skip.Exception:
         _keep(item, load_test)
+        hooks.leave()
         raise
     except BaseException:
         _keep(item, load_test)
         keep_unreported(item)
         raise
     report_parts(item, load_test)
-    problems = _keep(item, load_test)
+    _keep(item, load_test)
+    if hooks.exit is not None:
+        keep_unreported(item)
+        raise hooks.exit
     if load_test.was_interrupted and not item.session.shouldstop:
         item.session.shouldstop = "a load test was interrupted by Ctrl-C"
     if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
         raise error
-    text = failure_text(load_test, problems)
+    text = failure_text(load_test)
     if text:
         pytest.fail(text, pytrace=False)
 
@@ -72,6 +81,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
             address=session.address,
         ),
     )
+    hooks.leave()
     settings = replace(
         session.settings,
         client=replace(session.settings.client, base_url=base_url),
@@ -93,21 +103,25 @@ def _prepare(item: pytest.Function) -> LoadTest:
     return load_test
 
 
-def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
-    """Keep the results for other tests, reports and files; return what went wrong with that."""
+def _keep(item: pytest.Function, load_test: LoadTest) -> None:
+    """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     hooks = item.stash[HOOKS]
+    load_test.add_trouble(hooks.take_problems())
     results = LoadTestResults(load_test)
-    keep_results(item, load_test, hooks.summary_lines(results))
-    problems = item.config.stash[BASELINES].keep(load_test, item.stash[PLAN])
-    write_step_summary(load_test, partial(tell, item.config, yellow=True))
+    added = hooks.summary_lines(results)
+    load_test.add_trouble(hooks.take_problems())
+    load_test.add_trouble(item.config.stash[BASELINES].keep(load_test, item.stash[PLAN]))
     pattern = Settings(item.config).text("summary_export")
     if pattern:
         path = item.config.invocation_params.dir / pattern
-        problems += export_summary(load_test, path, len(finished))
+        load_test.add_trouble(export_summary(load_test, path, len(finished)))
     hooks.finished(results)
-    return [*problems, *hooks.problems]
+    load_test.add_trouble(hooks.take_problems())
+    # Last, because only now the outcome is sure that they tell.
+    keep_results(item, load_test, added)
+    write_step_summary(load_test, partial(tell, item.config, yellow=True))
 
 
 def _base_url_of(item: pytest.Function) -> str:

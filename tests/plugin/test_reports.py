@@ -182,5 +182,5 @@ def test_a_summary_that_cannot_be_written_fails_the_load_test(
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["load test failed: cannot write its summary: *", "*::test_browse: passed, *"]
+        ["load test failed: cannot write its summary: *", "*::test_browse: failed, *"]
     )
