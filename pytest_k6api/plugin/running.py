@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.load import UserFunction, VUFixture
+from pytest_k6api.load import ForgottenAwaits, UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.bounding import bounded_logs
@@ -40,11 +40,7 @@ def run_load_test(item: pytest.Function) -> None:
     load_test = item.stash[RUNNING] = _prepare(item)
     hooks = item.stash[HOOKS]
     try:
-        with (
-            hooks.outputs.running(),
-            _display(item.config) as show,
-            bounded_logs(item.config),
-        ):
+        with _surroundings(item) as show:
             load_test.run(show)
     except pytest.skip.Exception:
         _keep(item, load_test)
@@ -66,6 +62,29 @@ def run_load_test(item: pytest.Function) -> None:
     text = failure_text(load_test)
     if text:
         pytest.fail(text, pytrace=False)
+
+
+@contextmanager
+def _surroundings(item: pytest.Function) -> Iterator[Show | None]:
+    """Give a load test what belongs around it; the value draws its live view, if somebody watches."""
+    outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
+    load_test = item.stash[RUNNING]
+    with bounded_logs(item.config), _display(item.config) as show, outputs.running():
+        try:
+            with forgotten.noticed():
+                yield show
+                if not item.config.getoption("usepdb", False):
+                    _let_go_of_coroutines(load_test)
+        finally:
+            load_test.add_trouble(forgotten.sentences())
+
+
+def _let_go_of_coroutines(load_test: LoadTest) -> None:
+    # An iteration that failed because it did not await a call still holds that call,
+    # until its traceback is text.
+    for failure in load_test.failures():
+        if "coroutine" in failure.message:
+            str(failure.first_traceback)
 
 
 def _prepare(item: pytest.Function) -> LoadTest:
