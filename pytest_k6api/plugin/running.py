@@ -10,6 +10,7 @@ import pytest
 
 from pytest_k6api.load import ForgottenAwaits, UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
+from pytest_k6api.plugin.attributing import attributed_output
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.bounding import bounded_logs
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
@@ -69,7 +70,12 @@ def _surroundings(item: pytest.Function) -> Iterator[Show | None]:
     """Give a load test what belongs around it; the value draws its live view, if somebody watches."""
     outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
     load_test = item.stash[RUNNING]
-    with bounded_logs(item.config), _display(item.config) as show, outputs.running():
+    with (
+        bounded_logs(item.config),
+        attributed_output(item),
+        _display(item.config) as show,
+        outputs.running(),
+    ):
         try:
             with forgotten.noticed():
                 yield show
