@@ -124,7 +124,8 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def keep_unreported(item: pytest.Item) -> None:
     """Keep the summary where pytest makes no report: the session ends at once."""
-    item.config.stash.setdefault(UNREPORTED, []).append(item.stash[_SUMMARY_LINES])
+    if lines := item.stash.get(_SUMMARY_LINES, None):
+        item.config.stash.setdefault(UNREPORTED, []).append(lines)
 
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:

@@ -130,6 +130,8 @@ def _prepare(item: pytest.Function) -> LoadTest:
 
 def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
+    if load_test.verdict is None:
+        return  # what is raised now kept it from having results
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     hooks = item.stash[HOOKS]
