@@ -71,13 +71,16 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     """Report every threshold, and every scenario of several, as a subtest of its own.
 
-    Does nothing where there are none (before pytest 9, or switched off), and where a
-    failure is expected: an xfail covers its test but not the test's subtests.
+    Does nothing where there are none (before pytest 9, or switched off), under
+    ``--stepwise-skip``, and where a failure is expected: an xfail covers its test but
+    not the test's subtests.
     """
     request = item.funcargs["request"]
     assert isinstance(request, pytest.FixtureRequest)
     has_subtests = hasattr(pytest, "Subtests") and item.config.pluginmanager.hasplugin("subtests")
-    if not has_subtests or item.get_closest_marker("xfail"):
+    # --stepwise-skip passes over one failed report, which is to be that of the test.
+    passes_over = item.config.getoption("stepwise_skip", False)
+    if not has_subtests or passes_over or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")
     # With -x the first failure is raised here; the load test's own says more.
@@ -116,6 +119,10 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
         # In CI pytest's short summary quotes all of it, which would be the whole
         # report a second time.
         crash.message = crash.message.partition("\n")[0]
+        if Path(crash.path).is_relative_to(_OURS[0]):
+            # Where the load test stands, not where we said that it failed.
+            path, line, _ = item.reportinfo()
+            crash.path, crash.lineno = str(path), (line or 0) + 1
     lines = item.stash.get(_SUMMARY_LINES, None)
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
     if lines is not None and not was_skipped:
