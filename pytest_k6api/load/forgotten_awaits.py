@@ -43,7 +43,7 @@ class ForgottenAwaits:
                 *passed: Any,  # whatever else Python hands to `warnings.showwarning`
                 **named: Any,
             ) -> None:
-                if found := re.fullmatch(_WARNING, str(message)):
+                if found := re.match(_WARNING, str(message)):
                     self._count(f"{found[1]}.{found[2]}", filename, lineno)
                 else:
                     show(message, category, filename, lineno, *passed, **named)

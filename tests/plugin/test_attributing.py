@@ -1,5 +1,6 @@
 """Every line that a VU prints or logs says which VU that is."""
 
+import io
 import os
 import pty
 import select
@@ -208,3 +209,26 @@ def read_until(terminal: int, text: bytes) -> bytes:
         except OSError:  # what Linux says when the other side is closed
             pytest.fail(written.decode())
     return written
+
+
+def test_a_stream_is_left_as_it_was_found():
+    class Stream(io.StringIO):
+        pass
+
+    stream, patched = Stream(), Stream()
+    write = patched.write = patched.write  # type: ignore[method-assign]  # by somebody before us
+
+    for each in (stream, patched):
+        with attributing._attributed(each):
+            assert vars(each)["write"] != write
+
+    assert vars(stream) == {}
+    assert vars(patched) == {"write": write}
+
+
+def test_a_stream_that_takes_no_attributes_is_left_alone():
+    class Stream:
+        __slots__ = ()
+
+    with attributing._attributed(Stream()) as lines:
+        assert lines is None
