@@ -34,6 +34,7 @@ class HookCalls:
 
     def __init__(self, item: pytest.Item, load_test: LoadTestInfo) -> None:
         self._problems: list[str] = []
+        self._taken: list[str] = []
         self.exit: Exception | None = None
         self._item = item
         self._load_test = load_test
@@ -66,12 +67,18 @@ class HookCalls:
     def take_problems(self) -> list[str]:
         """Return what went wrong in them since the last call, one sentence each."""
         taken, self._problems = self._problems, []
+        self._taken += taken
         return taken
 
     def leave(self) -> None:
         """Let the session end, if that is what one of them wants."""
         if self.exit is not None:
             raise self.exit
+
+    def refuse_skip(self) -> None:
+        """Fail a load test that is about to be skipped, if something went wrong in them."""
+        if self._taken:
+            pytest.fail("\n".join(self._taken), pytrace=False)
 
     def _observe(self, batch: SampleBatch) -> None:
         # Whoever failed once would fail 20 times a second.

@@ -46,6 +46,7 @@ def run_load_test(item: pytest.Function) -> None:
     except pytest.skip.Exception:
         _keep(item, load_test)
         hooks.leave()
+        hooks.refuse_skip()
         raise
     except BaseException:
         _keep(item, load_test)

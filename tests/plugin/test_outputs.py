@@ -187,3 +187,24 @@ def test_the_output_in_the_documentation_writes_every_sample(
     samples = [json.loads(line) for line in lines]
     assert [each["value"] for each in samples if each["metric"] == "http_reqs"] == [1.0] * 6
     assert {each["tags"]["name"] for each in samples if each["metric"] == "http_reqs"} == {"home"}
+
+
+def test_an_output_that_fails_is_told_of_a_load_test_that_skips_itself(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    write(pytester, failing="stop")
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+
+        @pytest.mark.scenario(setup=lambda: pytest.skip("no stock"))
+        async def test_browse(vu): ...
+    """
+    )
+
+    result = run_pytest("test_shop.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["the plugin conftest.py failed in Broken.stop: OSError: disk full"]
+    )
