@@ -3,6 +3,7 @@
 from pytest_k6api.load.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
 from pytest_k6api.load.failures import Example, Failure, FailureKind, FailureLog
 from pytest_k6api.load.feeders import Feeder, FeederError, FeederExhausted, feeder
+from pytest_k6api.load.forgotten_awaits import ForgottenAwaits
 from pytest_k6api.load.iterations import VirtualUser
 from pytest_k6api.load.life import SetupTeardown
 from pytest_k6api.load.load_context import (
@@ -34,6 +35,7 @@ __all__ = [
     "Feeder",
     "FeederError",
     "FeederExhausted",
+    "ForgottenAwaits",
     "Gauge",
     "LoadContext",
     "Outcomes",

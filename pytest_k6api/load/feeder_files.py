@@ -1,6 +1,7 @@
 """Rows of files: CSV with a header, and JSON lines."""
 
 import csv
+import difflib
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,21 +11,51 @@ from typing import Any
 from pytest_k6api.model import OptionError
 
 
-def read_rows(path: Path) -> Callable[[], Iterator[Any]]:
-    """Return what reads `path`, row by row; it raises OptionError for one that is malformed.
+def read_rows(source: str | Path, folder: Path) -> Callable[[], Iterator[Any]]:
+    """Return what reads a file, row by row; it raises OptionError for a row that is malformed.
+
+    Args:
+        source: The file's path, as it was written.
+        folder: Where a relative path begins.
 
     Raises:
-        OptionError: There is no such file, or its kind is not known.
+        OptionError: There is no such file, it cannot be read, or its kind is not known.
     """
+    __tracebackhide__ = True  # pytest shows who declared the feeder, not how we found out
+    path = folder / source
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise OptionError(
             f"cannot tell how to read {str(path)!r}; a feeder reads"
             f" {', '.join(_READERS)} files, or any iterable"
         )
-    if not path.is_file():
-        raise OptionError(f"there is no file {str(path)!r} to feed from")
-    return partial(read, path)
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise OptionError(
+            f"there is no file {str(path)!r} to feed from; {_where_to_look(path, folder)}"
+        ) from None
+    except OSError as error:
+        raise OptionError(
+            f"cannot read {str(path)!r} to feed from: {error.strerror}; write the path of a file"
+            " that may be read"
+        ) from None
+    return partial(_rows, read, path)
+
+
+def _where_to_look(path: Path, folder: Path) -> str:
+    there = [found.name for found in path.parent.glob("*") if found.suffix in _READERS]
+    near = difflib.get_close_matches(path.name, there, n=1)
+    if near:
+        return f"did you mean {str(path.with_name(near[0]))!r}?"
+    return f"write a path from {str(folder)!r} on, where its module is, or an absolute one"
+
+
+def _rows(read: Callable[[Path], Iterator[Any]], path: Path) -> Iterator[Any]:
+    try:
+        yield from read(path)
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path.name}: no UTF-8: {error.reason}; save it as UTF-8") from error
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, str]]:

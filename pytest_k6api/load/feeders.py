@@ -126,8 +126,9 @@ def feeder(
             iteration, and all that follow.
 
     Raises:
-        OptionError: An argument cannot be used, or there is no such file.
+        OptionError: An argument cannot be used, or the file is not there or cannot be read.
     """
+    __tracebackhide__ = True
     _check_choice("order", order, ("unique", "circular", "random"))
     _check_choice("on_exhausted", on_exhausted, ("stop", "fail"))
     if not isinstance(source, (str, Path)):
@@ -135,11 +136,11 @@ def feeder(
             raise OptionError(f"a feeder takes a path or an iterable, got {source!r}")
         return Feeder(f"a {type(source).__name__}", lambda: source, order, on_exhausted)
     here = sys._getframe(1).f_globals.get("__file__")
-    path = Path(here).parent / source if here else Path(source)
-    read = read_rows(path)
-    return Feeder(path.name, read, order, on_exhausted)
+    read = read_rows(source, Path(here).parent if here else Path.cwd())
+    return Feeder(Path(source).name, read, order, on_exhausted)
 
 
 def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
+    __tracebackhide__ = True
     if value not in choices:
         raise OptionError(f"a feeder's {option} is one of {', '.join(choices)}; got {value!r}")

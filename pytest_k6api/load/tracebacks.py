@@ -71,9 +71,12 @@ def is_users(filename: str) -> bool:
 
 def format_place(code: CodeType | None, line: int) -> str:
     """Return ``file:line``, relative to the current directory where it is below it."""
-    if code is None:
-        return ""
-    path = Path(code.co_filename)
+    return format_location(code.co_filename, line) if code is not None else ""
+
+
+def format_location(filename: str, line: int) -> str:
+    """Return ``file:line``, relative to the current directory where it is below it."""
+    path = Path(filename)
     here = Path.cwd()
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
 

@@ -38,4 +38,5 @@ def path_id(path: str) -> str:
     >>> path_id("::visit homepage")
     'b0470a9324a4ae563b04e9ac49fbc9cf'
     """
-    return md5(path.encode(), usedforsecurity=False).hexdigest()
+    # Half of a surrogate pair, which has no UTF-8, may come from a response.
+    return md5(path.encode(errors="replace"), usedforsecurity=False).hexdigest()

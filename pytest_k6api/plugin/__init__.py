@@ -40,6 +40,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Put numbers where JUnit's schema has a place for them, if pytest writes such a file."""
+    if session.config.getoption("xmlpath", None):
+        from pytest_k6api.plugin.junit import place_numbers
+
+        place_numbers(session.config)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object

@@ -18,8 +18,13 @@ def blame(item: pytest.Item, hook: pluggy.HookCaller, error: BaseException) -> s
         for impl in hook.get_hookimpls()
         if getattr(impl.function, "__code__", None) in codes
     ]
+    return blame_plugin(item, names[0] if names else "somebody's", hook.name, error)
+
+
+def blame_plugin(item: pytest.Item, name: str, where: str, error: BaseException) -> str:
+    """Return a sentence about `error`, raised by what the plugin `name` does `where`."""
     # A conftest file is registered under its path.
-    plugin = Path(names[0]) if names else Path("somebody's")
+    plugin = Path(name)
     if plugin.is_absolute() and plugin.is_relative_to(item.config.rootpath):
         plugin = plugin.relative_to(item.config.rootpath)
-    return f"the plugin {plugin} failed in {hook.name}: {type(error).__name__}: {error}"
+    return f"the plugin {plugin} failed in {where}: {type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from _pytest._code import getfslineno
 
 from pytest_k6api.plugin.plans import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.stashes import CAPTURED
@@ -28,11 +29,16 @@ def make_items(
         return None
     stand_in = _stand_in(name, found, _signature(captured, collector))
     made = collector.ihook.pytest_pycollect_makeitem(collector=collector, name=name, obj=stand_in)
+    # Needed until here. `-k` looks for its words among the names of attributes, too,
+    # and `-k api` is not to select every load test.
+    for attribute in (_STANDS_IN, "__signature__"):
+        delattr(stand_in, attribute)
     items: list[pytest.Item | pytest.Collector] = made or []
     for item in items:
         if isinstance(item, pytest.Function):
             item.obj = stand_in
             item.stash[CAPTURED] = captured
+            item.extra_keyword_matches.update(each.name for each in captured.scenarios)
     return items
 
 
@@ -93,13 +99,14 @@ def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callabl
     def load_test(**_fixtures: object) -> None:
         raise AssertionError(f"{name} is a load test; its item runs it, not this function")
 
+    path, line = getfslineno(found)
+    load_test.__code__ = load_test.__code__.replace(co_filename=str(path), co_firstlineno=line + 1)
     load_test.__name__ = name
     load_test.__qualname__ = getattr(found, "__qualname__", name)
     load_test.__module__ = getattr(found, "__module__", "")
     load_test.__doc__ = getattr(found, "__doc__", None)
     extra: dict[str, Any] = {
         "pytestmark": _all_marks(found),
-        "place_as": found,
         "__test__": True,
         "__signature__": signature,
         _STANDS_IN: True,

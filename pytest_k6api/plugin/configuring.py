@@ -17,6 +17,8 @@ def configure_scenario(item: pytest.Item, options: ScenarioOptions) -> ScenarioO
         return options
     try:
         changed = hook(item=item, options=options)
+    except pytest.exit.Exception:
+        raise
     except Exception as error:
         raise OptionError(blame(item, hook, error)) from error
     if changed is None:

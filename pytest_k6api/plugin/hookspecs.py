@@ -5,9 +5,11 @@ that are called while load is made hold up the virtual users for as long as they
 so what may block (a file on a network, a request) belongs into a thread of the plugin's own.
 
 A hook that raises fails its load test, and the failure names the plugin; what
-was measured is kept all the same.
+was measured is kept all the same. One that calls ``pytest.exit()`` stops the load test
+and ends the session.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, ThresholdSnapshot
     from pytest_k6api.model import ScenarioOptions
-    from pytest_k6api.plugin.hook_values import LoadTestInfo
+    from pytest_k6api.plugin.hook_values import LoadTestInfo, Output
     from pytest_k6api.plugin.results import LoadTestResults
 
 
@@ -51,8 +53,9 @@ def pytest_k6_samples(load_test: "LoadTestInfo", batch: "SampleBatch") -> None:
 
     Called about 20 times a second, less often when nothing was measured or the loop is
     busy, and a last time after its end. Every sample is in one batch, as a number in
-    the metric's unit, sorted by metric and tags. This is the way to send them elsewhere.
-    After an error the plugins are not asked again in this load test.
+    the metric's unit, sorted by metric and tags. What sends them elsewhere is better an
+    output: see `pytest_k6_add_outputs`. After an error the plugins are not asked again in
+    this load test.
 
     Args:
         load_test: The load test.
@@ -63,6 +66,28 @@ def pytest_k6_samples(load_test: "LoadTestInfo", batch: "SampleBatch") -> None:
         def pytest_k6_samples(load_test, batch):
             for series in batch.series:
                 statsd.send(series.metric, series.tags, series.values)
+    """
+
+
+@pytest.hookspec
+def pytest_k6_add_outputs(load_test: "LoadTestInfo") -> "Iterable[Output] | None":
+    """Send what is measured elsewhere: to a file, a database, a monitoring service.
+
+    Called once for each load test, before it starts. Each output is started then, is
+    given every sample in batches, and is stopped when all is measured: also after
+    Ctrl-C, and when the load test broke off. One that fails gets no more samples, but is
+    stopped if it was started. The last added is stopped first.
+
+    Args:
+        load_test: The load test.
+
+    Returns:
+        Outputs, made anew for this load test; None to add none.
+
+    Example::
+
+        def pytest_k6_add_outputs(load_test):
+            return [StatsdOutput("127.0.0.1:8125", tags={"load_test": load_test.name})]
     """
 
 

@@ -71,13 +71,16 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     """Report every threshold, and every scenario of several, as a subtest of its own.
 
-    Does nothing where there are none (before pytest 9, or switched off), and where a
-    failure is expected: an xfail covers its test but not the test's subtests.
+    Does nothing where there are none (before pytest 9, or switched off), under
+    ``--stepwise-skip``, and where a failure is expected: an xfail covers its test but
+    not the test's subtests.
     """
     request = item.funcargs["request"]
     assert isinstance(request, pytest.FixtureRequest)
     has_subtests = hasattr(pytest, "Subtests") and item.config.pluginmanager.hasplugin("subtests")
-    if not has_subtests or item.get_closest_marker("xfail"):
+    # --stepwise-skip passes over one failed report, which is to be that of the test.
+    passes_over = item.config.getoption("stepwise_skip", False)
+    if not has_subtests or passes_over or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")
     # With -x the first failure is raised here; the load test's own says more.
@@ -116,6 +119,10 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
         # In CI pytest's short summary quotes all of it, which would be the whole
         # report a second time.
         crash.message = crash.message.partition("\n")[0]
+        if Path(crash.path).is_relative_to(_OURS[0]):
+            # Where the load test stands, not where we said that it failed.
+            path, line, _ = item.reportinfo()
+            crash.path, crash.lineno = str(path), (line or 0) + 1
     lines = item.stash.get(_SUMMARY_LINES, None)
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
     if lines is not None and not was_skipped:
@@ -124,7 +131,8 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def keep_unreported(item: pytest.Item) -> None:
     """Keep the summary where pytest makes no report: the session ends at once."""
-    item.config.stash.setdefault(UNREPORTED, []).append(item.stash[_SUMMARY_LINES])
+    if lines := item.stash.get(_SUMMARY_LINES, None):
+        item.config.stash.setdefault(UNREPORTED, []).append(lines)
 
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
@@ -145,25 +153,23 @@ def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
     return properties
 
 
-def failure_text(load_test: LoadTest, problems: Sequence[str] = ()) -> str:
+def failure_text(load_test: LoadTest) -> str:
     """Return why `load_test` failed: the reasons first, then what failed inside VUs.
 
     Args:
         load_test: What has ended.
-        problems: What went wrong besides, such as a file that cannot be written.
 
     Returns:
-        The text; empty if it passed and there are no problems.
+        The text; empty if it passed.
     """
     verdict = load_test.verdict
     assert verdict is not None
-    reasons = [*verdict.reasons, *problems]
-    if not reasons:
+    if not verdict.reasons:
         return ""
-    outcome = verdict.outcome if verdict.reasons else "failed"
+    first, *others = verdict.reasons
     # pytest's short summary shows the first line alone.
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    lines = [f"load test {outcome}: {reasons[0]}{more}", *(f"  ✗ {text}" for text in reasons[1:])]
+    more = f" (and {len(others)} more)" if others else ""
+    lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
     failures = load_test.failures()
     for failure in failures[:_SHOWN_FAILURES]:
         lines += ["", *_failure_lines(failure)]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.load import UserFunction, VUFixture
+from pytest_k6api.load import ForgottenAwaits, UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
+from pytest_k6api.plugin.attributing import attributed_output
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.bounding import bounded_logs
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
@@ -38,25 +39,59 @@ def run_load_test(item: pytest.Function) -> None:
         # Asked for while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
     load_test = item.stash[RUNNING] = _prepare(item)
+    hooks = item.stash[HOOKS]
     try:
-        with _display(item.config) as show, bounded_logs(item.config):
+        with _surroundings(item) as show:
             load_test.run(show)
     except pytest.skip.Exception:
         _keep(item, load_test)
+        hooks.leave()
+        hooks.refuse_skip()
         raise
     except BaseException:
         _keep(item, load_test)
         keep_unreported(item)
         raise
     report_parts(item, load_test)
-    problems = _keep(item, load_test)
+    _keep(item, load_test)
+    if hooks.exit is not None:
+        keep_unreported(item)
+        raise hooks.exit
     if load_test.was_interrupted and not item.session.shouldstop:
         item.session.shouldstop = "a load test was interrupted by Ctrl-C"
     if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
         raise error
-    text = failure_text(load_test, problems)
+    text = failure_text(load_test)
     if text:
         pytest.fail(text, pytrace=False)
+
+
+@contextmanager
+def _surroundings(item: pytest.Function) -> Iterator[Show | None]:
+    """Give a load test what belongs around it; the value draws its live view, if somebody watches."""
+    outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
+    load_test = item.stash[RUNNING]
+    with (
+        bounded_logs(item.config),
+        attributed_output(item),
+        _display(item.config) as show,
+        outputs.running(),
+    ):
+        try:
+            with forgotten.noticed():
+                yield show
+                if not item.config.getoption("usepdb", False):
+                    _let_go_of_coroutines(load_test)
+        finally:
+            load_test.add_trouble(forgotten.sentences())
+
+
+def _let_go_of_coroutines(load_test: LoadTest) -> None:
+    # An iteration that failed because it did not await a call still holds that call,
+    # until its traceback is text.
+    for failure in load_test.failures():
+        if "coroutine" in failure.message:
+            str(failure.first_traceback)
 
 
 def _prepare(item: pytest.Function) -> LoadTest:
@@ -72,6 +107,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
             address=session.address,
         ),
     )
+    hooks.leave()
     settings = replace(
         session.settings,
         client=replace(session.settings.client, base_url=base_url),
@@ -93,21 +129,27 @@ def _prepare(item: pytest.Function) -> LoadTest:
     return load_test
 
 
-def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
-    """Keep the results for other tests, reports and files; return what went wrong with that."""
+def _keep(item: pytest.Function, load_test: LoadTest) -> None:
+    """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
+    if load_test.verdict is None:
+        return  # what is raised now kept it from having results
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     hooks = item.stash[HOOKS]
+    load_test.add_trouble(hooks.take_problems())
     results = LoadTestResults(load_test)
-    keep_results(item, load_test, hooks.summary_lines(results))
-    problems = item.config.stash[BASELINES].keep(load_test, item.stash[PLAN])
-    write_step_summary(load_test, partial(tell, item.config, yellow=True))
+    added = hooks.summary_lines(results)
+    load_test.add_trouble(hooks.take_problems())
+    load_test.add_trouble(item.config.stash[BASELINES].keep(load_test, item.stash[PLAN]))
     pattern = Settings(item.config).text("summary_export")
     if pattern:
         path = item.config.invocation_params.dir / pattern
-        problems += export_summary(load_test, path, len(finished))
+        load_test.add_trouble(export_summary(load_test, path, len(finished)))
     hooks.finished(results)
-    return [*problems, *hooks.problems]
+    load_test.add_trouble(hooks.take_problems())
+    # Last, because only now the outcome is sure that they tell.
+    keep_results(item, load_test, added)
+    write_step_summary(load_test, partial(tell, item.config, yellow=True))
 
 
 def _base_url_of(item: pytest.Function) -> str:

@@ -182,6 +182,11 @@ class LoadTest:
         assert self.verdict is not None
         return self.verdict
 
+    def add_trouble(self, reasons: Iterable[str]) -> None:
+        """Let it fail for `reasons`, too, which came up after its end."""
+        if self.verdict is not None:
+            self.verdict = self.verdict.with_trouble(reasons)
+
     def status(self) -> StatusSnapshot:
         """Return the status as of now; in the load test's thread."""
         return self._scheduler.status(tainted=self._engine.tainted)

@@ -6,8 +6,8 @@ or an early end fails the load test. A threshold on ``checks`` or on
 ``iteration_failures`` replaces zero tolerance for that one by what it states.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
 
@@ -30,6 +30,10 @@ class Verdict:
         if self.interrupted:
             return "interrupted"
         return "failed" if self.reasons else "passed"
+
+    def with_trouble(self, reasons: Iterable[str]) -> "Verdict":
+        """Return this verdict with more `reasons`, which came up after it was found."""
+        return replace(self, reasons=(*self.reasons, *reasons))
 
 
 def judge(

@@ -40,7 +40,43 @@ def test_a_relative_path_begins_at_the_module_that_declares() -> None:
         feeder("data/no_such.csv")
 
     folder = Path(__file__).parent
-    assert str(raised.value) == f"there is no file '{folder}/data/no_such.csv' to feed from"
+    assert str(raised.value) == (
+        f"there is no file '{folder}/data/no_such.csv' to feed from; write a path from '{folder}'"
+        " on, where its module is, or an absolute one"
+    )
+
+
+def test_a_file_of_nearly_that_name_is_suggested(tmp_path: Path) -> None:
+    _write(tmp_path, "users.csv", "name\nAda\n")
+
+    with pytest.raises(OptionError) as raised:
+        feeder(tmp_path / "user.csv")
+
+    assert str(raised.value) == (
+        f"there is no file '{tmp_path}/user.csv' to feed from; did you mean '{tmp_path}/users.csv'?"
+    )
+
+
+def test_what_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").mkdir()
+
+    with pytest.raises(OptionError) as raised:
+        feeder(tmp_path / "users.csv")
+
+    assert str(raised.value) == (
+        f"cannot read '{tmp_path}/users.csv' to feed from: Is a directory; write the path of a file"
+        " that may be read"
+    )
+
+
+def test_a_file_in_another_encoding_is_told_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes("name\nJosé\n".encode("latin-1"))
+
+    with pytest.raises(
+        OptionError, match="users.csv: no UTF-8: invalid continuation byte; save it as UTF-8"
+    ):
+        list(feeder(path))
 
 
 @pytest.mark.parametrize(

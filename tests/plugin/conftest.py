@@ -82,7 +82,7 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_pytest(pytester: pytest.Pytester, service: Service) -> RunPytest:
     """Return a function that runs pytest in this process, without a control API."""
 
-    def run(*arguments: str, address: str = "") -> pytest.RunResult:
+    def run(*arguments: str, address: str = "", **options: bool) -> pytest.RunResult:
         return pytester.runpytest_inprocess(
             "-p",
             "k6api",
@@ -94,6 +94,7 @@ def run_pytest(pytester: pytest.Pytester, service: Service) -> RunPytest:
             f"--k6-address={address}",
             f"--k6-base-url={service.url}",
             *arguments,
+            **options,
         )
 
     return run

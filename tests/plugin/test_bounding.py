@@ -41,8 +41,8 @@ def test_only_the_first_log_records_are_kept(
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "50 records in caplog",
-            "WARNING *log line 49",
+            "[[]test_browse vu 1[]] 50 records in caplog",
+            "[[]test_browse vu 1[]] WARNING *log line 49",
             "… and 150 more log records, which were not kept",
         ]
     )
@@ -58,6 +58,11 @@ def test_the_middle_of_long_output_is_left_out(
     result = run_pytest()
 
     result.stdout.fnmatch_lines(
-        ["printed line 0", "… * characters left out …", "printed line 199", "200 records in caplog"]
+        [
+            "[[]test_browse vu 1[]] printed line 0",
+            "… * characters left out …",
+            "[[]test_browse vu 1[]] printed line 199",
+            "[[]test_browse vu 1[]] 200 records in caplog",
+        ]
     )
-    result.stdout.no_fnmatch_line("printed line 100")
+    result.stdout.no_fnmatch_line("*printed line 100")

@@ -664,3 +664,32 @@ def test_collection_errors_of_others_come_first(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.no_fnmatch_line("*control API*")
     assert service.paths == []
+
+
+def test_a_feeder_without_its_file_is_a_collection_error_at_its_place(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+        from pytest_k6api import feeder
+
+        users = feeder("data/users.csv")
+
+        @pytest.mark.scenario
+        async def test_buy(vu): ...
+        """
+    )
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    begin = next(i for i, line in enumerate(result.outlines) if "ERROR collecting" in line)
+    shown = [line for line in result.outlines[begin + 1 :] if "^^^" not in line]
+    assert shown[:3] == [
+        "test_shop.py:4: in <module>",
+        '    users = feeder("data/users.csv")',
+        f"E   pytest_k6api.model.errors.OptionError: there is no file '{pytester.path}/data/users.csv'"
+        f" to feed from; write a path from '{pytester.path}' on, where its module is, or an absolute"
+        " one",
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.conftest import RunPytest
+from tests.plugin.conftest import RunPytest, Service
 
 SCENARIO = """
     import pytest
@@ -162,6 +162,7 @@ def test_lines_of_plugins_stand_below_the_summary_in_the_order_of_plugins(
         "pytest_k6_threshold_crossed(threshold)",
         "pytest_k6_summary(results)",
         "pytest_k6_load_test_finished(results)",
+        "pytest_k6_add_outputs(load_test)",
     ],
 )
 @pytest.mark.parametrize("error", ["ValueError", "pytest.fail.Exception"])
@@ -204,3 +205,97 @@ def test_a_misspelt_argument_is_refused_by_the_specification(
 
     assert result.ret != 0
     assert "loadtest" in str(result.stdout) + str(result.stderr)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "pytest_k6_samples(load_test)",
+        "pytest_k6_summary(results)",
+        "pytest_k6_load_test_finished(results)",
+    ],
+)
+def test_heading_and_results_agree_that_a_hook_failed_the_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest, hook: str
+) -> None:
+    pytester.makeconftest(f"""
+        def {hook}:
+            raise ValueError("disk full")
+    """)
+    pytester.makepyfile(
+        PASSING
+        + """
+    def test_ask(k6):
+        assert k6.tests["test_browse"].outcome == "failed"
+    """
+    )
+
+    result = run_pytest()
+
+    result.assert_outcomes(passed=1, failed=1)
+    name = hook.partition("(")[0]
+    result.stdout.fnmatch_lines(
+        [
+            f"load test failed: the plugin conftest.py failed in {name}: ValueError: disk full",
+            "*::test_browse: failed, *",
+        ]
+    )
+
+
+LEAVING = SCENARIO.replace("vus=2, iterations=3", "iterations=1_000_000")
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "pytest_k6_samples(load_test)",
+        "pytest_k6_threshold_crossed(threshold)",
+        "pytest_k6_summary(results)",
+        "pytest_k6_load_test_finished(results)",
+    ],
+)
+def test_pytest_exit_in_a_hook_ends_the_session_with_the_results_shown(
+    pytester: pytest.Pytester, run_pytest: RunPytest, hook: str
+) -> None:
+    pytester.makeconftest(f"""
+        import pytest
+
+        def {hook}:
+            pytest.exit("seen enough")
+    """)
+    is_called_early = "samples" in hook
+    pytester.makepyfile(
+        (LEAVING if is_called_early else SCENARIO)
+        + """
+    def test_never(): print("NEVER")
+    """
+    )
+
+    result = run_pytest("-s", no_reraise_ctrlc=True)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.no_fnmatch_line("*NEVER*")
+    outcome = "interrupted" if is_called_early else "failed"
+    result.stdout.fnmatch_lines(
+        [f"*::test_browse: {outcome}, *", "*http_reqs*", "!* _pytest.outcomes.Exit: seen enough !*"]
+    )
+
+
+@pytest.mark.parametrize(
+    "hook", ["pytest_k6_configure_scenario(options)", "pytest_k6_add_outputs(load_test)"]
+)
+def test_pytest_exit_before_the_load_ends_the_session_without_any(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service, hook: str
+) -> None:
+    pytester.makeconftest(f"""
+        import pytest
+
+        def {hook}:
+            pytest.exit("not today", returncode=7)
+    """)
+    pytester.makepyfile(PASSING)
+
+    result = run_pytest()
+
+    assert result.ret == 7
+    assert service.paths == []

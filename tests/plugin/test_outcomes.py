@@ -606,8 +606,10 @@ def test_capture_works_inside_of_vus(pytester: pytest.Pytester, run_pytest: RunP
     )
 
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*Captured stdout call*", "before the failure"])
-    result.stdout.no_fnmatch_line("from a VU")
+    result.stdout.fnmatch_lines(
+        ["*Captured stdout call*", "[[]test_fails vu 1[]] before the failure"]
+    )
+    result.stdout.no_fnmatch_line("*from a VU")
 
 
 def test_in_ci_the_short_summary_does_not_repeat_the_report(

@@ -75,12 +75,12 @@ def test_a_session_without_a_terminal_reporter_runs_too(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_junit_xml_has_the_main_numbers_as_properties(
+def test_junit_xml_of_the_first_family_has_the_main_numbers_as_properties_of_the_test(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):
     pytester.makepyfile(test_shop=TWO)
 
-    run_pytest("--junitxml=report.xml")
+    run_pytest("--junitxml=report.xml", "-o", "junit_family=xunit1")
 
     cases = {
         case.get("name"): case
@@ -182,5 +182,5 @@ def test_a_summary_that_cannot_be_written_fails_the_load_test(
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["load test failed: cannot write its summary: *", "*::test_browse: passed, *"]
+        ["load test failed: cannot write its summary: *", "*::test_browse: failed, *"]
     )

@@ -117,3 +117,13 @@ def test_who_ended_it_early_comes_first_and_makes_it_interrupted():
 
 def test_trouble_alone_fails():
     assert judge(GOOD, checks_fail=True, trouble=("setup failed: no",)).outcome == "failed"
+
+
+def test_trouble_that_comes_up_later_fails_what_passed_and_keeps_what_was_interrupted():
+    passed = judge(GOOD, checks_fail=True)
+    interrupted = judge(GOOD, checks_fail=True, ended_early="stopped before its time: by hand")
+
+    assert passed.with_trouble([]).outcome == "passed"
+    assert passed.with_trouble(["disk full"]).outcome == "failed"
+    assert interrupted.with_trouble(["disk full"]).outcome == "interrupted"
+    assert interrupted.with_trouble(["disk full"]).reasons[-1] == "disk full"

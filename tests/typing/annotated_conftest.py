@@ -8,6 +8,7 @@ import pytest
 from pytest_k6api import (
     LoadTestInfo,
     LoadTestResults,
+    Output,
     SampleBatch,
     ScenarioOptions,
     Series,
@@ -27,6 +28,19 @@ def pytest_k6_samples(load_test: LoadTestInfo, batch: SampleBatch) -> None:
     series: Series
     for series in batch.series:
         print(load_test.name, series.metric, dict(series.tags), sum(series.values))  # noqa: T201
+
+
+class Printer:
+    def start(self) -> None: ...
+
+    def add(self, batch: SampleBatch) -> None:
+        print(batch.elapsed)  # noqa: T201
+
+    def stop(self) -> None: ...
+
+
+def pytest_k6_add_outputs(load_test: LoadTestInfo) -> list[Output]:
+    return [Printer()] if load_test.scenarios else []
 
 
 def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: ThresholdSnapshot) -> None:
