@@ -2,7 +2,7 @@
 
 `LoadTest.run` is called in pytest's main thread and returns when all is over.
 While it runs, the tasks beside the scheduler are few: the pump moves rows into
-the engine, the judge evaluates thresholds, the watch records `vus` and
+the meter, the judge evaluates thresholds, the watch records `vus` and
 publishes what other threads may see at once.
 """
 
@@ -26,30 +26,15 @@ from pytest_k6api.load import (
     SetupTeardown,
     VirtualUser,
 )
-from pytest_k6api.metrics import (
-    MetricsEngine,
-    MetricSnapshot,
-    MetricTotal,
-    Point,
-    Snapshot,
-    describe_batch,
-)
-from pytest_k6api.metrics import Verdict as ThresholdVerdict
-from pytest_k6api.model import (
-    Recorder,
-    SampleBuffer,
-    StatusSnapshot,
-    TagContext,
-    TagTable,
-)
-from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
+from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, Snapshot
+from pytest_k6api.model import Recorder, StatusSnapshot
 from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
 from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
-from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.interrupts import ENDING, STOPPING, interrupts
+from pytest_k6api.run.meter import Meter
 from pytest_k6api.run.progress import ProgressReader
 from pytest_k6api.run.published import Published
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
@@ -100,17 +85,13 @@ class LoadTest:
         self._clock: Clock | None = None
         self._settings = settings
         self._yardstick = spec.yardstick
-        self._tags = tags = TagTable()
-        self._root_id = tags.intern({})
-        self._buffer = SampleBuffer()
-        self._engine = MetricsEngine(tags, spec.thresholds, spec.listed)
-        self._probe = GeneratorProbe()
-        self._progress = ProgressReader(self._engine)
+        self._meter = meter = Meter(spec, settings, self._elapsed)
+        self._progress = ProgressReader(meter.engine)
         self._http = HttpRuntime(settings.client)
         self._failures = FailureLog(self._elapsed, settings.render)
         context = LoadContext(
-            buffer=self._buffer,
-            place=TagContext(tags, {}),
+            buffer=meter.buffer,
+            place=meter.place,
             make_client=partial(Client, self._http),
             failures=self._failures,
             stop=partial(self._end_by_itself, self.stop),
@@ -138,7 +119,7 @@ class LoadTest:
         self._scheduler = Scheduler(
             [options for options, _ in spec.scenarios],
             lambda options, number: VirtualUser(number, self._scenarios[options.name]),
-            lambda name: Recorder(self._buffer, self._scenarios[name].place),
+            lambda name: Recorder(meter.buffer, self._scenarios[name].place),
             setup=self._set_up,
             teardown=self._tear_down,
             paused=settings.paused,
@@ -189,7 +170,7 @@ class LoadTest:
 
     def status(self) -> StatusSnapshot:
         """Return the status as of now; in the load test's thread."""
-        return self._scheduler.status(tainted=self._engine.tainted)
+        return self._scheduler.status(tainted=self._meter.engine.tainted)
 
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """Return the scenarios as of now; in the load test's thread."""
@@ -197,8 +178,8 @@ class LoadTest:
 
     def snapshot(self) -> Snapshot:
         """Return everything measured; in the load test's thread."""
-        self._pump()
-        return self._snapshot()
+        self._meter.pump()
+        return self._meter.snapshot()
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; in the load test's thread, or after its end.
@@ -207,16 +188,16 @@ class LoadTest:
             MetricError: The filter or one of `stats` cannot be read.
         """
         if self.bridge.is_open:
-            self._pump()
-        return self._engine.query(metric_id, self._elapsed(), stats)
+            self._meter.pump()
+        return self._meter.query(metric_id, stats)
 
     def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
         """Return what every listed metric adds up to, and those in `also`; after its end."""
-        return self._engine.totals(also)
+        return self._meter.totals(also)
 
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return the metric `name` second by second, or None if that is not kept; after its end."""
-        return self._engine.timeline(name)
+        return self._meter.timeline(name)
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
@@ -268,12 +249,10 @@ class LoadTest:
     async def _set_up(self) -> None:
         if self._settings.run_setup:
             await self._live(self.life.run_setup)
-        self._pump()  # what setup left is no load
-        self._engine.load_began(self._elapsed())
+        self._meter.load_began()
 
     async def _tear_down(self) -> None:
-        self._pump()
-        self._engine.load_ended(self._elapsed())
+        self._meter.load_ended()
         if self._settings.run_teardown:
             await self._live(self.life.run_teardown)
 
@@ -300,9 +279,7 @@ class LoadTest:
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
-        self._pump()
-        self._evaluate(final=True)
-        self._engine.settle()
+        self._meter.end()
         self.ended_at = time.time()
         self.published = self._freeze()
         if self._yardstick is not None:
@@ -327,28 +304,22 @@ class LoadTest:
             self.beat = began = time.monotonic()
             used = time.thread_time()
             due = trio.current_time() + PUMP_PERIOD
-            self._pump()
+            self._meter.pump()
             self._publish()
             await trio.sleep_until(due)
-            late_us = max(0, round((trio.current_time() - due) * 1e6))
-            self._buffer.samples += [(GENERATOR_LATENESS, self._root_id, time.time(), late_us)]
-            self._probe.add(late_us / 1e6, time.thread_time() - used, time.monotonic() - began)
+            late = max(0.0, trio.current_time() - due)
+            self._meter.record_turn(late, time.thread_time() - used, time.monotonic() - began)
 
     async def _keep_watching(self) -> None:
         while True:
             await trio.sleep(WATCH_PERIOD)
-            status = self.status()
-            at = time.time()
-            self._buffer.samples += [
-                (VUS, self._root_id, at, status.vus),
-                (VUS_MAX, self._root_id, at, status.vus_max),
-            ]
+            self._meter.record_vus(self.status())
 
     async def _keep_judging(self) -> None:
         while True:
             await trio.sleep(JUDGE_PERIOD)
-            self._pump()
-            verdict = self._evaluate(final=False)
+            self._meter.pump()
+            verdict = self._meter.evaluate(final=False)
             self.published = self._freeze()
             if verdict.abort:
                 crossed = verdict.aborting[0]
@@ -366,24 +337,6 @@ class LoadTest:
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed
 
-    def _snapshot(self) -> Snapshot:
-        snapshot = self._engine.snapshot(self._elapsed())
-        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
-
-    def _pump(self) -> None:
-        batch = self._buffer.drain()
-        self._engine.ingest(batch, self._elapsed())
-        if self._settings.on_samples is not None and batch:
-            told = describe_batch(batch, self._tags, at=time.time(), elapsed=self._elapsed())
-            self._settings.on_samples(told)
-
-    def _evaluate(self, *, final: bool) -> ThresholdVerdict:
-        verdict = self._engine.evaluate(self._elapsed(), final=final)
-        if self._settings.on_crossed is not None:
-            for threshold in verdict.crossed:
-                self._settings.on_crossed(threshold)
-        return verdict
-
     def _publish(self) -> None:
         # A few immutable values, 20 times a second, and before user code of the next
         # phase might block the loop.
@@ -394,7 +347,7 @@ class LoadTest:
             status=self.status(),
             scenarios=self.scenarios(),
             failures=self.failures(),
-            snapshot=self._snapshot(),
+            snapshot=self._meter.snapshot(),
         )
 
     def failures(self) -> tuple[Failure, ...]:

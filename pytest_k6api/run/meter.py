@@ -1,0 +1,115 @@
+"""What one load test measures: rows in, and out again as snapshots, answers and verdicts.
+
+The engine is pure; the meter gives it its time, moves what virtual users wrote into
+it, adds what is known of the load test itself, and tells plugins. In the load
+test's thread, but for questions after its end.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from pytest_k6api.metrics import (
+    MetricsEngine,
+    MetricSnapshot,
+    MetricTotal,
+    Point,
+    Snapshot,
+    describe_batch,
+)
+from pytest_k6api.metrics import Verdict as ThresholdVerdict
+from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
+from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
+from pytest_k6api.run.generator import GeneratorProbe
+from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+
+
+class Meter:
+    """The metrics of one load test.
+
+    Attributes:
+        engine: Where everything adds up.
+        buffer: Where virtual users write.
+        place: The tags of the whole load test, outside of scenarios and groups.
+
+    Args:
+        spec: Its thresholds, and what is listed.
+        settings: Who is told of samples and crossed thresholds.
+        elapsed: Tells the seconds of test-run time.
+    """
+
+    def __init__(
+        self, spec: LoadTestSpec, settings: RunSettings, elapsed: Callable[[], float]
+    ) -> None:
+        self._tags = TagTable()
+        self._root_id = self._tags.intern({})
+        self._settings = settings
+        self._elapsed = elapsed
+        self._probe = GeneratorProbe()
+        self.engine = MetricsEngine(self._tags, spec.thresholds, spec.listed)
+        self.buffer = SampleBuffer()
+        self.place = TagContext(self._tags, {})
+
+    def pump(self) -> None:
+        """Take in what virtual users wrote since the last time."""
+        batch = self.buffer.drain()
+        elapsed = self._elapsed()
+        self.engine.ingest(batch, elapsed)
+        if self._settings.on_samples is not None and batch:
+            told = describe_batch(batch, self._tags, at=time.time(), elapsed=elapsed)
+            self._settings.on_samples(told)
+
+    def evaluate(self, *, final: bool) -> ThresholdVerdict:
+        """Judge all thresholds."""
+        verdict = self.engine.evaluate(self._elapsed(), final=final)
+        if self._settings.on_crossed is not None:
+            for threshold in verdict.crossed:
+                self._settings.on_crossed(threshold)
+        return verdict
+
+    def load_began(self) -> None:
+        """Open the windows of thresholds; what was written before is no load."""
+        self.pump()
+        self.engine.load_began(self._elapsed())
+
+    def load_ended(self) -> None:
+        """Judge windows for the last time; what is written from now on is no load."""
+        self.pump()
+        self.engine.load_ended(self._elapsed())
+
+    def end(self) -> None:
+        """Take in the last, judge finally, and change nothing any more."""
+        self.pump()
+        self.evaluate(final=True)
+        self.engine.settle()
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that was taken in."""
+        snapshot = self.engine.snapshot(self._elapsed())
+        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
+
+    def query(self, metric_id: str, stats: Sequence[str]) -> MetricSnapshot | None:
+        """Return one metric with any tag filter; see `MetricsEngine.query`."""
+        return self.engine.query(metric_id, self._elapsed(), stats)
+
+    def totals(self, also: Iterable[str]) -> Mapping[str, MetricTotal]:
+        """Return what every listed metric adds up to; see `MetricsEngine.totals`."""
+        return self.engine.totals(also)
+
+    def timeline(self, name: str) -> tuple[Point, ...] | None:
+        """Return a metric second by second, or None if that is not kept."""
+        return self.engine.timeline(name)
+
+    def record_turn(self, late: float, busy: float, elapsed: float) -> None:
+        """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""
+        row = (GENERATOR_LATENESS, self._root_id, time.time(), round(late * 1e6))
+        self.buffer.samples.append(row)
+        self._probe.add(late, busy, elapsed)
+
+    def record_vus(self, status: StatusSnapshot) -> None:
+        """Record how many virtual users there are."""
+        at = time.time()
+        self.buffer.samples += [
+            (VUS, self._root_id, at, status.vus),
+            (VUS_MAX, self._root_id, at, status.vus_max),
+        ]
