@@ -45,8 +45,10 @@ def run_load_test(item: pytest.Function) -> None:
         _keep(item, load_test)
         raise
     except BaseException:
-        _keep(item, load_test)
-        keep_unreported(item)
+        # Ctrl-C may come before the load test has begun: then there is nothing to keep.
+        if load_test.verdict is not None:
+            _keep(item, load_test)
+            keep_unreported(item)
         raise
     report_parts(item, load_test)
     problems = _keep(item, load_test)
