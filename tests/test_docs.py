@@ -32,7 +32,9 @@ SHOWN = "".join(re.findall(r"^```python\n(.*?)^```", REFERENCE, re.DOTALL | re.M
 
 @pytest.mark.parametrize("name", pytest_k6api.__all__)
 def test_every_public_name_is_in_the_reference_with_an_example(name: str) -> None:
-    described = re.findall(r"^\.\. auto\w+:: pytest_k6api\.(\w+)(?:\(\))?$", REFERENCE, re.MULTILINE)
+    described = re.findall(
+        r"^\.\. auto\w+:: pytest_k6api\.(\w+)(?:\(\))?$", REFERENCE, re.MULTILINE
+    )
 
     assert name in described
     assert re.search(rf"\b{name}\b", SHOWN)

@@ -365,7 +365,12 @@ def test_a_fixture_that_is_not_there_is_pytests_own_error(
     result = run_pytest()
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*fixture 'no_such_thing' not found"])
+    result.stdout.fnmatch_lines(
+        [
+            "*async def test_browse(vu, no_such_thing): ...",
+            "*fixture 'no_such_thing' not found",
+        ]
+    )
 
 
 def test_the_base_url_fixture_tells_ordinary_tests_and_vu_fixtures_what_was_set(
