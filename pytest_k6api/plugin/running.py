@@ -101,8 +101,10 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> list[str]:
     finished.append(load_test)
     hooks = item.stash[HOOKS]
     results = LoadTestResults(load_test)
-    keep_results(item, load_test, hooks.summary_lines(results))
-    problems = item.config.stash[BASELINES].keep(load_test, item.stash[PLAN])
+    baselines = item.config.stash[BASELINES]
+    problems = baselines.keep(load_test, item.stash[PLAN])
+    saved = [baselines.saved] if baselines.saved and not problems else []
+    keep_results(item, load_test, [*saved, *hooks.summary_lines(results)])
     write_step_summary(load_test, partial(tell, item.config, yellow=True))
     pattern = Settings(item.config).text("summary_export")
     if pattern:
