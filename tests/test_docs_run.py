@@ -72,8 +72,10 @@ async def test_visit(vu):
 @pytest.mark.sockets
 @pytest.mark.slow
 def test_the_hooks_in_the_text_are_called(shop: str, tmp_path: Path) -> None:
-    telling, keeping = (str(block.values[0]) for block in BLOCKS if str(block.id)[:6] == "hooks-")
-    for name, conftest in {"telling": telling, "keeping": keeping}.items():
+    blocks = [str(block.values[0]) for block in BLOCKS if str(block.id).startswith("hooks-")]
+    hooks = {"telling": "pytest_k6_summary", "keeping": "pytest_k6_load_test_finished"}
+    for name, hook in hooks.items():
+        (conftest,) = (block for block in blocks if f"def {hook}(" in block)
         (tmp_path / name).mkdir()
         (tmp_path / name / "conftest.py").write_text(conftest, encoding="utf-8")
         (tmp_path / name / "test_hooked.py").write_text(HOOKED, encoding="utf-8")
