@@ -3,11 +3,17 @@
 import ast
 import functools
 import gc
+import signal
 import sys
 import threading
 from typing import Any
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it runs in the background ignore Ctrl-C. Sessions that tests start
+    # would inherit that, and wait forever for the Ctrl-C that a test sends them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if sys.version_info < (3, 11, 8) or (3, 12) <= sys.version_info < (3, 12, 2):
     # These break with «AST constructor recursion depth mismatch» when two parses

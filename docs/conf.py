@@ -26,7 +26,7 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -37,3 +37,5 @@ copybutton_only_copy_prompt_lines = True
 
 html_theme = "furo"
 html_title = "pytest-k6api"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]

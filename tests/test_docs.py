@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import pytest_k6api
 from pytest_k6api.model import BUILT_IN, Metric
+from pytest_k6api.plugin import hookspecs
 from pytest_k6api.plugin.options import settings_table
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,28 @@ def test_every_built_in_metric_is_in_the_reference(metric: Metric) -> None:
     reference = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
 
     assert f"`{metric.name}`" in reference
+
+
+REFERENCE = "".join(
+    (ROOT / "docs/reference" / page).read_text(encoding="utf-8") for page in ("api.md", "hooks.md")
+)
+# They are run by tests/test_docs_run.py.
+SHOWN = "".join(re.findall(r"^```python\n(.*?)^```", REFERENCE, re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", pytest_k6api.__all__)
+def test_every_public_name_is_in_the_reference_with_an_example(name: str) -> None:
+    described = re.findall(
+        r"^\.\. auto\w+:: pytest_k6api\.(\w+)(?:\(\))?$", REFERENCE, re.MULTILINE
+    )
+
+    assert name in described
+    assert re.search(rf"\b{name}\b", SHOWN)
+
+
+@pytest.mark.parametrize("hook", [name for name in dir(hookspecs) if name.startswith("pytest_k6_")])
+def test_every_hook_has_an_example_in_the_reference(hook: str) -> None:
+    assert f"def {hook}(" in SHOWN
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

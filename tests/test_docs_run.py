@@ -1,10 +1,11 @@
 """What the documentation shows runs: its blocks of Python here, its scripts in k6 and Locust."""
 
-import importlib.util
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ BLOCKS = [
         )
     )
 ]
+
+PLUGINS = ["-p", "k6api", "-p", "no:cacheprovider"]
+LOAD_TEST = re.compile(r"^ *@(pytest\.mark\.)?(scenario|load_test)\b", re.MULTILINE)
+TEST = re.compile(r"^(?:(?:async )?def test_|class Test)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +50,46 @@ def test_a_block_of_python_is_python(block: str) -> None:
 @pytest.mark.slow
 def test_the_scenarios_in_the_text_pass(shop: str, tmp_path: Path) -> None:
     blocks = [str(block.values[0]) for block in BLOCKS]
-    scenarios = [block for block in blocks if "@pytest.mark.scenario" in block]
-    for number, block in enumerate(scenarios):
+    load_tests = [block for block in blocks if LOAD_TEST.search(block)]
+    for number, block in enumerate(load_tests):
         (tmp_path / f"test_{number}.py").write_text(f"import pytest\n{block}", encoding="utf-8")
-    options = ["-p", "no:cacheprovider", "--k6-smoke", "--k6-address=", f"--k6-base-url={shop}"]
+    options = [*PLUGINS, "--k6-smoke", "--k6-address=", f"--k6-base-url={shop}"]
 
     ended = _run(sys.executable, "-m", "pytest", "--rootdir", tmp_path, *options, tmp_path)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert f"{len(scenarios)} passed" in ended.stdout
+    assert f" {sum(len(TEST.findall(block)) for block in load_tests)} passed" in ended.stdout
+
+
+HOOKED = """
+import pytest
+
+@pytest.mark.scenario(thresholds={"http_reqs": ["count>1"]})
+async def test_visit(vu):
+    await vu.http.get("/")
+"""
+
+
+@pytest.mark.sockets
+@pytest.mark.slow
+def test_the_hooks_in_the_text_are_called(shop: str, tmp_path: Path) -> None:
+    blocks = [str(block.values[0]) for block in BLOCKS if str(block.id).startswith("hooks-")]
+    hooks = {"telling": "pytest_k6_summary", "keeping": "pytest_k6_load_test_finished"}
+    for name, hook in hooks.items():
+        (conftest,) = (block for block in blocks if f"def {hook}(" in block)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conftest.py").write_text(conftest, encoding="utf-8")
+        (tmp_path / name / "test_hooked.py").write_text(HOOKED, encoding="utf-8")
+    options = [*PLUGINS, "--k6-address=", f"--k6-base-url={shop}", "--import-mode=importlib"]
+
+    ended = _run(sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path, tmp_path)
+
+    assert ended.stdout.count("at list price: 0.00 EUR for 1 scenarios") == 1
+    lines = (tmp_path / "keeping/kept.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = [json.loads(line) for line in lines]
+    assert [line["values"] for line in kept if line.get("metric") == "http_reqs"] == [[1.0]]
+    assert [line["crossed"] for line in kept if "crossed" in line] == ["http_reqs: count>1"]
+    assert [line["outcome"] for line in kept if "outcome" in line] == ["failed"]
 
 
 def test_the_thresholds_in_the_text_can_be_read() -> None:
@@ -78,13 +114,12 @@ def test_the_script_for_k6_passes_in_k6(shop: str) -> None:
     assert "100.00%" in ended.stdout
 
 
+# Not importorskip: Locust's import has gevent patch this process, and Trio breaks.
+# Not imported: Locust patches threads and sockets of the process that imports it.
+@pytest.mark.skipif(find_spec("locust") is None, reason="it is checked where Locust is installed")
 @pytest.mark.sockets
 @pytest.mark.slow
 def test_the_locustfile_passes_in_locust(shop: str) -> None:
-    # Not imported: Locust patches threads and sockets of the process that imports it.
-    if importlib.util.find_spec("locust") is None:
-        pytest.skip("it is checked where Locust is installed")
-
     ended = _run(
         sys.executable, "-m", "locust", "-f", "locustfile.py", "--host", shop, "--headless"
     )

@@ -83,7 +83,7 @@ class _CustomMetric:
 
 
 class Counter(_CustomMetric):
-    """A custom metric that sums up what is added.
+    """A custom metric that sums up what is added; 0 while nothing was.
 
     Args:
         name: 2 to 129 letters, digits and underscores, not starting with a digit.
@@ -108,7 +108,7 @@ class Counter(_CustomMetric):
 class Gauge(_CustomMetric):
     """A custom metric that keeps the last value, and the smallest and largest.
 
-    Takes and raises what `Counter` does.
+    A threshold on it fails while it has no value. Takes and raises what `Counter` does.
     """
 
     __slots__ = ()
@@ -121,7 +121,8 @@ class Gauge(_CustomMetric):
 class Rate(_CustomMetric):
     """A custom metric that keeps the share of values that are true or not zero.
 
-    Raises what `Counter` does.
+    The share is between 0 and 1, and a threshold is written so: ``"rate>0.99"``. It
+    fails while there is no value. Raises what `Counter` does.
     """
 
     __slots__ = ()
@@ -134,8 +135,8 @@ class Rate(_CustomMetric):
 class Trend(_CustomMetric):
     """A custom metric that keeps every value for exact percentiles.
 
-    Takes and raises what `Counter` does; with ``contains="time"`` values are
-    milliseconds.
+    A threshold on it fails while it has no value. Takes and raises what `Counter`
+    does; with ``contains="time"`` values are milliseconds.
     """
 
     __slots__ = ()
@@ -148,6 +149,9 @@ class Trend(_CustomMetric):
         """Return a context manager that records in milliseconds how long its block took.
 
         Recorded also if the block raises, but not if the iteration is interrupted.
+
+        Raises:
+            MetricError: On entering, if no virtual user is running.
         """
         return Timed(self, tags)
 

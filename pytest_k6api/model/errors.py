@@ -6,7 +6,10 @@ refused commands into k6's error documents; nothing else translates errors.
 
 
 class K6ApiError(Exception):
-    """The base of all errors of this package."""
+    """The base of all errors of this package; their texts say what to write instead.
+
+    What a request runs into is none of them: its response tells.
+    """
 
 
 class OptionError(K6ApiError):

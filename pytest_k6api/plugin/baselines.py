@@ -92,6 +92,15 @@ class Baselines:
             return None
         return Yardstick(name=self._name, baseline=self._baselines.get(name), rules=self._rules)
 
+    @property
+    def saved(self) -> str:
+        """Where `keep` saves, for the summary; empty if it does not."""
+        if not self._save_as:
+            return ""
+        folder = self._folder / self._save_as
+        inside = folder.relative_to(self._root) if folder.is_relative_to(self._root) else folder
+        return f"saved as {self._save_as}, in {inside}; compare with --k6-compare={self._save_as}"
+
     def keep(self, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
         """Save the results of `load_test` if that is wanted; return what went wrong with that."""
         verdict = load_test.verdict

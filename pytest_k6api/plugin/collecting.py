@@ -111,6 +111,10 @@ def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callabl
         "__signature__": signature,
         _STANDS_IN: True,
     }
+    if inspect.isfunction(found):
+        # pytest quotes what the user wrote where a fixture is missing; of a class that
+        # would be all of it.
+        extra["__wrapped__"] = found
     vars(load_test).update(extra)
     return load_test
 

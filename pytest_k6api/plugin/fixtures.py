@@ -48,9 +48,15 @@ def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def k6_base_url() -> str:
-    """What relative URLs of load tests are joined to; override it to point at a service."""
-    return ""
+def k6_base_url(pytestconfig: pytest.Config) -> str:
+    """What relative URLs of load tests are joined to; override it to point at a service.
+
+    By itself it is what was set (``--k6-base-url``, ``k6_base_url``, ``K6_BASE_URL``),
+    also for ordinary tests; empty if nothing was. What was set wins over an override.
+    """
+    from pytest_k6api.plugin.options import Settings
+
+    return Settings(pytestconfig).text("base_url")
 
 
 @pytest.fixture

@@ -67,7 +67,12 @@ def scenario(
     """Mark a test function as a scenario that virtual users run.
 
     Without options one VU runs it once, so that the same file is a functional
-    test. See the reference of options for what each executor takes.
+    test. See the reference of options for what each executor takes. Durations are
+    seconds, or text with units such as ``"1m30s"``. An option that cannot be used
+    ends the session at collection, before the first request, as a usage error.
+
+    Returns:
+        `function`, marked; without it a decorator that marks.
     """
     mark = pytest.mark.scenario(**options)
     return mark(function) if function is not None else mark
@@ -80,7 +85,15 @@ def load_test(**options: Unpack[LoadTestKeywords]) -> Callable[[Marked], Marked]
 def load_test(
     cls: Marked | None = None, /, **options: Unpack[LoadTestKeywords]
 ) -> Marked | Callable[[Marked], Marked]:
-    """Mark a class whose scenarios run together, as one load test."""
+    """Mark a class whose scenarios run together, as one load test.
+
+    Its methods that are marked ``scenario`` share one clock, one set of metrics,
+    thresholds, setup and teardown, and an instance of the class. A class without
+    any, like an option that cannot be used, is a usage error at collection.
+
+    Returns:
+        `cls`, marked; without it a decorator that marks.
+    """
     mark = pytest.mark.load_test(**options)
     return mark(cls) if cls is not None else mark
 
@@ -97,10 +110,15 @@ def vu_fixture(
     The function is async or not, returns its value or yields it once; what
     stands after the yield runs when the VU ends. It runs on the VU's first
     iteration. It may ask for ``vu``, for ordinary fixtures (one value for all
-    VUs), and for other VU fixtures.
+    VUs), and for other VU fixtures. One that raises fails the iteration, and the
+    next iteration tries again.
 
     To pytest it is an ordinary fixture, so it is found and overridden as
-    fixtures are: in the module, its class, a conftest.py or a plugin.
+    fixtures are: in the module, its class, a conftest.py or a plugin. An ordinary
+    test that asks for it fails, because it has no virtual user.
+
+    Raises:
+        TypeError: `function` is no function.
     """
     if function is None:
         return vu_fixture

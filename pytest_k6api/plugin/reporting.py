@@ -26,7 +26,13 @@ _OURS = (
 
 
 def render(error: BaseException) -> str:
-    """Return the traceback of `error` as pytest shows it, with introspected assertions."""
+    """Return the traceback of `error` as pytest shows it, with introspected assertions.
+
+    Empty for an error without one.
+    """
+    if error.__traceback__ is None:
+        # It was never raised, as when setup returned what cannot be used; its message says it.
+        return ""
     info = ExceptionInfo.from_exception(error)
     return str(info.getrepr(style="short", tbfilter=_without_ours, truncate_locals=True))
 
@@ -194,9 +200,9 @@ def first_error(load_test: LoadTest) -> BaseException | None:
 def _failure_lines(failure: Failure) -> Iterator[str]:
     share = f" ({failure.share:.2%} of iterations)" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
-    where = f"{failure.scenario}, {failure.place}" if failure.scenario else failure.place
+    where = ", ".join(filter(None, (failure.scenario, failure.place)))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {failure.message}"
-    yield f"    {where}; {when}"
+    yield f"    {'; '.join(filter(None, (where, when)))}"
     for line in failure.traceback.splitlines():
         yield f"    {line}"
     for example in failure.examples[:1]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ResultError(K6ApiError, LookupError):
-    """The results have no answer to this question."""
+    """The results have no answer to this question; the text says which ones they have."""
 
 
 class FinishedLoadTest(Protocol):
@@ -73,7 +73,17 @@ class MetricResult:
         return self._metric.samples
 
     def p(self, rank: float) -> float:
-        """Return the value that `rank` per cent of a trend's samples do not exceed."""
+        """Return the value that `rank` per cent of a trend's samples do not exceed.
+
+        Exact, and in the metric's unit, such as milliseconds; see the reference of
+        metrics for how it is interpolated.
+
+        Args:
+            rank: Percentage in [0, 100]; 50 is the median.
+
+        Raises:
+            ResultError: This is no trend, or `rank` is outside [0, 100].
+        """
         return self._ask(f"p({rank:g})")
 
     @property
@@ -214,7 +224,12 @@ def _counted_nothing(metric_id: str) -> "MetricSnapshot | None":
 
 
 class LoadTestResults:
-    """What one load test measured."""
+    """What one load test measured, from its first to its last second.
+
+    Of what never happened a dict has no entry, except for the root of the groups;
+    `metrics` answers 0 for a counter, and raises `ResultError` for what else never
+    got a sample.
+    """
 
     def __init__(self, load_test: FinishedLoadTest) -> None:
         self._load_test = load_test
@@ -307,7 +322,10 @@ class FinishedTests(Mapping[str, LoadTestResults]):
 
 
 class SessionResults:
-    """The results of the session's load tests; by itself, those of the last one."""
+    """The results of the session's load tests; by itself, those of the last one.
+
+    While none has ended, every question but for `address` and `tests` raises `ResultError`.
+    """
 
     def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
         self._address = address

@@ -132,7 +132,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
 def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
     if load_test.verdict is None:
-        return  # what is raised now kept it from having results
+        return  # Ctrl-C, or what is raised now, came before it began
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     hooks = item.stash[HOOKS]
@@ -140,7 +140,11 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     results = LoadTestResults(load_test)
     added = hooks.summary_lines(results)
     load_test.add_trouble(hooks.take_problems())
-    load_test.add_trouble(item.config.stash[BASELINES].keep(load_test, item.stash[PLAN]))
+    baselines = item.config.stash[BASELINES]
+    problems = baselines.keep(load_test, item.stash[PLAN])
+    load_test.add_trouble(problems)
+    if baselines.saved and not problems:
+        added = [baselines.saved, *added]
     pattern = Settings(item.config).text("summary_export")
     if pattern:
         path = item.config.invocation_params.dir / pattern

@@ -198,10 +198,17 @@ DJANGO = """
 LIVE_SERVER = """
     import pytest
 
-    @pytest.mark.scenario(vus=2, iterations=6)
+    LOAD = {"executor": "per-vu-iterations", "vus": 10, "iterations": 30}
+    ALL = {"http_reqs": ["count==300"], "http_req_failed": ["rate==0"]}
+
+    @pytest.mark.scenario(**LOAD, thresholds=ALL)
     async def test_live(vu, live_server):
         response = await vu.http.get(f"{get_url(live_server)}/")
         assert response.text == "Welcome"
+
+    @pytest.mark.scenario(**LOAD, thresholds=ALL)
+    def test_live_from_threads(vu, live_server):
+        assert vu.http.get(f"{get_url(live_server)}/").text == "Welcome"
 
     def get_url(live_server):
         return live_server.url() if callable(live_server.url) else live_server.url
@@ -223,8 +230,8 @@ def test_a_live_server_is_loaded(
 
     result = run(*arguments)
 
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*http_reqs...*: 6 *"])
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*http_reqs...*: 300 *"] * 2)
 
 
 @needs("pytest_httpserver")
@@ -236,9 +243,11 @@ def test_an_httpserver_is_loaded(pytester: pytest.Pytester, run: Run):
         @pytest.fixture
         def shop(httpserver):
             httpserver.expect_request("/").respond_with_data("Welcome")
-            return httpserver
+            yield httpserver
+            assert len(httpserver.log) == 300
+            httpserver.check_assertions()
 
-        @pytest.mark.scenario(vus=2, iterations=6)
+        @pytest.mark.scenario(vus=10, iterations=300, thresholds={"http_req_failed": ["rate==0"]})
         async def test_it(vu, shop):
             assert (await vu.http.get(shop.url_for("/"))).text == "Welcome"
         """
@@ -247,6 +256,7 @@ def test_an_httpserver_is_loaded(pytester: pytest.Pytester, run: Run):
     result = run("-p", "pytest_httpserver")
 
     result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*http_reqs...*: 300 *"])
 
 
 ASYNC_FIXTURE = """

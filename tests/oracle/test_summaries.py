@@ -24,7 +24,9 @@ def both(request, nginx, tmp_path_factory):
 def test_they_measure_the_same_metrics(both):
     k6, plugin = both
 
-    assert set(plugin.summary["metrics"]) - set(k6.summary["metrics"]) == {"iteration_failures"}
+    only_ours = set(plugin.summary["metrics"]) - set(k6.summary["metrics"])
+    # Lateness is sampled every 50 ms, which such a short load test may take or not.
+    assert only_ours - {"generator_lateness"} == {"iteration_failures"}
     assert set(k6.summary["metrics"]) <= set(plugin.summary["metrics"])
 
 

@@ -48,6 +48,18 @@ def test_what_was_saved_is_compared(
     )
 
 
+def test_the_summary_says_where_results_were_saved(
+    pytester: pytest.Pytester, run_pytest: RunPytest, tmp_path: Path
+) -> None:
+    write(pytester)
+
+    inside = run_pytest("--k6-save=main", "--k6-results-dir=results")
+    outside = run_pytest("--k6-save=main", f"--k6-results-dir={tmp_path}/out")
+
+    inside.stdout.fnmatch_lines(["  saved as main, in results/main; *--k6-compare=main"])
+    outside.stdout.fnmatch_lines([f"  saved as main, in {tmp_path}/out/main; *"])
+
+
 def test_what_got_too_much_worse_fails_with_its_reason(
     saved: Path, pytester: pytest.Pytester, run_pytest: RunPytest
 ) -> None:
@@ -182,3 +194,4 @@ def test_results_that_cannot_be_saved_fail_the_load_test(
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*cannot save its results: *"])
+    result.stdout.no_fnmatch_line("*saved as main*")

@@ -365,7 +365,38 @@ def test_a_fixture_that_is_not_there_is_pytests_own_error(
     result = run_pytest()
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*fixture 'no_such_thing' not found"])
+    result.stdout.fnmatch_lines(
+        [
+            "*async def test_browse(vu, no_such_thing): ...",
+            "*fixture 'no_such_thing' not found",
+        ]
+    )
+
+
+def test_the_base_url_fixture_tells_ordinary_tests_and_vu_fixtures_what_was_set(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_k6api import vu_fixture
+
+        def test_ordinary(k6_base_url):
+            assert k6_base_url == "http://127.0.0.1:9"
+
+        @vu_fixture
+        def page(vu, k6_base_url):
+            return f"{k6_base_url}/page"
+
+        @pytest.mark.scenario
+        async def test_browse(vu, page):
+            assert page == "http://127.0.0.1:9/page"
+        """
+    )
+
+    result = run_pytest("--k6-base-url=http://127.0.0.1:9")
+
+    result.assert_outcomes(passed=2)
 
 
 def test_the_base_url_fixture_can_be_overridden_in_a_conftest(

@@ -171,6 +171,27 @@ def test_ctrl_c_ends_a_load_test_that_waits_for_its_start(
     assert service.paths == []
 
 
+def test_ctrl_c_before_a_load_test_has_begun_ends_the_session(
+    pytester: pytest.Pytester, service: Service
+):
+    write(pytester, pause=0.1)
+    pytester.makeconftest("""
+        from pytest_k6api.run import LoadTest
+
+        def run(self, show):  # a moment too short to hit it from outside
+            raise KeyboardInterrupt
+
+        LoadTest.run = run
+    """)
+
+    with session_of(service, "--k6-address=") as session:
+        exit_code = session.end()
+
+    assert exit_code == pytest.ExitCode.INTERRUPTED
+    assert "AssertionError" not in session.output
+    assert "1 passed" not in session.output
+
+
 @pytest.mark.parametrize(("expected", "code"), [(1, 0), (2, 1)])
 def test_ctrl_c_ends_lingering_and_the_exit_code_stays(
     pytester: pytest.Pytester, service: Service, expected: int, code: int

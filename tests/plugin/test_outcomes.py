@@ -503,6 +503,33 @@ def test_a_setup_that_fails_keeps_the_load_from_starting(
     assert service.paths == []
 
 
+def test_setup_data_that_is_no_json_fails_the_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    result = run(
+        pytester,
+        run_pytest,
+        """
+        def prepare():
+            return {1, 2}
+
+        @pytest.mark.scenario(setup=prepare)
+        async def test_browse(vu, setup_data): ...
+        """,
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test failed: *error marshaling setup() data to JSON:*",
+            "1x setup failed: TypeError: error marshaling setup() data to JSON: Object of type set is"
+            " not JSON serializable; prepare may return dictionaries, lists, texts, finite numbers,"
+            " booleans and None",
+            "    first at * s, last at * s",
+        ]
+    )
+
+
 def test_a_teardown_that_fails_fails_the_load_test(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):

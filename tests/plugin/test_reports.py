@@ -56,6 +56,29 @@ def test_quietly_only_failed_load_tests_have_one(pytester: pytest.Pytester, run_
     result.stdout.no_fnmatch_line("*control API*")
 
 
+def test_quietly_warnings_are_told_all_the_same(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            await vu.http.get("/status/500")
+        """
+    )
+
+    result = run_pytest("-q")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_shop.py::test_browse: passed, *",
+            "  ! 1 of 1 requests failed, and no threshold on http_req_failed says how many may",
+        ],
+        consecutive=True,
+    )
+
+
 def test_an_ordinary_suite_has_none(pytester: pytest.Pytester, run_pytest: RunPytest):
     pytester.makepyfile("def test_ordinary(): ...")
 

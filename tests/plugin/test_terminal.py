@@ -13,14 +13,14 @@ from tests.plugin.conftest import Service
 pytestmark = pytest.mark.slow
 
 
-def on_a_terminal(service: Service, *arguments: str) -> str:
+def on_a_terminal(service: Service, *arguments: str, columns: int = 160) -> str:
     """Run pytest with a pseudo-terminal as its output; return what was written to it."""
     ours, theirs = pty.openpty()
     command = [
         *(sys.executable, "-m", "pytest", "-p", "k6api", "-p", "no:cacheprovider"),
         *("--k6-address=", f"--k6-base-url={service.url}", *arguments),
     ]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     written = b""
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -75,3 +75,15 @@ def test_quietly_nothing_is_drawn(service: Service):
 
     assert "running" not in written
     assert "1 passed" in plain(written)
+
+
+@pytest.mark.usefixtures("_load")
+def test_on_a_narrow_terminal_metrics_go_on_below_their_values(service: Service):
+    written = on_a_terminal(service, columns=80)
+
+    shown = plain(written).replace("\r", "").partition(": passed,")[2]
+    summary = shown.partition("= 1 passed")[0].splitlines()
+    assert max(map(len, summary)) <= 80
+    at = next(n for n, line in enumerate(summary) if line.startswith("    http_req_duration.."))
+    begun, gone_on = summary[at : at + 2]
+    assert gone_on.index(gone_on.strip()) == begun.index("avg=")
