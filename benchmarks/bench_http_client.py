@@ -4,7 +4,11 @@ Starts nginx on the second core and itself on the first, runs 50 tasks with a
 client each, and prints microseconds of CPU per request (user and system, the
 kernel's share of the loopback included).
 
-    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--profile]
+    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--profile] [--alone]
+
+``--alone`` lets each connection send and receive by itself, as it has to where there
+is no epoll, and knows no heads; the difference is what `pytest_k6api.http.traffic`
+gives.
 """
 
 import argparse
@@ -23,6 +27,7 @@ from pathlib import Path
 import trio
 
 from pytest_k6api.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.http.traffic import Traffic
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
 
 _CONFIG = """
@@ -127,7 +132,10 @@ def main() -> None:
     parser.add_argument("--kind", choices=_REQUESTS, default="get")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     arguments = parser.parse_args()
+    if arguments.alone:
+        Traffic.is_available = False
     with suppress(OSError):
         os.sched_setaffinity(0, {0})
     with nginx() as base_url:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,10 @@ class Generator(Protocol):
         ...
 
 
+# Nobody who runs load tests compiles the byte code of his packages anew each time.
+_NOT_PASSED_ON = {"PYTHONDONTWRITEBYTECODE"}
+
+
 def environment(workload: Workload, load: Load, service: Service) -> Mapping[str, str]:
     """Return what all generators' scripts are told: where the service is, and the load."""
     told = {
@@ -37,7 +42,8 @@ def environment(workload: Workload, load: Load, service: Service) -> Mapping[str
         # Other plugins that happen to be installed are not what is measured.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
-    return {**os.environ, **told, **workload.environment}
+    here = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    return {**here, **told, **workload.environment}
 
 
 def _url(workload: Workload, service: Service) -> str:
@@ -54,7 +60,10 @@ class Plugin:
         from importlib.metadata import version
 
         python = ".".join(map(str, sys.version_info[:3]))
-        return f"pytest-k6api {version('pytest-k6api')}, Python {python}"
+        # Debian's and python.org's builds are; one that is not costs a tenth more.
+        is_optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+        build = "" if is_optimised else " (built without --enable-optimizations)"
+        return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}"
 
     def command(self, workload: Workload, load: Load, service: Service) -> list[str]:
         """Return a call of pytest on the workload's test file."""

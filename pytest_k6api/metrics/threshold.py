@@ -12,8 +12,10 @@ Source: k6 v1.1.0, ``metrics/thresholds_parser.go`` and ``metrics/thresholds.go`
 """
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from difflib import get_close_matches
 
 from pytest_k6api.metrics.aggregation import (
@@ -38,6 +40,17 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "===": operator.eq,
     "==": operator.eq,
     "!=": operator.ne,
+}
+
+# A number as people write it who expect units, and what it would be without.
+_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(%|us|µs|ms|s|m)")
+_UNITS = {
+    "%": Decimal("0.01"),
+    "us": Decimal("0.001"),
+    "µs": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "m": Decimal(60_000),
 }
 
 
@@ -189,10 +202,9 @@ def _parse_expression(selection: Selection, key: str, source: str) -> Threshold:
     except MetricError as error:
         raise ThresholdError(f"{key}: the threshold {source!r} {error}") from None
     if not sign or value is None or aggregation is None or not is_threshold_word(aggregation):
-        raise ThresholdError(
-            f"{key}: cannot read the threshold {source!r}; write"
-            " '<aggregation> <operator> <number>', such as 'p(95)<200'"
-        )
+        remedy = _without_unit(left, sign, right) if value is None else None
+        remedy = remedy or "write '<aggregation> <operator> <number>', such as 'p(95)<200'"
+        raise ThresholdError(f"{key}: cannot read the threshold {source!r}; {remedy}")
     kind = selection.metric.kind
     if not is_known(aggregation, IN_THRESHOLDS[kind]):
         raise ThresholdError(
@@ -207,6 +219,16 @@ def _parse_expression(selection: Selection, key: str, source: str) -> Threshold:
         operator=sign,
         value=value,
     )
+
+
+def _without_unit(left: str, sign: str, right: str) -> str | None:
+    """Return what to write instead of a number with a unit; None if `right` is not one."""
+    found = _WITH_UNIT.fullmatch(right)
+    if found is None:
+        return None
+    number = Decimal(found[1]) * _UNITS[found[2]]
+    about = "a share, from 0 to 1" if found[2] == "%" else "milliseconds, without a unit"
+    return f"the number is {about}: write '{left}{sign}{number.normalize():f}'"
 
 
 def _scan(source: str) -> tuple[str, str, str]:

@@ -140,6 +140,22 @@ def test_each_operator_compares_as_it_reads(expression: str, holds: float, fails
             ),
         ),
         (
+            "tr",
+            ["p(95) < 1.5s"],
+            (
+                "tr: cannot read the threshold 'p(95) < 1.5s'; the number is milliseconds,"
+                " without a unit: write 'p(95)<1500'"
+            ),
+        ),
+        (
+            "rt",
+            ["rate>99.5%"],
+            (
+                "rt: cannot read the threshold 'rate>99.5%'; the number is a share, from 0 to 1:"
+                " write 'rate>0.995'"
+            ),
+        ),
+        (
             "rt",
             ["p(95)<200"],
             "rt: the threshold 'p(95)<200' asks a rate for 'p(95)'; a rate has rate",
