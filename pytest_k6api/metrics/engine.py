@@ -122,12 +122,23 @@ class MetricsEngine:
 
     def snapshot(self, elapsed: float) -> Snapshot:
         """Return everything measured so far, `elapsed` seconds into the test-run time."""
+        return self.assemble(elapsed, dict(self.describe_each(elapsed)))
+
+    def describe_each(self, elapsed: float) -> Iterator[tuple[str, MetricSnapshot]]:
+        """Yield the metrics of a snapshot by id, one after the other.
+
+        Each takes up to a few milliseconds, in proportion to its different values:
+        who may not hold others up for all of them lets them run in between, and
+        also lets the engine take in more. `assemble` makes the snapshot.
+        """
+        for view in list(self._visible_views()):
+            yield view.id, describe(view, elapsed, self._judgements.get(view.id, ()))
+
+    def assemble(self, elapsed: float, metrics: Mapping[str, MetricSnapshot]) -> Snapshot:
+        """Return a snapshot with `metrics`, and groups and warnings as of now."""
         return Snapshot(
             elapsed=elapsed,
-            metrics={
-                view.id: describe(view, elapsed, self._judgements.get(view.id, ()))
-                for view in self._visible_views()
-            },
+            metrics=metrics,
             root=self._groups(),
             tainted=self.tainted,
             warnings=tuple(self._warnings()),

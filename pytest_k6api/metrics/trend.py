@@ -10,19 +10,20 @@ a trend keeps five significant digits of each, past them again four, which
 moves no value by more than 0.06 %. `Trend.digits` tells, so that nobody
 mistakes the answers for exact ones; count, sum, min and max stay exact.
 
-Observations arrive in batches and are counted in C (``benchmarks/bench_ingest.py``
-has the figures); they are put in order when somebody asks. Pure; one thread
-writes. Once `settle` was called and nothing is added any more, any thread may read.
+Observations arrive in batches and are counted in C; a dictionary keeps its keys in
+the order in which they came, so those that are not in the sorted list yet are its
+last, and putting them in order when somebody asks needs no loop in Python
+(``benchmarks/bench_ingest.py`` has the figures). Pure; one thread writes. Once `settle` was called and nothing is added any more, any thread may read.
 """
 
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
 from typing import NamedTuple
 
-from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # it has no annotations
+from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it has no annotations
 
 from pytest_k6api.metrics.aggregation import Aggregation
 
@@ -58,11 +59,12 @@ class Trend:
     """
 
     __slots__ = (
-        "_fresh",
+        "_counts",
         "_max",
         "_min",
         "_ranks",
-        "_sorted",
+        "_uncut",
+        "_values",
         "count",
         "digits",
         "samples_per_unit",
@@ -74,10 +76,12 @@ class Trend:
         self.total: float = 0
         self.samples_per_unit = samples_per_unit
         self.digits: int | None = None
-        # Counted, but not in order yet. Most series are never asked anything,
-        # so the sorted part of each is only made when it is.
-        self._fresh: Counter[float] = Counter()
-        self._sorted: SortedDict[float, int] | None = None
+        # All values; those that came first are also in `_values`, in order. Most
+        # series are never asked anything, so they are put there only when one is.
+        self._counts: Counter[float] = Counter()
+        self._values: SortedList[float] = SortedList()
+        # Where digits are cut, what came since they were cut last.
+        self._uncut: Counter[float] = Counter()
         self._ranks: _Ranks | None = None
         self._min: float = math.inf
         self._max: float = -math.inf
@@ -96,7 +100,7 @@ class Trend:
         """Return the trend that once told these facts about itself; it answers as that did."""
         trend = cls(samples_per_unit)
         trend.digits = digits
-        trend._fresh.update(counts)
+        trend._counts.update(counts)
         trend.settle()
         trend.count, trend.total = sum(counts.values()), total
         if counts:
@@ -117,10 +121,12 @@ class Trend:
 
     def add_many(self, values: Sequence[float]) -> None:
         """Add finite observations; who cannot vouch for them asks `is_countable` first."""
-        self._fresh.update(values)
+        counts = self._counts if self.digits is None else self._uncut
+        counts.update(values)
         self.count += len(values)
         self.total += sum(values)
-        if len(self._fresh) > MOST_VALUES:
+        self._ranks = None
+        if len(counts) > MOST_VALUES:
             self.settle()
 
     def merge(self, other: "Trend") -> None:
@@ -132,8 +138,8 @@ class Trend:
             return
         self.settle()
         # Looked up first: where digits were cut, the counts hold the extremes no more.
-        lowest = min(self._min, other._min, min(other._fresh, default=math.inf))
-        highest = max(self._max, other._max, max(other._fresh, default=-math.inf))
+        lowest = min(self._min, other._min, min(other._uncut, default=math.inf))
+        highest = max(self._max, other._max, max(other._uncut, default=-math.inf))
         self._cut_to(min(self.digits or other.digits, other.digits))
         self._count(other)
         self.settle()
@@ -141,9 +147,7 @@ class Trend:
 
     def counts(self) -> dict[float, int]:
         """Return how often each value was observed, in no particular order."""
-        counts = Counter(self._fresh)
-        counts.update(_plain(self._sorted))
-        return dict(counts)
+        return dict(self._counts + self._uncut)
 
     def percentile(self, rank: float) -> float:
         """Return the value that `rank` percent of the observations do not exceed.
@@ -195,42 +199,46 @@ class Trend:
 
     def settle(self) -> None:
         """Put everything added so far in order, so that reading changes nothing any more."""
-        if not self._fresh:
+        if self._uncut and self.digits is not None:
+            self._see(min(self._uncut), max(self._uncut))
+            self._counts.update(_cut(self._uncut, self.digits))
+            self._uncut.clear()
+        new = len(self._counts) - len(self._values)
+        if not new:
             return
-        self._ranks = None
-        lowest, highest = min(self._fresh), max(self._fresh)
-        self._min = min(self._min, lowest)
-        self._max = max(self._max, highest)
-        if self._sorted is None:
-            self._sorted = SortedDict()
+        self._values.update(islice(reversed(self._counts), new))
         if self.digits is None:
-            _add_counts(self._sorted, self._fresh.items())
-        else:
-            _add_counts(self._sorted, _cut(self._fresh, self.digits).items())
-        self._fresh.clear()
-        while len(self._sorted) > MOST_VALUES and self.digits in _DIGITS_AFTER:
+            self._see(self._values[0], self._values[-1])
+        while len(self._values) > MOST_VALUES and self.digits in _DIGITS_AFTER:
             self._cut_to(_DIGITS_AFTER[self.digits])
 
+    def _see(self, lowest: float, highest: float) -> None:
+        self._min = min(self._min, lowest)
+        self._max = max(self._max, highest)
+
     def _cut_to(self, digits: int) -> None:
-        if digits != self.digits and self._sorted is not None:
-            self._sorted = SortedDict(_cut(self._sorted, digits))
+        if digits != self.digits:
+            self._counts = _cut(self._counts, digits)
+            self._values = SortedList(self._counts)
             self._ranks = None
         self.digits = digits
 
     def _count(self, other: "Trend") -> None:
-        self._fresh.update(other._fresh)
-        self._fresh.update(_plain(other._sorted))
-        if len(self._fresh) > MOST_VALUES:
+        counts = self._counts if self.digits is None else self._uncut
+        counts.update(other._counts)
+        counts.update(other._uncut)
+        self._ranks = None
+        if len(counts) > MOST_VALUES:
             self.settle()
 
     def _at(self, index: int) -> float:
         """Return the observation at `index` of the sorted list of all of them."""
-        self.settle()
         ranks = self._ranks
         if ranks is None:
-            values = list(self._sorted or ())
-            counts = map(self._sorted.__getitem__, values) if self._sorted else ()
-            ranks = self._ranks = _Ranks(values, list(accumulate(counts)))
+            self.settle()
+            values = list(self._values)
+            ends = accumulate(map(self._counts.__getitem__, values))
+            ranks = self._ranks = _Ranks(values, list(ends))
         return ranks.values[bisect_right(ranks.ends, index)]
 
     def _check(self) -> None:
@@ -238,34 +246,25 @@ class Trend:
         counts = self.counts()
         assert sum(counts.values()) == self.count
         assert all(count > 0 for count in counts.values())
-        assert len(self._fresh) <= MOST_VALUES
-        if self._sorted is not None:
-            self._sorted._check()
-            assert len(self._sorted) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
-
-
-def _plain(counts: "SortedDict[float, int] | None") -> dict[float, int]:
-    """Return a copy without order, because the ordered one hands out its items in Python."""
-    return {} if counts is None else dict.copy(counts)
-
-
-def _add_counts(counts: "SortedDict[float, int]", more: Iterable[tuple[float, int]]) -> None:
-    new: dict[float, int] = {}
-    for value, count in more:
-        if value in counts:
-            # SortedDict's own assignment would look the key up once more.
-            dict.__setitem__(counts, value, counts[value] + count)
-        else:
-            new[value] = count
-    counts.update(new)
+        assert len(self._uncut) <= MOST_VALUES
+        assert not (self._uncut and self.digits is None)
+        self._values._check()
+        first = islice(self._counts, len(self._values))
+        assert list(self._values) == sorted(first)
+        assert len(self._values) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
 
 
 def _cut(counts: Mapping[float, int], digits: int) -> Counter[float]:
     """Return `counts` with the values rounded to so many significant digits."""
     cut: Counter[float] = Counter()
+    # Most built-in times are whole microseconds with no more digits than that.
+    limit = 10**digits
     for value, count in counts.items():
-        magnitude = math.floor(math.log10(abs(value))) if value else 0
-        cut[round(value, digits - 1 - magnitude)] += count
+        if -limit < value < limit and value == int(value):
+            cut[value] += count
+        else:
+            magnitude = math.floor(math.log10(abs(value)))
+            cut[round(value, digits - 1 - magnitude)] += count
     return cut
 
 

@@ -126,7 +126,7 @@ class LoadTest:
             segment=settings.segment,
             on_status=self._publish,
         )
-        self.published = self._freeze()
+        self.published = self._freeze(meter.snapshot())
 
     @property
     def outcome(self) -> str | None:
@@ -176,10 +176,10 @@ class LoadTest:
         """Return the scenarios as of now; in the load test's thread."""
         return tuple(describe_scenario(scenario) for scenario in self._scheduler.scenarios())
 
-    def snapshot(self) -> Snapshot:
-        """Return everything measured; in the load test's thread."""
+    async def snapshot(self) -> Snapshot:
+        """Return everything measured; in the load test's loop, which goes on meanwhile."""
         self._meter.pump()
-        return self._meter.snapshot()
+        return await self._meter.snapshot_gently()
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; in the load test's thread, or after its end.
@@ -281,7 +281,7 @@ class LoadTest:
         # Also when something broke that should not: what was measured is kept.
         self._meter.end()
         self.ended_at = time.time()
-        self.published = self._freeze()
+        self.published = self._freeze(self._meter.snapshot())
         if self._yardstick is not None:
             totals = self.totals(self._yardstick.metric_ids)
             self.comparison = self._yardstick.compare(totals, self._elapsed())
@@ -320,10 +320,10 @@ class LoadTest:
             await trio.sleep(JUDGE_PERIOD)
             self._meter.pump()
             verdict = self._meter.evaluate(final=False)
-            self.published = self._freeze()
             if verdict.abort:
                 crossed = verdict.aborting[0]
                 self.stop(f"the threshold {crossed.metric}: {crossed.text} asked for it")
+            self.published = self._freeze(await self._meter.snapshot_gently())
 
     async def _keep_showing(self, show: Show) -> None:
         while True:
@@ -342,12 +342,12 @@ class LoadTest:
         # phase might block the loop.
         self.published = replace(self.published, status=self.status(), scenarios=self.scenarios())
 
-    def _freeze(self) -> Published:
+    def _freeze(self, snapshot: Snapshot) -> Published:
         return Published(
             status=self.status(),
             scenarios=self.scenarios(),
             failures=self.failures(),
-            snapshot=self._meter.snapshot(),
+            snapshot=snapshot,
         )
 
     def failures(self) -> tuple[Failure, ...]:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import trio
+
 from pytest_k6api.metrics import (
     MetricsEngine,
     MetricSnapshot,
@@ -85,8 +87,16 @@ class Meter:
 
     def snapshot(self) -> Snapshot:
         """Return everything that was taken in."""
-        snapshot = self.engine.snapshot(self._elapsed())
-        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
+        return self._with_warnings(self.engine.snapshot(self._elapsed()))
+
+    async def snapshot_gently(self) -> Snapshot:
+        """Return the same, and let virtual users run in between; takes some turns of the loop."""
+        elapsed = self._elapsed()
+        metrics: dict[str, MetricSnapshot] = {}
+        for metric_id, metric in self.engine.describe_each(elapsed):
+            metrics[metric_id] = metric
+            await trio.lowlevel.checkpoint()
+        return self._with_warnings(self.engine.assemble(elapsed, metrics))
 
     def query(self, metric_id: str, stats: Sequence[str]) -> MetricSnapshot | None:
         """Return one metric with any tag filter; see `MetricsEngine.query`."""
@@ -99,6 +109,9 @@ class Meter:
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return a metric second by second, or None if that is not kept."""
         return self.engine.timeline(name)
+
+    def _with_warnings(self, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""

@@ -108,7 +108,15 @@ class RemoteLoadTest:
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, or what was last published."""
-        return await self._ask(self._load_test.snapshot, lambda: self._load_test.published.snapshot)
+        load_test = self._load_test
+        try:
+            with trio.fail_after(PATIENCE):
+                return await load_test.bridge.ask_and_wait(load_test.snapshot, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except (UnresponsiveError, trio.TooSlowError):
+            pass
+        return load_test.published.snapshot
 
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter.
