@@ -22,6 +22,11 @@ from pytest_k6api.model import ControlError, ScenarioOptions
 # A rate beyond what the machine can do must not keep the loop from turning.
 _MOST_AT_ONCE = 1_000
 
+# Seconds between two looks at the schedule, at least. The system's timers count whole
+# milliseconds, so looking more often starts nothing sooner; it would only cost a
+# cancel scope for each iteration.
+_GRAIN = 0.0005
+
 _log = logging.getLogger("pytest_k6api.load")
 
 
@@ -144,8 +149,8 @@ class ArrivalExecutor(PlannedExecutor):
                 break
             self._dismiss(worker, self.clock.elapsed + self._plan.graceful_ramp_down)
 
-    def _next_moment(self, now: float) -> float:  # noqa: ARG002 - the same at any time
-        return self._upcoming.due
+    def _next_moment(self, now: float) -> float:
+        return max(self._upcoming.due, now + _GRAIN)
 
     def _planned_vus(self) -> int:
         return self._size
