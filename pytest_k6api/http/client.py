@@ -222,6 +222,13 @@ class Client:
         sending = (connection.sent_at - started) // 1000
         waiting = (connection.first_byte_at - started) // 1000 - sending
         duration = (connection.ended_at - started) // 1000
+        if waiting < 0:  # the response was there before `send` returned
+            sending += waiting
+            waiting = 0
+            if sending < 0:  # nobody had asked for it yet, or the wall clock was set
+                sending = 0
+                if duration < 0:
+                    duration = 0
 
         status = connection.status
         expected = plan.expected
