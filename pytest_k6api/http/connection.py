@@ -213,9 +213,9 @@ class Connection:
 
     async def _exchange_alone(self, upload: Upload | None) -> bytes:
         """Do what `Traffic` did not do, or not to its end; return the first bytes received."""
-        self._check_wake()
-        if not self.sent_at:
+        if not self.bytes_sent:
             self.started_at = perf_counter_ns()
+        self._check_wake()
         if upload is not None or self.bytes_sent != len(self.wire):
             await self._send_rest(memoryview(self.wire)[self.bytes_sent :], upload)
             self.sent_at = perf_counter_ns()
@@ -270,7 +270,8 @@ class Connection:
                 data = await self._wait()
             except ssl.SSLWantWriteError:
                 await wait_writable(self.fd)
-        self.ended_at = self.received_at
+        # The wall clock, by which the kernel stamps, may have been set meanwhile.
+        self.ended_at = max(self.ended_at, self.received_at)
         self.bytes_received += len(data)
         return data
 
