@@ -196,7 +196,9 @@ class Client:
         connection = self._idle.pop(origin, None)
         try:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
-                connection = await self._obtain(origin, connection, began + plan.timeout)
+                # If there is none, the old one's last exchange must not pass for this one.
+                kept, connection = connection, None
+                connection = await self._obtain(origin, kept, began + plan.timeout)
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
