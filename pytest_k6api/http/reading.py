@@ -128,7 +128,10 @@ class ResponseReader:
         received = len(head) - len(self.head)
         while self._tickets:
             if received > self._max_size:
-                self._refuse_size()
+                # What frames the chunks does not count.
+                received = sum(map(len, self._chunks))
+                if received > self._max_size:
+                    self._refuse_size()
             data = await receive()
             received += len(data)
             if not data:
