@@ -200,6 +200,8 @@ class Connection:
         self.is_reusable = self.is_reusable and not reader.is_last
         version = self.head[:8].decode("latin-1")
         self.protocol = version + self.protocol[len(version) :]
+        if version != "HTTP/1.1":
+            self._known_heads = {}  # of its own: a known head would leave `protocol` as it is
         if has_body and is_plain(self.lowered):
             says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
             remember(self._known_heads, self.head, says)
