@@ -120,6 +120,22 @@ async def test_a_server_that_answers_early_still_gets_the_whole_request() -> Non
 
 
 @in_real_time
+async def test_a_server_that_never_pauses_does_not_outrun_the_timeout() -> None:
+    def gush(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                client.sendall(b"x" * 4_000_000)
+
+    with in_a_thread(gush) as url:
+        async with a_tester(max_response_size=500_000_000) as tester:
+            response = await tester.client.get(url, timeout=0.1)
+
+    assert response.error == "request timeout"
+
+
+@in_real_time
 async def test_a_request_that_is_cancelled_in_the_turn_it_was_made_is_not_sent() -> None:
     async with replying(OK) as server, a_tester() as tester:
         await tester.client.get(server.url)
