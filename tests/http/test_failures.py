@@ -3,7 +3,7 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -482,3 +482,28 @@ async def test_each_response_is_tagged_with_its_own_version() -> None:
 
     assert versions == ["HTTP/1.1", "HTTP/1.0", "HTTP/1.1", "HTTP/1.1"]
     assert server.connections == 1
+
+
+@in_real_time
+async def test_a_loop_that_stands_still_does_not_make_a_connection_late() -> None:
+    async def stand_still() -> None:
+        sleep(0.03)  # noqa: ASYNC251 - that is the point
+
+    async with replying(OK) as server, a_tester(connect_timeout=0.02) as tester:
+        for _ in range(8):  # Trio shuffles: it stands still before or after connecting
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(tester.client.get, server.url)
+                nursery.start_soon(stand_still)
+            tester.client.close()
+
+    assert [failed for _, _, failed, *_ in tester.rows] == [0] * 8
+
+
+@in_real_time
+async def test_what_comes_behind_the_answer_to_head_only_ends_the_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with replying(head + OK) as server, a_tester() as tester:
+        errors = [(await tester.client.head(server.url)).error for _ in range(2)]
+
+    assert errors == ["", ""]
+    assert server.connections == 2
