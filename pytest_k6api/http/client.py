@@ -186,7 +186,7 @@ class Client:
         return await self.request(method, url, **options)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0915
+    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
         self, plan: Plan, wire: bytes
     ) -> Response:
         recorder = self._recorder
@@ -229,8 +229,7 @@ class Client:
             waiting = 0
             if sending < 0:  # nobody had asked for it yet, or the wall clock was set
                 sending = 0
-                if duration < 0:
-                    duration = 0
+                duration = max(0, duration)
 
         status = connection.status
         expected = plan.expected
