@@ -186,7 +186,7 @@ class Client:
         return await self.request(method, url, **options)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0915
+    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
         self, plan: Plan, wire: bytes
     ) -> Response:
         recorder = self._recorder
@@ -196,7 +196,9 @@ class Client:
         connection = self._idle.pop(origin, None)
         try:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
-                connection = await self._obtain(origin, connection, began + plan.timeout)
+                # If there is none, the old one's last exchange must not pass for this one.
+                kept, connection = connection, None
+                connection = await self._obtain(origin, kept, began + plan.timeout)
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
@@ -222,6 +224,12 @@ class Client:
         sending = (connection.sent_at - started) // 1000
         waiting = (connection.first_byte_at - started) // 1000 - sending
         duration = (connection.ended_at - started) // 1000
+        if waiting < 0:  # the response was there before `send` returned
+            sending += waiting
+            waiting = 0
+            if sending < 0:  # nobody had asked for it yet, or the wall clock was set
+                sending = 0
+                duration = max(0, duration)
 
         status = connection.status
         expected = plan.expected

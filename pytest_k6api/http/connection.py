@@ -200,6 +200,8 @@ class Connection:
         self.is_reusable = self.is_reusable and not reader.is_last
         version = self.head[:8].decode("latin-1")
         self.protocol = version + self.protocol[len(version) :]
+        if version != "HTTP/1.1":
+            self._known_heads = {}  # of its own: a known head would leave `protocol` as it is
         if has_body and is_plain(self.lowered):
             says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
             remember(self._known_heads, self.head, says)
@@ -213,9 +215,9 @@ class Connection:
 
     async def _exchange_alone(self, upload: Upload | None) -> bytes:
         """Do what `Traffic` did not do, or not to its end; return the first bytes received."""
-        self._check_wake()
-        if not self.sent_at:
+        if not self.bytes_sent:
             self.started_at = perf_counter_ns()
+        self._check_wake()
         if upload is not None or self.bytes_sent != len(self.wire):
             await self._send_rest(memoryview(self.wire)[self.bytes_sent :], upload)
             self.sent_at = perf_counter_ns()
@@ -270,8 +272,12 @@ class Connection:
                 data = await self._wait()
             except ssl.SSLWantWriteError:
                 await wait_writable(self.fd)
-        self.ended_at = self.received_at
+        # The wall clock, by which the kernel stamps, may have been set meanwhile.
+        self.ended_at = max(self.ended_at, self.received_at)
         self.bytes_received += len(data)
+        # The sweeper only sees who waits: a server that never pauses is not waited for.
+        if self.ended_at >= self.deadline:
+            raise NetworkError(TIMED_OUT)
         return data
 
     async def _wait(self) -> bytes | None:

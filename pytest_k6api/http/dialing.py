@@ -31,13 +31,15 @@ class Dial:
     Attributes:
         deadline: When it is overdue, in perf_counter_ns.
         is_open: Whether somebody waits for it.
+        is_overdue: Whether it was woken for that, and not because it is connected.
     """
 
-    __slots__ = ("_task", "deadline", "is_open")
+    __slots__ = ("_task", "deadline", "is_open", "is_overdue")
 
     def __init__(self, deadline: int) -> None:
         self.deadline = deadline
         self.is_open = True
+        self.is_overdue = False
         self._task: Task | None = None
 
     def __repr__(self) -> str:
@@ -56,6 +58,11 @@ class Dial:
         task, self._task = self._task, None
         if task is not None:
             trio.lowlevel.reschedule(task)
+
+    def expire(self) -> None:
+        """Let the task that still waits give up."""
+        self.is_overdue = self._task is not None
+        self.wake()
 
     def _abort(self, _raise_cancel: object) -> Abort:
         self._task = None
@@ -82,7 +89,7 @@ class Dialer:
         self.dials = {dial for dial in self.dials if dial.is_open}
         for dial in self.dials:
             if dial.deadline <= now:
-                dial.wake()
+                dial.expire()
 
     async def connect(
         self, origin: Origin, deadline: int, traffic: Traffic | None
@@ -156,7 +163,7 @@ class Dialer:
             await dial.wait()
         finally:
             traffic.remove_dial(sock.fileno())
-        if perf_counter_ns() >= limit:
+        if dial.is_overdue:
             raise trio.TooSlowError
 
 

@@ -84,8 +84,8 @@ class ResponseReader:
         self._tickets[:] = _TICKETS
         if not data.startswith(b"HTTP/1.1 2"):
             data = await self._skip_informational(data, receive)
-        self._feed(data, data)
         if has_body:
+            self._feed(data, data)
             await self._read_rest(data, receive)
         else:
             await self._read_head_only(data, receive)
@@ -128,7 +128,10 @@ class ResponseReader:
         received = len(head) - len(self.head)
         while self._tickets:
             if received > self._max_size:
-                self._refuse_size()
+                # What frames the chunks does not count.
+                received = sum(map(len, self._chunks))
+                if received > self._max_size:
+                    self._refuse_size()
             data = await receive()
             received += len(data)
             if not data:
@@ -141,11 +144,14 @@ class ResponseReader:
 
     async def _read_head_only(self, head: bytes, receive: Receive) -> None:
         """Read a head that announces a body which will not come."""
+        data = head
         while b"\r\n\r\n" not in head:
+            self._feed(data, head)
             data = await _need_more(head, receive)
             head += data
-            self._feed(data, head)
         self.head = head[: head.find(b"\r\n\r\n") + 4]
+        # Not what comes behind it: that need not be such a body.
+        self._feed(data[: len(data) - len(head) + len(self.head)], head)
         if len(head) > len(self.head):
             self.is_last = True  # a body after all; where it ends is unknown
         self.body = b""

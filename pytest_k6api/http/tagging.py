@@ -83,10 +83,12 @@ def failed_phases(
         return 0, 0, 0, 0, 0, 0, 0
     is_new = not connection.is_used
     ready = connection.ready_at if is_new else began
-    ended = connection.ended_at
-    started = connection.started_at or ended
-    sending = ((connection.sent_at or ended) - started) // 1000
-    waiting = ((connection.first_byte_at or ended) - started) // 1000 - sending
+    started = connection.started_at or connection.ended_at
+    ended = max(started, connection.ended_at)
+    answered = max(started, connection.first_byte_at or ended)
+    # A response may be there before `send` returned.
+    sending = (min(connection.sent_at or ended, answered) - started) // 1000
+    waiting = (answered - started) // 1000 - sending
     duration = (ended - started) // 1000
     return (
         duration,

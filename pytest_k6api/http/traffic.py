@@ -56,7 +56,7 @@ class Line(Protocol):
         wire: What to send.
         bytes_sent: How much of it was sent.
         started_at: When its sending began, in perf_counter_ns.
-        sent_at: When that had been done; 0 before.
+        sent_at: When all of it had been; 0 before.
         data: What was received; None while nothing was, and after trouble.
         error: What went wrong.
         received_at: When `data` came in.
@@ -79,9 +79,6 @@ class Line(Protocol):
     @property
     def sock(self) -> socket.socket:
         """Its socket, which does not block."""
-
-    def wake(self) -> None:
-        """Wake whoever waits, with no data."""
 
     def unwrap(self) -> None:
         """Do nothing; see `wake_up`."""
@@ -186,15 +183,17 @@ class Traffic(trio.abc.Instrument):
             # Trio drops an instrument that raises, and all would wait for ever.
             except Exception as error:  # noqa: BLE001
                 line.error = error
-                self._soon(line.wake)
+                self._hand_back(line)
                 continue
-            line.sent_at = now = perf_counter_ns()
+            now = perf_counter_ns()
             if line.bytes_sent != len(line.wire):
-                self._soon(line.wake)
-            elif line.has_news:
+                self._hand_back(line)
+                continue
+            line.sent_at = now
+            if line.has_news:
                 line.has_news = False
                 self._missed.append(line)
-                self._soon(_nothing)
+                self._hurry()
         outbox.clear()
 
     # One function, because each call would cost 0.1 µs or more.
@@ -238,10 +237,18 @@ class Traffic(trio.abc.Instrument):
             if flags & _HUNG_UP:
                 line.has_news = True
 
-    def _soon(self, act: Callable[[], None]) -> None:
+    def _hand_back(self, line: Line) -> None:
+        # At once: a response may come in this very turn, and whoever gets it would
+        # take the request for sent.
+        task, line.task = line.task, None
+        assert task is not None
+        wake_up(task, line)
+        self._hurry()
+
+    def _hurry(self) -> None:
         # Trio has already decided how long to wait for events: this cuts it short.
         assert self._token is not None
-        self._token.run_sync_soon(act)
+        self._token.run_sync_soon(_nothing)
 
     def close(self) -> None:
         """Give the system's resource back."""

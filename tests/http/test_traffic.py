@@ -3,8 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 import trio
@@ -21,22 +21,32 @@ pytestmark = [
 
 
 @contextmanager
-def answering_after(seconds: float) -> Iterator[str]:
-    """Answer from a thread, which goes on while the loop stands still."""
+def in_a_thread(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve one connection by `answer` in a thread, which goes on while the loop stands still."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def answer() -> None:
+    def serve() -> None:
         client, _ = listener.accept()
         with client:
-            while client.recv(65536):
-                time.sleep(seconds)
-                client.sendall(OK)
+            client.settimeout(5)
+            answer(client)
 
-    thread = threading.Thread(target=answer)
+    thread = threading.Thread(target=serve)
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     thread.join(5)
     listener.close()
+
+
+def answering_after(seconds: float) -> AbstractContextManager[str]:
+    """Answer from a thread."""
+
+    def answer(client: socket.socket) -> None:
+        while client.recv(65536):
+            time.sleep(seconds)
+            client.sendall(OK)
+
+    return in_a_thread(answer)
 
 
 @in_real_time
@@ -59,6 +69,70 @@ async def test_what_blocks_the_loop_is_not_counted_as_the_servers_time() -> None
 
     duration_us = tester.rows[1][3]
     assert 50_000 <= duration_us < 400_000
+
+
+@pytest.mark.parametrize("unasked", [OK, b"gibberish\r\n\r\n"])
+@in_real_time
+async def test_no_phase_is_negative_when_the_answer_was_there_before_the_request(
+    unasked: bytes,
+) -> None:
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(OK)
+        time.sleep(0.01)
+        client.sendall(unasked)
+        client.recv(65536)
+
+    with in_a_thread(answer) as url:
+        async with a_tester() as tester:
+            await tester.client.get(url)
+            time.sleep(0.03)  # noqa: ASYNC251 - the loop must not notice
+            await tester.client.get(url)
+
+    duration, *phases = tester.rows[1][3:]
+    assert min(duration, *phases) >= 0
+    assert sum(phases[3:]) == duration
+
+
+@in_real_time
+async def test_a_server_that_answers_early_still_gets_the_whole_request() -> None:
+    body = b"x" * 8_000_000 + b"end"  # more than the socket's buffers hold
+    received = bytearray()
+
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(OK)
+        time.sleep(0.002)
+        client.sendall(OK)
+        with suppress(TimeoutError):
+            while not received.endswith(b"end"):
+                received.extend(client.recv(65536))
+
+    with in_a_thread(answer) as url:
+        async with a_tester() as tester:
+            await tester.client.get(url)
+            time.sleep(0.01)  # noqa: ASYNC251 - the answer is there when the request is sent
+            response = await tester.client.post(url, content=body)
+
+    assert response.text == "ok"
+    is_whole = received.endswith(body)  # pytest would show the difference for minutes
+    assert is_whole
+
+
+@in_real_time
+async def test_a_server_that_never_pauses_does_not_outrun_the_timeout() -> None:
+    def gush(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                client.sendall(b"x" * 4_000_000)
+
+    with in_a_thread(gush) as url:
+        async with a_tester(max_response_size=500_000_000) as tester:
+            response = await tester.client.get(url, timeout=0.1)
+
+    assert response.error == "request timeout"
 
 
 @in_real_time
