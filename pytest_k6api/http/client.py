@@ -224,12 +224,11 @@ class Client:
         sending = (connection.sent_at - started) // 1000
         waiting = (connection.first_byte_at - started) // 1000 - sending
         duration = (connection.ended_at - started) // 1000
-        if waiting < 0:  # the response was there before `send` returned
-            sending += waiting
-            waiting = 0
-            if sending < 0:  # nobody had asked for it yet, or the wall clock was set
-                sending = 0
-                duration = max(0, duration)
+        if waiting < 0:
+            # The response was there before `send` returned, as a fast server's on the
+            # same machine may be; or it had not been asked for, or the wall clock was set.
+            sending, waiting = 0, max(0, sending + waiting)
+            duration = max(0, duration)
 
         status = connection.status
         expected = plan.expected

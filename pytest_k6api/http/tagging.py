@@ -86,8 +86,9 @@ def failed_phases(
     started = connection.started_at or connection.ended_at
     ended = max(started, connection.ended_at)
     answered = max(started, connection.first_byte_at or ended)
+    sent = connection.sent_at or ended
     # A response may be there before `send` returned.
-    sending = (min(connection.sent_at or ended, answered) - started) // 1000
+    sending = (sent - started) // 1000 if sent <= answered else 0
     waiting = (answered - started) // 1000 - sending
     duration = (ended - started) // 1000
     return (

@@ -149,7 +149,7 @@ async def _check(sequence: list[Reply], context: ssl.SSLContext | None) -> None:
 
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
