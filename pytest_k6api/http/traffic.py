@@ -96,7 +96,7 @@ def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
 
     It is the message by which `trio.lowlevel.wait_task_rescheduled` tells Trio what
     to do: made once for a connection and not for each request, which saves a
-    coroutine, a generator and the message (a tenth of what Trio's part costs).
+    coroutine, a generator and the message (a sixth of what Trio's part costs).
     """
     return wait_task_rescheduled(abort).send(None)  # noqa: ASYNC105 - see above
 

@@ -4,7 +4,7 @@ Rows become series here, by the same rules by which the engine takes them in.
 Made only where somebody observes samples. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -79,9 +79,14 @@ def describe_batch(batch: Batch, tags: TagTable, *, at: float, elapsed: float) -
             kind=store.metric.kind,
             contains=store.metric.contains,
             tags=MappingProxyType(dict(tags[tags_id])),
-            values=tuple(value / store.metric.samples_per_unit for value in values),
+            values=_in_unit(values, store.metric.samples_per_unit),
         )
         for store in stores.values()
         for tags_id, values in store.parts.items()
     ]
     return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))
+
+
+def _in_unit(values: Iterable[float], per_unit: int) -> tuple[float, ...]:
+    # Not a generator: this is done for a dozen values of each request.
+    return tuple(map(float, values)) if per_unit == 1 else tuple([v / per_unit for v in values])
