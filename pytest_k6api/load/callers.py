@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from pytest_k6api.load.clock import stopwatch
 from pytest_k6api.load.groups import GroupStack
 from pytest_k6api.load.load_context import LoadContext
 from pytest_k6api.load.sync_vu import SyncVU
@@ -115,7 +116,7 @@ def make_caller(
     seat = VUSeat(
         number=number,
         load=load,
-        groups=GroupStack(recorder, load.stopwatch()),
+        groups=GroupStack(recorder, stopwatch()),
         client=load.make_client(recorder),
         scenario=scenario,
         env=env or {},

@@ -9,9 +9,30 @@ the scenario does, and it also stands still when only the scenario is paused.
 """
 
 import math
+import time
 from collections.abc import Callable
 
 import trio
+
+from pytest_k6api.load.naps import NapTimer
+
+# A wait that is shorter is done without a cancel scope, deaf to the bell.
+_SHORT = 0.0015
+
+
+def is_real(clock: trio.abc.Clock) -> bool:
+    """Return whether `clock` goes on by itself, a second in each second."""
+    second = clock.deadline_to_sleep_time(clock.current_time() + 1.0)
+    return math.isclose(second, 1.0, abs_tol=0.1)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Return what tells seconds, for the difference of two readings, in every thread.
+
+    Trio's real clock goes as Python's counter does, but is written in Python.
+    """
+    clock = trio.lowlevel.current_clock()
+    return time.perf_counter if is_real(clock) else clock.current_time
 
 
 class Bell:
@@ -42,7 +63,7 @@ class RunClock:
     Whoever pauses a clock rings the bells of the tasks that wait by it.
     """
 
-    __slots__ = ("_began", "_floor", "_now", "_stood_at", "_within")
+    __slots__ = ("_began", "_floor", "_now", "_stood_at", "_takes_naps", "_timer", "_within")
 
     def __init__(self, within: "RunClock | None" = None) -> None:
         self._within = within
@@ -50,12 +71,16 @@ class RunClock:
         self._began = 0.0  # in the time of `within`, or Trio's; pauses move it on
         self._stood_at: float | None = 0.0
         self._floor = 0.0
+        self._takes_naps = False
+        self._timer: NapTimer | None = None
 
     def start(self) -> None:
         """Begin to count, from 0."""
         # Synchronous virtual users look at the clock from their threads, where
         # `trio.current_time` is not to be had.
-        self._now = trio.lowlevel.current_clock().current_time
+        clock = trio.lowlevel.current_clock()
+        self._now = clock.current_time
+        self._takes_naps = NapTimer.is_available and is_real(clock)
         self._began, self._floor, self._stood_at = self._outside(), 0.0, None
 
     def stop(self) -> None:
@@ -98,11 +123,29 @@ class RunClock:
 
         After the former, `self.elapsed` is at least `elapsed`, whatever rounding
         does: a task that looks whether its time has come never waits in vain.
+        A bell that rings during a wait of a millisecond is heard after it.
         """
-        with trio.move_on_at(self.trio_time(elapsed)) as scope:
-            await bell.wait()
-        if scope.cancelled_caught and not self.is_standing:
+        moment = self.trio_time(elapsed)
+        if self._takes_naps and moment - self._now() < _SHORT:
+            await self._nap_until(moment)
+            is_reached = True
+        else:
+            with trio.move_on_at(moment) as scope:
+                await bell.wait()
+            is_reached = scope.cancelled_caught
+        if is_reached and not self.is_standing:
             self._floor = max(self._floor, elapsed)
+
+    def close(self) -> None:
+        """Give back what short waits have needed; nobody may wait any more."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.close()
+
+    async def _nap_until(self, moment: float) -> None:
+        if self._timer is None:
+            self._timer = NapTimer()
+        await self._timer.nap(moment - self._now())
 
     def _outside(self) -> float:
         return self._within.elapsed if self._within is not None else self._now()

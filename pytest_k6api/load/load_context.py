@@ -72,11 +72,6 @@ class ExceptionRules:
         return Verdict.INTERRUPTED if isinstance(error, trio.Cancelled) else Verdict.NOT_OURS
 
 
-def trio_clock() -> Callable[[], float]:
-    """Return what tells Trio's time, virtual or not."""
-    return trio.lowlevel.current_clock().current_time
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadContext:
     """What all virtual users of one load test share, setup and teardown among them.
@@ -90,8 +85,6 @@ class LoadContext:
             perhaps often.
         finish: Ends it gracefully, when there is no more data; called once at the most.
             Left out, it is `stop`.
-        stopwatch: Returns what tells seconds, for the difference of two readings: Trio's
-            clock unless something cheaper runs as fast. Called inside of the Trio run.
         seed: Where the chance of all VUs begins.
         exceptions: What exceptions mean.
     """
@@ -102,7 +95,6 @@ class LoadContext:
     failures: FailureLog
     stop: Callable[[str], None]
     finish: Callable[[str], None] | None = None
-    stopwatch: Callable[[], Callable[[], float]] = trio_clock
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     _reasons: list[str] = field(default_factory=list, init=False)

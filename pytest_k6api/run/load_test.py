@@ -82,7 +82,6 @@ class LoadTest:
         self.was_interrupted = False
         self.ended_itself: str | None = None
         self.comparison: Comparison | None = None
-        self._clock: Clock | None = None
         self._settings = settings
         self._yardstick = spec.yardstick
         self._meter = meter = Meter(spec, settings, self._elapsed)
@@ -96,7 +95,6 @@ class LoadTest:
             failures=self._failures,
             stop=partial(self._end_by_itself, self.stop),
             finish=partial(self._end_by_itself, self._finish),
-            stopwatch=self._stopwatch,
             seed=settings.seed,
             exceptions=settings.exceptions,
         )
@@ -151,7 +149,6 @@ class LoadTest:
                 all the same.
         """
         self.started_at = time.time()
-        self._clock = clock
         outcome = None
         try:
             with calm_collector():
@@ -329,10 +326,6 @@ class LoadTest:
         while True:
             await trio.sleep(SHOW_PERIOD)
             show(self._progress.read(self.status(), self.scenarios()))
-
-    def _stopwatch(self) -> Callable[[], float]:
-        # Trio's real clock runs as fast, but is written in Python.
-        return time.perf_counter if self._clock is None else self._clock.current_time
 
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed

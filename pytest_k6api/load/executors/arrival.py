@@ -22,9 +22,8 @@ from pytest_k6api.model import ControlError, ScenarioOptions
 # A rate beyond what the machine can do must not keep the loop from turning.
 _MOST_AT_ONCE = 1_000
 
-# Seconds between two looks at the schedule, at least. The system's timers count whole
-# milliseconds, so looking more often starts nothing sooner; it would only cost a
-# cancel scope for each iteration.
+# Seconds between two looks at the schedule, at least: what is due within them starts
+# together, in one turn of the loop.
 _GRAIN = 0.0005
 
 _log = logging.getLogger("pytest_k6api.load")

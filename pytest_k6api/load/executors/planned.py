@@ -9,6 +9,7 @@ woken for one reason and not another.
 import math
 import time
 from abc import ABC, abstractmethod
+from contextlib import closing
 
 import trio
 
@@ -52,21 +53,12 @@ class PlannedExecutor(ABC):
 
     async def run(self) -> None:
         """Run the scenario from its first iteration until its last VU is closed."""
-        async with trio.open_nursery() as nursery:
-            self._crew.open(nursery)
-            self._begin()
-            while not self._is_over():
-                self._act(now := self.clock.elapsed)
-                self._crew.cut_overdue(now)
-                moment = min(self._next_moment(now), self._ends_at, self._crew.next_cut)
-                await self.clock.wait_until(moment, self._bell)
-            was_told, self._is_finishing = self._is_finishing, True
-            self._wind_down(was_told=was_told)
-            while self._crew.workers:
-                self._crew.cut_overdue(self.clock.elapsed)
-                await self.clock.wait_until(self._crew.next_cut, self._bell)
-        self._end(was_told=was_told)
-        self.clock.stop()
+        with closing(self.clock):
+            async with trio.open_nursery() as nursery:
+                self._crew.open(nursery)
+                was_told = await self._follow_plan()
+            self._end(was_told=was_told)
+            self.clock.stop()
 
     async def wait_until_idle(self) -> None:
         """Wait until no iteration runs."""
@@ -104,6 +96,21 @@ class PlannedExecutor(ABC):
         """Start no more iterations and interrupt those that run."""
         self.finish()
         self._crew.cut_all()
+
+    async def _follow_plan(self) -> bool:
+        """Do all in its time, until the last VU has gone; return whether it was ended by hand."""
+        self._begin()
+        while not self._is_over():
+            self._act(now := self.clock.elapsed)
+            self._crew.cut_overdue(now)
+            moment = min(self._next_moment(now), self._ends_at, self._crew.next_cut)
+            await self.clock.wait_until(moment, self._bell)
+        was_told, self._is_finishing = self._is_finishing, True
+        self._wind_down(was_told=was_told)
+        while self._crew.workers:
+            self._crew.cut_overdue(self.clock.elapsed)
+            await self.clock.wait_until(self._crew.next_cut, self._bell)
+        return was_told
 
     @abstractmethod
     async def _work(self, worker: Worker, vu: ActiveVU) -> None:
