@@ -3,7 +3,7 @@
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
-from pytest_k6api.metrics.sample_batch import SampleBatch, Series, describe_batch
+from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
 from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
@@ -35,6 +35,7 @@ __all__ = [
     "MetricSnapshot",
     "MetricTotal",
     "MetricsEngine",
+    "Observer",
     "Point",
     "RateSink",
     "SampleBatch",
@@ -48,7 +49,6 @@ __all__ = [
     "Trend",
     "Verdict",
     "Window",
-    "describe_batch",
     "is_countable",
     "measure",
     "new_sink",

@@ -22,6 +22,7 @@ from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
 from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
+from pytest_k6api.metrics.sample_batch import Observer
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
@@ -78,7 +79,7 @@ class MetricsEngine:
         """Whether any threshold failed at its last evaluation."""
         return any(judgement.ok is False for judgement in self._all_judgements())
 
-    def ingest(self, batch: Batch, elapsed: float = 0.0) -> None:
+    def ingest(self, batch: Batch, elapsed: float = 0.0, observer: Observer | None = None) -> None:
         """Add what virtual users wrote since the last batch.
 
         A sample that its metric cannot take (a NaN, an infinity, no number at
@@ -87,9 +88,11 @@ class MetricsEngine:
         Args:
             batch: What they wrote.
             elapsed: Seconds of test-run time now, for what is kept by time.
+            observer: Who else is told, of the same samples.
         """
         self._advance(elapsed)
-        for name, count in ingest(batch, self._store).items():
+        store_of = self._store if observer is None else observer.before(self._store)
+        for name, count in ingest(batch, store_of).items():
             self._refused[name] = self._refused.get(name, 0) + count
         self._guard_series()
 

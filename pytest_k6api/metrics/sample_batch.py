@@ -6,10 +6,9 @@ Made only where somebody observes samples. Pure.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from pytest_k6api.metrics.ingest import ingest
-from pytest_k6api.model import Batch, Contains, Metric, MetricKind, TagTable
+from pytest_k6api.metrics.ingest import Store, Stores
+from pytest_k6api.model import Contains, Metric, MetricKind, TagTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,45 +45,52 @@ class SampleBatch:
     series: tuple[Series, ...]
 
 
-class _Collected:
-    """Stands where the engine has a metric's store: keeps what is added."""
+class Observer:
+    """Stands before an engine's stores: passes on what is added, and keeps it for others.
 
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-        self.parts: dict[int, list[float]] = {}
-
-    def add(self, _: Sequence[float], parts: Mapping[int, Sequence[float]]) -> None:
-        for tags_id, part in parts.items():
-            self.parts.setdefault(tags_id, []).extend(part)
-
-
-def describe_batch(batch: Batch, tags: TagTable, *, at: float, elapsed: float) -> SampleBatch:
-    """Return the samples of `batch`, whose tags are in `tags`.
-
-    Args:
-        batch: What the pump took.
-        tags: The load test's tag sets.
-        at: Wall time of the taking.
-        elapsed: Test-run time of it.
+    Rows become columns and are sorted by tags once, for the engine and for it.
     """
-    stores: dict[str, _Collected] = {}
 
-    def store_of(metric: Metric) -> _Collected:
-        return stores.setdefault(metric.name, _Collected(metric))
+    def __init__(self) -> None:
+        self._seen: list[tuple[Metric, int, Sequence[float]]] = []
 
-    ingest(batch, store_of)
-    series = [
-        Series(
-            metric=store.metric.name,
-            kind=store.metric.kind,
-            contains=store.metric.contains,
-            tags=MappingProxyType(dict(tags[tags_id])),
-            values=_in_unit(values, store.metric.samples_per_unit),
-        )
-        for store in stores.values()
-        for tags_id, values in store.parts.items()
-    ]
-    return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))
+    def before(self, store_of: Stores) -> Stores:
+        """Return what stands before the stores that `store_of` gives."""
+        return lambda metric: _Observed(store_of(metric), self._seen)
+
+    def describe(self, tags: TagTable, *, at: float, elapsed: float) -> SampleBatch:
+        """Return what was seen.
+
+        Args:
+            tags: The load test's tag sets.
+            at: Wall time of the end of the batch.
+            elapsed: Test-run time of it.
+        """
+        series = [
+            Series(
+                metric=metric.name,
+                kind=metric.kind,
+                contains=metric.contains,
+                tags=tags[tags_id],
+                values=_in_unit(values, metric.samples_per_unit),
+            )
+            for metric, tags_id, values in self._seen
+        ]
+        return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))
+
+
+class _Observed:
+    def __init__(self, store: Store, seen: list[tuple[Metric, int, Sequence[float]]]) -> None:
+        self._store = store
+        self._seen = seen
+
+    @property
+    def metric(self) -> Metric:
+        return self._store.metric
+
+    def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]]) -> None:
+        self._store.add(values, parts)
+        self._seen += [(self._store.metric, tags_id, part) for tags_id, part in parts.items()]
 
 
 def _in_unit(values: Iterable[float], per_unit: int) -> tuple[float, ...]:

@@ -15,9 +15,9 @@ from pytest_k6api.metrics import (
     MetricsEngine,
     MetricSnapshot,
     MetricTotal,
+    Observer,
     Point,
     Snapshot,
-    describe_batch,
 )
 from pytest_k6api.metrics import Verdict as ThresholdVerdict
 from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
@@ -56,10 +56,12 @@ class Meter:
         """Take in what virtual users wrote since the last time."""
         batch = self.buffer.drain()
         elapsed = self._elapsed()
-        self.engine.ingest(batch, elapsed)
-        if self._settings.on_samples is not None and batch:
-            told = describe_batch(batch, self._tags, at=time.time(), elapsed=elapsed)
-            self._settings.on_samples(told)
+        if self._settings.on_samples is None or not batch:
+            self.engine.ingest(batch, elapsed)
+            return
+        observer = Observer()
+        self.engine.ingest(batch, elapsed, observer)
+        self._settings.on_samples(observer.describe(self._tags, at=time.time(), elapsed=elapsed))
 
     def evaluate(self, *, final: bool) -> ThresholdVerdict:
         """Judge all thresholds."""
