@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import trio
@@ -28,7 +28,8 @@ class Loop:
 
     def end(self) -> None:
         assert self._token
-        self._token.run_sync_soon(self._end.set)
+        with suppress(trio.RunFinishedError):  # it was told before, and has ended
+            self._token.run_sync_soon(self._end.set)
 
     def do(self, fn: Callable[[], None]) -> None:
         assert self._token
