@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -63,7 +64,8 @@ class Plugin:
         # Debian's and python.org's builds are; one that is not costs a tenth more.
         is_optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
         build = "" if is_optimised else " (built without --enable-optimizations)"
-        return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}"
+        json = ", orjson" if find_spec("orjson") else ""
+        return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}{json}"
 
     def command(self, workload: Workload, load: Load, service: Service) -> list[str]:
         """Return a call of pytest on the workload's test file."""

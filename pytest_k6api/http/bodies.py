@@ -1,17 +1,14 @@
 """Request bodies: JSON, forms, files, bytes, text, or an iterator of chunks."""
 
-import json
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from pytest_k6api.http.json_codec import encode_json
 from pytest_k6api.http.multipart import encode_multipart
 from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.uploading import Chunks
 from pytest_k6api.http.urls import encode_form
 from pytest_k6api.model import OptionError
-
-# What `json.dumps` would make anew for each request.
-_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Body(NamedTuple):
@@ -60,7 +57,7 @@ def _multipart_body(options: RequestOptions) -> Body:
 
 def _json_body(value: Any) -> Body:
     try:
-        return Body("application/json", _encode_json(value).encode())
+        return Body("application/json", encode_json(value))
     except (TypeError, ValueError) as error:
         raise OptionError(f"json= cannot be encoded: {error}") from error
 

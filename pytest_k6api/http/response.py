@@ -5,7 +5,6 @@ the status.
 """
 
 import codecs
-import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from typing import Any
 from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.errors import Failure
 from pytest_k6api.http.headers import Headers
+from pytest_k6api.http.json_codec import decode_json
 from pytest_k6api.http.request import Request
 from pytest_k6api.http.routes import Plan
 from pytest_k6api.http.urls import URL
@@ -226,7 +226,7 @@ class Response:
         Raises:
             ValueError: It is no JSON.
         """
-        return json.loads(self.content, **kwargs)
+        return decode_json(self.content, **kwargs)
 
     @property
     def num_bytes_downloaded(self) -> int:
