@@ -4,7 +4,7 @@ Rows become series here, by the same rules by which the engine takes them in.
 Made only where somebody observes samples. Pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_k6api.metrics.ingest import Store, Stores
@@ -93,6 +93,10 @@ class _Observed:
         self._seen += [(self._store.metric, tags_id, part) for tags_id, part in parts.items()]
 
 
-def _in_unit(values: Iterable[float], per_unit: int) -> tuple[float, ...]:
-    # Not a generator: this is done for a dozen values of each request.
+def _in_unit(values: Sequence[float], per_unit: int) -> tuple[float, ...]:
+    # This is done for a dozen values of each request: without a generator, and not
+    # one by one where all are the same, as ones and zeros are most of the time.
+    first = values[0]
+    if values.count(first) == len(values):
+        return (first / per_unit,) * len(values)
     return tuple(map(float, values)) if per_unit == 1 else tuple([v / per_unit for v in values])
