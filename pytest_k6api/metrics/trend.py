@@ -28,6 +28,8 @@ from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it ha
 from pytest_k6api.metrics.aggregation import Aggregation
 
 MOST_VALUES = 20_000
+# Values that wait to be cut are kept whole: most of them would be a second trend.
+_MOST_UNCUT = 5_000
 # Four digits are the last step: they leave 9,000 values to each power of ten, and
 # latencies span four or five of those.
 _DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
@@ -126,7 +128,7 @@ class Trend:
         self.count += len(values)
         self.total += sum(values)
         self._ranks = None
-        if len(counts) > MOST_VALUES:
+        if len(counts) > (MOST_VALUES if self.digits is None else _MOST_UNCUT):
             self.settle()
 
     def merge(self, other: "Trend") -> None:
