@@ -2,9 +2,8 @@
 
 A server that is asked the same thing again and again answers with the same head,
 but for its ``Date``, which changes once a second. What llhttp found in such a head
-is looked up then (``benchmarks/bench_http_client.py`` has the gain, 5 % of a small
-GET); heads that differ each time, by a request id for instance, cost one failed
-look-up. Pure.
+is looked up then; heads that differ each time, by a request id for instance, cost
+one failed look-up. Pure.
 """
 
 from typing import NamedTuple

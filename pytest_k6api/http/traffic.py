@@ -43,8 +43,8 @@ from pytest_k6api.http.tcp import ROOM_FOR_ARRIVAL, arrived_at, peek_arrival
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
 
-FIRST_SIZE = 16 * 1024
-"""Bytes asked for first: Python allocates as much, and most responses fit."""
+# Bytes asked for first: Python allocates as much, and most responses fit.
+_FIRST_SIZE = 16 * 1024
 
 
 class Line(Protocol):
@@ -222,9 +222,9 @@ class Traffic(trio.abc.Instrument):
             try:
                 if line.is_tls:
                     told = peek_arrival(line.sock)
-                    line.data = line.sock.recv(FIRST_SIZE)
+                    line.data = line.sock.recv(_FIRST_SIZE)
                 else:
-                    line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
+                    line.data, told, _, _ = line.sock.recvmsg(_FIRST_SIZE, ROOM_FOR_ARRIVAL)
                 line.received_at = arrived_at(told[0][2], now, wall) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue

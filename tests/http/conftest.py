@@ -1,3 +1,5 @@
+"""Run what talks over sockets in both ways of doing so."""
+
 import pytest
 
 from pytest_k6api.http.traffic import Traffic
