@@ -218,13 +218,13 @@ class MetricsEngine:
 
     def _judgement(self, threshold: Threshold, view: View) -> Judgement:
         if threshold.window is None:
-            return Judgement(threshold, view.sink)
+            return Judgement(threshold, view)
         key = (view.id, threshold.window.after, threshold.window.over_last)
         windowed = self._windows.get(key)
         if windowed is None:
             windowed = self._windows[key] = WindowedSink(threshold.metric, threshold.window)
             view.followers.append(windowed)
-        return WindowedJudgement(threshold, view.sink, threshold.window, windowed)
+        return WindowedJudgement(threshold, view, threshold.window, windowed)
 
     def _advance(self, elapsed: float) -> None:
         began = self._load_began_at

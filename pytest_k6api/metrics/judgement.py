@@ -19,8 +19,9 @@ Source: k6 v1.1.0, ``internal/metrics/engine/engine.go``, ``evaluateThresholds``
 
 from dataclasses import dataclass, replace
 
-from pytest_k6api.metrics.sinks import Sink, measure
+from pytest_k6api.metrics.sinks import measure
 from pytest_k6api.metrics.snapshot import ThresholdSnapshot
+from pytest_k6api.metrics.store import View
 from pytest_k6api.metrics.threshold import Threshold
 from pytest_k6api.metrics.window import Window
 from pytest_k6api.metrics.windowed_sink import WindowedSink
@@ -61,13 +62,13 @@ class Judgement:
         was_ok: The same, one evaluation earlier.
     """
 
-    __slots__ = ("_observed", "_samples", "_sink", "ok", "threshold", "was_ok")
+    __slots__ = ("_observed", "_samples", "_view", "ok", "threshold", "was_ok")
 
-    def __init__(self, threshold: Threshold, sink: Sink) -> None:
+    def __init__(self, threshold: Threshold, view: View) -> None:
         self.threshold = threshold
         self.ok: bool | None = None
         self.was_ok: bool | None = None
-        self._sink = sink
+        self._view = view
         self._observed: float | None = None
         self._samples = 0
 
@@ -79,9 +80,10 @@ class Judgement:
             final: Whether the load test has ended; see the table above.
         """
         self.was_ok = self.ok
-        if self._sink.count:
-            self._samples = self._sink.count
-            self._observed = measure(self._sink, self.threshold.aggregation, elapsed)
+        sink = self._view.sink
+        if sink.count:
+            self._samples = sink.count
+            self._observed = measure(sink, self.threshold.aggregation, elapsed)
             self.ok = self.threshold.holds(self._observed)
         elif final and self.threshold.is_optional:
             return
@@ -115,7 +117,7 @@ class WindowedJudgement(Judgement):
 
     Args:
         threshold: A condition with a window.
-        sink: All samples of its metric, which tell whether there ever was one.
+        view: All samples of its metric, which tell whether there ever was one.
         windowed: Those in the window.
     """
 
@@ -129,9 +131,9 @@ class WindowedJudgement(Judgement):
     )
 
     def __init__(
-        self, threshold: Threshold, sink: Sink, window: Window, windowed: WindowedSink
+        self, threshold: Threshold, view: View, window: Window, windowed: WindowedSink
     ) -> None:
-        super().__init__(threshold, sink)
+        super().__init__(threshold, view)
         self._window = window
         self._windowed = windowed
         self._failing_since: float | None = None
@@ -169,7 +171,7 @@ class WindowedJudgement(Judgement):
         sink, seconds = self._windowed.read()
         is_counter = self.threshold.metric.kind is MetricKind.COUNTER
         # A counter that stands still has been told 0, once it was told anything.
-        if not sink.count and not (is_counter and (final or self._sink.count)):
+        if not sink.count and not (is_counter and (final or self._view.sink.count)):
             return
         observed = measure(sink, self.threshold.aggregation, seconds)
         holds = self.threshold.holds(observed)

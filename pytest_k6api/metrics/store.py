@@ -1,10 +1,11 @@
 """Everything that one metric has been told, for each tag set and for each filter.
 
-Samples are kept twice: in one *series* for each tag set, so that any filter can
-be asked for afterwards by merging the series that match it, and in *views*, the
+Samples are kept in one *series* for each tag set, so that any filter can be asked
+for afterwards by merging the series that match it, and once more in *views*, the
 metric as a whole and the sub-metrics that thresholds name, which are asked all
 the time and so add up as samples come in. So do, out of sight, the views that
-were asked for last: who asks once asks again a second later.
+were asked for last: who asks once asks again a second later. A view that has one
+series only, as most have, is that series and keeps nothing again.
 
 Pure; one thread writes.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
-from pytest_k6api.metrics.tag_filter import Selection, TagFilter
+from pytest_k6api.metrics.tag_filter import Selection
 from pytest_k6api.model import Metric, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs
@@ -34,18 +35,19 @@ class View:
 
     Attributes:
         selection: Whose samples they are.
-        sink: Where they add up.
+        sink: Where they add up: while there is one series, its sink.
         listed: Whether it is shown although it has no sample yet.
         followers: What is also told its samples: windows of thresholds, timelines.
     """
 
-    __slots__ = ("followers", "listed", "selection", "sink")
+    __slots__ = ("_series", "followers", "listed", "selection", "sink")
 
-    def __init__(self, selection: Selection, *, listed: bool = False) -> None:
+    def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self.sink = new_sink(selection.metric)
-        self.listed = listed
+        self.listed = False
         self.followers: list[Follower] = []
+        self._series = 0
 
     @property
     def id(self) -> str:
@@ -56,6 +58,26 @@ class View:
     def is_visible(self) -> bool:
         """Whether lists show it: it has a sample, or somebody asked for it by name."""
         return self.listed or self.sink.count > 0
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it has a sink of its own, which must be told of each sample."""
+        return self._series > 1
+
+    def includes(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether samples with these tags are its samples."""
+        return self.selection.filter is None or self.selection.filter.matches(tags)
+
+    def admit(self, series: Sink) -> None:
+        """Take in a series of the metric, with all that it has."""
+        self._series += 1
+        if self._series == 1:
+            self.sink = series
+            return
+        if self._series == 2:
+            only, self.sink = self.sink, new_sink(self.selection.metric)
+            self.sink.merge(only)
+        self.sink.merge(series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +131,7 @@ class MetricStore:
         if selection.filter is None:
             return self.whole
         kept = self.sub_metrics.get(selection.id) or self._asked.get(selection.id)
-        return kept or self._gather(selection, selection.filter)
+        return kept or self._gather(selection)
 
     def keep(self, selection: Selection) -> View:
         """Return the view of `selection`, from now on one of the sub-metrics."""
@@ -139,34 +161,50 @@ class MetricStore:
             values: All samples, oldest first; none is no batch.
             parts: The same samples by the numbers of their tag sets.
         """
-        self.whole.sink.add_many(values)
+        routes = self._routes
+        for tags_id in parts:
+            if tags_id not in self.series:
+                self._open(tags_id)
+        if self.whole.is_sum:
+            self.whole.sink.add_many(values)
         for follower in self.whole.followers:
             follower.add_many(values)
-        routes = self._routes
         for tags_id, part in parts.items():
             for add_many in routes.get(tags_id) or self._route(tags_id):
                 add_many(part)
 
     def settle(self) -> None:
         """Finish what was put off, so that reading changes nothing any more."""
+        for sink in self.series.values():
+            sink.settle()
         for view in (*self.views, *self._asked.values()):
             view.sink.settle()
 
-    def _gather(self, selection: Selection, tag_filter: TagFilter) -> View:
+    def _gather(self, selection: Selection) -> View:
         view = View(selection)
         for tags_id, series in self.series.items():
-            if tag_filter.matches(self._tags[tags_id]):
-                view.sink.merge(series)
+            if view.includes(self._tags[tags_id]):
+                view.admit(series)
         return view
 
-    def _route(self, tags_id: int) -> list[Callable[[Sequence[float]], None]]:
-        series = self.series.get(tags_id)
-        if series is None:
-            series = self.series[tags_id] = new_sink(self.metric)
+    def _filtered(self, tags_id: int) -> list[View]:
+        """Return the views that have a filter, and this tag set passes it."""
         tags = self._tags[tags_id]
-        route = [series.add_many]
-        for view in (*self.sub_metrics.values(), *self._asked.values()):
-            if view.selection.filter is not None and view.selection.filter.matches(tags):
-                route += [view.sink.add_many, *(each.add_many for each in view.followers)]
+        views = (*self.sub_metrics.values(), *self._asked.values())
+        return [view for view in views if view.includes(tags)]
+
+    def _open(self, tags_id: int) -> None:
+        series = self.series[tags_id] = new_sink(self.metric)
+        self.whole.admit(series)
+        for view in self._filtered(tags_id):
+            view.admit(series)
+            self._routes.clear()  # what was its only series is told apart from now on
+
+    def _route(self, tags_id: int) -> list[Callable[[Sequence[float]], None]]:
+        route = [self.series[tags_id].add_many]
+        for view in self._filtered(tags_id):
+            if view.is_sum:
+                route.append(view.sink.add_many)
+            route += [each.add_many for each in view.followers]
         self._routes[tags_id] = route
         return route

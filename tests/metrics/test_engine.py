@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from pytest_k6api.metrics import (
     MetricsEngine,
     Selection,
+    Sink,
     ThresholdSnapshot,
+    Trend,
     parse_metric_id,
     parse_selections,
     parse_thresholds,
@@ -277,8 +280,8 @@ def test_asking_again_while_samples_come_in_gives_what_is_then_true(
 def test_the_views_that_were_asked_for_last_are_kept_and_no_more() -> None:
     tags = TagTable()
     store = MetricStore(ORDERS, tags)
-    a = tags.intern({"shop": "a", "n": "1"})
-    store.add([1, 2], {a: [1, 2]})
+    a, b = (tags.intern({"shop": "a", "n": "1", "till": till}) for till in "ab")
+    store.add([1, 2], {a: [1], b: [2]})
 
     def selection(text: str) -> Selection:
         return Selection(ORDERS, parse_metric_id(f"orders{{{text}}}")[1])
@@ -294,6 +297,35 @@ def test_the_views_that_were_asked_for_last_are_kept_and_no_more() -> None:
     store.add([8], {a: [8]})
     assert (last.sink.count, first.sink.count) == (4, 2)
     assert [view.id for view in store.views] == ["orders", "orders{n:1}"]
+
+
+@unhurried
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), min_size=1)))
+def test_a_view_is_its_only_series_and_adds_up_several(
+    batches: list[list[tuple[str, int]]],
+) -> None:
+    tags = TagTable()
+    store = MetricStore(QUEUE_TIME, tags)
+    only_b = store.keep(Selection(QUEUE_TIME, parse_metric_id("queue_time{shop:b}")[1]))
+    a_and_b = store.keep(Selection(QUEUE_TIME, parse_metric_id("queue_time{like:x}")[1]))
+    ids = {shop: tags.intern({"shop": shop, "like": "x" if shop != "c" else "y"}) for shop in "abc"}
+    fed: dict[str, list[int]] = {"a": [], "b": [], "c": []}
+    for batch in batches:
+        parts: dict[int, list[int]] = {}
+        for shop, value in batch:
+            parts.setdefault(ids[shop], []).append(value)
+            fed[shop].append(value)
+        store.add([value for _, value in batch], parts)
+
+    def counted(sink: Sink) -> Counter[float]:
+        assert isinstance(sink, Trend)
+        return Counter(sink.counts())
+
+    assert counted(store.whole.sink) == Counter(fed["a"] + fed["b"] + fed["c"])
+    assert counted(only_b.sink) == Counter(fed["b"])
+    assert counted(a_and_b.sink) == Counter(fed["a"] + fed["b"])
+    if fed["b"]:
+        assert only_b.sink is store.series[ids["b"]]
 
 
 requests = st.lists(
