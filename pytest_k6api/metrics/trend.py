@@ -1,48 +1,44 @@
 """Exact percentiles over every observation of one time series.
 
-A trend counts equal observations and keeps the different values in order, so a
-percentile is a lookup and never an estimate, and memory grows with the number
-of different values, not of observations. Built-in times are whole
-microseconds: that is the resolution of every answer.
+A trend keeps the different values in order, packed, and with each how many
+observations do not exceed it, so a percentile is a lookup and never an estimate.
+That is 16 bytes for each different value, however often it comes: memory grows with the
+number of different values, not of observations (``benchmarks/bench_memory.py`` has
+the figures). Built-in times are whole microseconds: that is the resolution of every answer.
 
 A stream of ever new values is bounded too: past `MOST_VALUES` different values
 a trend keeps five significant digits of each, past them again four, which
 moves no value by more than 0.06 %. `Trend.digits` tells, so that nobody
 mistakes the answers for exact ones; count, sum, min and max stay exact.
 
-Observations arrive in batches and are counted in C; a dictionary keeps its keys in
-the order in which they came, so those that are not in the sorted list yet are its
-last, and putting them in order when somebody asks needs no loop in Python
-(``benchmarks/bench_ingest.py`` has the figures). Pure; one thread writes. Once `settle` was called and nothing is added any more, any thread may read.
+Observations arrive in batches and are counted in C (``benchmarks/bench_ingest.py``);
+they are put among the values in order when somebody asks, or when they have become
+many. Pure; one thread writes. Once `settle` was called and nothing is added any more,
+any thread may read.
 """
 
 import math
+from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import accumulate, islice
-from typing import NamedTuple
-
-from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it has no annotations
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from operator import sub
 
 from pytest_k6api.metrics.aggregation import Aggregation
 
 MOST_VALUES = 20_000
-# Values that wait to be cut are kept whole: most of them would be a second trend.
-_MOST_UNCUT = 5_000
+# An observation that waits takes about six times the room of a value in order. The table
+# of a dictionary doubles at 5,461.
+_MOST_WAITING = 5_000
 # Four digits are the last step: they leave 9,000 values to each power of ten, and
 # latencies span four or five of those.
 _DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
 # By how many percent a kept value may differ, for each number of digits. The
 # last step starts from values that were rounded once already.
 ERROR_PERCENT: Mapping[int, float] = {5: 0.005, 4: 0.06}
-
-
-class _Ranks(NamedTuple):
-    """The values in order, and how many observations lie at or below each."""
-
-    values: list[float]
-    ends: list[int]
+# From here on an integer may have no double that is equal to it.
+_INEXACT = 2**53
 
 
 class Trend:
@@ -61,12 +57,11 @@ class Trend:
     """
 
     __slots__ = (
-        "_counts",
+        "_ends",
         "_max",
         "_min",
-        "_ranks",
-        "_uncut",
         "_values",
+        "_waiting",
         "count",
         "digits",
         "samples_per_unit",
@@ -78,13 +73,12 @@ class Trend:
         self.total: float = 0
         self.samples_per_unit = samples_per_unit
         self.digits: int | None = None
-        # All values; those that came first are also in `_values`, in order. Most
-        # series are never asked anything, so they are put there only when one is.
-        self._counts: Counter[float] = Counter()
-        self._values: SortedList[float] = SortedList()
-        # Where digits are cut, what came since they were cut last.
-        self._uncut: Counter[float] = Counter()
-        self._ranks: _Ranks | None = None
+        # The different values in order, and how many observations lie at or below each.
+        self._values: array[int] | array[float] = array("q")
+        self._ends = array("q")
+        # What came since they were put in order last; whole, even where digits are cut.
+        self._waiting: Counter[float] = Counter()
+        # Of the values in order, before any digits were cut.
         self._min: float = math.inf
         self._max: float = -math.inf
 
@@ -101,9 +95,7 @@ class Trend:
     ) -> "Trend":
         """Return the trend that once told these facts about itself; it answers as that did."""
         trend = cls(samples_per_unit)
-        trend.digits = digits
-        trend._counts.update(counts)
-        trend.settle()
+        trend._put_in_order(counts, digits)
         trend.count, trend.total = sum(counts.values()), total
         if counts:
             trend._min, trend._max = lowest, highest
@@ -112,23 +104,20 @@ class Trend:
     @property
     def lowest(self) -> float:
         """The least observation, in its own unit; infinity while empty."""
-        self.settle()
-        return self._min
+        return min(self._min, min(self._waiting, default=math.inf))
 
     @property
     def highest(self) -> float:
         """The greatest observation, in its own unit; minus infinity while empty."""
-        self.settle()
-        return self._max
+        return max(self._max, max(self._waiting, default=-math.inf))
 
     def add_many(self, values: Sequence[float]) -> None:
         """Add finite observations; who cannot vouch for them asks `is_countable` first."""
-        counts = self._counts if self.digits is None else self._uncut
-        counts.update(values)
+        waiting = self._waiting
+        waiting.update(values)
         self.count += len(values)
         self.total += sum(values)
-        self._ranks = None
-        if len(counts) > (MOST_VALUES if self.digits is None else _MOST_UNCUT):
+        if len(waiting) > _MOST_WAITING:
             self.settle()
 
     def merge(self, other: "Trend") -> None:
@@ -136,20 +125,22 @@ class Trend:
         self.count += other.count
         self.total += other.total
         if other.digits is None:
-            self._count(other)
+            # Many are merged in a row, and they often hold the same values.
+            _add(self._waiting, other._in_order())
+            _add(self._waiting, other._waiting.items())
+            if len(self._waiting) > MOST_VALUES:
+                self.settle()
             return
         self.settle()
-        # Looked up first: where digits were cut, the counts hold the extremes no more.
-        lowest = min(self._min, other._min, min(other._uncut, default=math.inf))
-        highest = max(self._max, other._max, max(other._uncut, default=-math.inf))
-        self._cut_to(min(self.digits or other.digits, other.digits))
-        self._count(other)
-        self.settle()
+        lowest, highest = min(self._min, other.lowest), max(self._max, other.highest)
+        self._put_in_order(other.counts(), min(self.digits or other.digits, other.digits))
         self._min, self._max = lowest, highest
 
     def counts(self) -> dict[float, int]:
         """Return how often each value was observed, in no particular order."""
-        return dict(self._counts + self._uncut)
+        counts = dict(self._in_order())
+        _add(counts, self._waiting.items())
+        return counts
 
     def percentile(self, rank: float) -> float:
         """Return the value that `rank` percent of the observations do not exceed.
@@ -187,12 +178,11 @@ class Trend:
             return self.percentile(aggregation.rank)
         if aggregation.text == "count" or not self.count:
             return self.count
-        self.settle()
         match aggregation.text:
             case "min":
-                number = self._min
+                number = self.lowest
             case "max":
-                number = self._max
+                number = self.highest
             case "sum":
                 number = self.total
             case _:
@@ -201,72 +191,78 @@ class Trend:
 
     def settle(self) -> None:
         """Put everything added so far in order, so that reading changes nothing any more."""
-        if self._uncut and self.digits is not None:
-            self._see(min(self._uncut), max(self._uncut))
-            self._counts.update(_cut(self._uncut, self.digits))
-            self._uncut.clear()
-        new = len(self._counts) - len(self._values)
-        if not new:
-            return
-        self._values.update(islice(reversed(self._counts), new))
-        if self.digits is None:
-            self._see(self._values[0], self._values[-1])
-        while len(self._values) > MOST_VALUES and self.digits in _DIGITS_AFTER:
-            self._cut_to(_DIGITS_AFTER[self.digits])
+        if self._waiting:
+            self._put_in_order(self._waiting, self.digits)
+            self._waiting = Counter()
 
-    def _see(self, lowest: float, highest: float) -> None:
-        self._min = min(self._min, lowest)
-        self._max = max(self._max, highest)
-
-    def _cut_to(self, digits: int) -> None:
-        if digits != self.digits:
-            self._counts = _cut(self._counts, digits)
-            self._values = SortedList(self._counts)
-            self._ranks = None
+    def _put_in_order(self, more: Mapping[float, int], digits: int | None) -> None:
+        """Count `more` among the values in order, with `digits` or as many as there is room for."""
+        lowest, highest = min(more, default=math.inf), max(more, default=-math.inf)
+        self._min, self._max = min(self._min, lowest), max(self._max, highest)
+        counts = dict(self._in_order())
+        if max(-lowest, highest) > _INEXACT:
+            more = _as_floats(more)
+        if digits is not None:
+            counts = counts if digits == self.digits else _cut(counts, digits)
+            more = _cut(more, digits)
+        _add(counts, more.items())
+        while len(counts) > MOST_VALUES and digits in _DIGITS_AFTER:
+            digits = _DIGITS_AFTER[digits]
+            counts = _cut(counts, digits)
         self.digits = digits
+        values = sorted(counts)
+        try:
+            self._values = array("q", values)
+        except TypeError:  # some are floats
+            self._values = array("d", values)
+        self._ends = array("q", list(accumulate(map(counts.__getitem__, values))))
 
-    def _count(self, other: "Trend") -> None:
-        counts = self._counts if self.digits is None else self._uncut
-        counts.update(other._counts)
-        counts.update(other._uncut)
-        self._ranks = None
-        if len(counts) > MOST_VALUES:
-            self.settle()
+    def _in_order(self) -> Iterable[tuple[float, int]]:
+        """Return the values in order, each with how often it was observed."""
+        ends = self._ends.tolist()
+        return zip(self._values.tolist(), map(sub, ends, [0, *ends]), strict=True)
 
     def _at(self, index: int) -> float:
         """Return the observation at `index` of the sorted list of all of them."""
-        ranks = self._ranks
-        if ranks is None:
-            self.settle()
-            values = list(self._values)
-            ends = accumulate(map(self._counts.__getitem__, values))
-            ranks = self._ranks = _Ranks(values, list(ends))
-        return ranks.values[bisect_right(ranks.ends, index)]
+        self.settle()
+        return self._values[bisect_right(self._ends, index)]
 
     def _check(self) -> None:
         """Assert what must hold between any two calls; for tests."""
         counts = self.counts()
         assert sum(counts.values()) == self.count
         assert all(count > 0 for count in counts.values())
-        assert len(self._uncut) <= MOST_VALUES
-        assert not (self._uncut and self.digits is None)
-        self._values._check()
-        first = islice(self._counts, len(self._values))
-        assert list(self._values) == sorted(first)
-        assert len(self._values) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
+        assert len(self._waiting) <= MOST_VALUES
+        values = list(self._values)
+        assert values == sorted(set(values))
+        assert len(values) == len(self._ends)
+        assert len(values) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
 
 
-def _cut(counts: Mapping[float, int], digits: int) -> Counter[float]:
+def _add(counts: dict[float, int], more: Iterable[tuple[float, int]]) -> None:
+    """Add `more`, values with their counts, to `counts`."""
+    for value, count in more:
+        counts[value] = counts.get(value, 0) + count
+
+
+def _as_floats(counts: Mapping[float, int]) -> dict[float, int]:
+    """Return `counts` with equal values where integers have the same double."""
+    floats: dict[float, int] = {}
+    _add(floats, ((float(value), count) for value, count in counts.items()))
+    return floats
+
+
+def _cut(counts: Mapping[float, int], digits: int) -> dict[float, int]:
     """Return `counts` with the values rounded to so many significant digits."""
-    cut: Counter[float] = Counter()
+    cut: dict[float, int] = {}
     # Most built-in times are whole microseconds with no more digits than that.
     limit = 10**digits
     for value, count in counts.items():
-        if -limit < value < limit and value == int(value):
-            cut[value] += count
-        else:
+        kept = value
+        if not (-limit < value < limit and value == int(value)):
             magnitude = math.floor(math.log10(abs(value)))
-            cut[round(value, digits - 1 - magnitude)] += count
+            kept = round(value, digits - 1 - magnitude)
+        cut[kept] = cut.get(kept, 0) + count
     return cut
 
 

@@ -73,6 +73,8 @@ class WindowedSink:
             return
         number = self._number(self.now)
         if not self._slices or self._slices[-1].number != number:
+            if self._slices:
+                self._slices[-1].sink.settle()  # it is full; settled it takes less room
             self._slices.append(_Slice(number, new_sink(self._metric)))
         self._slices[-1].sink.add_many(values)
         self._reading = None

@@ -137,6 +137,29 @@ def test_asking_between_batches_changes_no_answer(batches: list[list[float]]) ->
     assert asked.percentile(95) == unasked.percentile(95)
 
 
+@pytest.mark.parametrize("batches", [([2**60, 2**60 + 1, 10**300],), ([2**60], [2**60 + 1], [0.5])])
+def test_integers_too_large_for_a_double_are_counted_as_the_nearest_one(
+    batches: Sequence[Sequence[float]],
+) -> None:
+    trend = Trend()
+    for batch in batches:
+        trend.add_many(batch)
+        trend.settle()
+
+    trend._check()
+    assert trend.count == 3
+    assert trend.counts()[2.0**60] == 2
+    assert trend.percentile(0) == min(map(min, batches))
+
+
+def test_integers_of_any_size_are_cut_like_all_others() -> None:
+    trend = trend_of([10**30 + 10**27 * n for n in range(50_000)])
+
+    assert trend.digits == 4
+    trend._check()
+    assert trend.percentile(50) == pytest.approx(10**30 + 10**27 * 24_999.5, rel=6e-4)
+
+
 def test_a_time_is_sampled_in_microseconds_and_reported_in_milliseconds() -> None:
     trend = Trend(samples_per_unit=1000)
     trend.add_many([1000, 2000, 4500])
