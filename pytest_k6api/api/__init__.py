@@ -10,7 +10,6 @@ from pytest_k6api.api.ports import (
     FailureSnapshot,
     LoadTestPort,
     ScenarioChange,
-    ScenarioSnapshot,
     SessionPort,
     StatusChange,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "FailureSnapshot",
     "LoadTestPort",
     "ScenarioChange",
-    "ScenarioSnapshot",
     "SessionPort",
     "StatusChange",
     "parse_address",

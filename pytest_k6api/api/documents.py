@@ -20,7 +20,7 @@ from pytest_k6api.api.document_types import (
     ThresholdData,
 )
 from pytest_k6api.api.go_json import RawJson, compact
-from pytest_k6api.api.ports import FailureSnapshot, LoadTestPort, ScenarioSnapshot
+from pytest_k6api.api.ports import FailureSnapshot, LoadTestPort
 from pytest_k6api.metrics import (
     CheckSnapshot,
     GroupSnapshot,
@@ -28,7 +28,7 @@ from pytest_k6api.metrics import (
     Snapshot,
     ThresholdSnapshot,
 )
-from pytest_k6api.model import StatusSnapshot, path_id
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot, path_id
 
 
 def error_document(status: int, title: str, detail: str) -> ErrorDocument:
@@ -128,7 +128,7 @@ def scenario_data(scenario: ScenarioSnapshot) -> ScenarioData:
         "id": scenario.name,
         "attributes": {
             "executor": scenario.executor,
-            "state": scenario.state,
+            "state": scenario.state.value,
             "progress": scenario.progress,
             "vus": scenario.vus,
             "vus-max": scenario.vus_max,
@@ -136,7 +136,7 @@ def scenario_data(scenario: ScenarioSnapshot) -> ScenarioData:
             "interrupted": scenario.interrupted,
             "dropped": scenario.dropped,
             "rate": scenario.rate,
-            "overrides": scenario.overrides,
+            "overrides": dict(scenario.overrides),
         },
     }
 

@@ -12,11 +12,10 @@ from pytest_k6api.api.ports import (
     Delivery,
     FailureSnapshot,
     ScenarioChange,
-    ScenarioSnapshot,
     StatusChange,
 )
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
-from pytest_k6api.model import ControlError, RunStatus, StatusSnapshot, path_id
+from pytest_k6api.model import ControlError, RunStatus, ScenarioSnapshot, StatusSnapshot, path_id
 
 _STATUS: Final = StatusSnapshot(
     status=RunStatus.CREATED,

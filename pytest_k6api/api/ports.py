@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import StatusSnapshot
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
 
 PATIENCE = 2.0
 """Seconds that the API waits for a load test's loop before it answers without it."""
@@ -25,37 +25,6 @@ class Delivery(Enum):
 
     DONE = "done"
     LATER = "later"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioSnapshot:
-    """One scenario of a load test, at one moment.
-
-    Attributes:
-        name: The scenario's name.
-        executor: k6's name of its executor.
-        state: ``waiting``, ``running``, ``paused`` or ``ended``.
-        progress: Share of its planned work that is done, 0 to 1; None where it has no end.
-        vus: VUs active now (for arrival rates: executing an iteration).
-        vus_max: VUs it may use.
-        iterations: Iterations completed, failed ones included.
-        interrupted: Iterations cut off.
-        dropped: Iterations that were due and never started.
-        rate: Iterations per second asked for now; None for executors without rate.
-        overrides: What was set by hand and overrides the plan, such as ``{"vus": 5}``.
-    """
-
-    name: str
-    executor: str
-    state: str
-    progress: float | None
-    vus: int
-    vus_max: int
-    iterations: int
-    interrupted: int
-    dropped: int
-    rate: float | None
-    overrides: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

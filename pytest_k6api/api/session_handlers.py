@@ -9,10 +9,10 @@ from pytest_k6api.api.documents import (
     thresholds_data,
 )
 from pytest_k6api.api.k6_handlers import meta_of_later
-from pytest_k6api.api.ports import Delivery, ScenarioSnapshot
+from pytest_k6api.api.ports import Delivery
 from pytest_k6api.api.reply import Call, Reply, json_reply
 from pytest_k6api.api.scenario_change import decode_scenario_change
-from pytest_k6api.model import ControlError
+from pytest_k6api.model import ControlError, ScenarioSnapshot
 
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of Prometheus' text format."""

@@ -13,7 +13,6 @@ from pytest_k6api.load.load_context import (
     ScenarioContext,
     StopRequest,
 )
-from pytest_k6api.load.scenario_runs import ScenarioState, ScenarioStatus
 from pytest_k6api.load.scheduler import RunOutcome, Scheduler
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.load.sync_vu import SyncVU
@@ -42,8 +41,6 @@ __all__ = [
     "Rate",
     "RunOutcome",
     "ScenarioContext",
-    "ScenarioState",
-    "ScenarioStatus",
     "Scheduler",
     "SetupTeardown",
     "StopRequest",

@@ -1,54 +1,10 @@
 """One scenario within a load test: when it starts, what state it is in, how it stands."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
-
 import trio
 
 from pytest_k6api.load.clock import Bell, RunClock
 from pytest_k6api.load.executors import Executor
-from pytest_k6api.model import ScenarioOptions
-
-
-class ScenarioState(Enum):
-    """Where in its life a scenario is."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioStatus:
-    """One scenario at one moment.
-
-    Attributes:
-        name: The scenario's name.
-        executor: k6's name of its executor.
-        state: Where in its life it is.
-        progress: Share of its planned work that is done, 0 to 1; None if it has no end.
-        vus: VUs active now (for arrival rates: running an iteration).
-        vus_max: VUs it may use.
-        iterations: Iterations completed, failed ones included.
-        interrupted: Iterations cut off.
-        dropped: Iterations that were due and never began.
-        rate: Iterations per second asked for now; None for executors without a rate.
-        overrides: What was set by hand and overrides the plan, such as ``{"vus": 5}``.
-    """
-
-    name: str
-    executor: str
-    state: ScenarioState
-    progress: float | None
-    vus: int
-    vus_max: int
-    iterations: int
-    interrupted: int
-    dropped: int
-    rate: float | None
-    overrides: Mapping[str, float]
+from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
 
 
 class ScenarioRun:
@@ -120,12 +76,12 @@ class ScenarioRun:
         if self.executor is not None:
             self.executor.stop()
 
-    def status(self) -> ScenarioStatus:
+    def snapshot(self) -> ScenarioSnapshot:
         """Return how it stands now."""
         executor = self.executor
         common = {"name": self.options.name, "executor": self.options.executor.value}
         if executor is None:
-            return ScenarioStatus(
+            return ScenarioSnapshot(
                 **common,
                 state=self.state,
                 progress=1.0 if self.ended.is_set() else 0.0,
@@ -137,7 +93,7 @@ class ScenarioRun:
                 rate=None,
                 overrides={},
             )
-        return ScenarioStatus(
+        return ScenarioSnapshot(
             **common,
             state=self.state,
             progress=executor.progress,
@@ -147,7 +103,7 @@ class ScenarioRun:
             interrupted=executor.tally.interrupted,
             dropped=executor.tally.dropped,
             rate=executor.rate,
-            overrides=executor.overrides,
+            overrides=dict(executor.overrides),
         )
 
     def _end(self) -> None:

@@ -21,11 +21,17 @@ from pytest_k6api.load.clock import Bell, RunClock
 from pytest_k6api.load.control import Control
 from pytest_k6api.load.executors import Surroundings, VUFactory, make_executor, make_plan
 from pytest_k6api.load.reservations import check_order, planned_vus
-from pytest_k6api.load.scenario_runs import ScenarioRun, ScenarioStatus
+from pytest_k6api.load.scenario_runs import ScenarioRun
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment
 from pytest_k6api.load.turns import Turns
 from pytest_k6api.load.vu_pool import VUPool
-from pytest_k6api.model import Recorder, RunStatus, ScenarioOptions, StatusSnapshot
+from pytest_k6api.model import (
+    Recorder,
+    RunStatus,
+    ScenarioOptions,
+    ScenarioSnapshot,
+    StatusSnapshot,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +178,9 @@ class Scheduler:
             elapsed=self.clock.elapsed,
         )
 
-    def scenarios(self) -> list[ScenarioStatus]:
+    def scenarios(self) -> list[ScenarioSnapshot]:
         """Return how the scenarios stand, in the order of start time and name."""
-        return [run.status() for run in self._runs]
+        return [run.snapshot() for run in self._runs]
 
     async def _live(self) -> None:
         self._enter(RunStatus.INIT_VUS)

@@ -38,7 +38,7 @@ from pytest_k6api.model.samples import (
     SampleRow,
     ValueRow,
 )
-from pytest_k6api.model.status import RunStatus, StatusSnapshot
+from pytest_k6api.model.status import RunStatus, ScenarioSnapshot, ScenarioState, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
 
 __all__ = [
@@ -63,6 +63,8 @@ __all__ = [
     "SampleBuffer",
     "SampleRow",
     "ScenarioOptions",
+    "ScenarioSnapshot",
+    "ScenarioState",
     "Stage",
     "StatusSnapshot",
     "TagContext",

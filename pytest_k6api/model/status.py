@@ -1,7 +1,8 @@
-"""The life of a load test, in k6's numbers."""
+"""The life of a load test, in k6's numbers, and how its scenarios stand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 
 class RunStatus(IntEnum):
@@ -46,3 +47,43 @@ class StatusSnapshot:
     running: bool
     tainted: bool
     elapsed: float
+
+
+class ScenarioState(Enum):
+    """Where in its life a scenario is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioSnapshot:
+    """One scenario of a load test, at one moment.
+
+    Attributes:
+        name: The scenario's name.
+        executor: k6's name of its executor.
+        state: Where in its life it is.
+        progress: Share of its planned work that is done, 0 to 1; None where it has no end.
+        vus: VUs active now (for arrival rates: executing an iteration).
+        vus_max: VUs it may use.
+        iterations: Iterations completed, failed ones included.
+        interrupted: Iterations cut off.
+        dropped: Iterations that were due and never started.
+        rate: Iterations per second asked for now; None for executors without a rate.
+        overrides: What was set by hand and overrides the plan, such as ``{"vus": 5}``.
+    """
+
+    name: str
+    executor: str
+    state: ScenarioState
+    progress: float | None
+    vus: int
+    vus_max: int
+    iterations: int
+    interrupted: int
+    dropped: int
+    rate: float | None
+    overrides: Mapping[str, float]

@@ -14,7 +14,7 @@ from functools import partial
 import trio
 from trio.abc import Clock
 
-from pytest_k6api.api import ScenarioChange, ScenarioSnapshot, StatusChange
+from pytest_k6api.api import ScenarioChange, StatusChange
 from pytest_k6api.http import Client, HttpRuntime
 from pytest_k6api.load import (
     Failure,
@@ -27,11 +27,10 @@ from pytest_k6api.load import (
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, Snapshot
-from pytest_k6api.model import Recorder, StatusSnapshot
+from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
-from pytest_k6api.run.describing import describe_scenario
 from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
 from pytest_k6api.run.interrupts import ENDING, STOPPING, interrupts
 from pytest_k6api.run.meter import Meter
@@ -171,7 +170,7 @@ class LoadTest:
 
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """Return the scenarios as of now; in the load test's thread."""
-        return tuple(describe_scenario(scenario) for scenario in self._scheduler.scenarios())
+        return tuple(self._scheduler.scenarios())
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured; in the load test's loop, which goes on meanwhile."""

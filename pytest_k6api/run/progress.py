@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from pytest_k6api.api import ScenarioSnapshot
 from pytest_k6api.metrics import MetricsEngine
-from pytest_k6api.model import StatusSnapshot
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.report import ProgressLine
 
 _FAILING = ("iteration_failures", "http_req_failed")
@@ -32,7 +31,7 @@ class ProgressReader:
         duration = self._ask("http_req_duration" + only, status.elapsed)
         return ProgressLine(
             name=scenario.name,
-            state=scenario.state,
+            state=scenario.state.value,
             share=scenario.progress,
             elapsed=status.elapsed,
             vus=scenario.vus,

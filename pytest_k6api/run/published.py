@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from pytest_k6api.api import ScenarioSnapshot
 from pytest_k6api.load import Failure
 from pytest_k6api.metrics import Snapshot
-from pytest_k6api.model import StatusSnapshot
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

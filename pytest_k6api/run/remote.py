@@ -23,13 +23,12 @@ from pytest_k6api.api import (
     Delivery,
     FailureSnapshot,
     ScenarioChange,
-    ScenarioSnapshot,
     StatusChange,
 )
+from pytest_k6api.load import Failure
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import ControlError, StatusSnapshot
+from pytest_k6api.model import ControlError, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.run.bridge import NotRunningError, NotStartedError, UnresponsiveError
-from pytest_k6api.run.describing import describe_failure
 from pytest_k6api.run.load_test import LoadTest
 
 Answer = TypeVar("Answer")
@@ -91,7 +90,7 @@ class RemoteLoadTest:
     def failures(self) -> Sequence[FailureSnapshot]:
         """The grouped failures as last published."""
         # Texts are made here, in the API's thread, not in the load test's loop.
-        return [describe_failure(failure) for failure in self._load_test.published.failures]
+        return [_describe(failure) for failure in self._load_test.published.failures]
 
     @property
     def setup_data(self) -> str | None:
@@ -268,3 +267,17 @@ _PAUSE_ERROR = "Pause error"
 _EXECUTION_ERROR = "Execution config error"
 _NOT_STARTED = "the load test has not started yet"
 _HAS_ENDED = "the load test has ended"
+
+
+def _describe(failure: Failure) -> FailureSnapshot:
+    """Return one group of failures as the API shows it."""
+    return FailureSnapshot(
+        kind=failure.kind.value,
+        scenario=failure.scenario,
+        message=failure.message,
+        place=failure.place,
+        count=failure.count,
+        first_at=failure.first_at,
+        last_at=failure.last_at,
+        details=failure.details,
+    )

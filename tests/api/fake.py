@@ -16,7 +16,6 @@ from pytest_k6api.api import (
     FailureSnapshot,
     LoadTestPort,
     ScenarioChange,
-    ScenarioSnapshot,
     StatusChange,
 )
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
@@ -24,6 +23,8 @@ from pytest_k6api.model import (
     ControlError,
     MetricError,
     RunStatus,
+    ScenarioSnapshot,
+    ScenarioState,
     StatusSnapshot,
     path_id,
 )
@@ -40,6 +41,7 @@ PHASES = {
     "ended-linger": RunStatus.ENDED,
     "interrupted-linger": RunStatus.INTERRUPTED,
 }
+_STATES = {RunStatus.RUNNING: ScenarioState.RUNNING, RunStatus.ENDED: ScenarioState.ENDED}
 _STARTED = range(RunStatus.STARTED, RunStatus.ENDED)
 _OVER = (RunStatus.ENDED, RunStatus.INTERRUPTED)
 _EMPTY_ROOT = GroupSnapshot(id=path_id(""), path="", name="")
@@ -135,12 +137,12 @@ class FakeLoadTest:
     @property
     def scenarios(self) -> Sequence[ScenarioSnapshot]:
         scenario = self.scenario
-        state = {RunStatus.RUNNING: "running", RunStatus.ENDED: "ended"}.get(self.phase, "waiting")
+        state = _STATES.get(self.phase, ScenarioState.WAITING)
         return (
             ScenarioSnapshot(
                 name=scenario.name,
                 executor=scenario.executor,
-                state="paused" if scenario.paused or self.paused else state,
+                state=ScenarioState.PAUSED if scenario.paused or self.paused else state,
                 progress=0.25,
                 vus=self.status.vus,
                 vus_max=self.vus_max,

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_k6api.api import ApiError, ApiLimits, ApiServer, ApiSettings, ScenarioSnapshot
+from pytest_k6api.api import ApiError, ApiLimits, ApiServer, ApiSettings
 from pytest_k6api.metrics import MetricSnapshot
-from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.model import Contains, MetricKind, ScenarioSnapshot
 from tests.api.fake import FakeLoadTest, FakeSession
 from tests.api.wire import (
     GET_STATUS,

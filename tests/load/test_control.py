@@ -6,8 +6,14 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from pytest_k6api.load import ScenarioState, ScenarioStatus, read_segment
-from pytest_k6api.model import ControlError, RunStatus, ScenarioOptions
+from pytest_k6api.load import read_segment
+from pytest_k6api.model import (
+    ControlError,
+    RunStatus,
+    ScenarioOptions,
+    ScenarioSnapshot,
+    ScenarioState,
+)
 from tests.load.loads import Load, scenario
 from tests.load.test_scheduler import Script, every_executor
 from tests.virtual_time import in_virtual_time
@@ -22,7 +28,7 @@ async def running(load: Load, until: float = 0.0) -> AsyncIterator[Load]:
         yield load
 
 
-def only(load: Load) -> ScenarioStatus:
+def only(load: Load) -> ScenarioSnapshot:
     (status,) = load.scheduler.scenarios()
     return status
 

@@ -7,8 +7,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.load import ScenarioState
-from pytest_k6api.model import ControlError, ScenarioOptions
+from pytest_k6api.model import ControlError, ScenarioOptions, ScenarioState
 from tests.load.loads import Load, scenario
 from tests.virtual_time import in_virtual_time
 

@@ -20,6 +20,7 @@ from pytest_k6api.model import (
     MetricError,
     RunStatus,
     ScenarioOptions,
+    ScenarioState,
 )
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings, Verdict
@@ -91,7 +92,7 @@ def test_it_measures_judges_and_passes():
     assert tested.results.metrics["vus"].sample["value"] == 2
     assert [group.path for group in tested.results.root.walk()] == ["", "::think"]
     assert tested.published.status.status is RunStatus.ENDED
-    assert [scenario.state for scenario in tested.published.scenarios] == ["ended"]
+    assert [scenario.state for scenario in tested.published.scenarios] == [ScenarioState.ENDED]
     assert tested.started_at is not None
     assert tested.ended_at is not None
     assert tested.started_at <= tested.ended_at

@@ -2,9 +2,16 @@
 
 import pytest
 
-from pytest_k6api.api import ScenarioSnapshot
 from pytest_k6api.metrics import MetricsEngine
-from pytest_k6api.model import Batch, HttpRow, RunStatus, StatusSnapshot, TagTable
+from pytest_k6api.model import (
+    Batch,
+    HttpRow,
+    RunStatus,
+    ScenarioSnapshot,
+    ScenarioState,
+    StatusSnapshot,
+    TagTable,
+)
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.run.progress import ProgressReader
 
@@ -13,7 +20,7 @@ def scenario(name: str) -> ScenarioSnapshot:
     return ScenarioSnapshot(
         name=name,
         executor="constant-vus",
-        state="running",
+        state=ScenarioState.RUNNING,
         progress=0.25,
         vus=3,
         vus_max=5,
