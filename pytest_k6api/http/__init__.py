@@ -8,7 +8,7 @@ from pytest_k6api.http.auth import Auth, BasicAuth, BearerAuth
 from pytest_k6api.http.batches import BatchRequest
 from pytest_k6api.http.client import Client
 from pytest_k6api.http.cookies import Cookie, Cookies
-from pytest_k6api.http.debugging import format_exchange
+from pytest_k6api.http.exchanges import describe_exchange
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.httpx_transport import instrument
 from pytest_k6api.http.options import ClientOptions
@@ -40,6 +40,6 @@ __all__ = [
     "Response",
     "SyncClient",
     "Timings",
-    "format_exchange",
+    "describe_exchange",
     "instrument",
 ]

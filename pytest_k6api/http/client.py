@@ -13,9 +13,9 @@ from pytest_k6api.http.auth import Auth
 from pytest_k6api.http.batches import BatchRequest, run_batch
 from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.cookies import Cookies
-from pytest_k6api.http.debugging import log_exchange
 from pytest_k6api.http.decoding import DecodingError, decode
 from pytest_k6api.http.errors import Failure, NetworkError
+from pytest_k6api.http.exchanges import log_exchange
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
 from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions

@@ -17,9 +17,8 @@ from typing import TypeVar
 
 import trio
 
-from pytest_k6api.http import Client
+from pytest_k6api.http import Client, describe_exchange
 from pytest_k6api.load.checks import Checked, calling_line
-from pytest_k6api.load.exchanges import describe_exchange
 from pytest_k6api.load.groups import Group, GroupStack
 from pytest_k6api.load.load_context import LoadContext
 from pytest_k6api.load.measuring import Measured

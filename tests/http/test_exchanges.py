@@ -4,7 +4,7 @@ from typing import cast
 import pytest
 
 from pytest_k6api.http import Headers, Request, Response, Timings
-from pytest_k6api.load.exchanges import describe_exchange, mask_url
+from pytest_k6api.http.exchanges import describe_exchange, mask_url
 
 
 @dataclass

@@ -1,0 +1,67 @@
+"""A request and its response as text, for reports and for the log, with secrets masked."""
+
+import logging
+import re
+
+from pytest_k6api.http.headers import Headers
+from pytest_k6api.http.response import Response
+
+_logger = logging.getLogger("pytest_k6api.http")
+_REPORTED = 1_000
+_LOGGED = 2_000
+_MASK = "***"
+_SECRET = re.compile(
+    r"authorization|cookie|token|secret|password|passwd|api[-_]?key", re.IGNORECASE
+)
+_SECRET_PARAMETER = re.compile(
+    r"([?&][^=&#]*(?:token|secret|password|passwd|api[-_]?key|signature)[^=&#]*=)[^&#]*",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(r"(?<=://)[^/@?#]+@")
+
+
+def describe_exchange(response: Response) -> str:
+    """Return the request, the status, the phases, all headers and the start of the body.
+
+    The body of the request is not shown: it often holds somebody's password.
+    """
+    return "\n".join((*_request_lines(response), *_response_lines(response, _REPORTED)))
+
+
+def log_exchange(response: Response) -> None:
+    """Log the same at level INFO, with the request's body: somebody asked to see it all."""
+    sent = [*_request_lines(response), *_start_of(response.request.content, _LOGGED)]
+    _logger.info("%s", "\n".join((*sent, *_response_lines(response, _LOGGED))))
+
+
+def mask_url(url: str) -> str:
+    """Return `url` without credentials and without the values of secret parameters."""
+    return _SECRET_PARAMETER.sub(rf"\1{_MASK}", _CREDENTIALS.sub(f"{_MASK}@", url))
+
+
+def _request_lines(response: Response) -> list[str]:
+    request = response.request
+    lines = [f"> {request.method} {mask_url(str(request.url))}"]
+    return lines + [f"> {line}" for line in _header_lines(request.headers)]
+
+
+def _response_lines(response: Response, limit: int) -> list[str]:
+    timings = response.timings
+    came = response.error or f"{response.status_code} {response.reason_phrase}".rstrip()
+    first = (
+        f"< {came} after {timings.duration:.3f} ms (blocked {timings.blocked:.3f}, sending"
+        f" {timings.sending:.3f}, waiting {timings.waiting:.3f}, receiving {timings.receiving:.3f})"
+    )
+    lines = [first, *(f"< {line}" for line in _header_lines(response.headers))]
+    return lines + _start_of(response.content, limit)
+
+
+def _header_lines(headers: Headers) -> list[str]:
+    return [f"{name}: {_MASK if _SECRET.search(name) else value}" for name, value in headers.fields]
+
+
+def _start_of(body: bytes, limit: int) -> list[str]:
+    text = body[:limit].decode("utf-8", "backslashreplace")
+    if len(body) > limit:
+        text += f"… ({len(body)} bytes)"
+    return [text] if text else []
