@@ -38,10 +38,14 @@ class _CustomMetric:
     _kind: ClassVar[MetricKind]
 
     def __init__(self, name: str, contains: str) -> None:
+        __tracebackhide__ = True  # pytest shows who declared it, not how we found out
         # Two frames up: the caller of the public constructor.
         caller = sys._getframe(2)
         self.place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        self.metric = _declare(name, self._kind, _read_contains(name, contains), self.place)
+        try:
+            self.metric = _declare(name, self._kind, _read_contains(name, contains), self.place)
+        except MetricError as error:
+            raise error.with_traceback(None) from None
         _declared.add(self)
 
     def add(self, value: float, tags: Mapping[str, object] | None = None) -> None:
@@ -98,6 +102,7 @@ class Counter(_CustomMetric):
     _kind = MetricKind.COUNTER
 
     def __init__(self, name: str, *, contains: _Contains = "default") -> None:
+        __tracebackhide__ = True
         super().__init__(name, contains)
 
     def add(self, value: float = 1, tags: Mapping[str, object] | None = None) -> None:
@@ -115,6 +120,7 @@ class Gauge(_CustomMetric):
     _kind = MetricKind.GAUGE
 
     def __init__(self, name: str, *, contains: _Contains = "default") -> None:
+        __tracebackhide__ = True
         super().__init__(name, contains)
 
 
@@ -129,6 +135,7 @@ class Rate(_CustomMetric):
     _kind = MetricKind.RATE
 
     def __init__(self, name: str) -> None:
+        __tracebackhide__ = True
         super().__init__(name, "default")
 
 
@@ -143,6 +150,7 @@ class Trend(_CustomMetric):
     _kind = MetricKind.TREND
 
     def __init__(self, name: str, *, contains: _Contains = "default") -> None:
+        __tracebackhide__ = True
         super().__init__(name, contains)
 
     def timed(self, tags: Mapping[str, object] | None = None) -> "Timed":

@@ -9,10 +9,10 @@ from collections.abc import Generator
 import pytest
 
 from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.noticing import may_be_load_test
+from pytest_k6api.plugin.noticing import concerns_us, may_be_load_test
 from pytest_k6api.plugin.settings_table import add_options
 from pytest_k6api.plugin.spreading import leave_to_first_worker
-from pytest_k6api.plugin.stashes import CAPTURED, PLAN, SESSION
+from pytest_k6api.plugin.stashes import PLAN, SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
 
@@ -63,7 +63,7 @@ def pytest_pycollect_makeitem(
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Check every load test that was selected, and tell all mistakes at once."""
-    if not any(CAPTURED in item.stash for item in items):
+    if not any(map(concerns_us, items)):
         return
     from pytest_k6api.plugin.options import Settings
     from pytest_k6api.plugin.planning import known_metrics, make_plans

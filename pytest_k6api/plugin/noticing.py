@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_k6api.plugin.stashes import CAPTURED
+
 _NAMES = ("scenario", "load_test")
 
 
@@ -15,3 +17,15 @@ def may_be_load_test(collector: pytest.Module | pytest.Class, found: object) -> 
         if any(getattr(mark, "name", "") in _NAMES for mark in marks):
             return True
     return collector.get_closest_marker("scenario") is not None
+
+
+def concerns_us(item: pytest.Item) -> bool:
+    """Tell whether `item` is a load test, or wants to be one."""
+    return CAPTURED in item.stash or is_stray(item)
+
+
+def is_stray(item: pytest.Item) -> bool:
+    """Tell whether `item` is marked as a scenario and was collected by somebody else."""
+    # What is in a suite without load tests is told by its type, as good as always.
+    is_foreign = type(item) is not pytest.Function and CAPTURED not in item.stash
+    return is_foreign and item.get_closest_marker("scenario") is not None

@@ -29,6 +29,7 @@ from pytest_k6api.model import (
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.configuring import configure_scenario
 from pytest_k6api.plugin.describing import plan_text
+from pytest_k6api.plugin.noticing import is_stray
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import (
     CapturedScenario,
@@ -55,6 +56,12 @@ def make_plans(items: Iterable[pytest.Item], settings: Settings) -> list[str]:
                 problems.append(f"{item.nodeid}: {error}")
             else:
                 _describe(item, plan)
+        elif is_stray(item):
+            problems.append(
+                f"{item.nodeid}: marked as a scenario, but what collected it (as a"
+                f" {type(item).__name__}) runs it by itself, once, as unittest does with the methods"
+                " of a TestCase; make it a function, or a method of a class that is no TestCase"
+            )
     return problems
 
 

@@ -572,6 +572,17 @@ REFUSED = {
         """,
         "TestMix: test_a: after='test_b' waits in a circle",
     ),
+    "a method of a unittest.TestCase": (
+        """
+        import unittest
+        class TestBoard(unittest.TestCase):
+            @pytest.mark.scenario
+            async def test_list(self, vu): ...
+        """,
+        "TestBoard::test_list: marked as a scenario, but what collected it (as a TestCaseFunction)"
+        " runs it by itself, once, as unittest does with the methods of a TestCase; make it a"
+        " function, or a method of a class that is no TestCase",
+    ),
 }
 
 
@@ -692,4 +703,28 @@ def test_a_feeder_without_its_file_is_a_collection_error_at_its_place(
         f"E   pytest_k6api.model.errors.OptionError: there is no file '{pytester.path}/data/users.csv'"
         f" to feed from; write a path from '{pytester.path}' on, where its module is, or an absolute"
         " one",
+    ]
+
+
+def test_a_custom_metric_that_cannot_be_is_a_collection_error_at_its_place(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_shop="""
+        from pytest_k6api import Trend
+
+        queued = Trend("time in queue", contains="time")
+        """
+    )
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    begin = next(i for i, line in enumerate(result.outlines) if "ERROR collecting" in line)
+    shown = [line for line in result.outlines[begin + 1 :] if "^^^" not in line]
+    assert shown[:3] == [
+        "test_shop.py:3: in <module>",
+        '    queued = Trend("time in queue", contains="time")',
+        "E   pytest_k6api.model.errors.MetricError: cannot name a metric 'time in queue'; use 2 to"
+        " 129 ASCII letters, digits and underscores, and do not start with a digit",
     ]
