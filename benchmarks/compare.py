@@ -99,8 +99,8 @@ def print_machine() -> None:
         print(f"! the machine is not quiet (load {busy:.1f}): look at ratios, not at microseconds")
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
+def arguments() -> tuple[argparse.Namespace, list[Workload]]:
+    """Return the options, and the workloads that they choose."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -114,20 +114,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cores", default="", help="generator's and service's, such as 1,0")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     parser.add_argument("--list", action="store_true", help="print the workloads and end")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Measure, and print a table for each workload."""
-    options = arguments()
-    workloads = all_workloads(
+    options = parser.parse_args()
+    there = all_workloads(
         seconds=options.seconds,
         rate=options.rate,
         idle_vus=options.idle_vus,
         growth_seconds=options.growth_seconds,
     )
+    letters = options.workloads.replace(",", "")
+    if unknown := set(letters) - there.keys():
+        parser.error(f"there is no workload {unknown.pop()!r}; there are {', '.join(there)}")
+    return options, [there[letter] for letter in letters]
+
+
+def main() -> None:
+    """Measure, and print a table for each workload."""
+    options, workloads = arguments()
     if options.list:
-        for workload in workloads.values():
+        for workload in workloads:
             print(f"{workload.key}  {workload.about}: {', '.join(workload.generators)}")
         return
     print_machine()
@@ -138,8 +142,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         running_nginx(Path(folder), service_core) as nginx,
     ):
-        for letter in options.workloads:
-            chosen = workloads[letter]
+        for chosen in workloads:
             rounds = run_rounds(chosen, generators, nginx, options.rounds, core)
             tables.append(table(chosen, rounds))
             print(f"\n{tables[-1]}", flush=True)

@@ -61,8 +61,9 @@ class Plugin:
         from importlib.metadata import version
 
         python = ".".join(map(str, sys.version_info[:3]))
-        # Debian's and python.org's builds are; one that is not costs a tenth more.
-        is_optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+        # One that is not costs a tenth more. Debian's is, but asks `make` for it.
+        configured = sysconfig.get_config_var("CONFIG_ARGS") or "--enable-optimizations"
+        is_optimised = "--enable-optimizations" in configured or "--prefix=/usr'" in configured
         build = "" if is_optimised else " (built without --enable-optimizations)"
         json = ", orjson" if find_spec("orjson") else ""
         return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}{json}"

@@ -97,6 +97,6 @@ def _in_unit(values: Sequence[float], per_unit: int) -> tuple[float, ...]:
     # This is done for a dozen values of each request: without a generator, and not
     # one by one where all are the same, as ones and zeros are most of the time.
     first = values[0]
-    if values.count(first) == len(values):
+    if values[-1] == first and values.count(first) == len(values):
         return (first / per_unit,) * len(values)
     return tuple(map(float, values)) if per_unit == 1 else tuple([v / per_unit for v in values])
