@@ -24,7 +24,6 @@ from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Expected, Origin, Plan
 from pytest_k6api.http.runtime import HttpRuntime
 from pytest_k6api.http.tagging import failed_phases, failure_tags, intern, outcome_tags
-from pytest_k6api.http.tcp import has_ended
 from pytest_k6api.http.urls import InvalidURL
 from pytest_k6api.model import HttpRow, Recorder
 
@@ -32,8 +31,8 @@ from pytest_k6api.model import HttpRow, Recorder
 _DEFAULT_EXPECTED = range(200, 400)
 _FIRST_REDIRECT = 300
 
-# A connection that was idle for longer is looked at before it is used: the
-# server may have closed it. In a busy loop the look would cost 1 µs for nothing.
+# One that was idle for longer may have been closed by the server, and is asked for
+# that before it is used. In a busy loop asking would cost 1 µs for nothing.
 _QUIET = 50_000_000
 
 
@@ -275,8 +274,7 @@ class Client:
         spare = self._spare.get(origin, [])
         while connection is not None or spare:
             candidate = connection or spare.pop()
-            if not has_ended(candidate.sock):
-                candidate.has_news = False
+            if not candidate.has_ended():
                 return candidate
             candidate.close()
             connection = None

@@ -43,7 +43,7 @@ from pytest_k6api.http.errors import (
 from pytest_k6api.http.framing import keeps_alive
 from pytest_k6api.http.known_heads import KnownHeads, PlainHead, is_plain, remember
 from pytest_k6api.http.reading import ResponseReader
-from pytest_k6api.http.tcp import count_tcp_bytes, receive, tell_arrivals
+from pytest_k6api.http.tcp import count_tcp_bytes, has_ended, receive, tell_arrivals
 from pytest_k6api.http.traffic import Traffic, wake_up, way_to_park
 from pytest_k6api.http.uploading import Upload
 
@@ -316,6 +316,15 @@ class Connection:
             sent, received = counts
             self.bytes_sent, self._wire_sent = sent - self._wire_sent, sent
             self.bytes_received, self._wire_received = received - self._wire_received, received
+
+    def has_ended(self) -> bool:
+        """Tell whether the server closed the idle connection, or spoke unasked."""
+        # Traffic hears of both when they come. Only where it could not listen, because the
+        # loop was held up, the socket is asked, which costs a system call and an exception.
+        if self._traffic is not None and not self.has_news and self._traffic.is_up_to_date:
+            return False
+        self.has_news = False
+        return has_ended(self.sock)
 
     def close(self) -> None:
         """Close the socket at once; whoever waits on it wakes up."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from time import perf_counter, sleep
 from typing import Any
@@ -355,6 +356,39 @@ async def test_a_connection_closed_while_idle_is_noticed_before_it_is_used() -> 
             await trio.sleep(0.08)
 
     assert server.connections == 2
+
+
+@in_real_time
+async def test_a_connection_closed_while_the_loop_was_held_up_is_noticed_too() -> None:
+    held_up = threading.Event()
+    connections = 0
+
+    def one_only(listener: socket.socket) -> None:
+        nonlocal connections
+        while connections < 2:
+            try:
+                peer, _ = listener.accept()
+            except TimeoutError:
+                return
+            connections += 1
+            with peer:
+                peer.recv(4096)
+                peer.sendall(OK)
+                held_up.wait(5)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(2)
+        server = threading.Thread(target=one_only, args=(listener,))
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with a_tester() as tester:
+            first = await tester.client.post(url, content="x")
+            held_up.set()
+            sleep(0.1)  # noqa: ASYNC251 - a scenario that blocks
+            second = await tester.client.post(url, content="x")
+        server.join()
+
+    assert (first.error, second.error, connections) == ("", "", 2)
 
 
 @pytest.mark.parametrize(
