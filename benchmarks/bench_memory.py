@@ -32,14 +32,14 @@ def make_batch(tags: TagTable, chance: random.Random, number: int, *, worst: boo
     # Around 10 ms: from 2 to 60, or from 0.1 ms to 1 s.
     waits = [int(chance.lognormvariate(9.2, 1.2 if worst else 0.4)) for _ in range(number)]
     rows: list[HttpRow] = [
-        (http, 0.0, 0, wait + 40, wait & 3, 0, 0, 20 + (wait & 7), wait, 20 - (wait & 7))
+        (http, 0, wait + 40, wait & 3, 0, 0, 20 + (wait & 7), wait, 20 - (wait & 7))
         for wait in waits
     ]
     samples: list[SampleRow] = []
     if worst:
-        samples = [(FLOATS, http, 0.0, chance.random()) for _ in waits]
-    groups = [(group, 0.0, wait + 90) for wait in waits]
-    return Batch(rows, [], samples, groups, [(check, 0.0, 1.0)] * number)
+        samples = [(FLOATS, http, chance.random()) for _ in waits]
+    groups = [(group, wait + 90) for wait in waits]
+    return Batch(rows, [], samples, groups, [(check, 1.0)] * number)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ of them.
 """
 
 from collections.abc import Coroutine, Iterable
-from time import perf_counter_ns, time
+from time import perf_counter_ns
 from typing import Any, Unpack
 
 from pytest_k6api.http.auth import Auth
@@ -241,7 +241,6 @@ class Client:
             tags = intern(context, key, outcome_tags(plan, status, failed, protocol))
         row = (
             tags,
-            time(),
             failed,
             duration,
             blocked,
@@ -332,7 +331,7 @@ class Client:
         if tags is None:
             tags = intern(context, key, failure_tags(plan, failure, failed))
         phases = failed_phases(connection, began)
-        row: HttpRow = (tags, time(), failed, *phases)
+        row: HttpRow = (tags, failed, *phases)
         self._recorder.buffer.http.append(row)
         head, body, received = b"", b"", 0
         if connection is not None:

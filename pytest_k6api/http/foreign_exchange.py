@@ -8,7 +8,7 @@ bodies without the framing of chunks.
 """
 
 from collections.abc import Iterable
-from time import perf_counter_ns, time
+from time import perf_counter_ns
 from typing import Any
 
 from pytest_k6api.http.errors import Failure
@@ -129,7 +129,7 @@ class ForeignExchange:
 
     def _record(self, tags: dict[str, str], failed: int | None) -> None:
         recorder = self._recorder
-        row: HttpRow = (recorder.context.id_with(tags), time(), failed, *self._phases())
+        row: HttpRow = (recorder.context.id_with(tags), failed, *self._phases())
         recorder.buffer.http.append(row)
 
     def _phases(self) -> tuple[int, int, int, int, int, int, int]:

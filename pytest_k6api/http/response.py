@@ -254,7 +254,7 @@ class Response:
     @property
     def timings(self) -> Timings:
         """Where the time went, in milliseconds."""
-        _, _, _, duration, blocked, connecting, tls, sending, waiting, receiving = self._row
+        _, _, duration, blocked, connecting, tls, sending, waiting, receiving = self._row
         return Timings(
             blocked=blocked / 1000,
             connecting=connecting / 1000,
@@ -273,14 +273,14 @@ class Response:
     @property
     def microseconds(self) -> int:
         """How long the round trip took, connecting included."""
-        return self._row[3] + self._row[4]
+        return self._row[2] + self._row[3]
 
     def __repr__(self) -> str:
         status = f"{self.status_code} {self.reason_phrase}".rstrip()
         if self._failure is not None:
             status = f"failed: {self.error} ({self.error_code})"
         route = f"{self._plan.method} {self._plan.target.name}"
-        return f"<Response [{status}] {route}, {self._row[3] / 1000:.2f} ms>"
+        return f"<Response [{status}] {route}, {self._row[2] / 1000:.2f} ms>"
 
 
 class HTTPError(K6ApiError):

@@ -8,7 +8,6 @@ module that made them lives, so that thresholds can be checked at collection.
 import gc
 import math
 import sys
-import time
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
@@ -70,7 +69,7 @@ class _CustomMetric:
             if tags
             else context.id
         )
-        recorder.buffer.samples.append((self.metric, tags_id, time.time(), self._number(value)))
+        recorder.buffer.samples.append((self.metric, tags_id, self._number(value)))
 
     def _number(self, value: object) -> float:
         if isinstance(value, (Real, Decimal)):

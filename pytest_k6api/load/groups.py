@@ -8,7 +8,6 @@ A VU stands in one place. Tasks that an iteration starts beside each other share
 it: a group that one of them enters is a tag on the samples of the others.
 """
 
-import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -80,4 +79,4 @@ class Group:
         recorder.context = self.outer
         if kind is None or not issubclass(kind, trio.Cancelled):
             duration_us = int((ended - self._began) * 1e6 + 0.5)
-            recorder.buffer.groups.append((self.inner.id, time.time(), duration_us))
+            recorder.buffer.groups.append((self.inner.id, duration_us))

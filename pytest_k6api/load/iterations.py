@@ -7,7 +7,6 @@ scope that the VU runs in.
 """
 
 import json
-import time
 
 import trio
 
@@ -156,7 +155,6 @@ class VirtualUser:
         recorder.buffer.iterations.append(
             (
                 self._groups.root.id,
-                time.time(),
                 int((ended - began) * 1e6 + 0.5),
                 failed,
                 recorder.bytes_sent,
@@ -165,10 +163,10 @@ class VirtualUser:
         )
 
     def _record_lateness(self, late: float, took: float) -> None:
-        tags_id, at = self._groups.root.id, time.time()
+        tags_id = self._groups.root.id
         self._recorder.buffer.samples += (
-            (ITERATION_LATENESS, tags_id, at, max(0, round(late * 1e6))),
-            (RESPONSE_TIME_FROM_DUE, tags_id, at, round(took * 1e6)),
+            (ITERATION_LATENESS, tags_id, max(0, round(late * 1e6))),
+            (RESPONSE_TIME_FROM_DUE, tags_id, round(took * 1e6)),
         )
 
     def _record_interruption(self) -> None:
@@ -182,7 +180,6 @@ class VirtualUser:
             buffer.iterations.append(
                 (
                     self._groups.root.id,
-                    time.time(),
                     None,
                     None,
                     recorder.bytes_sent,
@@ -207,7 +204,7 @@ class VirtualUser:
                 if self._kept is None:
                     outcomes.skipped += 1
                     self._recorder.buffer.samples.append(
-                        (ITERATIONS_SKIPPED, self._groups.root.id, time.time(), 1.0)
+                        (ITERATIONS_SKIPPED, self._groups.root.id, 1.0)
                     )
                 return 0
             case Verdict.INTERRUPTED:

@@ -6,7 +6,6 @@ test, and more than once: the control API asks for it.
 """
 
 import json
-import time
 from dataclasses import dataclass
 
 import trio
@@ -151,7 +150,6 @@ class _Stage:
             recorder.buffer.iterations.append(
                 (
                     self._place.id,
-                    time.time(),
                     None,
                     None,
                     recorder.bytes_sent,

@@ -5,7 +5,6 @@ declared. A context manager without a generator, because it may stand around
 every query of an iteration (``benchmarks/bench_iteration.py``).
 """
 
-import time
 from collections.abc import Mapping
 from types import TracebackType
 
@@ -50,10 +49,9 @@ class Measured:
         recorder = self._stack.recorder
         tags_id = self._tags_id(recorder.context)
         duration_us = int((ended - self._began) * 1e6 + 0.5)
-        at = time.time()
         recorder.buffer.samples += (
-            (MEASURED_DURATION, tags_id, at, duration_us),
-            (MEASURED_FAILED, tags_id, at, 0.0 if error is None else 1.0),
+            (MEASURED_DURATION, tags_id, duration_us),
+            (MEASURED_FAILED, tags_id, 0.0 if error is None else 1.0),
         )
 
     def _tags_id(self, place: TagContext) -> int:

@@ -32,13 +32,13 @@ Columns = Sequence[tuple[Any, ...]]
 Parts = Mapping[int, Columns]
 
 _HTTP_TRENDS = (
-    (built_in.HTTP_REQ_DURATION, 3),
-    (built_in.HTTP_REQ_BLOCKED, 4),
-    (built_in.HTTP_REQ_CONNECTING, 5),
-    (built_in.HTTP_REQ_TLS_HANDSHAKING, 6),
-    (built_in.HTTP_REQ_SENDING, 7),
-    (built_in.HTTP_REQ_WAITING, 8),
-    (built_in.HTTP_REQ_RECEIVING, 9),
+    (built_in.HTTP_REQ_DURATION, 2),
+    (built_in.HTTP_REQ_BLOCKED, 3),
+    (built_in.HTTP_REQ_CONNECTING, 4),
+    (built_in.HTTP_REQ_TLS_HANDSHAKING, 5),
+    (built_in.HTTP_REQ_SENDING, 6),
+    (built_in.HTTP_REQ_WAITING, 7),
+    (built_in.HTTP_REQ_RECEIVING, 8),
 )
 _NUMBERS = frozenset((int, float, bool))
 
@@ -61,7 +61,7 @@ def _ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
     columns = list(zip(*rows, strict=True))
     parts = _by_tags(rows, columns)
     _add_ones(store_of(built_in.HTTP_REQS), columns, parts)
-    _add_judged(store_of(built_in.HTTP_REQ_FAILED), columns, parts, 2)
+    _add_judged(store_of(built_in.HTTP_REQ_FAILED), columns, parts, 1)
     for metric, index in _HTTP_TRENDS:
         _add_column(store_of(metric), columns, parts, index)
 
@@ -70,24 +70,24 @@ def _ingest_iterations(rows: Sequence[IterationRow], store_of: Stores) -> None:
     """Add iterations: bytes of all; number, duration and failure of the complete ones."""
     columns = list(zip(*rows, strict=True))
     parts = _by_tags(rows, columns)
-    if None not in columns[2]:
+    if None not in columns[1]:
         _add_complete(columns, parts, store_of)
-    elif complete := [row for row in rows if row[2] is not None]:
+    elif complete := [row for row in rows if row[1] is not None]:
         kept = list(zip(*complete, strict=True))
         _add_complete(kept, _by_tags(complete, kept), store_of)
-    _add_column(store_of(built_in.DATA_SENT), columns, parts, 4)
-    _add_column(store_of(built_in.DATA_RECEIVED), columns, parts, 5)
+    _add_column(store_of(built_in.DATA_SENT), columns, parts, 3)
+    _add_column(store_of(built_in.DATA_RECEIVED), columns, parts, 4)
 
 
 def _add_complete(columns: Columns, parts: Parts, store_of: Stores) -> None:
     _add_ones(store_of(built_in.ITERATIONS), columns, parts)
-    _add_column(store_of(built_in.ITERATION_DURATION), columns, parts, 2)
-    _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 3)
+    _add_column(store_of(built_in.ITERATION_DURATION), columns, parts, 1)
+    _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 2)
 
 
 def _ingest_values(metric: Metric, rows: Sequence[ValueRow], store_of: Stores) -> None:
     columns = list(zip(*rows, strict=True))
-    _add_column(store_of(metric), columns, _by_tags(rows, columns), 2)
+    _add_column(store_of(metric), columns, _by_tags(rows, columns), 1)
 
 
 def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, int]:
@@ -104,7 +104,7 @@ def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, in
         usable = _usable(samples, store_of)
         if usable:
             columns = list(zip(*usable, strict=True))
-            _add_column(store_of(usable[0][0]), columns, _by_tags(usable, columns, 1), 3)
+            _add_column(store_of(usable[0][0]), columns, _by_tags(usable, columns, 1), 2)
         if len(usable) < len(samples):
             refused[name] = len(samples) - len(usable)
     return refused
@@ -116,11 +116,11 @@ def _usable(rows: list[SampleRow], store_of: Stores) -> list[SampleRow]:
     Refused are values that are no finite numbers, and samples of a metric that
     shares its name with another one but not its kind.
     """
-    if _are_countable([row[3] for row in rows]):
+    if _are_countable([row[2] for row in rows]):
         metric = store_of(rows[0][0]).metric
         if all(row[0] is metric for row in rows):
             return rows
-    return [row for row in rows if is_countable(row[3]) and store_of(row[0]).metric == row[0]]
+    return [row for row in rows if is_countable(row[2]) and store_of(row[0]).metric == row[0]]
 
 
 def _are_countable(values: list[float]) -> bool:

@@ -5,8 +5,8 @@ dataclass (``benchmarks/`` has the figures): a request costs one tuple and one
 ``list.append``; everything else happens in the pump, a batch at a time. The
 row types below give the columns their names, for readers and the type checker.
 
-All times of built-in metrics are whole microseconds; ``at`` is wall time in
-seconds since the epoch.
+All times of built-in metrics are whole microseconds. When a sample was made is not kept:
+its batch says so, to 50 ms.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ from typing import NamedTuple, TypeVar
 
 from pytest_k6api.model.metrics import Metric
 
-# (tags id, at, failed, duration_us, blocked_us, connecting_us, tls_us,
+# (tags id, failed, duration_us, blocked_us, connecting_us, tls_us,
 #  sending_us, waiting_us, receiving_us)
 # `failed` is 1 or 0, or None where the user asked for no judgement.
-HttpRow = tuple[int, float, int | None, int, int, int, int, int, int, int]
+HttpRow = tuple[int, int | None, int, int, int, int, int, int, int]
 
-# (tags id, at, duration_us, failed, bytes sent, bytes received)
+# (tags id, duration_us, failed, bytes sent, bytes received)
 # `duration_us` and `failed` are None for an iteration that was interrupted, and
 # for setup and teardown: only their bytes count.
-IterationRow = tuple[int, float, int | None, int | None, int, int]
+IterationRow = tuple[int, int | None, int | None, int, int]
 
-# (tags id, at, value): of the two metrics that nearly every iteration has, group
+# (tags id, value): of the two metrics that nearly every iteration has, group
 # durations in whole microseconds and checks as 1.0 and 0.0. Each has a list of its
 # own, so that the pump need not sort them.
-ValueRow = tuple[int, float, float]
+ValueRow = tuple[int, float]
 
-# (metric, tags id, at, value)
-SampleRow = tuple[Metric, int, float, float]
+# (metric, tags id, value)
+SampleRow = tuple[Metric, int, float]
 
 _Row = TypeVar("_Row")
 

@@ -117,14 +117,13 @@ class Meter:
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""
-        row = (GENERATOR_LATENESS, self._root_id, time.time(), round(late * 1e6))
+        row = (GENERATOR_LATENESS, self._root_id, round(late * 1e6))
         self.buffer.samples.append(row)
         self._probe.add(late, busy, elapsed)
 
     def record_vus(self, status: StatusSnapshot) -> None:
         """Record how many virtual users there are."""
-        at = time.time()
         self.buffer.samples += [
-            (VUS, self._root_id, at, status.vus),
-            (VUS_MAX, self._root_id, at, status.vus_max),
+            (VUS, self._root_id, status.vus),
+            (VUS_MAX, self._root_id, status.vus_max),
         ]

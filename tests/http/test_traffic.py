@@ -67,7 +67,7 @@ async def test_what_blocks_the_loop_is_not_counted_as_the_servers_time() -> None
                 nursery.start_soon(tester.client.get, url)
                 nursery.start_soon(block_as_soon_as_it_is_sent)
 
-    duration_us = tester.rows[1][3]
+    duration_us = tester.rows[1][2]
     assert 50_000 <= duration_us < 400_000
 
 
@@ -89,7 +89,7 @@ async def test_no_phase_is_negative_when_the_answer_was_there_before_the_request
             time.sleep(0.03)  # noqa: ASYNC251 - the loop must not notice
             await tester.client.get(url)
 
-    duration, *phases = tester.rows[1][3:]
+    duration, *phases = tester.rows[1][2:]
     assert min(duration, *phases) >= 0
     assert sum(phases[3:]) == duration
 

@@ -113,9 +113,9 @@ class FakeLoadTest:
         """Return the values written to `metric`, with those tags where some are named."""
         found: list[Any] = []
         buffer = self.context.buffer
-        rows = [(kind.name, tags_id, value) for kind, tags_id, _, value in buffer.samples]
-        rows += [("group_duration", tags_id, value) for tags_id, _, value in buffer.groups]
-        rows += [("checks", tags_id, value) for tags_id, _, value in buffer.checks]
+        rows = [(kind.name, tags_id, value) for kind, tags_id, value in buffer.samples]
+        rows += [("group_duration", tags_id, value) for tags_id, value in buffer.groups]
+        rows += [("checks", tags_id, value) for tags_id, value in buffer.checks]
         for name, tags_id, value in rows:
             if name == metric:
                 named = [self.table[tags_id].get(tag) for tag in tags]

@@ -128,9 +128,7 @@ class Load:
     @property
     def dropped_samples(self) -> list[float]:
         """The values of the samples of dropped_iterations."""
-        return [
-            value for metric, _, _, value in self.buffer.samples if metric is DROPPED_ITERATIONS
-        ]
+        return [value for metric, _, value in self.buffer.samples if metric is DROPPED_ITERATIONS]
 
 
 def scenario(executor: str, name: str = "test_it", **options: object) -> ScenarioOptions:

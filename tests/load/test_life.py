@@ -48,7 +48,7 @@ async def test_setup_has_the_user_0_in_a_group_of_its_own_and_no_scenario() -> N
     ]
     (row,) = load.iterations()
     assert load.table[row[0]] == {"group": "::setup", "run": "7"}
-    assert row[2:] == (None, None, 100, 900)
+    assert row[1:] == (None, None, 100, 900)
     assert load.clients[0].is_closed
     assert current_vu.get(None) is None
 

@@ -160,7 +160,7 @@ async def test_a_fixture_that_fails_lets_the_iteration_fail_and_the_next_tries_a
     for _ in range(4):
         await user.run_iteration()
 
-    assert [row[3] for row in load.iterations()] == [1, 1, 0, 0]
+    assert [row[2] for row in load.iterations()] == [1, 1, 0, 0]
     assert events == ["+server", "token", "token"]
     failure = load.the_failure()
     assert (failure.kind, failure.count) == (FailureKind.VU_FIXTURE, 2)
@@ -207,7 +207,7 @@ async def test_fixtures_are_torn_down_after_an_interruption_and_what_they_record
         await user.close()
 
     assert load.samples("checks", "check") == [(1.0, "logged out")]
-    assert [row[2:] for row in load.iterations()] == [(None, None, 100, 900)]
+    assert [row[1:] for row in load.iterations()] == [(None, None, 100, 900)]
 
 
 @in_virtual_time

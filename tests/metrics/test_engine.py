@@ -60,13 +60,13 @@ class Rig:
         )
 
     def request(self, duration_us: int, *, failed: int | None = 0, **tags: str) -> HttpRow:
-        return (self.tags.intern(tags), 0.0, failed, duration_us, 10, 5, 4, 1, duration_us - 2, 1)
+        return (self.tags.intern(tags), failed, duration_us, 10, 5, 4, 1, duration_us - 2, 1)
 
     def iteration(self, duration_us: int | None, *, failed: int | None = 0) -> IterationRow:
-        return (self.tags.intern({"scenario": "s"}), 0.0, duration_us, failed, 100, 2_000)
+        return (self.tags.intern({"scenario": "s"}), duration_us, failed, 100, 2_000)
 
     def sample(self, metric: Metric, value: float, **tags: str) -> SampleRow:
-        return (metric, self.tags.intern(tags), 0.0, value)
+        return (metric, self.tags.intern(tags), value)
 
     def feed(
         self,

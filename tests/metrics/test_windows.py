@@ -39,7 +39,7 @@ class Load:
 
     def feed(self, at: float, *values: float, **tags: str) -> None:
         number = self.tags.intern(tags)
-        rows = [(self.metric, number, 0.0, value) for value in values]
+        rows = [(self.metric, number, value) for value in values]
         self.engine.ingest(Batch([], [], rows), at)
 
     def judge(self, at: float, *, final: bool = False) -> ThresholdSnapshot:

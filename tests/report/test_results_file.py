@@ -52,7 +52,7 @@ def fed(values: list[float]) -> MetricsEngine:
     thresholds = parse_thresholds({"http_reqs": ["count>=0"]}, {"http_reqs": built_in.HTTP_REQS})
     engine = MetricsEngine(TagTable(), thresholds)
     tags = engine._tags.intern({})
-    rows = [(metric, tags, 0.0, value) for metric in OWN.values() for value in values]
+    rows = [(metric, tags, value) for metric in OWN.values() for value in values]
     engine.ingest(Batch([], [], rows))
     engine.evaluate(10.0, final=True)
     engine.settle()

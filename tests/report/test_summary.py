@@ -23,7 +23,7 @@ def snapshot_of(told: Told, thresholds: dict[str, object] | None = None) -> Snap
         tags, parse_thresholds(thresholds, KNOWN), parse_selections(thresholds, KNOWN)
     )
     rows: list[SampleRow] = [
-        (metric, tags.intern(some), 0.0, value) for metric, some, values in told for value in values
+        (metric, tags.intern(some), value) for metric, some, values in told for value in values
     ]
     engine.ingest(Batch([], [], rows))
     engine.evaluate(10.0, final=True)

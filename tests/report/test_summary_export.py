@@ -72,7 +72,7 @@ def measured() -> MetricsEngine:
         (TTIME, {"group": ""}, [12.5]),
     ]
     rows: list[SampleRow] = [
-        (metric, tags.intern(some), 0.0, value) for metric, some, values in told for value in values
+        (metric, tags.intern(some), value) for metric, some, values in told for value in values
     ]
     engine.ingest(Batch([], [], rows))
     engine.evaluate(2.0, final=True)

@@ -55,13 +55,13 @@ class Measured:
     def request(self, scenario: str, *durations_us: int, failed: int = 0) -> None:
         tags = self._tags.intern({"scenario": scenario})
         rows: list[HttpRow] = [
-            (tags, 0.0, failed, duration, 0, 0, 0, 0, duration, 0) for duration in durations_us
+            (tags, failed, duration, 0, 0, 0, 0, duration, 0) for duration in durations_us
         ]
         self.engine.ingest(Batch(rows, [], []))
 
     def check(self, scenario: str, value: int) -> None:
         tags = self._tags.intern({"scenario": scenario, "check": "is 200", "group": ""})
-        self.engine.ingest(Batch([], [], [(built_in.CHECKS, tags, 0.0, value)]))
+        self.engine.ingest(Batch([], [], [(built_in.CHECKS, tags, value)]))
 
 
 def test_before_anything_is_measured_there_is_nothing_to_show_but_the_plan():

@@ -7,7 +7,6 @@ woken for one reason and not another.
 """
 
 import math
-import time
 from abc import ABC, abstractmethod
 from contextlib import closing
 
@@ -167,9 +166,7 @@ class PlannedExecutor(ABC):
     def _record_dropped(self, number: int) -> None:
         self.tally.dropped += number
         recorder = self._around.recorder_for(self.options.name)
-        recorder.buffer.samples.append(
-            (DROPPED_ITERATIONS, recorder.context.id, time.time(), float(number))
-        )
+        recorder.buffer.samples.append((DROPPED_ITERATIONS, recorder.context.id, float(number)))
 
     def _progress_by_time(self) -> float | None:
         if self._ends_at == math.inf:
