@@ -185,7 +185,7 @@ class Client:
         return await self.request(method, url, **options)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
+    async def _round_trip(  # noqa: C901, PLR0915
         self, plan: Plan, wire: bytes
     ) -> Response:
         recorder = self._recorder
@@ -201,16 +201,14 @@ class Client:
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
-            body = connection.body
-            if not connection.is_plain and b"\r\ncontent-encoding:" in connection.lowered:
-                body = self._decode(connection)
+            body = connection.body if connection.is_plain else self._decode(connection)
         except NetworkError as error:
             return await self._fail_or_repeat(plan, wire, error, connection, began)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._count_bytes(connection)
             raise
-        if not connection.is_plain and b"\r\nset-cookie:" in connection.lowered:
-            self._keep_cookies(plan, connection.head)
+        if not connection.is_plain:
+            self._keep_cookies(plan, connection)
 
         if connection.is_used:
             blocked = connecting = handshaking = 0
@@ -280,6 +278,8 @@ class Client:
         return await self._runtime.dial(origin, deadline)
 
     def _decode(self, connection: Connection) -> bytes:
+        if b"\r\ncontent-encoding:" not in connection.lowered:
+            return connection.body
         encodings = Headers.from_head(connection.head).get("content-encoding", "")
         limit = self._runtime.options.max_response_size
         try:
@@ -288,10 +288,10 @@ class Client:
             connection.body = b""
             raise NetworkError(error.failure) from error
 
-    def _keep_cookies(self, plan: Plan, head: bytes) -> None:
-        target = plan.target
-        for header in Headers.from_head(head).get_list("set-cookie"):
-            self.cookies.store(header, target.host, target.path)
+    def _keep_cookies(self, plan: Plan, connection: Connection) -> None:
+        if b"\r\nset-cookie:" in connection.lowered:
+            for header in Headers.from_head(connection.head).get_list("set-cookie"):
+                self.cookies.store(header, plan.target.host, plan.target.path)
 
     def _count_bytes(self, connection: Connection | None) -> None:
         if connection is not None:

@@ -62,7 +62,8 @@ class Group:
         stack = self._stack
         recorder = stack.recorder
         self.outer = outer = recorder.context
-        recorder.context = self.inner = outer.enter_group(self.name)
+        inner = outer.groups.get(self.name)
+        recorder.context = self.inner = inner or outer.enter_group(self.name)
         stack.open.append(self)
         self._began = stack.now()
 

@@ -105,10 +105,21 @@ class VirtualUser:
         ended = now()
         if self._kept is not None:
             self._record_interruption()
-        else:
-            self._record(began, ended, failed)
-            if late is not None:
-                self._record_lateness(late, late + ended - came)
+            return
+        self._scenario.outcomes.completed += 1
+        recorder = self._recorder
+        duration_us = int((ended - began) * 1e6 + 0.5)
+        recorder.buffer.iterations.append(
+            (
+                self._groups.root.id,
+                duration_us,
+                failed,
+                recorder.bytes_sent,
+                recorder.bytes_received,
+            )
+        )
+        if late is not None:
+            self._record_lateness(late, late + ended - came)
 
     def cut(self) -> None:
         """Drop what the running iteration still records; it counts as interrupted."""
@@ -148,19 +159,6 @@ class VirtualUser:
             groups.open.clear()
         recorder.context = groups.root
         recorder.bytes_sent = recorder.bytes_received = 0
-
-    def _record(self, began: float, ended: float, failed: int) -> None:
-        self._scenario.outcomes.completed += 1
-        recorder = self._recorder
-        recorder.buffer.iterations.append(
-            (
-                self._groups.root.id,
-                int((ended - began) * 1e6 + 0.5),
-                failed,
-                recorder.bytes_sent,
-                recorder.bytes_received,
-            )
-        )
 
     def _record_lateness(self, late: float, took: float) -> None:
         tags_id = self._groups.root.id

@@ -137,11 +137,13 @@ class BaseVU:
         Source: k6 v1.1.0, ``internal/js/modules/k6/k6.go``, ``Check``.
         """
         recorder = self._recorder
-        check_id = recorder.context.check_id
+        place = recorder.context
         record = recorder.buffer.checks.append
         all_passed = True
         for name, question in checks.items():
-            tags_id = check_id(name)
+            tags_id = place.checks.get(name)
+            if tags_id is None:
+                tags_id = place.check_id(name)
             try:
                 answer = question(value) if callable(question) else question
                 passed = answer is True or _is_true(name, answer)
@@ -210,14 +212,17 @@ class BaseVU:
 
 
 class VU(BaseVU):
-    """The virtual user of an async scenario."""
+    """The virtual user of an async scenario.
 
-    __slots__ = ()
+    Attributes:
+        http: The VU's HTTP client.
+    """
 
-    @property
-    def http(self) -> Client:
-        """The VU's HTTP client."""
-        return self._client
+    __slots__ = ("http",)
+
+    def __init__(self, seat: VUSeat) -> None:
+        super().__init__(seat)
+        self.http: Client = seat.client
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.

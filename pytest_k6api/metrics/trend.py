@@ -113,9 +113,14 @@ class Trend:
 
     def add_many(self, values: Sequence[float]) -> None:
         """Add finite observations; who cannot vouch for them asks `is_countable` first."""
-        waiting = self._waiting
+        waiting, count, first = self._waiting, len(values), values[0]
+        self.count += count
+        if values[-1] == first and values.count(first) == count:
+            # No time to connect, for instance, which most requests have.
+            waiting[first] += count
+            self.total += first * count
+            return
         waiting.update(values)
-        self.count += len(values)
         self.total += sum(values)
         if len(waiting) > _MOST_WAITING:
             self.settle()

@@ -70,11 +70,14 @@ class TagContext:
         tags: The tags of this place, `group` among them (``""`` at the root).
         id: The number of `tags`.
         group: The path of the group, such as ``::outer::inner``; ``""`` at the root.
+        groups: The contexts of the groups that were entered from here, by name, and of
+            this place with more tags, by those.
+        checks: The numbers of the tags of the checks that were made here, by name.
         requests: For HTTP clients and measured blocks: what they derive from this
             place, keyed as they like. Never shared with another place.
     """
 
-    __slots__ = ("_checks", "_children", "group", "id", "requests", "table", "tags")
+    __slots__ = ("checks", "group", "groups", "id", "requests", "table", "tags")
 
     def __init__(self, table: TagTable, tags: Mapping[str, str]) -> None:
         self.table = table
@@ -82,8 +85,8 @@ class TagContext:
         self.id = table.intern(self.tags)
         self.group = self.tags["group"]
         self.requests: dict[object, int] = {}
-        self._children: dict[object, TagContext] = {}
-        self._checks: dict[str, int] = {}
+        self.groups: dict[object, TagContext] = {}
+        self.checks: dict[str, int] = {}
 
     def enter_group(self, name: str) -> "TagContext":
         """Return the context of the group `name` inside this one.
@@ -91,10 +94,10 @@ class TagContext:
         Raises:
             GroupError: `name` contains ``::``.
         """
-        child = self._children.get(name)
+        child = self.groups.get(name)
         if child is None:
             path = group_path(self.group, name)
-            child = self._children[name] = TagContext(self.table, {**self.tags, "group": path})
+            child = self.groups[name] = TagContext(self.table, {**self.tags, "group": path})
         return child
 
     def with_tags(self, extra: Mapping[str, str]) -> "TagContext":
@@ -102,9 +105,9 @@ class TagContext:
         if not extra:
             return self
         key = frozenset(extra.items())
-        child = self._children.get(key)
+        child = self.groups.get(key)
         if child is None:
-            child = self._children[key] = TagContext(self.table, {**self.tags, **extra})
+            child = self.groups[key] = TagContext(self.table, {**self.tags, **extra})
         return child
 
     def id_with(self, extra: Mapping[str, str]) -> int:
@@ -117,10 +120,10 @@ class TagContext:
         Raises:
             GroupError: `name` contains ``::``.
         """
-        number = self._checks.get(name)
+        number = self.checks.get(name)
         if number is None:
             check_path(self.group, name)  # refuses what k6 refuses
-            number = self._checks[name] = self.id_with({"check": name})
+            number = self.checks[name] = self.id_with({"check": name})
         return number
 
     def __repr__(self) -> str:

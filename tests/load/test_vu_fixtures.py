@@ -137,7 +137,7 @@ async def test_set_up_is_not_part_of_the_iteration_but_its_bytes_are() -> None:
 
     await load.user(browse, login=VUFixture(login, {})).run_iteration()
 
-    assert load.iterations()[0][2:] == (1_000_000, 0, 100, 900)
+    assert load.iterations()[0][1:] == (1_000_000, 0, 100, 900)
 
 
 @in_virtual_time
