@@ -26,7 +26,7 @@ from comparing.workloads import Load, Workload, all_workloads
 def measure(
     generator: Generator, workload: Workload, load: Load, service: Service, core: int | None
 ) -> Run:
-    """Run `generator` once; arrivals are taken from the service's log."""
+    """Run `generator` once; arrivals and times are taken from the service's log."""
     run = run_once(
         generator.command(workload, load, service),
         environment(workload, load, service),
@@ -37,7 +37,9 @@ def measure(
     )
     if workload.shows == "arrivals":
         return replace(run, arrivals=tuple(service.take_arrivals()))
-    return run
+    times = [took * 1e3 for took in service.take_times()] or [0.0]
+    served_in = (times[len(times) // 2], times[len(times) * 99 // 100], times[-1])
+    return replace(run, served_in=served_in)
 
 
 def run_rounds(

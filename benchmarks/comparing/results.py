@@ -77,12 +77,14 @@ def _ratios(rounds: dict[str, list[Pair]]) -> list[str]:
 
 
 def _cpu(_: Workload, pairs: Sequence[Pair]) -> list[str]:
+    served_in = [pair.full.served_in for pair in pairs]
     return [
         spread([pair.cpu_per_request * 1e6 for pair in pairs]),
         f"{1 / statistics.median(pair.cpu_per_request for pair in pairs):,.0f}",
         f"{statistics.median(pair.requests_per_second for pair in pairs):,.0f}",
         f"{statistics.median(pair.start_up for pair in pairs):.2f}",
         f"{max(pair.full.peak for pair in pairs) / _MEGABYTE:.0f}",
+        ", ".join(f"{statistics.median(each):.0f}" for each in zip(*served_in, strict=True)),
     ]
 
 
@@ -138,7 +140,14 @@ def _arrivals(workload: Workload, pairs: Sequence[Pair]) -> list[str]:
 View = Callable[[Workload, Sequence[Pair]], list[str]]
 _VIEWS: dict[str, tuple[list[str], View]] = {
     "cpu": (
-        ["CPU µs/request", "requests/CPU-s", "requests/s", "start-up CPU s", "peak MB"],
+        [
+            "CPU µs/request",
+            "requests/CPU-s",
+            "requests/s",
+            "start-up CPU s",
+            "peak MB",
+            "served in ms, by nginx: p(50), p(99), max",
+        ],
         _cpu,
     ),
     "memory": (["KB per VU", "peak MB", "CPU µs/request", "requests"], _memory),
