@@ -26,7 +26,7 @@ from comparing.workloads import Load, Workload, all_workloads
 def measure(
     generator: Generator, workload: Workload, load: Load, service: Service, core: int | None
 ) -> Run:
-    """Run `generator` once; arrivals and times are taken from the service's log."""
+    """Run `generator` once; arrivals are taken from the service's log."""
     run = run_once(
         generator.command(workload, load, service),
         environment(workload, load, service),
@@ -37,9 +37,18 @@ def measure(
     )
     if workload.shows == "arrivals":
         return replace(run, arrivals=tuple(service.take_arrivals()))
-    times = [took * 1e3 for took in service.take_times()] or [0.0]
-    served_in = (times[len(times) // 2], times[len(times) * 99 // 100], times[-1])
-    return replace(run, served_in=served_in)
+    return run
+
+
+def serving_times(
+    generator: Generator, workload: Workload, service: Service, core: int | None
+) -> list[float]:
+    """Return how long nginx took for each request of a short run, in seconds, least first.
+
+    A run of its own, because writing a log makes nginx slower.
+    """
+    measure(generator, workload, workload.base, service.as_logging(), core)
+    return service.take_times()
 
 
 def run_rounds(
@@ -146,7 +155,12 @@ def main() -> None:
     ):
         for chosen in workloads:
             rounds = run_rounds(chosen, generators, nginx, options.rounds, core)
-            tables.append(table(chosen, rounds))
+            served = {
+                generator.name: serving_times(generator, chosen, nginx, core)
+                for generator in generators
+                if generator.name in rounds and chosen.shows == "cpu"
+            }
+            tables.append(table(chosen, rounds, served))
             print(f"\n{tables[-1]}", flush=True)
     if options.out:
         options.out.write_text("\n".join(tables))

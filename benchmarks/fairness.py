@@ -141,14 +141,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             against_nginx, against_delays = tables.values()
             with running_nginx(Path(folder), service_core) as nginx:
-                limit = run(generator, nginx.url, "/timed", rate=MANY, seconds=2, core=core)
+                limit = run(generator, nginx.logging[0], "/timed", rate=MANY, seconds=2, core=core)
                 nginx.take_times()
                 most = limit.requests / limit.seconds
                 print(f"{generator}: one core makes {most:,.0f} requests/s", flush=True)
                 for share in SHARES:
                     rate = round(most * share)
                     report = run(
-                        generator, nginx.url, "/timed", rate=rate, seconds=seconds, core=core
+                        generator, nginx.logging[0], "/timed", rate=rate, seconds=seconds, core=core
                     )
                     truth = [took * 1000 for took in nginx.take_times()]
                     against_nginx.append(row(generator, share, report, truth))

@@ -30,8 +30,6 @@ class Run:
         peak: The most memory it held, in bytes.
         growth: Pairs of requests so far and bytes held, over the run.
         arrivals: When requests were logged, if they were.
-        served_in: Milliseconds that the service took for its requests, by its own log:
-            the median, the 99th percentile, the most.
     """
 
     requests: int
@@ -40,7 +38,6 @@ class Run:
     peak: int
     growth: tuple[tuple[int, int], ...] = ()
     arrivals: tuple[float, ...] = ()
-    served_in: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def run_once(

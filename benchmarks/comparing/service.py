@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _PATIENCE = 5.0
@@ -31,7 +31,6 @@ events {{ worker_connections 50000; multi_accept on; }}
 http {{
   log_format arrivals '$msec';
   log_format times '$request_time';
-  access_log {folder}/times times buffer=64k;
   keepalive_requests 1000000000;
   keepalive_timeout 300;
   types {{ }}
@@ -43,7 +42,11 @@ http {{
   scgi_temp_path {folder}/scgi;
   ssl_certificate {folder}/certificate.pem;
   ssl_certificate_key {folder}/key.pem;
-  server {{
+  server {{ access_log off; {quiet} }}
+  server {{ access_log {folder}/times times buffer=64k; {logging} }}
+}}
+"""
+_SERVER = """
     listen 127.0.0.1:{port} backlog=8192;
     listen 127.0.0.1:{tls_port} ssl backlog=8192;
     location = /requests {{ access_log off; stub_status; }}
@@ -51,8 +54,6 @@ http {{
     location = /large {{ root {folder}; }}
     location = /logged {{ access_log {folder}/arrivals arrivals buffer=64k; return 200 "Hello"; }}
     location / {{ return 200 "Hello, World!"; }}
-  }}
-}}
 """
 
 
@@ -63,6 +64,7 @@ class Service:
     Attributes:
         url: Where it answers.
         tls_url: The same over TLS.
+        logging: Where it answers, without and with TLS, and logs how long it took.
         ca_file: The certificate to trust for that.
         folder: Where it writes.
         pid: Of nginx's master process.
@@ -70,6 +72,7 @@ class Service:
 
     url: str
     tls_url: str
+    logging: tuple[str, str]
     ca_file: Path
     folder: Path
     pid: int
@@ -86,8 +89,12 @@ class Service:
         return self._take("arrivals")
 
     def take_times(self) -> list[float]:
-        """Return how long all other requests took, in seconds, least first, and forget them."""
+        """Return how long requests to `logging` took, in seconds, least first, and forget them."""
         return self._take("times")
+
+    def as_logging(self) -> "Service":
+        """Return the same service at the addresses where it logs."""
+        return replace(self, url=self.logging[0], tls_url=self.logging[1])
 
     def _take(self, name: str) -> list[float]:
         log = self.folder / name
@@ -110,20 +117,26 @@ def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
     folder.chmod(0o755)  # the worker may be another user
     large = folder / "large"
     large.write_bytes(b"x" * 102_400)
-    port, tls_port = _free_ports(2)
+    ports = _free_ports(4)
     config = folder / "nginx.conf"
-    document = json.dumps(_DOCUMENT)
-    config.write_text(
-        _CONFIG.format(folder=folder, port=port, tls_port=tls_port, document=document)
+    quiet, logging = (
+        _SERVER.format(port=port, tls_port=tls, folder=folder, document=json.dumps(_DOCUMENT))
+        for port, tls in (ports[:2], ports[2:])
+    )
+    config.write_text(_CONFIG.format(folder=folder, quiet=quiet, logging=logging))
+    url, tls_url, *others = (
+        f"{scheme}://127.0.0.1:{port}"
+        for scheme, port in zip(("http", "https") * 2, ports, strict=True)
     )
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     command = [*pinned, program, "-c", str(config), "-p", str(folder), "-e", "stderr"]
     with subprocess.Popen(command) as process:
         try:
-            _wait_until_open(port, process)
+            _wait_until_open(ports[0], process)
             yield Service(
-                url=f"http://127.0.0.1:{port}",
-                tls_url=f"https://127.0.0.1:{tls_port}",
+                url=url,
+                tls_url=tls_url,
+                logging=(others[0], others[1]),
                 ca_file=folder / "certificate.pem",
                 folder=folder,
                 pid=process.pid,
