@@ -37,7 +37,7 @@ _DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
 # By how many percent a kept value may differ, for each number of digits. The
 # last step starts from values that were rounded once already.
 ERROR_PERCENT: Mapping[int, float] = {5: 0.005, 4: 0.06}
-# From here on an integer may have no double that is equal to it.
+# Beyond this an integer may have no double that is equal to it.
 _INEXACT = 2**53
 
 
@@ -119,9 +119,9 @@ class Trend:
             # No time to connect, for instance, which most requests have.
             waiting[first] += count
             self.total += first * count
-            return
-        waiting.update(values)
-        self.total += sum(values)
+        else:
+            waiting.update(values)
+            self.total += sum(values)
         if len(waiting) > _MOST_WAITING:
             self.settle()
 
@@ -130,7 +130,7 @@ class Trend:
         self.count += other.count
         self.total += other.total
         if other.digits is None:
-            # Many are merged in a row, and they often hold the same values.
+            # Not at `_MOST_WAITING`: many are merged in a row, and each settling sorts everything.
             _add(self._waiting, other._in_order())
             _add(self._waiting, other._waiting.items())
             if len(self._waiting) > MOST_VALUES:
@@ -237,7 +237,7 @@ class Trend:
         counts = self.counts()
         assert sum(counts.values()) == self.count
         assert all(count > 0 for count in counts.values())
-        assert len(self._waiting) <= MOST_VALUES
+        assert len(self._waiting) <= MOST_VALUES  # after a merge; else `_MOST_WAITING`
         values = list(self._values)
         assert values == sorted(set(values))
         assert len(values) == len(self._ends)

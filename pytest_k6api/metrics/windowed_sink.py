@@ -1,8 +1,8 @@
 """The samples that one window of a threshold is about, for as long as it needs them.
 
 A sliding window is kept in slices of whole seconds, at most `MOST_SLICES` and the
-one that is being filled; slices hold value → count maps like every sink, so
-joining them is exact. The window reaches back to the start of the slice in which
+one that is being filled; slices are sinks, so joining
+them is as exact as they are. The window reaches back to the start of the slice in which
 it begins: by up to a second more than it says, or a thirtieth of a long one.
 
 Memory is bounded by the different values of one window. A threshold without a

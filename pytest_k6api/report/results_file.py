@@ -149,7 +149,7 @@ def read_results(document: object) -> Results:
             environment={str(key): str(item) for key, item in document["environment"].items()},
             totals={key: _read_metric(item) for key, item in document["metrics"].items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ResultsFormatError(f"it is damaged: {type(error).__name__}: {error}") from None
 
 

@@ -121,8 +121,18 @@ def test_the_plain_numbers_of_a_trend_are_those_of_the_list(values: list[float])
     assert number_of(trend, "count") == len(values)
     assert number_of(trend, "min") == min(values)
     assert number_of(trend, "max") == max(values)
-    assert number_of(trend, "sum") == sum(values)
-    assert number_of(trend, "avg") == sum(values) / len(values)
+    assert number_of(trend, "sum") == pytest.approx(sum(values))
+    assert number_of(trend, "avg") == pytest.approx(sum(values) / len(values))
+
+
+def test_what_comes_one_by_one_is_put_in_order_without_being_asked_for() -> None:
+    trend = Trend()
+    for value in range(30_000):
+        trend.add_many([value])
+
+    trend._check()
+    assert trend.count == 30_000
+    assert trend.digits is not None
 
 
 @unhurried

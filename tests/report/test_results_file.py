@@ -100,6 +100,28 @@ def test_a_document_tells_what_ran_on_what_and_how_it_went() -> None:
     assert "secret" not in json.dumps(document)
 
 
+_RESULTS = {
+    "format": "pytest-k6api results",
+    "version": 1,
+    "name": "test_it",
+    "outcome": "passed",
+    "started_at": 0,
+    "elapsed": 1,
+    "environment": {},
+}
+_TREND = {
+    "name": "own",
+    "type": "trend",
+    "contains": "default",
+    "samples_per_unit": 1,
+    "samples": 1,
+    "sum": 1,
+    "min": 1,
+    "max": 1,
+    "digits": None,
+}
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -112,6 +134,10 @@ def test_a_document_tells_what_ran_on_what_and_how_it_went() -> None:
         (
             {"format": "pytest-k6api results", "version": 1},
             "it is damaged: KeyError: 'name'",
+        ),
+        (
+            {**_RESULTS, "metrics": {"own": {**_TREND, "values": [[10**400, 1]]}}},
+            "it is damaged: OverflowError: int too large to convert to float",
         ),
     ],
 )
