@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_k6api.metrics.trend import is_countable
-from pytest_k6api.model import Batch, HttpRow, IterationRow, Metric, SampleRow, ValueRow
+from pytest_k6api.model import (
+    Batch,
+    HttpRow,
+    IterationRow,
+    Metric,
+    MetricKind,
+    SampleRow,
+    ValueRow,
+)
 from pytest_k6api.model import metrics as built_in
 
 
@@ -104,7 +112,11 @@ def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, in
         usable = _usable(samples, store_of)
         if usable:
             columns = list(zip(*usable, strict=True))
-            _add_column(store_of(usable[0][0]), columns, _by_tags(usable, columns, 1), 2)
+            parts = _by_tags(usable, columns, 1)
+            if usable[0][0].kind is MetricKind.GAUGE and len(parts) > 1:
+                # Its last value counts: the youngest part comes last.
+                parts = {tags_id: parts[tags_id] for tags_id in _by_last_place(columns[1])}
+            _add_column(store_of(usable[0][0]), columns, parts, 2)
         if len(usable) < len(samples):
             refused[name] = len(samples) - len(usable)
     return refused
@@ -146,6 +158,11 @@ def _by_tags(rows: Iterable[Any], columns: Columns, key: int = 0) -> Parts:
         else:
             group.append(row)
     return {tags_id: list(zip(*group, strict=True)) for tags_id, group in groups.items()}
+
+
+def _by_last_place(column: Sequence[int]) -> list[int]:
+    """Return the different numbers in `column`, in the order of their last places."""
+    return list(dict.fromkeys(reversed(column)))[::-1]
 
 
 def _add_column(store: Store, columns: Columns, parts: Parts, index: int) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection
-from pytest_k6api.model import Metric, TagTable
+from pytest_k6api.model import Metric, MetricKind, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs
 # about as much of an ingested sample as a threshold on a tag does.
@@ -40,14 +40,14 @@ class View:
         followers: What is also told its samples: windows of thresholds, timelines.
     """
 
-    __slots__ = ("_series", "followers", "listed", "selection", "sink")
+    __slots__ = ("_series_count", "followers", "listed", "selection", "sink")
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self.sink = new_sink(selection.metric)
         self.listed = False
         self.followers: list[Follower] = []
-        self._series = 0
+        self._series_count = 0
 
     @property
     def id(self) -> str:
@@ -62,7 +62,7 @@ class View:
     @property
     def is_sum(self) -> bool:
         """Whether it has a sink of its own, which must be told of each sample."""
-        return self._series > 1
+        return self._series_count > 1
 
     def includes(self, tags: Mapping[str, str]) -> bool:
         """Tell whether samples with these tags are its samples."""
@@ -70,11 +70,11 @@ class View:
 
     def admit(self, series: Sink) -> None:
         """Take in a series of the metric, with all that it has."""
-        self._series += 1
-        if self._series == 1:
+        self._series_count += 1
+        if self._series_count == 1:
             self.sink = series
             return
-        if self._series == 2:
+        if self._series_count == 2:
             only, self.sink = self.sink, new_sink(self.selection.metric)
             self.sink.merge(only)
         self.sink.merge(series)
@@ -100,7 +100,8 @@ class MetricStore:
         metric: What this is about.
         whole: The view of all samples.
         sub_metrics: The other views, by id.
-        series: A sink for each tag set, by its number, in order of first appearance.
+        series: A sink for each tag set, by its number, in order of first appearance; a
+            gauge's in order of their last samples, which is the order to merge them in.
     """
 
     __slots__ = ("_asked", "_routes", "_tags", "metric", "series", "sub_metrics", "whole")
@@ -159,12 +160,15 @@ class MetricStore:
 
         Args:
             values: All samples, oldest first; none is no batch.
-            parts: The same samples by the numbers of their tag sets.
+            parts: The same samples by the numbers of their tag sets; a gauge's in the order
+                of their last samples.
         """
         routes = self._routes
         for tags_id in parts:
             if tags_id not in self.series:
                 self._open(tags_id)
+            elif self.metric.kind is MetricKind.GAUGE:
+                self.series[tags_id] = self.series.pop(tags_id)
         if self.whole.is_sum:
             self.whole.sink.add_many(values)
         for follower in self.whole.followers:
@@ -197,8 +201,10 @@ class MetricStore:
         series = self.series[tags_id] = new_sink(self.metric)
         self.whole.admit(series)
         for view in self._filtered(tags_id):
+            was_sum = view.is_sum
             view.admit(series)
-            self._routes.clear()  # what was its only series is told apart from now on
+            if view.is_sum and not was_sum:  # what was its only series must feed it from now on
+                self._routes.clear()
 
     def _route(self, tags_id: int) -> list[Callable[[Sequence[float]], None]]:
         route = [self.series[tags_id].add_many]

@@ -184,6 +184,22 @@ def test_custom_metrics_of_every_kind_are_counted_and_reported() -> None:
     assert [metric.samples for metric in metrics.values()] == [2, 2, 3, 4]
 
 
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_the_last_value_of_a_gauge_is_the_youngest_under_every_filter(*, is_asked: bool) -> None:
+    rig = Rig()
+    batches = [[(1, "b"), (2, "a")], [(3, "b")], [(4, "a"), (5, "b"), (6, "a")]]
+    for number, batch in enumerate(batches):
+        rig.feed(samples=[rig.sample(DEPTH, value, q="x", shard=shard) for value, shard in batch])
+        if is_asked or number == 1:
+            found = rig.engine.query("depth{q:x}" if is_asked else "depth{q: x}", 1.0)
+            assert found is not None
+            assert found.sample["value"] == batch[-1][0]
+
+    anew = rig.engine.query("depth{ q:x }", 1.0)
+    assert anew is not None
+    assert anew.sample["value"] == 6
+
+
 def test_the_last_value_of_a_gauge_is_the_youngest_over_all_tag_sets() -> None:
     rig = Rig()
 
