@@ -31,8 +31,8 @@ from pytest_k6api.model import HttpRow, Recorder
 _DEFAULT_EXPECTED = range(200, 400)
 _FIRST_REDIRECT = 300
 
-# One that was idle for longer may have been closed by the server, and is asked for
-# that before it is used. In a busy loop asking would cost 1 µs for nothing.
+# Nanoseconds. A connection that was idle for longer may have been closed by the server, so
+# `has_ended` is asked before it is used; in a busy loop the call would be for nothing.
 _QUIET = 50_000_000
 
 
@@ -197,7 +197,7 @@ class Client:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
                 # If there is none, the old one's last exchange must not pass for this one.
                 kept, connection = connection, None
-                connection = await self._obtain(origin, kept, began + plan.timeout)
+                connection = await self._obtain(plan, kept, began + plan.timeout)
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
@@ -264,18 +264,17 @@ class Client:
         self.last_response = response
         return response
 
-    async def _obtain(
-        self, origin: Origin, connection: Connection | None, deadline: int
-    ) -> Connection:
+    async def _obtain(self, plan: Plan, connection: Connection | None, deadline: int) -> Connection:
         """Return a connection that is open as far as one can tell: a kept one, or a new one."""
-        spare = self._spare.get(origin, [])
+        spare = self._spare.get(plan.origin, [])
         while connection is not None or spare:
             candidate = connection or spare.pop()
-            if not candidate.has_ended():
+            # What is sent to nobody is sent again, if that may be.
+            if not candidate.has_ended(may_err=plan.is_repeatable):
                 return candidate
             candidate.close()
             connection = None
-        return await self._runtime.dial(origin, deadline)
+        return await self._runtime.dial(plan.origin, deadline)
 
     def _decode(self, connection: Connection) -> bytes:
         if b"\r\ncontent-encoding:" not in connection.lowered:

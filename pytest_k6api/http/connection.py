@@ -324,11 +324,16 @@ class Connection:
             self.bytes_sent, self._wire_sent = sent - self._wire_sent, sent
             self.bytes_received, self._wire_received = received - self._wire_received, received
 
-    def has_ended(self) -> bool:
-        """Tell whether the server closed the idle connection, or spoke unasked."""
-        # Traffic hears of both when they come. Only where it could not listen, because the
-        # loop was held up, the socket is asked, which costs a system call and an exception.
-        if self._traffic is not None and not self.has_news and self._traffic.is_up_to_date:
+    def has_ended(self, *, may_err: bool) -> bool:
+        """Tell whether the server closed the idle connection, or spoke unasked.
+
+        Args:
+            may_err: Whether it is no harm to miss what came a moment ago. The answer then
+                costs no system call, as a rule.
+        """
+        # Traffic hears of both when they come, but for what came while the loop was held up,
+        # and what lies unread behind the last response, as the end of TLS may.
+        if may_err and not self.has_news and self._traffic and self._traffic.is_up_to_date:
             return False
         self.has_news = False
         return has_ended(self.sock)

@@ -47,7 +47,9 @@ def _request_lines(response: Response) -> list[str]:
 
 def _response_lines(response: Response, limit: int) -> list[str]:
     timings = response.timings
-    came = response.error or f"{response.status_code} {response.reason_phrase}".rstrip()
+    came = f"{response.status_code} {response.reason_phrase}".rstrip()
+    if response.error:
+        came = f"{response.error} (error code {response.error_code})"
     first = (
         f"< {came} after {timings.duration:.3f} ms (blocked {timings.blocked:.3f}, sending"
         f" {timings.sending:.3f}, waiting {timings.waiting:.3f}, receiving {timings.receiving:.3f})"

@@ -15,6 +15,7 @@ class FakeResponse:
     status_code: int = 503
     reason_phrase: str = "Service Unavailable"
     error: str = ""
+    error_code: int = 0
     headers: Headers = field(default_factory=lambda: Headers({"Content-Type": "text/plain"}))
     content: bytes = b"try again"
     timings: Timings = field(
@@ -60,11 +61,16 @@ def test_a_request_without_response_tells_the_error() -> None:
         request,
         status_code=0,
         error="dial: connection refused",
+        error_code=1212,
         headers=Headers(),
         content=b"",
     )
 
-    assert _describe(response).splitlines()[1].startswith("< dial: connection refused after 2.350")
+    assert (
+        _describe(response)
+        .splitlines()[1]
+        .startswith("< dial: connection refused (error code 1212) after 2.350")
+    )
 
 
 def test_a_long_body_is_cut() -> None:

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from pytest_k6api.http import RequestError
+from pytest_k6api.http.traffic import Traffic
 from tests.http.serving import OK, Handler, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
@@ -356,6 +357,27 @@ async def test_a_connection_closed_while_idle_is_noticed_before_it_is_used() -> 
             await trio.sleep(0.08)
 
     assert server.connections == 2
+
+
+@in_real_time
+async def test_an_idle_connection_is_asked_for_its_end_only_where_a_mistake_would_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+
+    def has_ended(_sock: socket.socket) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    monkeypatch.setattr("pytest_k6api.http.connection.has_ended", has_ended)
+    async with replying(OK) as server, a_tester() as tester:
+        for method, questions in (("GET", 0), ("GET", 0), ("POST", 1)):
+            await trio.sleep(0.06)
+            await tester.client.request(method, server.url)
+            assert asked <= (questions if Traffic.is_available else 2)
+    assert asked
+    assert server.connections == 1
 
 
 @in_real_time

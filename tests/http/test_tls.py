@@ -1,7 +1,8 @@
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,45 @@ async def test_an_idle_secured_connection_stays_in_use(
             await trio.sleep(0.06)
 
     assert server.connections == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="puts two records into one segment")
+@in_real_time
+async def test_a_secured_connection_whose_end_came_with_the_response_is_not_used_again(
+    authority: trustme.CA, authority_file: str
+) -> None:
+    connections: list[socket.socket] = []
+
+    def answer_and_end(listener: socket.socket) -> None:
+        while len(connections) < 2:
+            try:
+                raw, _ = listener.accept()
+            except TimeoutError:
+                return
+            peer = server_context(authority).wrap_socket(raw, server_side=True)
+            connections.append(peer)  # its end in TLS is not yet its end in TCP
+            peer.recv(65536)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            peer.sendall(OK)
+            peer.setblocking(False)
+            with suppress(ssl.SSLWantReadError):
+                peer.unwrap()
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(2)
+        server = threading.Thread(target=answer_and_end, args=(listener,))
+        server.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        async with a_tester(verify=authority_file) as tester:
+            first = await tester.client.get(url)
+            await trio.sleep(0.08)
+            second = await tester.client.post(url, content="x")
+        server.join()
+    for peer in connections:
+        peer.close()
+
+    assert (first.error, second.error, len(connections)) == ("", "", 2)
 
 
 def test_a_file_without_authorities_is_a_clear_error(tmp_path: Path) -> None:
