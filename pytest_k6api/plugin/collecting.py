@@ -51,7 +51,14 @@ def _capture(
         if not marks_of(found, "load_test") or not collector.classnamefilter(name):
             return None
         return CapturedLoadTest(tuple(_scenarios_of(found)), found)
-    if not inspect.isfunction(found) or not collector.istestfunction(found, name):
+    if not collector.istestfunction(found, name):
+        return None
+    if not inspect.isfunction(found):
+        if hasattr(found, "pytestmark") and marks_of(found, "scenario"):
+            raise collector.CollectError(
+                f"{name} is marked as a scenario and is a {type(found).__name__}; a scenario is a"
+                " function, or a method that is called on an instance"
+            )
         return None
     # A function that is marked as a load test is a mistake, told when plans are made.
     marks = [*marks_of(found, "scenario"), *marks_of(found, "load_test")]

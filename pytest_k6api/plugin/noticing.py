@@ -26,6 +26,6 @@ def concerns_us(item: pytest.Item) -> bool:
 
 def is_stray(item: pytest.Item) -> bool:
     """Tell whether `item` is marked as a scenario and was collected by somebody else."""
-    # What is in a suite without load tests is told by its type, as good as always.
+    # The type first: nearly every item is a plain Function, and a mark is looked for up the tree.
     is_foreign = type(item) is not pytest.Function and CAPTURED not in item.stash
     return is_foreign and item.get_closest_marker("scenario") is not None

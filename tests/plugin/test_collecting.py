@@ -706,6 +706,29 @@ def test_a_feeder_without_its_file_is_a_collection_error_at_its_place(
     ]
 
 
+def test_a_scenario_that_is_no_function_is_a_collection_error(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_shop="""
+        import functools
+        import pytest
+
+        @pytest.mark.scenario
+        @functools.lru_cache
+        def test_buy(vu): ...
+        """
+    )
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(
+        "test_buy is marked as a scenario and is a _lru_cache_wrapper; a scenario is a function,"
+        " or a method that is called on an instance"
+    )
+
+
 def test_a_custom_metric_that_cannot_be_is_a_collection_error_at_its_place(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):
