@@ -6,7 +6,7 @@ dataclass (``benchmarks/`` has the figures): a request costs one tuple and one
 row types below give the columns their names, for readers and the type checker.
 
 All times of built-in metrics are whole microseconds. When a sample was made is not kept:
-its batch says so, to 50 ms.
+the pump, which takes rows in every 50 ms, says when it did so.
 """
 
 from collections.abc import Sequence

@@ -70,14 +70,13 @@ class TagContext:
         tags: The tags of this place, `group` among them (``""`` at the root).
         id: The number of `tags`.
         group: The path of the group, such as ``::outer::inner``; ``""`` at the root.
-        groups: The contexts of the groups that were entered from here, by name, and of
-            this place with more tags, by those.
+        groups: The contexts of the groups that were entered from here, by name.
         checks: The numbers of the tags of the checks that were made here, by name.
         requests: For HTTP clients and measured blocks: what they derive from this
             place, keyed as they like. Never shared with another place.
     """
 
-    __slots__ = ("checks", "group", "groups", "id", "requests", "table", "tags")
+    __slots__ = ("_tagged", "checks", "group", "groups", "id", "requests", "table", "tags")
 
     def __init__(self, table: TagTable, tags: Mapping[str, str]) -> None:
         self.table = table
@@ -85,7 +84,8 @@ class TagContext:
         self.id = table.intern(self.tags)
         self.group = self.tags["group"]
         self.requests: dict[object, int] = {}
-        self.groups: dict[object, TagContext] = {}
+        self.groups: dict[str, TagContext] = {}
+        self._tagged: dict[frozenset[tuple[str, str]], TagContext] = {}
         self.checks: dict[str, int] = {}
 
     def enter_group(self, name: str) -> "TagContext":
@@ -105,9 +105,9 @@ class TagContext:
         if not extra:
             return self
         key = frozenset(extra.items())
-        child = self.groups.get(key)
+        child = self._tagged.get(key)
         if child is None:
-            child = self.groups[key] = TagContext(self.table, {**self.tags, **extra})
+            child = self._tagged[key] = TagContext(self.table, {**self.tags, **extra})
         return child
 
     def id_with(self, extra: Mapping[str, str]) -> int:
