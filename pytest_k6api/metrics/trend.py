@@ -11,13 +11,16 @@ a trend keeps five significant digits of each, past them again four, which
 moves no value by more than 0.06 %. `Trend.digits` tells, so that nobody
 mistakes the answers for exact ones; count, sum, min and max stay exact.
 
-Observations arrive in batches and are counted in C (``benchmarks/bench_ingest.py``);
-they are put among the values in order when somebody asks, or when they have become
-many. Pure; one thread writes. Once `settle` was called and nothing is added any more,
-any thread may read.
+Observations arrive in batches and wait, packed; they are counted, in C, and put among
+the values in order when somebody asks, which nobody does of most series, or when they
+take as much room as those (``benchmarks/bench_ingest.py`` has the figures).
+
+Pure; one thread writes. Once `settle` was called and nothing is added any more, any
+thread may read.
 """
 
 import math
+import struct
 from array import array
 from bisect import bisect_right
 from collections import Counter
@@ -28,9 +31,12 @@ from operator import sub
 from pytest_k6api.metrics.aggregation import Aggregation
 
 MOST_VALUES = 20_000
-# An observation that waits takes about six times the room of a value in order. The table
-# of a dictionary doubles at 5,461.
-_MOST_WAITING = 5_000
+# So many may always wait, 64 KB; more only if there are more values in order.
+_LEAST_WAITING = 8_000
+# Counting at once is quicker where values come again and again, but what was counted takes
+# some twelve times the room.
+_FEW_VALUES = 500
+_ROOM_OF_COUNTED = 12
 # Four digits are the last step: they leave 9,000 values to each power of ten, and
 # latencies span four or five of those.
 _DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
@@ -57,6 +63,7 @@ class Trend:
     """
 
     __slots__ = (
+        "_counted",
         "_ends",
         "_max",
         "_min",
@@ -76,8 +83,10 @@ class Trend:
         # The different values in order, and how many observations lie at or below each.
         self._values: array[int] | array[float] = array("q")
         self._ends = array("q")
-        # What came since they were put in order last; whole, even where digits are cut.
-        self._waiting: Counter[float] = Counter()
+        # What came since they were put in order last, whole even where digits are cut: as it
+        # came, or counted already.
+        self._waiting: array[int] | array[float] = array("q")
+        self._counted: Counter[float] = Counter()
         # Of the values in order, before any digits were cut.
         self._min: float = math.inf
         self._max: float = -math.inf
@@ -104,25 +113,33 @@ class Trend:
     @property
     def lowest(self) -> float:
         """The least observation, in its own unit; infinity while empty."""
-        return min(self._min, min(self._waiting, default=math.inf))
+        return min(
+            self._min, min(self._waiting, default=math.inf), min(self._counted, default=math.inf)
+        )
 
     @property
     def highest(self) -> float:
         """The greatest observation, in its own unit; minus infinity while empty."""
-        return max(self._max, max(self._waiting, default=-math.inf))
+        return max(
+            self._max, max(self._waiting, default=-math.inf), max(self._counted, default=-math.inf)
+        )
 
     def add_many(self, values: Sequence[float]) -> None:
         """Add finite observations; who cannot vouch for them asks `is_countable` first."""
-        waiting, count, first = self._waiting, len(values), values[0]
+        count, first = len(values), values[0]
         self.count += count
-        if values[-1] == first and values.count(first) == count:
+        if count > 1 and values[-1] == first and values.count(first) == count:
             # No time to connect, for instance, which most requests have.
-            waiting[first] += count
+            self._counted[first] += count
             self.total += first * count
         else:
-            waiting.update(values)
+            if len(self._values) < _FEW_VALUES:
+                self._counted.update(values)
+            else:
+                self._keep(values, count)
             self.total += sum(values)
-        if len(waiting) > _MOST_WAITING:
+        room = len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted)
+        if room > _LEAST_WAITING and room > len(self._values):
             self.settle()
 
     def merge(self, other: "Trend") -> None:
@@ -130,10 +147,10 @@ class Trend:
         self.count += other.count
         self.total += other.total
         if other.digits is None:
-            # Not at `_MOST_WAITING`: many are merged in a row, and each settling sorts everything.
-            _add(self._waiting, other._in_order())
-            _add(self._waiting, other._waiting.items())
-            if len(self._waiting) > MOST_VALUES:
+            # Many are merged in a row, and settling sorts everything: not before there are many.
+            for pairs in other._pairs():
+                _add(self._counted, pairs)
+            if len(self._counted) > MOST_VALUES:
                 self.settle()
             return
         self.settle()
@@ -143,8 +160,9 @@ class Trend:
 
     def counts(self) -> dict[float, int]:
         """Return how often each value was observed, in no particular order."""
-        counts = dict(self._in_order())
-        _add(counts, self._waiting.items())
+        counts: dict[float, int] = {}
+        for pairs in self._pairs():
+            _add(counts, pairs)
         return counts
 
     def percentile(self, rank: float) -> float:
@@ -196,9 +214,18 @@ class Trend:
 
     def settle(self) -> None:
         """Put everything added so far in order, so that reading changes nothing any more."""
-        if self._waiting:
-            self._put_in_order(self._waiting, self.digits)
-            self._waiting = Counter()
+        if self._waiting or self._counted:
+            self._counted.update(self._waiting)
+            self._put_in_order(self._counted, self.digits)
+            self._waiting = array(self._values.typecode)
+            self._counted = Counter()
+
+    def _keep(self, values: Sequence[float], count: int) -> None:
+        try:
+            self._waiting.frombytes(struct.pack(f"{count}{self._waiting.typecode}", *values))
+        except struct.error:  # some are floats, or too large for 64 bits
+            self._waiting = array("d", self._waiting)
+            self._waiting.frombytes(struct.pack(f"{count}d", *values))
 
     def _put_in_order(self, more: Mapping[float, int], digits: int | None) -> None:
         """Count `more` among the values in order, with `digits` or as many as there is room for."""
@@ -222,6 +249,10 @@ class Trend:
             self._values = array("d", values)
         self._ends = array("q", list(accumulate(map(counts.__getitem__, values))))
 
+    def _pairs(self) -> Iterable[Iterable[tuple[float, int]]]:
+        """Return all that was observed, in three parts, each value with its count."""
+        return self._in_order(), Counter(self._waiting).items(), self._counted.items()
+
     def _in_order(self) -> Iterable[tuple[float, int]]:
         """Return the values in order, each with how often it was observed."""
         ends = self._ends.tolist()
@@ -237,7 +268,8 @@ class Trend:
         counts = self.counts()
         assert sum(counts.values()) == self.count
         assert all(count > 0 for count in counts.values())
-        assert len(self._waiting) <= MOST_VALUES  # after a merge; else `_MOST_WAITING`
+        assert len(self._waiting) <= max(_LEAST_WAITING, len(self._values))
+        assert len(self._counted) <= MOST_VALUES
         values = list(self._values)
         assert values == sorted(set(values))
         assert len(values) == len(self._ends)

@@ -127,11 +127,11 @@ def test_the_plain_numbers_of_a_trend_are_those_of_the_list(values: list[float])
 
 def test_what_comes_one_by_one_is_put_in_order_without_being_asked_for() -> None:
     trend = Trend()
-    for value in range(30_000):
+    for value in range(60_000):
         trend.add_many([value])
 
     trend._check()
-    assert trend.count == 30_000
+    assert trend.count == 60_000
     assert trend.digits is not None
 
 
