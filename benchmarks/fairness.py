@@ -31,6 +31,7 @@ HERE = Path(__file__).parent / "fairness"
 RANKS = ("50", "90", "99", "99.9")
 SHARES = (0.1, 0.5, 0.9)
 MANY = 100_000  # per second: more than one core can make
+# By the path, which only tells the two servers apart: nginx's and the one with delays.
 VUS = {"/timed": 100, "/": 1_000}
 
 
