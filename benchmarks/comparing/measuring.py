@@ -67,16 +67,20 @@ def run_once(
             stderr=subprocess.STDOUT,
         )
         probes = 0
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        while not ended:
-            if time.perf_counter() - began > _LONGEST_RUN:
-                process.kill()
-            if watch_memory:
-                probes += 1
-                with suppress(OSError, LookupError):
-                    growth.append((service.count() - before - probes, _resident(process.pid)))
-            time.sleep(_LOOK_EVERY)
+        try:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            while not ended:
+                if time.perf_counter() - began > _LONGEST_RUN:
+                    process.kill()
+                if watch_memory:
+                    probes += 1
+                    with suppress(OSError, LookupError):
+                        growth.append((service.count() - before - probes, _resident(process.pid)))
+                time.sleep(_LOOK_EVERY)
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        except BaseException:  # somebody ends the benchmark
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{_tail(log)}")

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -109,7 +110,8 @@ class Service:
 
 @contextmanager
 def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
-    """Run nginx on `core`, with its files in `folder`."""
+    """Run nginx on `core`, with its files in `folder`, until the end, be it by SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     if program is None:
         raise SystemExit("nginx is missing; install it (Debian, Ubuntu: apt-get install nginx)")
