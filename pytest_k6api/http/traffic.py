@@ -43,9 +43,6 @@ from pytest_k6api.http.tcp import ROOM_FOR_ARRIVAL, arrived_at, peek_arrival
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
 
-# Nanoseconds since the last look at the epoll, within which hardly anything has come.
-_RECENT = 20_000_000
-
 # Bytes asked for first: Python allocates as much, and most responses fit.
 _FIRST_SIZE = 16 * 1024
 
@@ -129,7 +126,6 @@ class Traffic(trio.abc.Instrument):
         self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
         self._token: TrioToken | None = None
-        self._looked_at = 0
 
     def __repr__(self) -> str:
         return f"<Traffic over {len(self._lines)} connections>"
@@ -146,11 +142,6 @@ class Traffic(trio.abc.Instrument):
                 await wait_readable(number)  # `after_io_wait` has dealt with it by then
         finally:
             trio.lowlevel.remove_instrument(self)
-
-    @property
-    def is_up_to_date(self) -> bool:
-        """Whether what came over its connections is known, but for the last moments."""
-        return perf_counter_ns() - self._looked_at < _RECENT
 
     def add(self, line: Line) -> None:
         """Watch `line` until it is closed."""
@@ -214,7 +205,6 @@ class Traffic(trio.abc.Instrument):
         assert self._epoll is not None
         events = self._epoll.poll(0, _MOST_EVENTS)
         now, wall = perf_counter_ns(), time_ns()
-        self._looked_at = now
         if self._missed:
             events += [(line.fd, 0) for line in self._missed]
             self._missed.clear()

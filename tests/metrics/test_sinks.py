@@ -80,13 +80,17 @@ def test_percentiles_are_k6s(values: list[float], expected: dict[float, float]) 
         assert trend.percentile(rank) == percentile
 
 
+@pytest.mark.parametrize("before", [[], [range(600), [-1]]], ids=["few values", "many values"])
 @unhurried
-@given(batches, ranks)
+@given(batches=batches, rank=ranks)
 def test_a_percentile_equals_that_of_the_sorted_list(
-    batches: list[list[float]], rank: float
+    before: list[Sequence[float]], batches: list[list[float]], rank: float
 ) -> None:
-    trend = trend_of(*batches)
-    values = [value for batch in batches for value in batch]
+    trend = trend_of(*before)
+    trend.settle()
+    for batch in batches:
+        trend.add_many(batch)
+    values = [value for batch in (*before, *batches) for value in batch]
 
     trend._check()
     if values:
@@ -95,12 +99,16 @@ def test_a_percentile_equals_that_of_the_sorted_list(
         assert trend.percentile(rank) == 0
 
 
+@pytest.mark.parametrize("first", [[], [range(600), [-1]]], ids=["few values", "many values"])
 @unhurried
-@given(batches, batches)
+@given(ours=batches, theirs=batches)
 def test_merged_trends_equal_one_trend_of_everything(
-    ours: list[list[float]], theirs: list[list[float]]
+    first: list[Sequence[float]], ours: list[list[float]], theirs: list[list[float]]
 ) -> None:
-    merged, other, whole = trend_of(*ours), trend_of(*theirs), trend_of(*ours, *theirs)
+    merged, other, whole = trend_of(*ours), trend_of(*first), trend_of(*ours, *first, *theirs)
+    other.settle()
+    for batch in theirs:
+        other.add_many(batch)
     before = other.counts()
 
     merged.merge(other)

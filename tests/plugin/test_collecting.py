@@ -677,6 +677,11 @@ def test_collection_errors_of_others_come_first(
     assert service.paths == []
 
 
+def collection_error(result: pytest.RunResult) -> list[str]:
+    begin = next(i for i, line in enumerate(result.outlines) if "ERROR collecting" in line)
+    return [line for line in result.outlines[begin + 1 :] if "^^^" not in line]
+
+
 def test_a_feeder_without_its_file_is_a_collection_error_at_its_place(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):
@@ -695,9 +700,7 @@ def test_a_feeder_without_its_file_is_a_collection_error_at_its_place(
     result = run_pytest()
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    begin = next(i for i, line in enumerate(result.outlines) if "ERROR collecting" in line)
-    shown = [line for line in result.outlines[begin + 1 :] if "^^^" not in line]
-    assert shown[:3] == [
+    assert collection_error(result)[:3] == [
         "test_shop.py:4: in <module>",
         '    users = feeder("data/users.csv")',
         f"E   pytest_k6api.model.errors.OptionError: there is no file '{pytester.path}/data/users.csv'"
@@ -743,9 +746,7 @@ def test_a_custom_metric_that_cannot_be_is_a_collection_error_at_its_place(
     result = run_pytest()
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    begin = next(i for i, line in enumerate(result.outlines) if "ERROR collecting" in line)
-    shown = [line for line in result.outlines[begin + 1 :] if "^^^" not in line]
-    assert shown[:3] == [
+    assert collection_error(result)[:3] == [
         "test_shop.py:3: in <module>",
         '    queued = Trend("time in queue", contains="time")',
         "E   pytest_k6api.model.errors.MetricError: cannot name a metric 'time in queue'; use 2 to"
