@@ -40,6 +40,7 @@ from pytest_k6api.model.samples import (
 )
 from pytest_k6api.model.status import RunStatus, ScenarioSnapshot, ScenarioState, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
+from pytest_k6api.model.text import printable, storable
 
 __all__ = [
     "BUILT_IN",
@@ -80,7 +81,9 @@ __all__ = [
     "options_of",
     "parse_duration",
     "path_id",
+    "printable",
     "read_base_url",
     "resolve_load_test",
     "resolve_scenario",
+    "storable",
 ]

@@ -26,6 +26,7 @@ from pytest_k6api.report import (
     read_results,
     results_document,
     split_rules,
+    write_whole,
 )
 from pytest_k6api.run import LoadTest
 
@@ -123,12 +124,7 @@ class Baselines:
 
     def _write(self, document: Mapping[str, object]) -> None:
         path = self._path(self._save_as, str(document["name"]))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        # Put in place as a whole: who is interrupted keeps the old results.
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        write_whole(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
     def _path(self, baseline: str, name: str) -> Path:
         readable = re.sub(r"[^\w.-]+", "-", name)[-_LONGEST_NAME:]

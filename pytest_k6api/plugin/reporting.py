@@ -13,7 +13,13 @@ from _pytest._code import ExceptionInfo, Traceback
 from pytest_k6api.load import Failure
 from pytest_k6api.plugin.stashes import UNREPORTED
 from pytest_k6api.plugin.terminal import SUMMARY
-from pytest_k6api.report import comparison_lines, observed_text, summary_export, summary_lines
+from pytest_k6api.report import (
+    comparison_lines,
+    observed_text,
+    summary_export,
+    summary_lines,
+    write_whole,
+)
 from pytest_k6api.run import LoadTest
 
 _SUMMARY_LINES = pytest.StashKey[list[str]]()
@@ -239,8 +245,7 @@ def export_summary(load_test: LoadTest, path: Path, load_tests: int) -> list[str
     data = load_test.life.data
     document = summary_export(load_test.results, json.loads(data) if data is not None else None)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=4, ensure_ascii=False), encoding="utf-8")
+        write_whole(path, json.dumps(document, indent=4, ensure_ascii=False))
     except OSError as error:
         return [f"cannot write its summary: {error}"]
     return []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_lines
 from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule, split_rules
 from pytest_k6api.report.environment import describe_environment
+from pytest_k6api.report.files import write_whole
 from pytest_k6api.report.markdown import markdown_summary
 from pytest_k6api.report.progress_line import ProgressLine
 from pytest_k6api.report.results_file import (
@@ -40,6 +41,7 @@ __all__ = [
     "split_rules",
     "summary_export",
     "summary_lines",
+    "write_whole",
 ]
 
 
