@@ -47,7 +47,7 @@ def meta_of_later(call: Call) -> dict[str, object]:
 
 
 def _still(seconds: float) -> str:
-    return f"the load generator has not moved for {seconds:.1f} s: a scenario blocks its loop"
+    return f"event loop blocked for {seconds:.1f} s by a scenario"
 
 
 def _status_reply(status: StatusSnapshot, meta: dict[str, object], *, code: int = 200) -> Reply:

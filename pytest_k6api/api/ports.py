@@ -115,7 +115,7 @@ class LoadTestPort(Protocol):
 
     @property
     def unresponsive(self) -> float:
-        """Seconds for which the load test's loop has not moved; below 0.5 reads as 0."""
+        """Seconds for which the load test's event loop has been blocked; below 0.5 reads as 0."""
 
     @property
     def scenarios(self) -> Sequence[ScenarioSnapshot]:

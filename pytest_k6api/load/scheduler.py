@@ -39,8 +39,8 @@ class RunOutcome:
     """How the life of a load test went.
 
     Attributes:
-        status: ENDED, or INTERRUPTED if it was stopped before its time.
-        stop_reason: Why it was stopped; empty if it was not, or nobody said why.
+        status: ENDED, or INTERRUPTED if it was stopped early.
+        stop_reason: Why it was stopped; empty if it was not, or no reason was given.
         setup_error: What setup raised; then nothing else ran.
         teardown_error: What teardown raised.
         elapsed: Seconds of test-run time, setup and teardown included.

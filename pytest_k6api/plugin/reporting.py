@@ -66,7 +66,9 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     if interrupted := sum(each.interrupted for each in load_test.published.scenarios):
         heading += f", {interrupted:,} iterations interrupted"
     if load_test.ended_itself is not None:
-        heading += f", ended by itself: {load_test.ended_itself or 'vu.stop() was called'}"
+        heading += (
+            f", ended by vu.stop(){': ' if load_test.ended_itself else ''}{load_test.ended_itself}"
+        )
     lines = [heading, *summary_lines(snapshot)]
     if load_test.comparison is not None:
         lines += ["", *comparison_lines(load_test.comparison)]

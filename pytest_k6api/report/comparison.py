@@ -199,7 +199,7 @@ class Yardstick:
         for metric_id in dict.fromkeys(self.metric_ids):
             had, has = baseline.totals.get(metric_id), totals.get(metric_id)
             if had is not None and had.sink.count and (has is None or not has.sink.count):
-                yield f"{metric_id} never got a sample, so it cannot be compared with {self.name}"
+                yield f"{metric_id} had no samples, so it cannot be compared with {self.name}"
 
 
 def _failure(number: ComparedNumber, rule: ComparisonRule) -> str:

@@ -7,10 +7,12 @@ from pytest_k6api.model import RunStatus
 def why_early(outcome: RunOutcome | None) -> str:
     """Return why a load test ended before its time; empty if it did not."""
     if outcome is None:
-        return "it broke off; what was measured until then is kept"
+        return "aborted by an exception; results so far are kept"
     if outcome.status is not RunStatus.INTERRUPTED:
         return ""
-    return f"stopped before its time: {outcome.stop_reason or 'nobody said why'}"
+    if not outcome.stop_reason:
+        return "stopped early, no reason given"
+    return f"stopped early: {outcome.stop_reason}"
 
 
 def trouble_of(outcome: RunOutcome | None) -> tuple[str, ...]:

@@ -50,13 +50,13 @@ class GeneratorProbe:
         texts = []
         if self.busy_share > _BUSY_SHARE:
             texts.append(
-                f"limited by the generator: it used {self.busy_share:.0%} of its core, so the"
-                " service may bear more than this, and iterations take as long as the generator"
+                f"limited by the generator: it used {self.busy_share:.0%} of a core, so the"
+                " service may handle more than this, and iterations last as long as the generator"
                 " makes them; use fewer VUs per process, or more processes (execution segments)"
             )
         if self._late > _LATE_SHARE * self._elapsed:
             texts.append(
-                f"limited by the generator: its loop was late for {self._late:.1f} of"
+                f"limited by the generator: its event loop was late for {self._late:.1f} of"
                 f" {self._elapsed:.1f} seconds, and iterations include that; look for calls that"
                 " block the loop (time.sleep, requests, heavy computation) in async scenarios, or"
                 " for other processes on its core"

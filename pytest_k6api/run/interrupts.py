@@ -13,10 +13,10 @@ from types import FrameType
 import trio
 
 ENDING = (
-    "ending: iterations that run have their graceful stop to end, then teardown runs;"
-    " Ctrl-C again ends them at once"
+    "stopping: running iterations may finish within their graceful stop, then teardown runs;"
+    " Ctrl-C again interrupts them"
 )
-STOPPING = "ending at once: iterations are interrupted, teardown runs"
+STOPPING = "stopping now: iterations are interrupted, teardown runs"
 
 
 @contextmanager

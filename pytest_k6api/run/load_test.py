@@ -318,7 +318,9 @@ class LoadTest:
             verdict = self._meter.evaluate(final=False)
             if verdict.abort:
                 crossed = verdict.aborting[0]
-                self.stop(f"the threshold {crossed.metric}: {crossed.text} asked for it")
+                self.stop(
+                    f"abort_on_fail: the threshold {crossed.metric}: {crossed.text} was crossed"
+                )
             self.published = self._freeze(await self._meter.snapshot_gently())
 
     async def _keep_showing(self, show: Show) -> None:

@@ -75,7 +75,7 @@ class RemoteLoadTest:
 
     @property
     def unresponsive(self) -> float:
-        """Seconds for which the load test's loop has not moved; below 0.5 reads as 0."""
+        """Seconds for which the load test's event loop has been blocked; below 0.5 reads as 0."""
         if not self._load_test.bridge.is_open:
             return 0.0
         still = time.monotonic() - self._load_test.beat

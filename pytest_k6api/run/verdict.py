@@ -75,7 +75,7 @@ def _how(threshold: ThresholdSnapshot) -> str:
         return f" at {threshold.crossed_at:.1f} s"
     if threshold.observed is None:
         window = " in its window" if threshold.window else ""
-        return f"; its metric never got a sample{window}"
+        return f"; its metric had no samples{window}"
     return ""
 
 
@@ -85,7 +85,7 @@ def _iteration_reasons(snapshot: Snapshot) -> Iterator[str]:
         return
     failed = int(failures.extra["passes"])  # a failure is a non-zero sample
     if failed:
-        yield f"{failed:,} of {failures.samples:,} iterations raised"
+        yield f"{failed:,} of {failures.samples:,} iterations raised an exception"
 
 
 def _check_reasons(snapshot: Snapshot) -> Iterator[str]:

@@ -157,7 +157,7 @@ def test_a_blocked_loop_is_told_and_a_stop_is_left_for_it(browser: Browser) -> N
         "/v1/status", method="PATCH", body='{"data":{"attributes":{"stopped":true}}}'
     )
 
-    still = "the load generator has not moved for 3.2 s: a scenario blocks its loop"
+    still = "event loop blocked for 3.2 s by a scenario"
     assert seen["meta"] == {"unresponsive": 3.25, "detail": still}
     assert status == 202
     assert document["data"]["attributes"]["stopped"] is False

@@ -160,7 +160,7 @@ def test_a_time_limit_is_told_in_advance_and_keeps_the_results(
     result.assert_outcomes(passed=2, failed=1, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "load test interrupted: stopped before its time: pytest-timeout allows it 1s",
+            "load test interrupted: stopped early: pytest-timeout allows it 1s",
             "torn down",
             "*: its load is planned to last 1h*, and pytest-timeout stops it after 1s; *",
             "*iterations*: *",

@@ -203,7 +203,7 @@ def test_a_vu_fixture_that_raises_fails_the_load_test_and_shows_where(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test failed: 2 of 2 iterations raised",
+            "load test failed: 2 of 2 iterations raised an exception",
             "2x vu_fixture failed (100.00% of iterations): RuntimeError: no more accounts",
             "*: in account",
             '*raise RuntimeError("no more accounts")',

@@ -98,7 +98,7 @@ def test_the_first_ctrl_c_ends_it_gracefully_and_then_the_session(
     lines.fnmatch_lines(
         [
             "teardown ran",
-            "load test interrupted: stopped before its time: interrupted by Ctrl-C",
+            "load test interrupted: stopped early: interrupted by Ctrl-C",
             "=* load tests =*",
             "*::test_browse: interrupted, *",
             "    http_reqs*: 2 *",

@@ -147,8 +147,8 @@ def test_a_threshold_that_never_got_a_sample_fails_and_says_so(
     result.stdout.fnmatch_lines(
         [
             "load test failed: the threshold http_req_duration{name:login}: p(95)<200 was crossed;"
-            " its metric never got a sample",
-            "      ✗ p(95)<200  never got a sample",
+            " its metric had no samples",
+            "      ✗ p(95)<200  had no samples",
         ]
     )
 
@@ -203,8 +203,8 @@ def test_abort_on_fail_ends_the_load_test_at_once(pytester: pytest.Pytester, run
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "load test interrupted: stopped before its time: the threshold iterations: count<1 asked"
-            " for it (and 1 more)",
+            "load test interrupted: stopped early: abort_on_fail: the threshold iterations: count<1"
+            " was crossed (and 1 more)",
             "  ✗ the threshold iterations: count<1 was crossed",
         ]
     )
@@ -275,7 +275,7 @@ def test_failures_inside_vus_are_grouped_and_introspected(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test failed: 8 of 8 iterations raised",
+            "load test failed: 8 of 8 iterations raised an exception",
             "8x iteration failed (100.00% of iterations): AssertionError: *",
             "    test_browse, test_load.py:7; first at *s, last at *s",
             "    test_load.py:7: in test_browse",
@@ -328,7 +328,7 @@ def test_pytest_fail_in_a_vu_is_a_failed_iteration(
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["load test failed: 1 of 2 iterations raised", "*Failed: not this time"]
+        ["load test failed: 1 of 2 iterations raised an exception", "*Failed: not this time"]
     )
 
 
@@ -565,7 +565,9 @@ def test_a_vu_that_has_seen_enough_ends_the_load_test_which_passes(
     )
 
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*::test_browse: passed, *, ended by itself: the queue is empty"])
+    result.stdout.fnmatch_lines(
+        ["*::test_browse: passed, *, ended by vu.stop(): the queue is empty"]
+    )
     assert result.duration < 10
 
 
@@ -657,9 +659,10 @@ def test_in_ci_the_short_summary_does_not_repeat_the_report(
         """,
     )
 
-    assert result.outlines.count("load test failed: 1 of 1 iterations raised") == 1
+    assert result.outlines.count("load test failed: 1 of 1 iterations raised an exception") == 1
     assert result.outlines[-2] == (
-        "FAILED test_load.py::test_browse - Failed: load test failed: 1 of 1 iterations raised"
+        "FAILED test_load.py::test_browse - Failed: load test failed: 1 of 1 iterations raised an"
+        " exception"
     )
 
 

@@ -178,7 +178,7 @@ def test_a_stop_ends_the_load_test_and_the_session_goes_on(
 
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["load test interrupted: stopped before its time: the control API stopped it"]
+        ["load test interrupted: stopped early: the control API stopped it"]
     )
 
 
@@ -203,7 +203,7 @@ def test_a_stop_of_the_session_ends_it_after_the_load_test(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test interrupted: stopped before its time: the control API stopped it",
+            "load test interrupted: stopped early: the control API stopped it",
             "!* the control API ended the session !*",
         ]
     )

@@ -146,7 +146,7 @@ def test_what_stopped_being_measured_is_no_improvement() -> None:
     found = yardstick(before, "http_req_duration:max:10%").compare({}, 10.0)
 
     assert found.failures == (
-        "http_req_duration never got a sample, so it cannot be compared with main",
+        "http_req_duration had no samples, so it cannot be compared with main",
     )
 
 

@@ -117,7 +117,7 @@ def test_a_threshold_without_samples_says_so():
     assert summary_lines(snapshot)[:3] == [
         "THRESHOLDS",
         "  http_req_duration",
-        "    ✗ p(95)<200  never got a sample",
+        "    ✗ p(95)<200  had no samples",
     ]
 
 

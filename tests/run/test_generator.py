@@ -22,13 +22,15 @@ def test_less_than_a_second_says_nothing() -> None:
 def test_a_busy_core_limits_the_load() -> None:
     (warning,) = probe(late=0.0009, busy=0.97).warnings()
 
-    assert warning.startswith("limited by the generator: it used 97% of its core")
+    assert warning.startswith("limited by the generator: it used 97% of a core")
 
 
 def test_a_loop_that_wakes_late_limits_the_load() -> None:
     (warning,) = probe(late=0.03, busy=0.3).warnings()
 
-    assert warning.startswith("limited by the generator: its loop was late for 3.0 of 8.0 seconds")
+    assert warning.startswith(
+        "limited by the generator: its event loop was late for 3.0 of 8.0 seconds"
+    )
 
 
 def test_one_call_that_blocks_for_long_is_enough() -> None:

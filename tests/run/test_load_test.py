@@ -119,7 +119,7 @@ def test_an_aborting_threshold_ends_it_at_the_next_evaluation():
     verdict = run(tested)
 
     assert verdict.reasons == (
-        "stopped before its time: the threshold thinking: max<2 asked for it",
+        "stopped early: abort_on_fail: the threshold thinking: max<2 was crossed",
         "the threshold thinking: max<2 was crossed",
     )
     assert verdict.outcome == "interrupted"
@@ -135,7 +135,7 @@ def test_ctrl_c_lets_iterations_end_and_a_second_one_does_not():
 
     once = load_test((constant(duration=3600.0), press))
     verdict = run(once)
-    assert verdict.reasons == ("stopped before its time: interrupted by Ctrl-C",)
+    assert verdict.reasons == ("stopped early: interrupted by Ctrl-C",)
     assert once.was_interrupted
     assert once.results.metrics["iterations"].sample["count"] == 4
 
@@ -224,7 +224,7 @@ def test_what_ends_the_session_gets_through_and_results_are_kept(tested: LoadTes
 
     assert tested.outcome == "interrupted"
     assert tested.verdict is not None
-    assert tested.verdict.reasons == ("it broke off; what was measured until then is kept",)
+    assert tested.verdict.reasons == ("aborted by an exception; results so far are kept",)
     assert not tested.bridge.is_open
 
 
@@ -291,7 +291,7 @@ def test_it_is_steered_from_another_thread():
     verdict = tested.run()  # on the real clock: the other thread is real, too
     thread.join(10)
 
-    assert verdict.reasons == ("stopped before its time: the control API stopped it",)
+    assert verdict.reasons == ("stopped early: the control API stopped it",)
     assert [delivery for _, delivery in (seen[0], seen[1], seen[4])] == [Delivery.DONE] * 3
     assert seen[1][0].vus == 3
     assert seen[2][0].overrides == {"vus": 3}

@@ -59,11 +59,11 @@ def test_nothing_wrong_passes():
         ),
         (
             metric("http_reqs", thresholds=(threshold(ok=False, observed=None),)),
-            "the threshold http_reqs: count>2 was crossed; its metric never got a sample",
+            "the threshold http_reqs: count>2 was crossed; its metric had no samples",
         ),
         (
             metric("iteration_failures", passes=1_500, fails=500),
-            "1,500 of 2,000 iterations raised",
+            "1,500 of 2,000 iterations raised an exception",
         ),
         (metric("checks", passes=2, fails=1), "1 of 3 checks failed"),
     ],
@@ -102,14 +102,14 @@ def test_who_ended_it_early_comes_first_and_makes_it_interrupted():
     verdict = judge(
         snapshot_of(metric("checks", fails=1)),
         checks_fail=True,
-        ended_early="stopped before its time: by hand",
+        ended_early="stopped early: by hand",
         trouble=("teardown failed: no",),
     )
 
     assert verdict.interrupted
     assert verdict.outcome == "interrupted"
     assert verdict.reasons == (
-        "stopped before its time: by hand",
+        "stopped early: by hand",
         "teardown failed: no",
         "1 of 1 checks failed",
     )
@@ -121,7 +121,7 @@ def test_trouble_alone_fails():
 
 def test_trouble_that_comes_up_later_fails_what_passed_and_keeps_what_was_interrupted():
     passed = judge(GOOD, checks_fail=True)
-    interrupted = judge(GOOD, checks_fail=True, ended_early="stopped before its time: by hand")
+    interrupted = judge(GOOD, checks_fail=True, ended_early="stopped early: by hand")
 
     assert passed.with_trouble([]).outcome == "passed"
     assert passed.with_trouble(["disk full"]).outcome == "failed"
