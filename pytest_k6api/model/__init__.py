@@ -38,12 +38,15 @@ from pytest_k6api.model.samples import (
     SampleRow,
     ValueRow,
 )
+from pytest_k6api.model.secrets import MASK, SECRETS, Secrets
 from pytest_k6api.model.status import RunStatus, ScenarioSnapshot, ScenarioState, StatusSnapshot
 from pytest_k6api.model.tags import TagContext, TagTable
 from pytest_k6api.model.text import printable, storable
 
 __all__ = [
     "BUILT_IN",
+    "MASK",
+    "SECRETS",
     "TAKES",
     "Batch",
     "Contains",
@@ -66,6 +69,7 @@ __all__ = [
     "ScenarioOptions",
     "ScenarioSnapshot",
     "ScenarioState",
+    "Secrets",
     "Stage",
     "StatusSnapshot",
     "TagContext",
