@@ -72,15 +72,15 @@ def _overriding(*, named: bool) -> dict[str, list[str]]:
 
 
 SMOKE = "1 VU, 1 iteration"
-USE_MAX = "refused; use `--k6-max-vus`"
-USE_STAGE = "refused; use `--k6-stage`"
+USE_MAX = "no place; use `--k6-max-vus`"
+USE_STAGE = "no place; use `--k6-stage`"
 LOOP = "makes it `constant-vus`"
 SHARE = "makes it `shared-iterations`"
 
 
 def test_the_reference_tells_what_overriding_does_to_a_scenario_that_names_its_executor() -> None:
     # In this order: --k6-vus, -duration, -iterations, -stage, -rate, -max-vus, -smoke.
-    no = "refused"
+    no = "no place"
 
     table = _overriding(named=True)
 
@@ -88,26 +88,26 @@ def test_the_reference_tells_what_overriding_does_to_a_scenario_that_names_its_e
         "shared-iterations": ["sets `vus`", no, "sets `iterations`", no, no, no, SMOKE],
         "per-vu-iterations": ["sets `vus`", no, "sets `iterations`", no, no, no, SMOKE],
         "constant-vus": [
-            *("sets `vus`", "sets `duration`", no, "refused; use `--k6-duration`"),
-            *(no, "refused; use `--k6-vus`", SMOKE),
+            *("sets `vus`", "sets `duration`", no, "no place; use `--k6-duration`"),
+            *(no, "no place; use `--k6-vus`", SMOKE),
         ],
         "ramping-vus": [USE_STAGE, USE_STAGE, no, "sets `stages`", no, USE_STAGE, SMOKE],
         "constant-arrival-rate": [
-            *(USE_MAX, "sets `duration`", "refused; use `--k6-rate`", no),
+            *(USE_MAX, "sets `duration`", "no place; use `--k6-rate`", no),
             *("sets `rate`", "sets `max_vus`", SMOKE),
         ],
         "ramping-arrival-rate": [
             *(USE_MAX, USE_STAGE, no, "sets `stages`", USE_STAGE, "sets `max_vus`", SMOKE),
         ],
         "externally-controlled": [
-            *("sets `vus`", "sets `duration`", "refused; use `--k6-duration`"),
-            *("refused; use `--k6-vus`", no, "sets `max_vus`", SMOKE),
+            *("sets `vus`", "sets `duration`", "no place; use `--k6-duration`"),
+            *("no place; use `--k6-vus`", no, "sets `max_vus`", SMOKE),
         ],
     }
 
 
 def test_the_reference_tells_what_overriding_does_to_a_scenario_whose_options_choose() -> None:
-    no, ramp = "refused", "makes it `ramping-vus`"
+    no, ramp = "no place", "makes it `ramping-vus`"
 
     table = _overriding(named=False)
 
@@ -115,7 +115,7 @@ def test_the_reference_tells_what_overriding_does_to_a_scenario_whose_options_ch
         "shared-iterations": ["sets `vus`", LOOP, "sets `iterations`", ramp, no, no, SMOKE],
         "constant-vus": [
             *("sets `vus`", "sets `duration`", SHARE, ramp),
-            *("makes it `constant-arrival-rate`", "refused; use `--k6-vus`", SMOKE),
+            *("makes it `constant-arrival-rate`", "no place; use `--k6-vus`", SMOKE),
         ],
         "ramping-vus": [USE_STAGE, LOOP, SHARE, "sets `stages`", no, USE_STAGE, SMOKE],
         "constant-arrival-rate": [

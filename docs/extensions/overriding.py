@@ -28,11 +28,7 @@ _GIVEN: Mapping[str, object] = {
     "max_vus": 70,
 }
 
-_FLAGS = {
-    setting.scenario_option: setting.flag
-    for setting in settings_table().values()
-    if setting.scenario_option
-}
+_FLAGS = {setting.option: setting.flag for setting in settings_table().values() if setting.option}
 
 # These are chosen by no other option, or by none at all.
 _ONLY_BY_NAME = {"per-vu-iterations", "externally-controlled"}
@@ -66,7 +62,7 @@ def _outcome(marker: Mapping[str, object], option: str, value: object) -> str:
         after = resolve_scenario("s", layers)
     except OptionError as error:
         advice = re.search(r"use (--k6-[\w-]+)", str(error))
-        return f"refused; use `{advice[1]}`" if advice else "refused"
+        return f"no place; use `{advice[1]}`" if advice else "no place"
     if after.executor is not before.executor:
         return f"makes it `{after.executor.value}`"
     changed = [

@@ -63,8 +63,7 @@ def _scenario_options() -> Iterable[Row]:
 def _load_test_options() -> Iterable[Row]:
     yield "Option", "Meaning", "Default"
     for name, entry in options_of(LoadTestOptions).items():
-        about = entry.metadata.get("about") or LOAD_TEST_OPTIONS[name]
-        yield _code(name), about, _default(name, default_of(entry))
+        yield _code(name), entry.metadata["about"], _default(name, default_of(entry))
 
 
 def _executors() -> Iterable[Row]:
@@ -112,13 +111,6 @@ SECONDS = {
     for kind in (ScenarioOptions, LoadTestOptions)
     for name, entry in options_of(kind).items()
     if name.endswith(("duration", "time", "timeout", "stop", "down", "unit"))
-}
-
-# These two are written as Python, so their meaning is not beside a reader of text.
-LOAD_TEST_OPTIONS = {
-    "thresholds": "what must hold, by metric: see [thresholds](thresholds.md)",
-    "setup": "a function that runs once before the load",
-    "teardown": "a function that runs once after the load",
 }
 
 _COMMON = frozenset.intersection(*TAKES.values()) | {"graceful_stop"}

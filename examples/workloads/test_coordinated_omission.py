@@ -6,9 +6,12 @@ The page answers nobody for 0.3 s of every second, and everybody in 5 ms after t
 import pytest
 
 
-@pytest.mark.scenario(vus=1, duration="3s")
+@pytest.mark.scenario(start_vus=1, stages=[("3s", 1)])
 async def test_one_after_the_other(vu):
-    """Closed: who waits for an answer asks nothing meanwhile, so a freeze is one sample."""
+    """Closed: one visitor, who asks nothing while waiting, so a freeze is one sample.
+
+    With stages it stays one, whatever `--k6-vus` says.
+    """
     await vu.http.get("/freezing")
 
 

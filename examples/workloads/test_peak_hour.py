@@ -38,7 +38,7 @@ async def look_at(vu, product):
     thresholds={
         "http_req_duration{scenario:test_browse}": ["p(95)<1000"],
         "http_req_duration{kind:paying}": ["p(95)<1500"],
-        "iterations{scenario:test_audit}": ["count==1"],
+        "iterations{scenario:test_audit}": ["count>=1"],
         "http_req_failed": ["rate<0.01"],
     },
 )

@@ -12,16 +12,20 @@ from pytest_k6api.model.errors import (
     OptionError,
     ThresholdError,
 )
+from pytest_k6api.model.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
-from pytest_k6api.model.option_values import Stage, read_base_url
+from pytest_k6api.model.option_values import Stage, read_base_url, split_entries
 from pytest_k6api.model.options import (
+    OPTIONS,
     TAKES,
     ExecutorKind,
     LoadTestOptions,
     ScenarioOptions,
     default_of,
+    option_from_texts,
     options_of,
+    read_option,
 )
 from pytest_k6api.model.recorder import Recorder, current_recorder
 from pytest_k6api.model.resolving import (
@@ -46,12 +50,14 @@ from pytest_k6api.model.text import printable, storable
 __all__ = [
     "BUILT_IN",
     "MASK",
+    "OPTIONS",
     "SECRETS",
     "TAKES",
     "Batch",
     "Contains",
     "ControlError",
     "ExecutorKind",
+    "FittedScenario",
     "GroupError",
     "HttpRow",
     "IterationRow",
@@ -61,6 +67,7 @@ __all__ = [
     "Metric",
     "MetricError",
     "MetricKind",
+    "Misfit",
     "OptionError",
     "Recorder",
     "RunStatus",
@@ -70,6 +77,7 @@ __all__ = [
     "ScenarioSnapshot",
     "ScenarioState",
     "Secrets",
+    "SessionLayers",
     "Stage",
     "StatusSnapshot",
     "TagContext",
@@ -80,14 +88,18 @@ __all__ = [
     "check_scenario",
     "current_recorder",
     "default_of",
+    "fit_scenario",
     "format_duration",
     "group_path",
+    "option_from_texts",
     "options_of",
     "parse_duration",
     "path_id",
     "printable",
     "read_base_url",
+    "read_option",
     "resolve_load_test",
     "resolve_scenario",
+    "split_entries",
     "storable",
 ]

@@ -7,7 +7,8 @@ give text, which `from_text` turns into the same objects first.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_k6api.model.durations import parse_duration
@@ -107,6 +108,30 @@ def _read_stage(number: int, item: object) -> Stage:
         raise OptionError(f"the target of stage {number} {error}") from None
 
 
+def read_thresholds(value: object) -> Mapping[str, object]:
+    """Read a mapping from metric to its list of thresholds, which is read elsewhere."""
+    if not isinstance(value, Mapping):
+        raise OptionError(
+            f"takes a mapping such as {{'http_req_duration': ['p(95)<200']}}, got {value!r}"
+        )
+    return value
+
+
+def read_function(value: object) -> Callable[..., object]:
+    """Read a function."""
+    if not callable(value):
+        raise OptionError(f"takes a function, got {value!r}")
+    return value
+
+
+def read_timeout(value: object) -> float:
+    """Read a duration of more than 0, in seconds."""
+    seconds = read_seconds(value)
+    if not seconds:
+        raise OptionError(f"must be more than 0, got {value!r}")
+    return seconds
+
+
 def number_from_text(text: str) -> int | float | str:
     """Return the number that `text` spells, or `text` itself, for a reader to refuse."""
     for kind in (int, float):
@@ -117,13 +142,13 @@ def number_from_text(text: str) -> int | float | str:
     return text
 
 
-def stages_from_text(text: str) -> object:
-    """Return k6's text form of stages as pairs: ``30s:20,10s:0``.
+def stages_from_texts(texts: Sequence[str]) -> object:
+    """Return k6's text form of stages as pairs; each text may hold several: ``30s:20,10s:0``.
 
     Source: k6 v1.1.0, ``K6_STAGES`` and ``--stage``.
     """
     pairs = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in filter(None, (part.strip() for text in texts for part in text.split(","))):
         duration, colon, target = part.rpartition(":")
         if not colon:
             raise OptionError(
@@ -133,17 +158,41 @@ def stages_from_text(text: str) -> object:
     return pairs
 
 
-def texts_from_text(text: str) -> Mapping[str, str]:
-    """Return ``NAME=VALUE`` pairs, separated by commas or lines, as a mapping."""
+def pairs_from_texts(texts: Sequence[str]) -> Mapping[str, str]:
+    """Return texts of ``NAME=VALUE`` as a mapping; the value is all after the first ``=``."""
     pairs = {}
-    for part in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
-        name, equals, value = part.partition("=")
+    for text in texts:
+        name, equals, value = text.strip().partition("=")
         if not equals or not name:
-            raise OptionError(f"cannot read {part!r}; write NAME=VALUE")
+            raise OptionError(f"cannot read {text!r}; write NAME=VALUE")
         pairs[name] = value
     return pairs
 
 
-def seconds_from_text(text: str) -> object:
-    """Return `text` itself: durations are text already."""
-    return text.strip()
+def thresholds_from_texts(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Return texts of ``METRIC:EXPRESSION`` as lists of expressions by metric."""
+    thresholds: dict[str, list[str]] = {}
+    for text in texts:
+        # From the right: tags in braces have colons, expressions have none.
+        metric, _, expression = text.rpartition(":")
+        if not metric.strip():
+            raise OptionError(
+                f"cannot read {text!r}; write '<metric>: <expression>', such as"
+                " 'http_req_failed: rate<0.01'"
+            )
+        thresholds.setdefault(metric.strip(), []).append(expression.strip())
+    return thresholds
+
+
+def split_entries(text: str) -> list[str]:
+    """Return the entries of a list that is written as one text.
+
+    One a line; in a text of one line they are separated by commas, but for commas in
+    braces, as in ``checks{a:b,c:d}:rate>0.9``.
+    """
+    lines = text.splitlines()
+    entries = lines if len(lines) > 1 else _SEPARATOR.split(text)
+    return [entry.strip() for entry in entries if entry.strip()]
+
+
+_SEPARATOR = re.compile(r",(?![^{}]*\})")

@@ -7,7 +7,7 @@ and `TAKES` says which executor takes which of them.
 Source: k6 v1.1.0, ``lib/executor/*.go`` and ``internal/cmd/options.go``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from typing import Any
@@ -16,16 +16,19 @@ from pytest_k6api.model.errors import OptionError
 from pytest_k6api.model.option_values import (
     Stage,
     number_from_text,
+    pairs_from_texts,
     read_base_url,
     read_count,
+    read_function,
     read_rate,
     read_seconds,
     read_stages,
     read_text,
     read_texts,
-    seconds_from_text,
-    stages_from_text,
-    texts_from_text,
+    read_thresholds,
+    read_timeout,
+    stages_from_texts,
+    thresholds_from_texts,
 )
 
 
@@ -86,10 +89,18 @@ def _option(
     read: Callable[[object], object],
     about: str,
     *,
-    from_text: Callable[[str], object] = str,
+    from_text: Callable[[str], object] = str.strip,
+    from_texts: Callable[[Sequence[str]], object] | None = None,
 ) -> Any:  # as dataclasses.field itself is typed
-    metadata = {"read": read, "about": about, "from_text": from_text}
-    if callable(default):
+    """Declare an option: how a Python value is read, and how text is made one.
+
+    `from_texts` is for options that are given several times.
+    """
+    if from_texts is None:
+        metadata = {"read": read, "about": about, "from_texts": lambda texts: from_text(texts[-1])}
+    else:
+        metadata = {"read": read, "about": about, "from_texts": from_texts}
+    if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
 
@@ -103,11 +114,11 @@ def _rate(about: str) -> Any:  # see `_option`
 
 
 def _seconds(default: float, about: str) -> Any:  # see `_option`
-    return _option(default, read_seconds, about, from_text=seconds_from_text)
+    return _option(default, read_seconds, about)
 
 
 def _texts(about: str) -> Any:  # see `_option`
-    return _option(dict, read_texts, about, from_text=texts_from_text)
+    return _option(dict, read_texts, about, from_texts=pairs_from_texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +137,7 @@ class ScenarioOptions:
     duration: float = _seconds(0.0, "how long iterations are started")
     iterations: int = _count(1, "iterations, in all or per VU")
     stages: tuple[Stage, ...] = _option(
-        (), read_stages, "pairs of (duration, target)", from_text=stages_from_text
+        (), read_stages, "pairs of (duration, target)", from_texts=stages_from_texts
     )
     start_vus: int = _count(1, "virtual users before the first stage")
     rate: float = _rate("iterations per time_unit")
@@ -148,12 +159,39 @@ class ScenarioOptions:
 class LoadTestOptions:
     """What belongs to a load test as a whole, beside its scenarios."""
 
-    thresholds: Mapping[str, object] = field(default_factory=dict)
-    setup: Callable[..., object] | None = None
-    teardown: Callable[..., object] | None = None
-    setup_timeout: float = _seconds(60.0, "how long setup may take")
-    teardown_timeout: float = _seconds(60.0, "how long teardown may take")
+    thresholds: Mapping[str, object] = _option(
+        dict,
+        read_thresholds,
+        "what must hold, by metric: see [thresholds](thresholds.md)",
+        from_texts=thresholds_from_texts,
+    )
+    setup: Callable[..., object] | None = _option(
+        None, read_function, "a function that runs once before the load"
+    )
+    teardown: Callable[..., object] | None = _option(
+        None, read_function, "a function that runs once after the load"
+    )
+    setup_timeout: float = _option(60.0, read_timeout, "how long setup may take")
+    teardown_timeout: float = _option(60.0, read_timeout, "how long teardown may take")
     base_url: str = _option("", read_base_url, "what relative URLs are joined to")
+
+
+def read_option(option: str, value: object) -> object:
+    """Return the `value` of an option of a scenario or a load test, as the package works with it.
+
+    Raises:
+        OptionError: It cannot be used.
+    """
+    return OPTIONS[option].metadata["read"](value)
+
+
+def option_from_texts(option: str, texts: Sequence[str]) -> object:
+    """Return what the marker would be given for `option` in place of `texts`.
+
+    Raises:
+        OptionError: They cannot be read.
+    """
+    return OPTIONS[option].metadata["from_texts"](texts)
 
 
 def options_of(kind: type[ScenarioOptions] | type[LoadTestOptions]) -> dict[str, Field[Any]]:
@@ -167,3 +205,7 @@ def default_of(entry: Field[Any]) -> object:
         return entry.default
     assert entry.default_factory is not MISSING
     return entry.default_factory()
+
+
+OPTIONS: Mapping[str, Field[Any]] = options_of(ScenarioOptions) | options_of(LoadTestOptions)
+"""Every option that a marker takes, by name."""

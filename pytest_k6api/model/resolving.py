@@ -1,6 +1,6 @@
 """From what users write, in several places, to one checked plan per scenario.
 
-A scenario's options come in layers: the marker, the ini file, the environment,
+A scenario's options come in layers: the ini file, the marker, the environment,
 the command line; a later layer wins. `resolve_scenario` chooses the executor as
 k6's shortcuts do, refuses what that executor does not take, and names the layer
 in which the mistake was made.
@@ -22,6 +22,7 @@ from pytest_k6api.model.options import (
     LoadTestOptions,
     ScenarioOptions,
     options_of,
+    read_option,
 )
 
 
@@ -40,7 +41,7 @@ class Layer:
     spell: Callable[[str], str] = str
 
 
-_WORKLOAD = ("duration", "iterations", "stages", "rate")
+WORKLOAD = ("duration", "iterations", "stages", "rate")
 _RATE_FOR_A_TIME = frozenset({"rate", "duration"})
 
 # What to write instead, for an option on an executor that does not take it.
@@ -95,8 +96,22 @@ def resolve_scenario(name: str, layers: Sequence[Layer], *, smoke: bool = False)
     return check_scenario(ScenarioOptions(name=name, **values))
 
 
+def planned_executor(layers: Sequence[Layer]) -> ExecutorKind | None:
+    """Return the executor that `layers` choose; None if they say nothing of how much is run.
+
+    Raises:
+        OptionError: An option is ill-typed.
+    """
+    written = _merge(layers)
+    if written.keys() & {"executor", *WORKLOAD}:
+        return _choose_executor(written)
+    return None
+
+
 def resolve_load_test(layers: Sequence[Layer]) -> LoadTestOptions:
     """Return the options of a load test as a whole from `layers`, lowest first.
+
+    The last layer that has an option wins; thresholds add up, metric by metric.
 
     Raises:
         OptionError: An option is ill-typed or out of range.
@@ -106,19 +121,15 @@ def resolve_load_test(layers: Sequence[Layer]) -> LoadTestOptions:
     for layer in layers:
         for option, value in layer.values.items():
             if option in known:
-                values[option] = _read(known, option, value, layer)
-    for option in ("setup", "teardown"):
-        if option in values and not callable(values[option]):
-            raise OptionError(f"{option} takes a function, got {values[option]!r}")
-    if not isinstance(values.get("thresholds", {}), Mapping):
-        raise OptionError(
-            "thresholds takes a mapping such as {'http_req_duration': ['p(95)<200']},"
-            f" got {values['thresholds']!r}"
-        )
-    options = LoadTestOptions(**values)
-    if options.setup_timeout <= 0:
-        raise OptionError("setup_timeout must be more than 0")
-    return options
+                values[option] = _joined(values.get(option), _read(option, value, layer))
+    return LoadTestOptions(**values)
+
+
+def _joined(earlier: object, later: object) -> object:
+    """Return `later`; mappings add up, and the later one wins name by name."""
+    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
+        return {**earlier, **later}
+    return later
 
 
 _Written = dict[str, tuple[Any, Layer]]
@@ -127,7 +138,7 @@ _Written = dict[str, tuple[Any, Layer]]
 def _layered(layer: Layer) -> _Written:
     known = options_of(ScenarioOptions)
     return {
-        option: (_read(known, option, value, layer), layer)
+        option: (_read(option, value, layer), layer)
         for option, value in layer.values.items()
         if option in known
     }
@@ -137,20 +148,18 @@ def _merge(layers: Sequence[Layer]) -> _Written:
     written: _Written = {}
     for layer in layers:
         added = _layered(layer)
-        workload = added.keys() & _WORKLOAD
+        workload = added.keys() & frozenset(WORKLOAD)
         had_plan = bool(written)
         if "executor" not in written and workload:
             # A rate for a duration is one workload of two options: either can be changed alone.
             has_rate = "rate" in written or "rate" in added
             kept = _RATE_FOR_A_TIME if has_rate and workload <= _RATE_FOR_A_TIME else ()
-            for option in _WORKLOAD:
+            for option in WORKLOAD:
                 if option not in kept:
                     written.pop(option, None)
         for option, (value, _) in added.items():
-            # Tags and values for vu.env add up; a later layer wins name by name.
-            if isinstance(value, Mapping) and option in written:
-                added[option] = ({**written[option][0], **value}, layer)
-        written.update(added)
+            earlier, _ = written.get(option, (None, layer))
+            written[option] = (_joined(earlier, value), layer)
         if workload and had_plan and "executor" not in written:
             _fit_earlier_options(written, added)
     return written
@@ -177,12 +186,9 @@ def _fit_earlier_options(written: _Written, added: _Written) -> None:
             written.setdefault(_VUS.get(kind, "vus"), value)
 
 
-def _read(known: Mapping[str, Any], option: str, value: object, layer: Layer) -> object:
-    read = known[option].metadata.get("read")
-    if read is None:
-        return value
+def _read(option: str, value: object, layer: Layer) -> object:
     try:
-        return read(value)
+        return read_option(option, value)
     except OptionError as error:
         raise OptionError(f"{layer.origin}: {layer.spell(option)}: {error}") from None
 
@@ -214,7 +220,9 @@ def _refuse_foreign(option: str, layer: Layer, kind: ExecutorKind) -> None:
     if option == "executor" or option in TAKES[kind]:
         return
     instead = _INSTEAD.get(kind, {}).get(option)
-    takes = ", ".join(layer.spell(name) for name in sorted(TAKES[kind]))
+    spelt = map(layer.spell, sorted(TAKES[kind]))
+    # Not all of them can be said outside of a marker.
+    takes = ", ".join(name for name in spelt if " " not in name)
     raise OptionError(
         f"{layer.origin}: {kind.value} does not take {layer.spell(option)};"
         + (f" use {layer.spell(instead)}" if instead else f" it takes {takes}")

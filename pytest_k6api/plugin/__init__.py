@@ -12,7 +12,7 @@ from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
 from pytest_k6api.plugin.noticing import concerns_us, may_be_load_test
 from pytest_k6api.plugin.settings_table import add_options
 from pytest_k6api.plugin.spreading import leave_to_first_worker
-from pytest_k6api.plugin.stashes import PLAN, SESSION
+from pytest_k6api.plugin.stashes import BROKEN, PLAN, REMARKS, SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
 
@@ -70,7 +70,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from pytest_k6api.plugin.timeouts import warn_of_timeouts
 
     settings = Settings(config)
-    problems = [*settings.problems, *make_plans(items, settings), *warn_of_timeouts(items)]
+    planned = make_plans(items, settings)
+    # A load test that cannot run is an error of that test; it is told before others run.
+    config.stash[REMARKS] = [*(f"cannot run {text}" for text in planned.broken), *planned.remarks]
+    problems = [*planned.problems, *warn_of_timeouts(items)]
     if not config.option.collectonly:
         from pytest_k6api.plugin.baselines import open_baselines
         from pytest_k6api.plugin.session import problems_of
@@ -81,7 +84,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             *open_baselines(config, settings, names, known_metrics()),
         ]
     if problems:
-        raise pytest.UsageError(*problems)
+        raise pytest.UsageError(*problems, *planned.broken)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Tell what load tests do without, and which cannot run, before the first test."""
+    return [f"k6: {remark}" for remark in config.stash.get(REMARKS, ())]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -112,7 +120,9 @@ def pytest_sessionfinish(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a load test that another worker runs, before its fixtures are set up."""
+    """End what is no load test, or one that another worker runs, before its fixtures are set up."""
+    if BROKEN in item.stash:
+        pytest.fail(item.stash[BROKEN], pytrace=False)
     if PLAN in item.stash:
         leave_to_first_worker(item)
 

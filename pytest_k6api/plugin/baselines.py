@@ -25,7 +25,6 @@ from pytest_k6api.report import (
     parse_rule,
     read_results,
     results_document,
-    split_rules,
     write_whole,
 )
 from pytest_k6api.run import LoadTest
@@ -70,7 +69,7 @@ class Baselines:
         self._folder = root / settings.text("results_dir")
         self._save_as = settings.text("save")
         self._name = settings.text("compare")
-        self._rules_text = settings.text("compare_fail")
+        self._rule_texts = settings.entries("compare_fail")
         self._rules: tuple[ComparisonRule, ...] = ()
         self._baselines: dict[str, Results] = {}
 
@@ -132,7 +131,7 @@ class Baselines:
 
     def _read_rules(self, known: Mapping[str, Metric]) -> Iterator[str]:
         rules = []
-        for text in split_rules(self._rules_text):
+        for text in self._rule_texts:
             try:
                 rules.append(parse_rule(text, known))
             except OptionError as error:

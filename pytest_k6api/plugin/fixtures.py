@@ -51,8 +51,9 @@ def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
 def k6_base_url(pytestconfig: pytest.Config) -> str:
     """What relative URLs of load tests are joined to; override it to point at a service.
 
-    By itself it is what was set (``--k6-base-url``, ``k6_base_url``, ``K6_BASE_URL``),
-    also for ordinary tests; empty if nothing was. What was set wins over an override.
+    By itself it is what was set (``--k6-base-url``, ``K6_BASE_URL``, ``k6_base_url``),
+    also for ordinary tests; empty if nothing was. For a load test an override counts
+    more than the ini file; its marker, the environment and the command line count more.
     """
     from pytest_k6api.plugin.options import Settings
 

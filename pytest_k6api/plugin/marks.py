@@ -68,8 +68,8 @@ def scenario(
 
     Without options one VU runs it once, so that the same file is a functional
     test. See the reference of options for what each executor takes. Durations are
-    seconds, or text with units such as ``"1m30s"``. An option that cannot be used
-    ends the session at collection, before the first request, as a usage error.
+    seconds, or text with units such as ``"1m30s"``. An option that cannot be used is
+    an error of the test, told at collection, before the first request.
 
     Returns:
         `function`, marked; without it a decorator that marks.
@@ -89,7 +89,7 @@ def load_test(
 
     Its methods that are marked ``scenario`` share one clock, one set of metrics,
     thresholds, setup and teardown, and an instance of the class. A class without
-    any, like an option that cannot be used, is a usage error at collection.
+    any, like an option that cannot be used, is an error of the test.
 
     Returns:
         `cls`, marked; without it a decorator that marks.

@@ -8,8 +8,9 @@ needs.
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,47 +23,62 @@ from pytest_k6api.model import (
     Metric,
     OptionError,
     ScenarioOptions,
+    SessionLayers,
+    fit_scenario,
     options_of,
     resolve_load_test,
-    resolve_scenario,
 )
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.configuring import configure_scenario
 from pytest_k6api.plugin.describing import plan_text
+from pytest_k6api.plugin.misfits import Misfits
 from pytest_k6api.plugin.noticing import is_stray
 from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.plans import (
-    CapturedScenario,
-    LoadTestPlan,
-    ScenarioPlan,
-)
+from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.refusing import refuse_fixtures, refuse_functions
-from pytest_k6api.plugin.stashes import CAPTURED, PLAN
+from pytest_k6api.plugin.stashes import BROKEN, CAPTURED, PLAN
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import Selection, Threshold
 
 
-def make_plans(items: Iterable[pytest.Item], settings: Settings) -> list[str]:
-    """Give every load test among `items` its plan; return what is wrong, one text each."""
-    problems: list[str] = []
-    common = _common_thresholds(settings, problems)
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of planning a session, beside the plans; each a list of texts.
+
+    Attributes:
+        problems: What is wrong for the session as a whole.
+        broken: Load tests that cannot run, each with the reason.
+        remarks: What else users are told before the first test.
+    """
+
+    problems: Sequence[str]
+    broken: Sequence[str]
+    remarks: Sequence[str]
+
+
+def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
+    """Give every load test among `items` its plan, or the reason why it has none."""
+    broken: list[str] = []
+    misfits = Misfits()
     for item in items:
         if CAPTURED in item.stash and isinstance(item, pytest.Function):
             try:
-                plan = _with_common(_plan(item, settings), common)
-                item.stash[PLAN] = plan
+                plan = item.stash[PLAN] = _plan(item, settings, misfits)
             except K6ApiError as error:
-                problems.append(f"{item.nodeid}: {error}")
+                item.stash[BROKEN] = str(error)
             else:
                 _describe(item, plan)
         elif is_stray(item):
-            problems.append(
-                f"{item.nodeid}: marked as a scenario, but what collected it (as a"
-                f" {type(item).__name__}) runs it by itself, once, as unittest does with the methods"
-                " of a TestCase; make it a function, or a method of a class that is no TestCase"
+            item.stash[BROKEN] = (
+                f"marked as a scenario, but what collected it (as a {type(item).__name__}) runs it"
+                " by itself, once, as unittest does with the methods of a TestCase; make it a"
+                " function, or a method of a class that is no TestCase"
             )
-    return problems
+        if BROKEN in item.stash:
+            broken.append(f"{item.nodeid}: {item.stash[BROKEN]}")
+    problems = [*settings.problems, *_bad_thresholds(settings), *misfits.problems()]
+    return Planned(problems, broken, [*misfits.remarks(), *settings.remarks])
 
 
 def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
@@ -76,7 +92,7 @@ def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
     item.obj.__doc__ = "\n".join([*lines, inspect.cleandoc(written or "")]).rstrip()
 
 
-def _plan(item: pytest.Function, settings: Settings) -> LoadTestPlan:
+def _plan(item: pytest.Function, settings: Settings, misfits: Misfits) -> LoadTestPlan:
     captured = item.stash[CAPTURED]
     refuse_functions(captured)
     refuse_fixtures(item._fixtureinfo.name2fixturedefs)  # there is no public way to see them
@@ -90,17 +106,25 @@ def _plan(item: pytest.Function, settings: Settings) -> LoadTestPlan:
             scenario.name: [_mix_layer(scenario.name, mark) for mark in scenario.marks]
             for scenario in captured.scenarios
         }
-    plans = tuple(
-        _scenario_plan(item, scenario, scenario_layers[scenario.name], settings)
-        for scenario in captured.scenarios
-    )
-    _check_order(plans)
-    options = resolve_load_test([*layers, *_load_test_settings(settings)])
+    session = settings.layers()
+    plans = []
+    for scenario in captured.scenarios:
+        fitted = fit_scenario(
+            scenario.name,
+            scenario_layers[scenario.name],
+            session,
+            smoke=settings.switch("smoke"),
+        )
+        misfits.add(item, scenario, fitted, session)
+        changed = configure_scenario(item, fitted.options)
+        plans.append(ScenarioPlan(options=changed, captured=scenario))
+    _check_order([plan.options for plan in plans])
+    options = resolve_load_test(session.around(layers))
     _check_life(options)
-    thresholds, listed = _thresholds(options, settings)
+    thresholds, listed = _thresholds(layers, session, settings)
     return LoadTestPlan(
         name=item.nodeid,
-        scenarios=plans,
+        scenarios=tuple(plans),
         options=options,
         thresholds=thresholds,
         listed=listed,
@@ -109,54 +133,48 @@ def _plan(item: pytest.Function, settings: Settings) -> LoadTestPlan:
 
 
 def _thresholds(
-    options: LoadTestOptions, settings: Settings
+    markers: Sequence[Layer], session: SessionLayers, settings: Settings
 ) -> "tuple[tuple[Threshold, ...], tuple[Selection, ...]]":
-    if not options.thresholds:
+    # Each metric with the place that counts: of the session's thresholds only those are
+    # judged whose metric has samples, since most are not about this load test.
+    written: dict[str, tuple[object, bool]] = {}
+    for layer in session.around(markers):
+        entries: Any = layer.values.get("thresholds", {})
+        written |= {metric: (entries[metric], layer in markers) for metric in entries}
+    if not written:
         return (), ()
-    from pytest_k6api.metrics import parse_selections, parse_thresholds
+    from pytest_k6api.metrics import parse_selections, parse_threshold
 
     known = known_metrics()
     # k6 keeps sub-metrics whose thresholds are switched off, or were never written.
-    listed = parse_selections(options.thresholds, known)
+    listed = parse_selections([metric for metric, (_, own) in written.items() if own], known)
     if settings.switch("no_thresholds"):
         return (), listed
-    thresholds = parse_thresholds(options.thresholds, known)
+    thresholds = [
+        replace(threshold, is_optional=not own)
+        for metric, (entries, own) in sorted(written.items(), key=lambda each: not each[1][1])
+        for threshold in parse_threshold(metric, entries, known)
+    ]
     if settings.switch("smoke"):
         # One iteration is over before any warm-up is.
-        thresholds = tuple(replace(threshold, window=None) for threshold in thresholds)
-    return thresholds, listed
+        thresholds = [replace(threshold, window=None) for threshold in thresholds]
+    return tuple(thresholds), listed
 
 
-def _common_thresholds(settings: Settings, problems: list[str]) -> "tuple[Threshold, ...]":
-    """Return the thresholds of all load tests; add what is wrong with them to `problems`."""
-    text = settings.text("thresholds")
-    if not text or settings.switch("no_thresholds"):
-        return ()
-    from pytest_k6api.metrics import parse_threshold
-    from pytest_k6api.report import split_rules
+def _bad_thresholds(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the session's thresholds, once and not for each load test."""
+    session = settings.layers()
+    for layer in (session.defaults, *session.overrides):
+        entries: Any = layer.values.get("thresholds", {})
+        if not entries:
+            continue
+        from pytest_k6api.metrics import parse_threshold
 
-    known = known_metrics()
-    common: list[Threshold] = []
-    for line in split_rules(text):
-        # From the right: tags in braces have colons, expressions have none.
-        key, _, expression = line.rpartition(":")
-        try:
-            common += parse_threshold(key.strip(), [expression.strip()], known) if key else ()
-        except K6ApiError as error:
-            problems.append(f"k6_thresholds: {error}")
-        if not key:
-            problems.append(
-                f"k6_thresholds: cannot read {line!r}; write '<metric>: <expression>', such as"
-                " 'http_req_failed: rate<0.01'"
-            )
-    return tuple(replace(threshold, is_optional=True) for threshold in common)
-
-
-def _with_common(plan: LoadTestPlan, common: "Sequence[Threshold]") -> LoadTestPlan:
-    # As a whole: with a window it is another threshold.
-    own = {(each.metric_id, each.source) for each in plan.thresholds if each.window is None}
-    added = [each for each in common if (each.metric_id, each.source) not in own]
-    return replace(plan, thresholds=(*plan.thresholds, *added)) if added else plan
+        for metric, expressions in entries.items():
+            try:
+                parse_threshold(metric, expressions, known_metrics())
+            except K6ApiError as error:
+                yield f"{layer.origin}: {layer.spell('thresholds')}: {error}"
 
 
 def known_metrics() -> dict[str, Metric]:
@@ -167,30 +185,24 @@ def known_metrics() -> dict[str, Metric]:
     return {metric.name: metric for metric in BUILT_IN} | dict(declared)
 
 
-def _scenario_plan(
-    item: pytest.Item, scenario: CapturedScenario, layers: Sequence[Layer], settings: Settings
-) -> ScenarioPlan:
-    options = resolve_scenario(
-        scenario.name, [*layers, *settings.scenario_layers()], smoke=settings.switch("smoke")
-    )
-    return ScenarioPlan(options=configure_scenario(item, options), captured=scenario)
-
-
-def _check_order(plans: Sequence[ScenarioPlan]) -> None:
-    names = {plan.options.name: plan.options.after for plan in plans}
-    for name, after in names.items():
-        if after and after not in names:
+def _check_order(scenarios: Sequence[ScenarioOptions]) -> None:
+    order = {options.name: {options.after} - {""} for options in scenarios}
+    for options in scenarios:
+        if options.after and options.after not in order:
             raise OptionError(
-                f"{name}: after={after!r} names no scenario of this load test;"
-                f" there are {', '.join(sorted(names))}"
+                f"{options.name}: after={options.after!r} names no scenario of this load"
+                f" test{_did_you_mean(options.after, order.keys() - {options.name})} there are {', '.join(sorted(order))}"
             )
-        seen = {name}
-        following = after
-        while following:
-            if following in seen:
-                raise OptionError(f"{name}: after={after!r} waits in a circle")
-            seen.add(following)
-            following = names[following]
+    try:
+        TopologicalSorter(order).prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise OptionError(f"the scenarios wait for each other in a circle: {circle}") from None
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, [*known], n=1)
+    return f"; did you mean {near[0]}?" if near else ";"
 
 
 def _check_life(options: LoadTestOptions) -> None:
@@ -206,12 +218,6 @@ def _check_life(options: LoadTestOptions) -> None:
             )
         if stage == "setup" and "setup_data" in fixture_names(function, is_method=False):
             raise OptionError(f"setup={function.__name__} asks for 'setup_data', which it makes")
-
-
-def _load_test_settings(settings: Settings) -> list[Layer]:
-    if not settings.was_given("base_url"):
-        return []
-    return [Layer("--k6-base-url", {"base_url": settings.text("base_url")})]
 
 
 def _scenario_layer(mark: pytest.Mark) -> Layer:
@@ -238,8 +244,7 @@ def _checked_layer(mark: pytest.Mark, known: Sequence[str]) -> Layer:
         raise OptionError(f"{origin} takes keywords only, got {mark.args[0]!r}")
     for keyword in mark.kwargs:
         if keyword not in known:
-            near = difflib.get_close_matches(keyword, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ";"
+            hint = _did_you_mean(keyword, known)
             raise OptionError(
                 f"{origin} does not take {keyword}{hint} it takes the keywords {', '.join(known)}"
             )

@@ -3,7 +3,8 @@
 Imported in every session, so it imports nothing of this package.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,23 +19,32 @@ class Setting:
         name: Its name with underscores, without prefix.
         about: The help text.
         metavar: What stands for the value in the help; empty for a switch.
-        scenario_option: The option of a scenario that it overrides, if it does.
+        option: The marker's option that it sets, of a scenario or of a load test, if
+            there is one: the ini file gives its default, the environment and the
+            command line override the marker.
         repeated: Whether it can be given several times.
-        default: The value where nobody gave one.
+        default: The value where none was given.
         choices: The values it can have; empty for any.
+        synonyms: Other words for some of them, as k6 has them.
         is_number: Whether it is a whole number.
         is_meant_when_empty: Whether an empty text is a value of its own.
+        k6_variable: The variable of k6 for the same thing, where it has another name.
+        is_common_word: Whether its variable may well belong to another program, so that
+            a value that cannot be read is told and ignored.
     """
 
     name: str
     about: str
     metavar: str = ""
-    scenario_option: str = ""
+    option: str = ""
     repeated: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
+    synonyms: Mapping[str, str] = field(default_factory=dict)
     is_number: bool = False
     is_meant_when_empty: bool = False
+    k6_variable: str = ""
+    is_common_word: bool = False
 
     @property
     def flag(self) -> str:
@@ -56,53 +66,81 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="vus",
         metavar="N",
-        scenario_option="vus",
+        option="vus",
         about="Virtual users of every scenario that takes vus.",
     ),
     Setting(
         name="duration",
         metavar="TIME",
-        scenario_option="duration",
+        option="duration",
         about="How long iterations are started, such as 30s or 1m30s.",
     ),
     Setting(
         name="iterations",
         metavar="N",
-        scenario_option="iterations",
+        option="iterations",
         about="Iterations, shared among the VUs or per VU as the scenario says.",
     ),
     Setting(
         name="stage",
         metavar="TIME:TARGET",
-        scenario_option="stages",
+        option="stages",
         repeated=True,
+        k6_variable="K6_STAGES",
+        is_common_word=True,
         about="A stage of a ramp, such as 30s:20; may be repeated.",
     ),
     Setting(
         name="rate",
         metavar="N",
-        scenario_option="rate",
+        option="rate",
         about="Iterations per time unit of constant-arrival-rate scenarios.",
     ),
     Setting(
         name="max_vus",
         metavar="N",
-        scenario_option="max_vus",
+        option="max_vus",
         about="VUs at the most, for arrival rates and externally controlled scenarios.",
     ),
-    Setting(name="base_url", metavar="URL", about="What relative URLs are joined to."),
+    Setting(
+        name="min_iteration_duration",
+        metavar="TIME",
+        option="min_iteration_duration",
+        about="An iteration that took less is followed by a pause up to this.",
+    ),
+    Setting(
+        name="setup_timeout",
+        metavar="TIME",
+        option="setup_timeout",
+        about="How long setup may take.",
+    ),
+    Setting(
+        name="teardown_timeout",
+        metavar="TIME",
+        option="teardown_timeout",
+        about="How long teardown may take.",
+    ),
+    Setting(
+        name="base_url",
+        metavar="URL",
+        option="base_url",
+        about="What relative URLs are joined to.",
+    ),
     Setting(
         name="tag",
         metavar="NAME=VALUE",
-        scenario_option="tags",
+        option="tags",
         repeated=True,
+        k6_variable="K6_TAGS",
+        is_common_word=True,
         about="A tag on every sample; may be repeated.",
     ),
     Setting(
         name="env",
         metavar="NAME=VALUE",
-        scenario_option="env",
+        option="env",
         repeated=True,
+        is_common_word=True,
         about="A value for vu.env; may be repeated.",
     ),
     Setting(
@@ -110,6 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="N",
         default="0",
         is_number=True,
+        is_common_word=True,
         about="The seed of vu.random (default 0).",
     ),
     Setting(name="smoke", about="Run every scenario once, with one VU."),
@@ -133,6 +172,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="thresholds",
         metavar="METRIC:EXPRESSION",
+        option="thresholds",
         repeated=True,
         about="A threshold of every load test that has samples of its metric, such as"
         " http_req_failed:rate<0.01; may be repeated.",
@@ -142,6 +182,7 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="fail|record",
         default="fail",
         choices=("fail", "record"),
+        is_common_word=True,
         about="Whether a failed check fails its load test (default) or is only counted.",
     ),
     Setting(
@@ -188,6 +229,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="http_debug",
         metavar="failed|all",
         choices=("failed", "all"),
+        synonyms={"full": "all", "headers": "all", "true": "all"},
         about="Print requests and responses: the failed ones, or all.",
     ),
 )

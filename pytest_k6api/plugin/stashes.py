@@ -24,6 +24,12 @@ CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()
 PLAN: "pytest.StashKey[LoadTestPlan]" = pytest.StashKey()
 """The same, complete and checked, once collection has ended."""
 
+BROKEN = pytest.StashKey[str]()
+"""Why an item that is marked as a load test cannot be one."""
+
+REMARKS = pytest.StashKey[list[str]]()
+"""What users are told before the first test, a line each."""
+
 RUNNING: "pytest.StashKey[LoadTest]" = pytest.StashKey()
 """The load test that an item runs, for those who want to stop it."""
 

@@ -6,7 +6,7 @@ Sees snapshots, never executors.
 from typing import TYPE_CHECKING
 
 from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_lines
-from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule, split_rules
+from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule
 from pytest_k6api.report.environment import describe_environment
 from pytest_k6api.report.files import write_whole
 from pytest_k6api.report.markdown import markdown_summary
@@ -38,7 +38,6 @@ __all__ = [
     "parse_rule",
     "read_results",
     "results_document",
-    "split_rules",
     "summary_export",
     "summary_lines",
     "write_whole",

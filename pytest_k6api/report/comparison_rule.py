@@ -9,7 +9,7 @@ checks shrink. A sign in front of the limit says otherwise: ``+`` by how much it
 may grow, ``-`` by how much it may shrink.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_k6api.metrics import Aggregation, parse_aggregation, parse_selections
@@ -59,18 +59,6 @@ class ComparisonRule:
         worse = after - before if self.may_grow else before - after
         allowed = abs(before) * self.limit / 100 if self.is_percent else self.limit
         return worse > allowed
-
-
-def split_rules(text: str) -> Iterator[str]:
-    """Yield the rules in `text`, which commas outside of braces separate."""
-    depth = start = 0
-    for place, letter in enumerate(text):
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        if letter == "," and depth == 0:
-            yield text[start:place].strip()
-            start = place + 1
-    if text[start:].strip():
-        yield text[start:].strip()
 
 
 def parse_rule(text: str, known: Mapping[str, Metric]) -> ComparisonRule:

@@ -560,6 +560,22 @@ REFUSED = {
         """,
         "TestMix: test_it: after='test_seed' names no scenario of this load test; there are test_it",
     ),
+    "a scenario after one that waits for what is not there": (
+        """
+        @pytest.mark.load_test
+        class TestMix:
+            @pytest.mark.scenario
+            async def test_seed(self, vu): ...
+
+            @pytest.mark.scenario(after="test_seeed")
+            async def test_middle(self, vu): ...
+
+            @pytest.mark.scenario(after="test_middle")
+            async def test_last(self, vu): ...
+        """,
+        "TestMix: test_middle: after='test_seeed' names no scenario of this load test; did you mean"
+        " test_seed? there are test_last, test_middle, test_seed",
+    ),
     "scenarios that wait for each other": (
         """
         @pytest.mark.load_test
@@ -570,7 +586,7 @@ REFUSED = {
             @pytest.mark.scenario(after="test_a")
             async def test_b(self, vu): ...
         """,
-        "TestMix: test_a: after='test_b' waits in a circle",
+        "TestMix: the scenarios wait for each other in a circle: test_a -> test_b -> test_a",
     ),
     "a method of a unittest.TestCase": (
         """
@@ -587,7 +603,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("source", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_is_refused_before_anything_is_sent(
+def test_a_load_test_that_cannot_be_is_an_error_of_its_own_told_before_others_run(
     pytester: pytest.Pytester,
     run_pytest: RunPytest,
     service: Service,
@@ -600,9 +616,15 @@ def test_is_refused_before_anything_is_sent(
 
     result = run_pytest()
 
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert [line for line in result.errlines if line] == [f"ERROR: test_refused.py::{message}"]
-    assert service.paths == []
+    assert told(result) == [f"k6: cannot run test_refused.py::{message}"]
+    assert message.partition(": ")[2] in result.outlines
+    result.assert_outcomes(errors=1, passed=1)
+    assert service.paths == ["/"]
+
+
+def told(result: pytest.RunResult) -> list[str]:
+    """Return what was told between collection and the first test."""
+    return [line for line in result.outlines if line.startswith("k6: ")]
 
 
 def test_an_unknown_option_is_refused_with_those_there_are_and_the_nearest(
@@ -617,9 +639,9 @@ def test_an_unknown_option_is_refused_with_those_there_are_and_the_nearest(
 
     result = run_pytest()
 
-    result.stderr.fnmatch_lines(
+    result.stdout.fnmatch_lines(
         [
-            "ERROR: *::test_it: @pytest.mark.scenario does not take durations; did you mean duration?"
+            "k6: cannot run *::test_it: @pytest.mark.scenario does not take durations; did you mean duration?"
             " it takes the keywords executor, vus, duration, *, base_url"
         ]
     )
@@ -648,9 +670,9 @@ def test_all_mistakes_are_told_at_once(
         [
             "ERROR: command line: --k6-vus: takes a whole number, got 'many'",
             "ERROR: command line: --k6-checks: takes fail or record, got 'maybe'",
+            "ERROR: --k6-execution-segment: an execution segment A:B has *, got '9'; write '0:1/4'",
             "ERROR: *::test_bad: @pytest.mark.scenario: vus: can't be negative, got -1",
             "ERROR: *::test_worse: *",
-            "ERROR: --k6-execution-segment: an execution segment A:B has *, got '9'; write '0:1/4'",
         ],
         consecutive=True,
     )

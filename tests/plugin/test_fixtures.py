@@ -175,9 +175,11 @@ def test_vu_fixtures_that_need_each_other_are_refused(
 
     result = run_pytest()
 
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: *::test_browse: the fixtures ask for each other in a circle: hen -> egg -> hen"]
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "k6: cannot run *::test_browse: the fixtures ask for each other in a circle: hen -> egg -> hen"
+        ]
     )
     assert service.paths == []
 
@@ -419,6 +421,45 @@ def test_the_base_url_fixture_can_be_overridden_in_a_conftest(
 
     run_pytest("--k6-base-url=").assert_outcomes(passed=1)
     assert service.paths == ["/from-fixture"]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ("ini", "http://ini"),
+        ("ini fixture", "http://fixture"),
+        ("ini fixture marker", "http://marker"),
+        ("ini fixture marker environment", "http://environment"),
+        ("ini fixture marker environment command", "http://command"),
+    ],
+)
+def test_the_base_url_of_the_nearest_place_counts(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, places: str, expected: str
+):
+    if "ini" in places:
+        pytester.makeini("[pytest]\nk6_base_url = http://ini\n")
+    if "fixture" in places:
+        pytester.makeconftest("""
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def k6_base_url():
+                return "http://fixture"
+        """)
+    if "environment" in places:
+        monkeypatch.setenv("K6_BASE_URL", "http://environment")
+    pytester.makepyfile(f"""
+        import pytest
+
+        @pytest.mark.scenario({'base_url="http://marker"' if "marker" in places else ""})
+        async def test_browse(vu):
+            assert vu.http.base_url == {expected!r}
+    """)
+    arguments = ["--k6-base-url=http://command"] if "command" in places else []
+
+    result = pytester.runpytest_inprocess("-p", "k6api", "--k6-address=", *arguments)
+
+    result.assert_outcomes(passed=1)
 
 
 def test_only_functions_are_made_vu_fixtures():

@@ -70,8 +70,8 @@ def test_a_plan_that_cannot_be_is_refused_before_any_load(
 
     result = run_pytest()
 
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*test_browse: {problem}".replace("[", "[[]")])
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"k6: cannot run *test_browse: {problem}".replace("[", "[[]")])
 
 
 def test_every_sample_is_observed_once_with_its_tags_in_its_unit(

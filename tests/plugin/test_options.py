@@ -1,9 +1,18 @@
-"""Settings from the marker, the ini file, the environment and the command line."""
+"""Settings from the ini file, the marker, the environment and the command line."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from pytest_k6api.model import (
+    OPTIONS,
+    Layer,
+    ScenarioOptions,
+    fit_scenario,
+    options_of,
+    resolve_load_test,
+)
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.settings_table import SETTINGS
 from tests.plugin.conftest import RunPytest, Service
@@ -16,6 +25,9 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "stage": ("2s:2", "3s:3", "4s:4"),
     "rate": ("2", "3", "4.5"),
     "max_vus": ("2", "3", "4"),
+    "min_iteration_duration": ("2s", "3s", "4s"),
+    "setup_timeout": ("2s", "3s", "4s"),
+    "teardown_timeout": ("2s", "3s", "4s"),
     "base_url": ("http://ini", "http://environment", "http://command"),
     "tag": ("place=ini", "place=environment", "place=command"),
     "env": ("place=ini", "place=environment", "place=command"),
@@ -41,6 +53,8 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "insecure_skip_tls_verify": ("false", "off", ""),
     "http_debug": ("failed", "all", "failed"),
 }
+
+PLACES = ("ini file", "marker", "environment", "command line")
 
 
 def settings(
@@ -84,29 +98,112 @@ def test_the_ini_file_yields_to_the_environment_and_that_to_the_command_line(
     assert from_command.problems == []
 
 
+# What a marker says beside each option, so that its executor takes that, and a value
+# of the option in each place, lowest first.
+PRECEDENCE: Mapping[str, tuple[dict[str, object], tuple[Any, Any, Any, Any]]] = {
+    "vus": ({"duration": "9s"}, (2, 1, 3, 4)),
+    "duration": ({"vus": 1}, (2, 9, 3, 4)),
+    "iterations": ({"vus": 1}, (2, 1, 3, 4)),
+    "stages": ({}, ([(2, 2)], [(9, 9)], [(3, 3)], [(4, 4)])),
+    "rate": (
+        {"executor": "constant-arrival-rate", "duration": "9s", "pre_allocated_vus": 1},
+        (2, 1, 3, 4.5),
+    ),
+    "max_vus": ({"executor": "externally-controlled", "duration": 0}, (2, 1, 3, 4)),
+    "tags": (
+        {},
+        ({"place": "ini"}, {"place": "marker"}, {"place": "environment"}, {"place": "command"}),
+    ),
+    "env": (
+        {},
+        ({"place": "ini"}, {"place": "marker"}, {"place": "environment"}, {"place": "command"}),
+    ),
+    "min_iteration_duration": ({}, (2, 1, 3, 4)),
+    "setup_timeout": ({}, (2, 1, 3, 4)),
+    "teardown_timeout": ({}, (2, 1, 3, 4)),
+    "thresholds": (
+        {},
+        (
+            {"checks": ["rate>0.1"]},
+            {"checks": ["rate>0.9"]},
+            {"checks": ["rate>0.2"]},
+            {"checks": ["rate>0.3"]},
+        ),
+    ),
+    "base_url": ({}, ("", "http://marker", "http://environment", "http://command")),
+}
+
+
+def test_every_setting_with_an_option_of_a_marker_is_in_the_table_of_precedence():
+    assert set(PRECEDENCE) == {setting.option for setting in SETTINGS if setting.option}
+    assert set(PRECEDENCE) <= set(OPTIONS)
+
+
 @pytest.mark.parametrize(
-    ("name", "higher"),
-    [("vus", 4), ("iterations", 4), ("max_vus", 4)],
+    ("option", "places", "expected"),
+    [
+        pytest.param(option, places, place, id=f"{option}: {' < '.join(PLACES[: place + 1])}")
+        for option in PRECEDENCE
+        for place, places in enumerate([(0,), (0, 1), (0, 1, 2), (0, 1, 2, 3)])
+    ],
 )
-def test_every_place_is_above_the_marker(
-    pytester: pytest.Pytester, run_pytest: RunPytest, name: str, higher: int
+def test_the_ini_file_yields_to_the_marker_that_to_the_environment_and_that_to_the_command_line(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    places: tuple[int, ...],
+    expected: int,
 ):
-    executor = {"vus": "constant-vus", "max_vus": "externally-controlled"}.get(
-        name, "shared-iterations"
+    setting = next(setting for setting in SETTINGS if setting.option == option)
+    ini, environment, command = VALUES[setting.name]
+    beside, values = PRECEDENCE[option]
+    marker = Layer("marker", {**beside, option: values[1]} if 1 in places else beside)
+    given = settings(
+        pytester,
+        monkeypatch,
+        ini=f"{setting.ini} =\n    {ini}" if setting.repeated else f"{setting.ini} = {ini}",
+        environment={setting.variable: environment} if 2 in places else {},
+        arguments=(f"{setting.flag}={command}",) if 3 in places else (),
     )
-    duration = {} if name == "iterations" else {"duration": "1m"}
-    options = {"executor": executor, name: 1, **duration}
+
+    assert given.problems == []
+    assert in_force(option, marker, given) == OPTIONS[option].metadata["read"](values[expected])
+
+
+def in_force(option: str, marker: Layer, given: Settings) -> object:
+    session = given.layers()
+    if option in options_of(ScenarioOptions):
+        return getattr(fit_scenario("s", [marker], session).options, option)
+    return getattr(resolve_load_test(session.around([marker])), option)
+
+
+@pytest.mark.parametrize(
+    ("marker", "ini", "words"),
+    [
+        ('stages=[("1s", 2)]', "k6_vus = 9", "ramping-vus: up to 2 VUs in 1 stage of 1s"),
+        ("vus=3", "k6_duration = 5s", "constant-vus: 3 VUs for 5s"),
+        ("vus=3", "k6_stage = 5s:5", "per-vu-iterations: 3 VUs x 1 iteration"),
+        ("iterations=4", "k6_duration = 5s", "shared-iterations: 4 iterations shared by 1 VU"),
+        ("iterations=4", "k6_vus = 9", "shared-iterations: 4 iterations shared by 1 VU"),
+        ('executor="constant-vus", vus=2', "k6_duration = 5s", "constant-vus: 2 VUs for 5s"),
+        ("", "k6_vus = 9", "per-vu-iterations: 9 VUs x 1 iteration"),
+    ],
+)
+def test_the_ini_file_fills_in_what_a_marker_leaves_open_and_gives_way_in_silence(
+    pytester: pytest.Pytester, run_pytest: RunPytest, marker: str, ini: str, words: str
+):
+    pytester.makeini(f"[pytest]\n{ini}\n")
     pytester.makepyfile(f"""
         import pytest
 
-        @pytest.mark.scenario(**{options})
+        @pytest.mark.scenario({marker})
         async def test_browse(vu): ...
     """)
-    words = {"vus": "4 VUs for", "iterations": "4 iterations shared", "max_vus": "of 4 VUs for"}
 
-    result = run_pytest("--collect-only", "-v", f"--k6-{name.replace('_', '-')}={higher}")
+    result = run_pytest("--collect-only", "-v")
 
-    result.stdout.fnmatch_lines([f"*{words[name]}*"])
+    result.stdout.fnmatch_lines([f"*{words}"])
+    result.stdout.no_fnmatch_line("k6: *")
 
 
 def test_a_workload_on_the_command_line_replaces_that_of_the_marker(
@@ -131,7 +228,7 @@ def test_stages_come_from_every_place(
     pytester.makepyfile("""
         import pytest
 
-        @pytest.mark.scenario(stages=[("1s", 1)])
+        @pytest.mark.scenario
         async def test_browse(vu): ...
     """)
 
@@ -159,7 +256,7 @@ def test_tags_and_env_add_up(
             await vu.http.get("/")
 
         def test_tags(k6):
-            assert k6.metrics["http_reqs{kind:smoke,size:small}"].count == 1
+            assert k6.metrics["http_reqs{kind:load,size:small}"].count == 1
     """)
 
     run_pytest("--k6-env=c=command").assert_outcomes(passed=2)
@@ -211,8 +308,9 @@ BAD = {
         pytest.param((place, *case), id=f"{place}: {name}")
         for place in ("ini file", "environment", "command line")
         for name, case in BAD.items()
-        # On the command line a switch has no value.
+        # On the command line a switch has no value; in the environment these names may be others'.
         if (place, name) != ("command line", "a switch")
+        and (place != "environment" or name not in {"a choice", "a number", "a stage", "a tag"})
     ],
 )
 def test_a_bad_value_is_a_usage_error_that_names_its_place(
@@ -257,7 +355,76 @@ def test_an_empty_text_in_the_environment_is_none_save_for_the_address(
     assert found.was_given(setting.name) == (setting.name == "address")
 
 
-def test_a_setting_that_no_executor_here_takes_is_refused_with_what_would_work(
+MIXED = """
+    import pytest
+
+    @pytest.mark.scenario(duration="1s")
+    async def test_constant(vu): ...
+
+    @pytest.mark.scenario(stages=[("1s", 2)])
+    async def test_ramp(vu): ...
+
+    @pytest.mark.scenario(rate=5, duration="1s", pre_allocated_vus=2)
+    async def test_rate(vu): ...
+
+    @pytest.mark.scenario(iterations=4)
+    async def test_shared(vu): ...
+
+    def test_ordinary(): ...
+"""
+
+
+def told(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if line.startswith("k6: ")]
+
+
+def test_load_tests_without_a_place_for_an_option_run_as_planned_and_one_line_says_so(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(MIXED)
+
+    result = run_pytest("--k6-vus=5", "--collect-only", "-v")
+
+    assert told(result) == [
+        "k6: run as planned, without --k6-vus: test_ramp (ramping-vus does not take --k6-vus; use"
+        " --k6-stage); test_rate (constant-arrival-rate does not take --k6-vus; use --k6-max-vus);"
+        " test_shared (shared-iterations: the number of iterations (4) can't be less than the number"
+        " of VUs (5); give more iterations, or fewer vus)"
+    ]
+    result.stdout.fnmatch_lines(
+        [
+            "*constant-vus: 5 VUs for 1s",
+            "*ramping-vus: up to 2 VUs in 1 stage of 1s",
+            "*constant-arrival-rate: 5 iterations per 1s for 1s, 2 VUs",
+            "*shared-iterations: 4 iterations shared by 1 VU",
+            "*Function test_ordinary*",
+        ]
+    )
+
+
+def test_a_long_list_of_load_tests_without_a_place_is_cut(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("n", range(7))
+        @pytest.mark.scenario(stages=[("1s", 2)])
+        async def test_ramp(vu, n): ...
+
+        @pytest.mark.scenario
+        async def test_once(vu): ...
+    """)
+
+    result = run_pytest("--k6-vus=5", "--collect-only")
+
+    assert told(result) == [
+        "k6: run as planned, without --k6-vus: test_ramp[0], test_ramp[1], test_ramp[2],"
+        " test_ramp[3] and 3 more (ramping-vus does not take --k6-vus; use --k6-stage)"
+    ]
+
+
+def test_an_option_that_no_load_test_can_take_is_refused_with_what_would_work(
     pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
 ):
     pytester.makepyfile("""
@@ -270,10 +437,156 @@ def test_a_setting_that_no_executor_here_takes_is_refused_with_what_would_work(
     result = run_pytest("--k6-vus=5")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: *::test_browse: command line: ramping-vus does not take --k6-vus; use *"]
-    )
+    assert [line for line in result.errlines if line] == [
+        "ERROR: command line: no load test of this session can take --k6-vus: test_browse"
+        " (ramping-vus does not take --k6-vus; use --k6-stage)"
+    ]
     assert service.paths == []
+
+
+def test_an_option_in_the_environment_that_no_load_test_can_take_is_told(
+    pytester: pytest.Pytester, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("K6_VUS", "5")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.load_test
+        class TestMix:
+            @pytest.mark.scenario(stages=[("1s", 2)])
+            async def test_browse(self, vu): ...
+    """)
+
+    result = run_pytest("--collect-only")
+
+    assert told(result) == [
+        "k6: run as planned, without K6_VUS: TestMix::test_browse (ramping-vus does not take K6_VUS;"
+        " use K6_STAGE)"
+    ]
+
+
+def test_what_fits_is_taken_even_if_another_option_does_not_fit(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(MIXED)
+
+    result = run_pytest("--k6-vus=3", "--k6-max-vus=7", "--collect-only", "-v")
+
+    result.stdout.fnmatch_lines(
+        [
+            "k6: run as planned, without --k6-vus: test_ramp (*); test_rate (*)",
+            "k6: run as planned, without --k6-max-vus: test_constant (*); test_ramp (*); test_shared"
+            " (shared-iterations does not take --k6-max-vus; it takes --k6-env, --k6-iterations,"
+            " --k6-min-iteration-duration, --k6-tag, --k6-vus)",
+            "*constant-vus: 3 VUs for 1s",
+            "*constant-arrival-rate: 5 iterations per 1s for 1s, 2 to 7 VUs",
+            "*shared-iterations: 4 iterations shared by 3 VUs",
+        ]
+    )
+
+
+def test_a_comma_in_a_value_is_part_of_it_on_the_command_line_and_in_the_ini_file(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    given = settings(
+        pytester,
+        monkeypatch,
+        ini="k6_env =\n    HOSTS=a,b\n    ONE=1\nk6_thresholds =\n    checks{a:b,c:d}: rate>0.9",
+        arguments=("--k6-tag=team=a=1,b=2",),
+    )
+
+    assert given.problems == []
+    session = given.layers()
+    assert session.defaults.values["env"] == {"HOSTS": "a,b", "ONE": "1"}
+    assert session.defaults.values["thresholds"] == {"checks{a:b,c:d}": ["rate>0.9"]}
+    assert session.overrides[-1].values["tags"] == {"team": "a=1,b=2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HOSTS=a,TWO=2", {"HOSTS": "a", "TWO": "2"}),
+        ("HOSTS=a,b\nTWO=2\n", {"HOSTS": "a,b", "TWO": "2"}),
+    ],
+)
+def test_in_the_environment_entries_are_separated_by_commas_or_by_lines(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, text: str, expected: object
+):
+    given = settings(pytester, monkeypatch, environment={"K6_ENV": text})
+
+    assert given.layers().overrides[0].values["env"] == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "why"),
+    [
+        ("K6_ENV=staging", "cannot read 'staging'; write NAME=VALUE"),
+        ("K6_TAG=nightly", "cannot read 'nightly'; write NAME=VALUE"),
+        ("K6_STAGE=dev", "cannot read the stage 'dev'; write DURATION:TARGET, as in '30s:20'"),
+        ("K6_STAGES=dev", "cannot read the stage 'dev'; write DURATION:TARGET, as in '30s:20'"),
+        ("K6_SEED=lucky", "takes a whole number, got 'lucky'"),
+    ],
+)
+def test_a_variable_of_the_users_own_does_not_stop_the_session(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    why: str,
+):
+    name, _, text = variable.partition("=")
+    monkeypatch.setenv(name, text)
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu): ...
+    """)
+
+    result = run_pytest()
+
+    assert told(result) == [f"k6: {name} in the environment is not used: {why}"]
+    result.assert_outcomes(passed=1)
+
+
+def test_variables_of_k6_say_what_they_say_to_k6(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    variables = {
+        "K6_STAGES": "1s:1,2s:0",
+        "K6_TAGS": "kind:smoke,page:a:b",
+        "K6_HTTP_DEBUG": "full",
+        "K6_SETUP_TIMEOUT": "5s",
+    }
+
+    given = settings(pytester, monkeypatch, environment=variables)
+
+    assert (given.problems, given.remarks) == ([], [])
+    assert given.text("http_debug") == "all"
+    assert dict(given.layers().overrides[0].values) == {
+        "stages": [("1s", 1), ("2s", 0)],
+        "tags": {"kind": "smoke", "page": "a:b"},
+        "setup_timeout": "5s",
+    }
+
+
+def test_variables_of_k6_that_nothing_reads_are_told_once_and_others_not_at_all(
+    pytester: pytest.Pytester, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
+):
+    for variable in ("K6_RPS", "K6_CLOUD_TOKEN", "K6_MINE"):
+        monkeypatch.setenv(variable, "5")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu): ...
+    """)
+
+    result = run_pytest()
+
+    assert told(result) == [
+        "k6: K6_CLOUD_TOKEN, K6_RPS in the environment are variables of k6 that nothing here reads"
+    ]
 
 
 @pytest.mark.parametrize("switch", ["--k6-paused", "--k6-linger"])

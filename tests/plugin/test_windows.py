@@ -62,7 +62,9 @@ def test_a_slip_of_the_pen_is_told_before_any_load(
 
     result = run_pytest()
 
-    result.stderr.fnmatch_lines(
-        ["*http_req_duration: a threshold does not take 'afer'; did you mean 'after'?"]
+    result.stdout.fnmatch_lines(
+        [
+            "k6: cannot run *http_req_duration: a threshold does not take 'afer'; did you mean 'after'?"
+        ]
     )
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.assert_outcomes(errors=1)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from pytest_k6api.metrics import Aggregation, MetricTotal, Sink, new_sink, parse_aggregation
-from pytest_k6api.model import BUILT_IN, Metric, OptionError
-from pytest_k6api.report import Results, Yardstick, comparison_lines, parse_rule, split_rules
+from pytest_k6api.model import BUILT_IN, Metric, OptionError, split_entries
+from pytest_k6api.report import Results, Yardstick, comparison_lines, parse_rule
 from pytest_k6api.report import comparison as comparison_module
 from pytest_k6api.report.noise import SIGNIFICANT, p_value
 
@@ -71,7 +71,7 @@ def test_a_rule_says_how_much_worse_a_number_may_be(
 def test_a_rule_may_be_about_tags_with_colons_and_commas() -> None:
     text = "http_req_duration{url:http://a/b,status:200}:p(95):10%,http_reqs:rate:5%"
 
-    rules = [parse_rule(rule, KNOWN) for rule in split_rules(text)]
+    rules = [parse_rule(rule, KNOWN) for rule in split_entries(text)]
 
     assert [rule.metric_id for rule in rules] == [
         "http_req_duration{url:http://a/b,status:200}",
