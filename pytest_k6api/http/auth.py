@@ -51,5 +51,5 @@ def authorization(auth: Auth) -> str | AuthFunction:
         return auth
     raise OptionError(
         f"auth takes (user, password), BasicAuth, BearerAuth or a function of the request,"
-        f" got {auth!r}"
+        f" got {type(auth).__name__}"
     )

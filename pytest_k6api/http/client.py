@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Unpack
 
 from pytest_k6api.http.auth import Auth
+from pytest_k6api.http.authority import InvalidURL
 from pytest_k6api.http.batches import BatchRequest, run_batch
 from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.cookies import Cookies
@@ -24,7 +25,6 @@ from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Expected, Origin, Plan
 from pytest_k6api.http.runtime import HttpRuntime
 from pytest_k6api.http.tagging import failed_phases, failure_tags, intern, outcome_tags
-from pytest_k6api.http.urls import InvalidURL
 from pytest_k6api.model import HttpRow, Recorder
 
 # k6's default response callback.
@@ -359,12 +359,11 @@ class Client:
             history.append(response)
             # Once abroad, always abroad: credentials stay dropped on the way back.
             is_foreign = is_foreign or hop.is_foreign
-            try:
-                plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
-            except InvalidURL as error:
+            if hop.failure is not None:
                 plan = prepare_broken(self, hop.method, hop.url, hop.options)
-                response = self._fail(plan, b"", Failure(error.code, str(error)))
+                response = self._fail(plan, b"", hop.failure)
                 break
+            plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
             plan.is_hop = True
             plan.timeout = max(1, deadline - perf_counter_ns())
             response = await self._round_trip(plan, wire)

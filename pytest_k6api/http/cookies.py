@@ -4,16 +4,20 @@ It knows domains, paths, expiry and ``Secure``. It has no list of public
 suffixes, as k6's has none: a server may set a cookie for all of ``.co.uk``.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Union
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import MASK, OptionError
 
 CookieSource = Union["Cookies", Mapping[str, str], None]
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+_LONGEST_AGE = 12  # characters: 3,000 years or more
 _FORBIDDEN = frozenset(map(chr, range(32))) | {"\x7f", ";"}
 
 
@@ -31,7 +35,7 @@ class Cookie:
     """
 
     name: str
-    value: str
+    value: str = field(repr=False)
     domain: str = ""
     is_host_only: bool = True
     path: str = "/"
@@ -72,7 +76,7 @@ class Cookies(MutableMapping[str, str]):
         """
         if not name or "=" in name or not _FORBIDDEN.isdisjoint(name + value):
             raise OptionError(
-                f"cannot send the cookie {name!r} with the value {value!r}; leave out line"
+                f"cannot send the cookie {name!r} with its value, which is not shown; leave out line"
                 " ends and ';', and '=' in the name"
             )
         domain = domain.lower()
@@ -163,7 +167,7 @@ class Cookies(MutableMapping[str, str]):
 
     def __repr__(self) -> str:
         cookies = ", ".join(
-            f"{cookie.name}={cookie.value} for {cookie.domain or '*'}{cookie.path}"
+            f"{cookie.name}={MASK} for {cookie.domain or '*'}{cookie.path}"
             for cookie in self.by_key.values()
         )
         return f"<Cookies {cookies}>"
@@ -206,14 +210,17 @@ def _is_address(host: str) -> bool:
 
 def _expiry(said: Mapping[str, str], now: float) -> float | None:
     max_age = said.get("max-age", "")
-    if max_age.removeprefix("-").isdigit():
-        return now + int(max_age) if int(max_age) > 0 else 0.0
+    if _WHOLE_NUMBER.fullmatch(max_age):
+        # Beyond a few digits it is for ever, and Python refuses to read thousands.
+        seconds = float(max_age[:_LONGEST_AGE])
+        return now + seconds if seconds > 0 else 0.0
     if "expires" not in said:
         return None
     try:
-        return parsedate_to_datetime(said["expires"]).timestamp()
-    except (ValueError, OverflowError):
-        return None
+        moment = parsedate_to_datetime(said["expires"])
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
+        return None  # whatever the text made the library stumble over
 
 
 def _default_path(path: str) -> str:

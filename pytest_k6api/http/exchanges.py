@@ -1,23 +1,14 @@
 """A request and its response as text, for reports and for the log, with secrets masked."""
 
 import logging
-import re
 
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.response import Response
+from pytest_k6api.model import SECRETS
 
 _logger = logging.getLogger("pytest_k6api.http")
 _REPORTED = 1_000
 _LOGGED = 2_000
-_MASK = "***"
-_SECRET = re.compile(
-    r"authorization|cookie|token|secret|password|passwd|api[-_]?key", re.IGNORECASE
-)
-_SECRET_PARAMETER = re.compile(
-    r"([?&][^=&#]*(?:token|secret|password|passwd|api[-_]?key|signature)[^=&#]*=)[^&#]*",
-    re.IGNORECASE,
-)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@?#]+@")
 
 
 def describe_exchange(response: Response) -> str:
@@ -34,14 +25,9 @@ def log_exchange(response: Response) -> None:
     _logger.info("%s", "\n".join((*sent, *_response_lines(response, _LOGGED))))
 
 
-def mask_url(url: str) -> str:
-    """Return `url` without credentials and without the values of secret parameters."""
-    return _SECRET_PARAMETER.sub(rf"\1{_MASK}", _CREDENTIALS.sub(f"{_MASK}@", url))
-
-
 def _request_lines(response: Response) -> list[str]:
     request = response.request
-    lines = [f"> {request.method} {mask_url(str(request.url))}"]
+    lines = [f"> {request.method} {SECRETS.mask_url(request.url)}"]
     return lines + [f"> {line}" for line in _header_lines(request.headers)]
 
 
@@ -59,7 +45,7 @@ def _response_lines(response: Response, limit: int) -> list[str]:
 
 
 def _header_lines(headers: Headers) -> list[str]:
-    return [f"{name}: {_MASK if _SECRET.search(name) else value}" for name, value in headers.fields]
+    return [f"{name}: {SECRETS.mask_header(name, value)}" for name, value in headers.fields]
 
 
 def _start_of(body: bytes, limit: int) -> list[str]:

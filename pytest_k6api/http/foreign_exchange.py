@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from time import perf_counter_ns
 from typing import Any
 
+from pytest_k6api.http.authority import InvalidURL
 from pytest_k6api.http.errors import Failure
 from pytest_k6api.http.foreign_errors import explain_foreign
 from pytest_k6api.http.request_options import ExpectedStatuses
@@ -18,7 +19,7 @@ from pytest_k6api.http.requests import read_expected
 from pytest_k6api.http.routes import Expected
 from pytest_k6api.http.tagging import failure_tags, outcome_tags
 from pytest_k6api.http.tls import version_name
-from pytest_k6api.http.urls import InvalidURL, Target
+from pytest_k6api.http.urls import Target
 from pytest_k6api.model import HttpRow, OptionError, Recorder
 
 _STARTED = "send_request_headers.started"
@@ -169,9 +170,9 @@ def _read_extension(told: Any) -> dict[str, Any]:  # whatever a user wrote
 
 def _name_of(url: str) -> str:
     try:
-        return Target(url).name  # its credentials are masked
+        return Target(url).name  # its secrets are masked
     except InvalidURL:
-        return url
+        return Target.broken(url).name
 
 
 def _protocol(response: Any) -> str:  # see `ForeignExchange`

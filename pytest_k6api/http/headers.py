@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Union
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import SECRETS, OptionError
 
 HeaderSource = Union["Headers", Mapping[str, str], Iterable[tuple[str, str]], None]
 
@@ -155,7 +155,8 @@ class Headers(MutableMapping[str, str]):
         return twin
 
     def __repr__(self) -> str:
-        return f"Headers({self._fields!r})"
+        shown = [(name, SECRETS.mask_header(name, value)) for name, value in self._fields]
+        return f"Headers({shown!r})"
 
 
 def encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
@@ -188,9 +189,14 @@ def checked_field(name: str, value: object) -> tuple[str, str]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise OptionError(f"the header {name!r} takes text, got {value!r}")
-    if _FORBIDDEN.search(value):
-        raise OptionError(f"the header {name!r} may not contain line ends or NUL, got {value!r}")
+        raise OptionError(f"the header {name!r} takes text, got {type(value).__name__}")
+    forbidden = _FORBIDDEN.search(value)
+    if forbidden:
+        # The value is not shown: it may be a token, read with the line end of its file.
+        raise OptionError(
+            f"the header {name!r} may not contain line ends or NUL, got {forbidden[0]!r} at"
+            f" character {forbidden.start() + 1} of {len(value)}; use strip() on what was read"
+        )
     return name, value
 
 

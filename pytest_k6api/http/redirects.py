@@ -5,17 +5,19 @@ Pure: rules only; the client sends the next request.
 
 from typing import NamedTuple
 
+from pytest_k6api.http.authority import InvalidURL
+from pytest_k6api.http.errors import GENERIC, INVALID_URL, Failure
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Plan
-from pytest_k6api.http.urls import InvalidURL, Target
+from pytest_k6api.http.urls import URL, Target, resolve_location
 
 _BODY = ("json", "data", "content", "files")
-# These keep method and body; the others turn everything but HEAD into GET, as
-# browsers do (for 301 and 302 only POST; Fetch standard, HTTP-redirect fetch).
+# These keep method and body; after the others comes a GET without body, whatever the method
+# was, or a HEAD. Source: k6 v1.1.0 (Go's net/http, redirectBehavior), measured on its binary;
+# httpx and requests do the same but for 301, which changes only their POST.
 _PRESERVING = frozenset({307, 308})
-_SEE_OTHER = 303
 
 
 class Redirect(NamedTuple):
@@ -24,43 +26,54 @@ class Redirect(NamedTuple):
     Attributes:
         is_foreign: Whether it goes to another origin, which must not see the
             credentials meant for the first.
+        failure: Why it cannot be made, or None. `url` is the one that was redirected then
+            if ``Location`` cannot be read, as in k6.
     """
 
     method: str
-    url: str
+    url: URL
     options: RequestOptions
     is_foreign: bool
+    failure: Failure | None
 
 
 def redirect(response: Response, plan: Plan) -> Redirect | None:
     """Return what `response` asks to request next, or None if it is the last word.
 
     A body from an iterator is gone once it was sent; a redirect that wants it
-    again is returned as it is.
+    again is returned as it is; so is one with an empty ``Location``, as in k6.
     """
     if not response.has_redirect_location:
+        return None
+    location = response.headers.get_list("location")[0]
+    if not location:
         return None
     status = response.status_code
     if plan.upload is not None and status in _PRESERVING:
         return None
     options = RequestOptions(**plan.options)
     options.pop("params", None)
-    method = _method(plan.method, status)
-    if method != plan.method or status == _SEE_OTHER:
+    method = plan.method if status in _PRESERVING or plan.method == "HEAD" else "GET"
+    if status not in _PRESERVING:
         for name in _BODY:
             options.pop(name, None)  # type: ignore[misc]  # all four are keys of it
         _drop_body_headers(options)
-    location = response.headers.get_list("location")[0]
-    url = _resolve(plan, location)
-    return Redirect(method, url, options, _is_foreign(plan, url))
+    return _lead(plan, method, location, options)
 
 
-def _method(method: str, status: int) -> str:
-    if status in _PRESERVING or method == "HEAD":
-        return method
-    if status == _SEE_OTHER or method == "POST":
-        return "GET"
-    return method
+def _lead(plan: Plan, method: str, location: str, options: RequestOptions) -> Redirect:
+    here, url = plan.target, plan.target.url
+    try:
+        url = resolve_location(url, location)
+        target = Target(url)
+    except InvalidURL as error:
+        failure = Failure(error.code, str(error))
+        if error.code == INVALID_URL:
+            url = here.url
+            failure = Failure(GENERIC, f"failed to parse Location header: {error.reason}")
+        return Redirect(method, url, options, is_foreign=True, failure=failure)
+    is_foreign = (target.is_tls, target.host, target.port) != (here.is_tls, here.host, here.port)
+    return Redirect(method, url, options, is_foreign, failure=None)
 
 
 def _drop_body_headers(options: RequestOptions) -> None:
@@ -68,20 +81,3 @@ def _drop_body_headers(options: RequestOptions) -> None:
     for name in ("content-type", "content-length", "transfer-encoding"):
         headers.pop(name, None)
     options["headers"] = headers
-
-
-def _resolve(plan: Plan, location: str) -> str:
-    # latin-1 is how heads are read; what servers mean beyond ASCII is UTF-8.
-    text = location.encode("latin-1").decode("utf-8", "replace")
-    url = plan.target.url.join(text)
-    fragment = plan.target.url.fragment
-    return f"{url}#{fragment}" if fragment and "#" not in url else url
-
-
-def _is_foreign(plan: Plan, url: str) -> bool:
-    try:
-        target = Target(url)
-    except InvalidURL:
-        return True
-    here = plan.target
-    return (target.is_tls, target.host, target.port) != (here.is_tls, here.host, here.port)

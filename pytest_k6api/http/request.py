@@ -2,6 +2,7 @@
 
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.urls import URL
+from pytest_k6api.model import SECRETS
 
 
 class Request:
@@ -18,9 +19,9 @@ class Request:
 
     def __init__(self, method: str, url: str, headers: Headers, content: bytes = b"") -> None:
         self.method = method
-        self.url = URL(url)
+        self.url = url if isinstance(url, URL) else URL(url)
         self.headers = headers
         self.content = content
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.url}>"
+        return f"<Request {self.method} {SECRETS.mask_url(self.url)}>"

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from pytest_k6api.http.uploading import IteratorUpload
 from pytest_k6api.http.urls import add_params
 from pytest_k6api.model import OptionError
 
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _KNOWN = frozenset(RequestOptions.__annotations__)
 
 
@@ -230,9 +232,11 @@ def checked_method(method: str) -> str:
     """Return `method` in upper case.
 
     Raises:
-        OptionError: It is no word.
+        OptionError: It is no token (RFC 9110, section 5.6.2).
     """
-    upper = method.upper()
-    if not (upper.isascii() and upper.isalpha()):
-        raise OptionError(f"an HTTP method is letters only, got {method!r}; write 'GET', say")
-    return upper
+    if not _TOKEN.fullmatch(method):
+        raise OptionError(
+            f"an HTTP method is made of letters, digits and any of !#$%&'*+-.^_`|~, got {method!r};"
+            " write 'GET', say"
+        )
+    return method.upper()

@@ -86,6 +86,9 @@ def _literal(host: str, port: int) -> Address | None:
         return None
     if isinstance(address, ipaddress.IPv4Address):
         return socket.AF_INET, (host, port)
-    zone = address.scope_id
-    scope = socket.if_nametoindex(zone) if zone and not zone.isdigit() else int(zone or 0)
+    zone = address.scope_id or "0"
+    try:
+        scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    except OSError:
+        raise socket.gaierror(socket.EAI_NONAME, "no such network interface") from None
     return socket.AF_INET6, (host.partition("%")[0], port, 0, scope)

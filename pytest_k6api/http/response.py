@@ -23,6 +23,7 @@ from pytest_k6api.model import HttpRow, K6ApiError
 _CHARSET = re.compile(
     rb"\r\ncontent-type:[^\r]*?;[ \t]*charset[ \t]*=[ \t]*[\"']?([\w.:\-]+)", re.IGNORECASE
 )
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
 _ERROR_STATUS = 400
 
 
@@ -210,10 +211,7 @@ class Response:
         found = _CHARSET.search(self._head)
         if found is None:
             return None
-        try:
-            return codecs.lookup(found[1].decode()).name
-        except LookupError:
-            return None
+        return _text_encoding(found[1].decode())
 
     @property
     def text(self) -> str:
@@ -281,6 +279,20 @@ class Response:
             status = f"failed: {self.error} ({self.error_code})"
         route = f"{self._plan.method} {self._plan.target.name}"
         return f"<Response [{status}] {route}, {self._row[2] / 1000:.2f} ms>"
+
+
+def _text_encoding(name: str) -> str | None:
+    """Return Python's name of the charset `name`, or None if it decodes no text.
+
+    Among Python's codecs are some that decode no bytes to text (``hex``), that always
+    raise (``undefined``) or that a server cannot mean (``unicode_escape``).
+    """
+    try:
+        known = codecs.lookup(name).name
+        b"".decode(known)
+    except (LookupError, ValueError):
+        return None
+    return None if known in _NO_CHARSETS else known
 
 
 class HTTPError(K6ApiError):

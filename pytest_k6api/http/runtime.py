@@ -97,7 +97,7 @@ class HttpRuntime:
         protocol = "HTTP/1.1"
         began = perf_counter_ns()
         if context is not None:
-            sock = tls = await secure(sock, context, origin.host, deadline)
+            sock = tls = await secure(sock, context, _tls_name(origin.host), deadline)
             protocol = f"HTTP/1.1 {version_name(tls)}"
         connection = Connection(
             sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
@@ -107,3 +107,8 @@ class HttpRuntime:
             connection.handshaking = connection.ready_at - began
         self._connections.add(connection)
         return connection
+
+
+def _tls_name(host: str) -> str:
+    """Return `host` as certificates and SNI have it: without zone and trailing dot (RFC 6066)."""
+    return host.partition("%")[0].removesuffix(".")

@@ -1,14 +1,19 @@
 """URLs: what a request needs of one, and the text that users see.
 
-Pure: no lookup happens here.
+Pure: no lookup happens here. Text is split as RFC 3986 says, which never fails;
+what `urllib.parse` refuses, drops (tabs, an empty query) or looks up in a cache
+of its own stays as it was written.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from urllib.parse import SplitResult, quote, unquote, urlencode, urljoin, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlencode
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.http.authority import InvalidURL, read_authority, read_credentials
+from pytest_k6api.http.errors import GENERIC
+from pytest_k6api.model import SECRETS, OptionError, Secrets, storable
 
 Primitive = str | int | float | bool | None
 QueryParams = (
@@ -20,27 +25,39 @@ QueryParams = (
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PARTS = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
+)
+_SHOWN = 40  # characters of a scheme, in a tag
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: has no UTF-8
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\-._0-9A-Za-z]")
-_HOST = re.compile(r"[^\x00-\x20/?#@\\%]+")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+# What users write is a whole URL if it begins so; `items:cancel` is a path.
+_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://|https?:", re.IGNORECASE)
 
 
-class InvalidURL(ValueError):
-    """A text that is no URL of a request; the message says why.
+class _Split(NamedTuple):
+    """The parts of a URL as they are written; None for what is not there at all."""
 
-    Attributes:
-        code: k6's error code: 1020 for what cannot be read, 1000 for what can be
-            read but not requested.
-    """
+    scheme: str | None
+    authority: str | None
+    path: str
+    query: str | None
+    fragment: str | None
 
-    def __init__(self, text: str, code: int = 1020) -> None:
-        super().__init__(text)
-        self.code = code
+
+def _split(text: str) -> _Split:
+    found = _PARTS.fullmatch(text)
+    assert found is not None  # every text matches
+    return _Split(*found.groups())
 
 
 class URL(str):  # noqa: SLOT000 - `cached_property` needs a dictionary
     """A URL as text, with its parts as attributes; equal to the same text.
+
+    Its ``repr`` has user, password and secret parameters masked; ``str`` is the URL as it is.
 
     >>> url = URL("http://example.com:8080/a?b=1#c")
     >>> url.host, url.port, url.path, url.query, url.fragment
@@ -48,23 +65,31 @@ class URL(str):  # noqa: SLOT000 - `cached_property` needs a dictionary
     """
 
     @cached_property
-    def _split(self) -> SplitResult:
-        return urlsplit(self)
+    def _split(self) -> _Split:
+        return _split(self)
+
+    @cached_property
+    def _place(self) -> tuple[str, int | None]:
+        try:
+            authority = read_authority(self._split.authority or "", -1)
+        except InvalidURL:
+            return "", None
+        return authority.host, None if authority.port < 0 else authority.port
 
     @property
     def scheme(self) -> str:
         """``http`` or ``https``."""
-        return self._split.scheme
+        return (self._split.scheme or "").lower()
 
     @property
     def host(self) -> str:
-        """The host in lower case, an IPv6 address without brackets."""
-        return self._split.hostname or ""
+        """The host in lower case and ASCII, an IPv6 address without brackets; ``""`` for none."""
+        return self._place[0]
 
     @property
     def port(self) -> int | None:
         """The port if one is written, else None."""
-        return self._split.port
+        return self._place[1]
 
     @property
     def path(self) -> str:
@@ -74,16 +99,57 @@ class URL(str):  # noqa: SLOT000 - `cached_property` needs a dictionary
     @property
     def query(self) -> bytes:
         """The query as it goes over the wire, without ``?``."""
-        return self._split.query.encode("ascii", "replace")
+        return (self._split.query or "").encode("ascii", "replace")
 
     @property
     def fragment(self) -> str:
         """What follows ``#``."""
-        return unquote(self._split.fragment)
+        return unquote(self._split.fragment or "")
 
     def join(self, url: str) -> "URL":  # type: ignore[override]  # httpx has it so
-        """Return `url` resolved against this one."""
-        return URL(urljoin(self, url))
+        """Return `url` resolved against this one (RFC 3986, section 5)."""
+        reference = _split(url)
+        if reference.scheme is not None:
+            return URL(url)
+        base, path = self._split, reference.path
+        start = f"{base.scheme}:" if base.scheme is not None else ""
+        if reference.authority:
+            return URL(f"{start}{url}")
+        query = reference.query
+        if reference.authority is not None:  # three slashes: an empty host is no host
+            path = f"//{path}"
+        elif not path:
+            path = base.path
+            query = base.query if query is None else query
+        elif not path.startswith("/"):
+            path = f"{base.path.rpartition('/')[0]}/{path}"
+        path = _without_dots(path)
+        if base.authority is not None:
+            start += f"//{base.authority}"
+        return URL(start + path + _marked("?", query) + _marked("#", reference.fragment))
+
+    def __repr__(self) -> str:
+        return f"URL({SECRETS.mask_url(self)!r})"
+
+
+def _without_dots(path: str) -> str:
+    """Return an absolute `path` without its segments ``.`` and ``..``."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _marked(mark: str, part: str | None) -> str:
+    return "" if part is None else mark + part
 
 
 class Target:
@@ -91,9 +157,9 @@ class Target:
 
     Attributes:
         url: The whole URL, percent-encoded.
-        name: The URL with its credentials masked, k6's tags ``name`` and ``url``.
+        name: The same with what is secret in it masked: k6's tags ``name`` and ``url``.
         is_tls: Whether the scheme is https.
-        host: The host as the resolver takes it: ASCII, no brackets.
+        host: The host as the resolver takes it; see `Authority`.
         port: The port, the scheme's own if none is written.
         authority: The header ``Host``: the port only if it is not the scheme's.
         path: Path and query as the request line has them.
@@ -102,36 +168,43 @@ class Target:
 
     __slots__ = ("authority", "credentials", "host", "is_tls", "name", "path", "port", "url")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, secrets: Secrets = SECRETS) -> None:
         """Read `text`.
 
         Raises:
             InvalidURL: It is not an absolute URL with http or https and a host.
         """
-        parts = _split(text.strip())
-        self.is_tls = parts.scheme == "https"
-        self.host = _ascii_host(parts, text)
-        default_port = _DEFAULT_PORTS[parts.scheme]
-        self.port = _port(parts, text) or default_port
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.authority = shown if self.port == default_port else f"{shown}:{self.port}"
+        text = text.strip()
+        if _CONTROL.search(text):
+            raise InvalidURL("invalid control character in URL")
+        if not text.isascii():
+            text = _HALF.sub("\ufffd", text)
+        parts = _split(text)
+        scheme = (parts.scheme or "").lower()
+        if scheme not in _DEFAULT_PORTS:
+            raise InvalidURL(f'unsupported protocol scheme "{scheme[:_SHOWN]}"', GENERIC)
+        self.is_tls = scheme == "https"
+        written = parts.authority or ""
+        self.host, self.port, self.authority, userinfo = read_authority(
+            written, _DEFAULT_PORTS[scheme]
+        )
         encoded = _percent_encode(parts.path)
-        query = f"?{_percent_encode(parts.query)}" if parts.query else ""
+        query = _percent_encode(_marked("?", parts.query))
         self.path = (encoded or "/") + query
-        fragment = f"#{parts.fragment}" if parts.fragment else ""
-        userinfo, at, written = parts.netloc.rpartition("@")
-        base = written if written.isascii() else self.authority
-        self.url = URL(f"{parts.scheme}://{userinfo}{at}{base}{encoded}{query}{fragment}")
-        masked = _mask(userinfo) + at
-        self.name = f"{parts.scheme}://{masked}{base}{encoded}{query}{fragment}"
-        self.credentials = _credentials(parts)
+        fragment = _percent_encode(_marked("#", parts.fragment))
+        base = written
+        if not written.isascii():
+            base = self.authority if userinfo is None else f"{userinfo}@{self.authority}"
+        self.url = URL(f"{scheme}://{base}{encoded}{query}{fragment}")
+        self.name = secrets.mask_url(self.url)
+        self.credentials = None if userinfo is None else read_credentials(userinfo)
 
     @classmethod
-    def broken(cls, text: str) -> "Target":
+    def broken(cls, text: str, secrets: Secrets = SECRETS) -> "Target":
         """Return what stands for `text`, which cannot be requested, in reports."""
         target = object.__new__(cls)
         target.url = URL(text)
-        target.name = text
+        target.name = storable(secrets.mask_url(text))
         target.is_tls = False
         target.host = target.authority = target.path = ""
         target.port = 0
@@ -139,52 +212,34 @@ class Target:
         return target
 
 
-def _split(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-    except ValueError as error:
-        raise InvalidURL(f"invalid URL: {text!r}: {error}") from None
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise InvalidURL(f'unsupported protocol scheme "{parts.scheme}"', 1000)
-    if not parts.hostname:
-        raise InvalidURL("http: no Host in request URL", 1000)
-    return parts
-
-
-def _ascii_host(parts: SplitResult, text: str) -> str:
-    host = parts.hostname or ""
-    if not _HOST.fullmatch(host) and not parts.netloc.rpartition("@")[2].startswith("["):
-        raise InvalidURL(f"invalid URL: {text!r}: invalid character in host name")
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError as error:
-        raise InvalidURL(f"invalid URL: {text!r}: {error}") from None
-
-
-def _port(parts: SplitResult, text: str) -> int | None:
-    try:
-        return parts.port
-    except ValueError as error:
-        raise InvalidURL(f"invalid URL: {text!r}: {error}") from None
-
-
 def _percent_encode(text: str) -> str:
     # Most URLs need nothing, and a search is much cheaper than quoting.
     return quote(text, safe=_SAFE) if _UNSAFE.search(text) else text
 
 
-def _mask(userinfo: str) -> str:
-    if not userinfo:
-        return ""
-    return "****:****" if ":" in userinfo else "****"
+def resolve_location(base: URL, location: str) -> URL:
+    """Return where a redirect from `base` leads; the fragment of `base` stays (RFC 9110, 10.2.2).
 
+    Args:
+        base: The URL that was redirected.
+        location: The header ``Location``, in latin-1 as all heads are read.
 
-def _credentials(parts: SplitResult) -> tuple[str, str] | None:
-    if parts.username is None:
-        return None
-    return unquote(parts.username), unquote(parts.password or "")
+    Raises:
+        InvalidURL: It cannot be read.
+    """
+    if _CONTROL.search(location):
+        raise InvalidURL("invalid control character in URL")
+    parts = _split(location)
+    if parts.scheme is None and parts.authority is None and ":" in parts.path.partition("/")[0]:
+        raise InvalidURL("first path segment in URL cannot contain colon")
+    wire = location.encode("latin-1")
+    try:
+        text = wire.decode()
+    except UnicodeDecodeError:  # not UTF-8: the server's own encoding goes back to it
+        text = _BEYOND_ASCII.sub(lambda byte: f"%{ord(byte[0]):02X}".encode(), wire).decode()
+    url = base.join(text)
+    fragment = base._split.fragment
+    return url if fragment is None or "#" in url else URL(f"{url}#{fragment}")
 
 
 def join_base(base_url: str, url: str) -> str:
@@ -196,13 +251,12 @@ def join_base(base_url: str, url: str) -> str:
     Raises:
         OptionError: `url` is relative and there is no `base_url`.
     """
-    if "://" in url[:8]:
-        return url
-    if _SCHEME.match(url):
+    url = url.strip()
+    if _WHOLE.match(url):
         return url
     if not base_url:
         raise OptionError(
-            f"cannot request {url!r} without a base URL; write the whole URL, or give"
+            f"cannot request {SECRETS.mask_url(url)!r} without a base URL; write the whole URL, or give"
             " base_url= to the scenario or --k6-base-url on the command line"
         )
     if url.startswith(("?", "#")) or not url:

@@ -10,6 +10,7 @@ Pure: names that a setting adds are arguments of `Secrets`.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
 
 MASK = "****"
@@ -93,11 +94,9 @@ class Secrets:
     def hides(self, name: str) -> bool:
         """Return whether a header field or parameter called `name` has a secret value."""
         name = name[:_LONGEST]
-        if "%" in name or "+" in name:
-            name = _decoded(name)
-        if self._added is not None and self._added.fullmatch(name):
+        if self._added is not None and self._added.fullmatch(_decoded(name)):
             return True
-        return _SECRET.search(_HUMP.sub("-", name)) is not None or _SECRET.search(name) is not None
+        return _is_secret(name)
 
     def mask_url(self, url: str) -> str:
         """Return `url`, relative or not, and readable or not, without its secrets."""
@@ -176,9 +175,15 @@ def _mask_userinfo(found: re.Match[str]) -> str:
     return f"{before}{MASK}:{MASK}@" if ":" in userinfo else f"{before}{MASK}@"
 
 
+@lru_cache(maxsize=4096)  # the parameters of a load test have few names
+def _is_secret(name: str) -> bool:
+    name = _decoded(name)
+    return _SECRET.search(name) is not None or _SECRET.search(_HUMP.sub("-", name)) is not None
+
+
 def _decoded(name: str) -> str:
     for _ in range(_DEEPEST):
-        plain = unquote_plus(name)
+        plain = unquote_plus(name) if "%" in name or "+" in name else name
         if plain == name:
             break
         name = plain

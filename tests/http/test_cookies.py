@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pytest_k6api.http import Cookies
+from pytest_k6api.http import Cookies, Headers
 from pytest_k6api.http.cookies import Cookie, parse_set_cookie
 from pytest_k6api.model import OptionError
 
@@ -116,7 +118,7 @@ def test_the_jar_is_a_mapping() -> None:
     assert dict(cookies) == {"a": "3", "b": "2"}
     assert len(cookies) == 2
     assert len(cookies.jar()) == 2
-    assert repr(Cookies(cookies)) == "<Cookies a=3 for */, b=2 for h/x>"
+    assert repr(Cookies(cookies)) == "<Cookies a=**** for */, b=**** for h/x>"
 
     del cookies["a"]
     cookies.delete("b", domain="other")
@@ -133,3 +135,46 @@ def test_the_jar_is_a_mapping() -> None:
 def test_a_cookie_that_would_break_the_header_is_refused(name: str, value: str) -> None:
     with pytest.raises(OptionError, match="cannot send the cookie"):
         Cookies().set(name, value)
+
+
+@given(st.binary().map(lambda data: data.decode("latin-1")), st.text())
+def test_any_set_cookie_is_kept_or_ignored(value: str, attribute: str) -> None:
+    cookies = Cookies()
+
+    for text in (
+        value,
+        f"a={value}",
+        f"a=b; Max-Age={value}",
+        f"a=b; Expires={value}; {attribute}",
+    ):
+        cookies.store(text, "h", "/")
+
+    Headers({"Cookie": cookies.header("h", "/", is_tls=True)})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expires"),
+    [
+        (f"Max-Age={'9' * 400}", 999_999_999_999.0 + 1000),
+        (f"Max-Age=-{'9' * 400}", 0.0),
+        ("Max-Age=²", None),
+        ("Expires=Thu, 01 Jan 1970 00:00:10", 10.0),
+        ("Expires=Thu, 01 Jan 99999 00:00:10 GMT", None),
+    ],
+)
+def test_an_expiry_that_no_calendar_has_does_not_raise(
+    attributes: str, expires: float | None
+) -> None:
+    cookie = parse_set_cookie(f"a=b; {attributes}", "h", "/", now=1000.0)
+
+    assert cookie is not None
+    assert cookie.expires == expires
+
+
+def test_a_cookies_value_is_in_no_representation() -> None:
+    cookies = Cookies({"a": "secret"})
+
+    with pytest.raises(OptionError) as caught:
+        cookies.set("a", "secret\n")
+
+    assert "secret" not in repr(cookies) + repr(cookies.jar()) + str(caught.value)

@@ -1,10 +1,8 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-import pytest
-
 from pytest_k6api.http import Headers, Request, Response, Timings
-from pytest_k6api.http.exchanges import describe_exchange, mask_url
+from pytest_k6api.http.exchanges import describe_exchange
 
 
 @dataclass
@@ -44,10 +42,10 @@ def test_an_exchange_is_told_in_few_lines_and_without_secrets() -> None:
     )
 
     assert _describe(FakeResponse(request)) == (
-        "> GET https://shop.test/cart?token=***&page=2\n"
+        "> GET https://shop.test/cart?token=****&page=2\n"
         "> Host: shop.test\n"
-        "> Authorization: ***\n"
-        "> X-Api-Key: ***\n"
+        "> Authorization: ****\n"
+        "> X-Api-Key: ****\n"
         "< 503 Service Unavailable after 2.350 ms"
         " (blocked 0.000, sending 0.100, waiting 2.000, receiving 0.250)\n"
         "< Content-Type: text/plain\n"
@@ -77,16 +75,3 @@ def test_a_long_body_is_cut() -> None:
     response = FakeResponse(Request("GET", "http://a/", Headers()), content=b"x" * 5000)
 
     assert _describe(response).splitlines()[-1] == "x" * 1000 + "… (5000 bytes)"
-
-
-@pytest.mark.parametrize(
-    ("url", "masked"),
-    [
-        ("http://ada:pass@shop.test/a@b", "http://***@shop.test/a@b"),
-        ("/login?user=ada&password=x#top", "/login?user=ada&password=***#top"),
-        ("/a?api_key=1&X-Amz-Signature=2&page=3", "/a?api_key=***&X-Amz-Signature=***&page=3"),
-        ("/tokens?page=token", "/tokens?page=token"),
-    ],
-)
-def test_secrets_in_a_url_are_masked(url: str, masked: str) -> None:
-    assert mask_url(url) == masked

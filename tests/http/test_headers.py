@@ -89,8 +89,13 @@ def test_folded_and_broken_lines_of_a_head_are_read_as_well_as_they_can_be() -> 
             "1",
             "cannot send a header named 'X\\r\\nY'; use letters, digits and any of !#$%&'*+-.^_`|~",
         ),
-        ("X", "1\r\nY: 2", "the header 'X' may not contain line ends or NUL, got '1\\r\\nY: 2'"),
-        ("X", None, "the header 'X' takes text, got None"),
+        (
+            "Authorization",
+            "Bearer secret\n",
+            "the header 'Authorization' may not contain line ends or NUL, got '\\n' at character 14 of"
+            " 14; use strip() on what was read",
+        ),
+        ("X", None, "the header 'X' takes text, got NoneType"),
     ],
 )
 def test_what_would_break_the_head_is_refused(name: str, value: str, message: str) -> None:

@@ -20,17 +20,22 @@ def request_lines(server: Server) -> list[str]:
     ("method", "status", "then"),
     [
         ("GET", 301, "GET"),
+        ("PUT", 301, "GET"),
         ("POST", 301, "GET"),
         ("POST", 302, "GET"),
-        ("PUT", 302, "PUT"),
+        ("PUT", 302, "GET"),
+        ("PATCH", 302, "GET"),
+        ("DELETE", 302, "GET"),
+        ("OPTIONS", 302, "GET"),
         ("POST", 303, "GET"),
         ("DELETE", 303, "GET"),
         ("POST", 307, "POST"),
         ("PUT", 308, "PUT"),
+        ("DELETE", 308, "DELETE"),
     ],
 )
 @in_real_time
-async def test_a_redirect_is_followed_as_browsers_do(method: str, status: int, then: str) -> None:
+async def test_a_redirect_is_followed_as_k6_does(method: str, status: int, then: str) -> None:
     async with replying(redirecting(status, "../b?x=1"), OK) as server, a_tester() as tester:
         url = f"{server.url}/a/c"
         response = await tester.client.request(
@@ -38,13 +43,72 @@ async def test_a_redirect_is_followed_as_browsers_do(method: str, status: int, t
         )
 
     assert request_lines(server) == [f"{method} /a/c?p=1", f"{then} /b?x=1"]
-    assert server.bodies[1] == (b"" if then == "GET" and method != "GET" else b'{"a":1}')
+    assert server.bodies[1] == (b"" if then == "GET" else b'{"a":1}')
     assert (b"x/y" in server.heads[1]) == bool(server.bodies[1])
     assert response.url == f"{server.url}/b?x=1"
     assert [old.status_code for old in response.history] == [status]
     assert len(tester.rows) == 2
     assert (tester.tags(0)["status"], tester.tags(1)["status"]) == (str(status), "200")
     assert response.history[0].has_redirect_location
+
+
+@pytest.mark.parametrize(
+    ("location", "error", "code", "url"),
+    [
+        ("mailto:ann@shop.test", 'unsupported protocol scheme "mailto"', 1000, None),
+        ("com.shop.app:/cb?code=x", 'unsupported protocol scheme "com.shop.app"', 1000, None),
+        ("http://", "http: no Host in request URL", 1000, None),
+        ("http://a..b/", "lookup: no such host", 1101, None),
+        ("http://127.0.0.1:70000/", "dial: invalid port", 1210, None),
+        ("http://[::bad/", "failed to parse Location header: invalid character in host name", 1000, ""),
+        ("http://h:x/", "failed to parse Location header: invalid port after host", 1000, ""),
+        ("/a\tb", "failed to parse Location header: invalid control character in URL", 1000, ""),
+        (
+            "shop,test:80/x",
+            "failed to parse Location header: first path segment in URL cannot contain colon",
+            1000,
+            "",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("has_base", [True, False], ids=["base", "no base"])
+@in_real_time
+async def test_a_redirect_that_leads_nowhere_is_a_failed_response_as_in_k6(
+    location: str, error: str, code: int, url: str | None, has_base: bool
+) -> None:
+    async with replying(redirecting(302, location), OK) as server, a_tester() as tester:
+        tester.client.base_url = server.url if has_base else ""
+        response = await tester.client.get("/start" if has_base else f"{server.url}/start")
+
+    assert request_lines(server) == ["GET /start"]
+    assert (response.status_code, response.error, response.error_code) == (0, error, code)
+    assert response.url == (location if url is None else f"{server.url}/start")
+    assert [old.status_code for old in response.history] == [302]
+    assert [tester.tags(index)["status"] for index in (0, 1)] == ["302", "0"]
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        (b"?x", "/a/b?x"),
+        (b"c?", "/a/c?"),
+        (b"./../c/.", "/c/"),
+        (b"///c", "///c"),
+        (b"/http://h/", "/http://h/"),
+        ("/ä ö".encode(), "/%C3%A4%20%C3%B6"),
+        (b"/\xe4", "/%E4"),
+        (b"/%zz", "/%zz"),
+    ],
+)
+@in_real_time
+async def test_a_location_is_resolved_and_sent_as_it_was_written(
+    location: bytes, path: str
+) -> None:
+    reply = b"HTTP/1.1 302 Go\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % location
+    async with replying(reply, OK) as server, a_tester() as tester:
+        await tester.client.get(f"{server.url}/a/b")
+
+    assert request_lines(server) == ["GET /a/b", f"GET {path}"]
 
 
 @in_real_time
@@ -77,6 +141,7 @@ async def test_redirects_end_at_the_limit_with_the_last_response_as_in_k6() -> N
     "reply",
     [
         b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 304 Not Modified\r\nLocation: /x\r\n\r\n",
     ],
 )
@@ -86,7 +151,6 @@ async def test_without_a_location_there_is_nothing_to_follow(reply: bytes) -> No
         response = await tester.client.get(server.url)
 
     assert response.is_redirect
-    assert not response.has_redirect_location
     assert response.history == ()
 
 

@@ -1,3 +1,4 @@
+import contextlib
 from typing import Any
 
 import pytest
@@ -5,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.http import URL
-from pytest_k6api.http.urls import InvalidURL, Target, add_params, encode_form, join_base
+from pytest_k6api.http.authority import InvalidURL
+from pytest_k6api.http.urls import Target, add_params, encode_form, join_base, resolve_location
 from pytest_k6api.model import OptionError
 
 
@@ -17,7 +19,16 @@ from pytest_k6api.model import OptionError
         ("https://example.com/a?b=c#d", "example.com", 443, "example.com", "/a?b=c"),
         ("https://example.com:80", "example.com", 80, "example.com:80", "/"),
         ("http://[::1]:8000/x", "::1", 8000, "[::1]:8000", "/x"),
-        ("http://[fe80::1%25lo]/", "fe80::1%25lo", 80, "[fe80::1%25lo]", "/"),
+        ("http://[fe80::1%25lo]/", "fe80::1%lo", 80, "[fe80::1]", "/"),
+        ("http://[fe80::1%lo]:8000/", "fe80::1%lo", 8000, "[fe80::1]:8000", "/"),
+        ("http://h:0/", "h", 0, "h:0", "/"),
+        ("http://h:/", "h", 80, "h", "/"),
+        ("http://h:08000/", "h", 8000, "h:8000", "/"),
+        ("http://h.", "h.", 80, "h.", "/"),
+        ("http://h?", "h", 80, "h", "/?"),
+        ("http://h/?#", "h", 80, "h", "/?"),
+        ("http://faß.example/", "xn--fa-hia.example", 80, "xn--fa-hia.example", "/"),
+        ("http://h/\ud83d", "h", 80, "h", "/%EF%BF%BD"),
         ("http://bücher.example/ü?q=ß", "xn--bcher-kva.example", 80, "xn--bcher-kva.example",
          "/%C3%BC?q=%C3%9F"),
         ("http://h/a b?c=d e&f=%20", "h", 80, "h", "/a%20b?c=d%20e&f=%20"),
@@ -42,13 +53,22 @@ def test_a_url_becomes_the_parts_of_a_request(
     [
         ("foo://x/", 'unsupported protocol scheme "foo"', 1000),
         ("http://", "http: no Host in request URL", 1000),
-        ("http://[::1/", "invalid URL: 'http://[::1/': Invalid IPv6 URL", 1020),
-        ("http://h:99999/", "invalid URL: 'http://h:99999/': Port out of range 0-65535", 1020),
-        (
-            "http://a b/",
-            "invalid URL: 'http://a b/': invalid character in host name",
-            1020,
-        ),
+        ("http://[::1/", "invalid URL: invalid character in host name", 1020),
+        ("http://a b/", "invalid URL: invalid character in host name", 1020),
+        ("http://{host}/", "invalid URL: invalid character in host name", 1020),
+        ("http://shop.test\\@h/", "invalid URL: invalid character in host name", 1020),
+        ("http://ann:p/w@h/", "invalid URL: invalid port after host", 1020),
+        ("http://h:²/", "invalid URL: invalid port after host", 1020),
+        ("http://h/a\nb", "invalid URL: invalid control character in URL", 1020),
+        ("http://[fe80::1%]/", "invalid URL: invalid zone of an IPv6 address", 1020),
+        ("http://h:99999/", "dial: invalid port", 1210),
+        (f"http://h:{'9' * 5000}/", "dial: invalid port", 1210),
+        ("http://.example/", "lookup: no such host", 1101),
+        ("http://a..b/", "lookup: no such host", 1101),
+        (f"http://{'a' * 64}.example/", "lookup: no such host", 1101),
+        (f"http://{'a.' * 130}example/", "lookup: no such host", 1101),
+        ("http://☃.example/", "lookup: no such host", 1101),
+        ("http://[::zz]/", "lookup: no such host", 1101),
     ],
 )
 def test_what_cannot_be_requested_is_refused_with_k6s_code(
@@ -58,6 +78,32 @@ def test_what_cannot_be_requested_is_refused_with_k6s_code(
         Target(text)
 
     assert (str(caught.value), caught.value.code) == (message, code)
+
+
+@given(st.text())
+def test_a_whole_url_of_any_text_is_a_target_or_refused(text: str) -> None:
+    with contextlib.suppress(InvalidURL):
+        Target(text)
+    for url in (URL(text), URL("http://h/a?b#c").join(text)):
+        parts = (url.scheme, url.host, url.port, url.path, url.query, url.fragment)
+        assert len(parts) == 6
+    assert Target.broken(text).url == text
+
+
+@given(st.binary().map(lambda data: data.decode("latin-1")))
+def test_any_location_is_resolved_or_refused(location: str) -> None:
+    with contextlib.suppress(InvalidURL):
+        Target(resolve_location(URL("http://h/a?b#c"), location))
+
+
+@given(st.text(st.characters(exclude_characters="/?#\\")))
+def test_a_password_is_in_no_text_of_a_url(password: str) -> None:
+    text = f"http://ann:{password}MARK@shop.test:x/"
+
+    with pytest.raises(InvalidURL) as caught:
+        Target(text)
+
+    assert "MARK" not in str(caught.value) + repr(URL(text)) + Target.broken(text).name
 
 
 @given(st.text())
@@ -90,6 +136,9 @@ def test_credentials_are_read_and_masked() -> None:
         ("http://h/api", "?q=1", "http://h/api?q=1"),
         ("http://h", "https://other/x", "https://other/x"),
         ("", "http://h/x", "http://h/x"),
+        ("http://h", "/http://other/", "http://h/http://other/"),
+        ("http://h", "/https://other/", "http://h/https://other/"),
+        ("http://h", "items:cancel", "http://h/items:cancel"),
     ],
 )
 def test_a_relative_url_is_put_below_the_base(base: str, url: str, joined: str) -> None:
