@@ -4,8 +4,11 @@ Texts only: who counts what is said with each function's arguments.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
+from pytest_k6api.metrics.tag_filter import TagFilter
 from pytest_k6api.metrics.trend import ERROR_PERCENT, MOST_VALUES
+from pytest_k6api.model import SECRETS, printable
 
 MOST_SERIES = 10_000
 
@@ -20,6 +23,38 @@ def widest_tag(tag_sets: Iterable[Mapping[str, str]]) -> tuple[str, int]:
         for key, value in tags.items():
             values.setdefault(key, set()).add(value)
     return max(((key, len(some)) for key, some in values.items()), key=lambda item: item[1])
+
+
+def tags_seen(tag_filter: TagFilter, tag_sets: Iterable[Mapping[str, str]]) -> str:
+    """Return what samples had instead of the tags that `tag_filter` asks for.
+
+    The names of their tags if one of the filter's is not among them, else the values
+    of those that never matched; empty if there were no samples. Looks at the first
+    `_LOOKED_AT` tag sets.
+    """
+    values: dict[str, set[str]] = {}
+    for tags in islice(tag_sets, _LOOKED_AT):
+        for key, value in tags.items():
+            values.setdefault(key, set()).add(value)
+    if not values:
+        return ""
+    if any(key not in values for key, _ in tag_filter.pairs):
+        return f"tags seen: {', '.join(map(printable, sorted(values)))}"
+    wanted = sorted(key for key, value in tag_filter.pairs if value not in values[key])
+    listed = (f"{printable(key)}: {_first_few(values[key])}" for key in wanted)
+    return f"values seen of {'; of '.join(listed)}" if wanted else ""
+
+
+_LOOKED_AT = 1000
+_SHOWN_VALUES = 5
+
+
+def _first_few(values: set[str]) -> str:
+    shown = ", ".join(
+        printable(SECRETS.mask_url(value)) for value in sorted(values)[:_SHOWN_VALUES]
+    )
+    more = len(values) - _SHOWN_VALUES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def too_many_series(metric: str, tag: str, count: int) -> str:

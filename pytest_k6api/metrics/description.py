@@ -1,6 +1,7 @@
 """A metric's numbers as k6 shows them, and those that we show beside."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.judgement import Judgement
@@ -44,6 +45,8 @@ def describe(
     elapsed: float,
     judgements: Iterable[Judgement] = (),
     asked: Iterable[Aggregation] = (),
+    *,
+    seen: str = "",
 ) -> MetricSnapshot:
     """Return a view as a value.
 
@@ -52,9 +55,10 @@ def describe(
         elapsed: Seconds of test-run time.
         judgements: The thresholds written for exactly this view.
         asked: What to put into `extra`, beside what is always there.
+        seen: Which tags samples had, if none passed the view's filter.
     """
     metric = view.selection.metric
-    thresholds = tuple(judgement.snapshot() for judgement in judgements)
+    thresholds = tuple(replace(judgement.snapshot(), seen=seen) for judgement in judgements)
     verdicts = {threshold.ok for threshold in thresholds} - {None}
     return MetricSnapshot(
         id=view.id,

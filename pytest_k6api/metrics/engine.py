@@ -14,10 +14,11 @@ from pytest_k6api.metrics.advice import (
     MOST_SERIES,
     reduced_resolution,
     refused_samples,
+    tags_seen,
     too_many_series,
     widest_tag,
 )
-from pytest_k6api.metrics.aggregation import parse_aggregation
+from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
@@ -135,7 +136,7 @@ class MetricsEngine:
         also lets the engine take in more. `assemble` makes the snapshot.
         """
         for view in list(self._visible_views()):
-            yield view.id, describe(view, elapsed, self._judgements.get(view.id, ()))
+            yield view.id, self._describe(view, elapsed)
 
     def assemble(self, elapsed: float, metrics: Mapping[str, MetricSnapshot]) -> Snapshot:
         """Return a snapshot with `metrics`, and groups and warnings as of now."""
@@ -175,7 +176,7 @@ class MetricsEngine:
         view = store.find(selection) if self._settled else store.ask(selection)
         if not view.is_visible:
             return None
-        return describe(view, elapsed, self._judgements.get(view.id, ()), asked)
+        return self._describe(view, elapsed, asked)
 
     def totals(self, also: Iterable[str] = ()) -> dict[str, MetricTotal]:
         """Return what every listed metric adds up to, by id; ask after `settle`.
@@ -206,6 +207,15 @@ class MetricsEngine:
         self._settled = True
         for store in self._stores.values():
             store.settle()
+
+    def _describe(
+        self, view: View, elapsed: float, asked: Iterable[Aggregation] = ()
+    ) -> MetricSnapshot:
+        seen, selection = "", view.selection
+        if selection.filter is not None and not view.sink.count:
+            series = self._stores[selection.metric.name].series
+            seen = tags_seen(selection.filter, map(self._tags.__getitem__, series))
+        return describe(view, elapsed, self._judgements.get(view.id, ()), asked, seen=seen)
 
     def _store(self, metric: Metric) -> MetricStore:
         store = self._stores.get(metric.name)

@@ -22,6 +22,7 @@ class ThresholdSnapshot:
         samples: How many samples that number rests on.
         abort_on_fail: Whether crossing it ends the load test.
         window: Which part of the load it looks at, in words; empty for all of it.
+        seen: Of a filter that no sample passed, which tags samples had instead.
         crossed_at: When a window was crossed for the first time, in seconds of
             test-run time; such a threshold stays crossed.
     """
@@ -33,6 +34,7 @@ class ThresholdSnapshot:
     samples: int = 0
     abort_on_fail: bool = False
     window: str = ""
+    seen: str = ""
     crossed_at: float | None = None
 
     @property

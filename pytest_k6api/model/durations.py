@@ -22,6 +22,7 @@ _SECONDS_PER_UNIT = {
     "d": 86400.0,
 }
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _WHOLE = re.compile(rf"[+-]?(?:{_PART.pattern})+")
 
 
@@ -54,12 +55,10 @@ def _parse_text(text: str) -> float:
             float(number) * _SECONDS_PER_UNIT[unit] for number, unit in _PART.findall(text)
         )
         return -seconds if text.startswith("-") else seconds
-    try:
-        float(text)
-    except ValueError:
+    if not _NUMBER.fullmatch(text):
         raise OptionError(
-            f"cannot read the duration {text!r}; write seconds as a number, or text such as '1m30s'"
-        ) from None
+            f"cannot read the duration {text!r}; write numbers with units, such as '30s' or '1m30s'"
+        )
     raise OptionError(
         f"the duration {text!r} has no unit; write '{text}s' for seconds or '{text}ms' for"
         " milliseconds"

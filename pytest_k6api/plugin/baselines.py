@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_k6api.model import Metric, OptionError, path_id
+from pytest_k6api.model import Metric, OptionError
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan
 from pytest_k6api.report import (
@@ -22,6 +22,7 @@ from pytest_k6api.report import (
     ResultsFormatError,
     Yardstick,
     describe_environment,
+    file_stem,
     parse_rule,
     read_results,
     results_document,
@@ -30,7 +31,6 @@ from pytest_k6api.report import (
 from pytest_k6api.run import LoadTest
 
 _NAME = re.compile(r"[\w-][\w.-]*")
-_LONGEST_NAME = 100
 
 BASELINES: "pytest.StashKey[Baselines]" = pytest.StashKey()
 """The baselines of the session, once collection has ended."""
@@ -126,8 +126,7 @@ class Baselines:
         write_whole(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
     def _path(self, baseline: str, name: str) -> Path:
-        readable = re.sub(r"[^\w.-]+", "-", name)[-_LONGEST_NAME:]
-        return self._folder / baseline / f"{readable}-{path_id(name)[:8]}.json"
+        return self._folder / baseline / f"{file_stem(name)}.json"
 
     def _read_rules(self, known: Mapping[str, Metric]) -> Iterator[str]:
         rules = []

@@ -7,7 +7,7 @@ likewise; ``@vu_fixture`` makes a fixture of which every virtual user has its ow
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 import pytest
 
@@ -18,6 +18,16 @@ PerVU = TypeVar("PerVU", bound=Callable[..., object])
 Duration = float | str
 ThresholdEntry = str | Mapping[str, object]
 Thresholds = Mapping[str, Sequence[ThresholdEntry]]
+
+Executor = Literal[
+    "shared-iterations",
+    "per-vu-iterations",
+    "constant-vus",
+    "ramping-vus",
+    "constant-arrival-rate",
+    "ramping-arrival-rate",
+    "externally-controlled",
+]
 
 _PER_VU = "_k6api_per_vu"
 
@@ -36,7 +46,7 @@ class LoadTestKeywords(TypedDict, total=False):
 class ScenarioKeywords(LoadTestKeywords, total=False):
     """What a scenario takes; one outside a class is a load test of its own."""
 
-    executor: str
+    executor: Executor
     vus: int
     duration: Duration
     iterations: int

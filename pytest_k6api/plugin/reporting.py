@@ -15,6 +15,7 @@ from pytest_k6api.plugin.stashes import UNREPORTED
 from pytest_k6api.plugin.terminal import SUMMARY
 from pytest_k6api.report import (
     comparison_lines,
+    file_stem,
     observed_text,
     summary_export,
     summary_lines,
@@ -230,19 +231,18 @@ def _brief(exchange: str, body_lines: int) -> list[str]:
     return [*sent[:1], *received[:1], *(f"  {line}" for line in body[:body_lines])]
 
 
-def export_summary(load_test: LoadTest, path: Path, load_tests: int) -> list[str]:
+def export_summary(load_test: LoadTest, folder: Path, pattern: str, load_tests: int) -> list[str]:
     """Write k6's summary JSON of `load_test`; return what went wrong with that.
 
     Args:
         load_test: What has ended.
-        path: The file, in whose name ``{name}`` stands for the load test's name.
+        folder: Where relative paths begin.
+        pattern: The file, in whose path ``{name}`` stands for the load test.
         load_tests: How many load tests have ended in this session; the second and
             later ones have files of their own.
     """
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in load_test.name)
-    if "{name}" in str(path):
-        path = Path(str(path).replace("{name}", safe))
-    elif load_tests > 1:
+    path = folder / pattern.replace("{name}", file_stem(load_test.name))
+    if "{name}" not in pattern and load_tests > 1:
         path = path.with_name(f"{path.stem}-{load_tests}{path.suffix}")
     data = load_test.life.data
     document = summary_export(load_test.results, json.loads(data) if data is not None else None)

@@ -147,8 +147,8 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
         added = [baselines.saved, *added]
     pattern = Settings(item.config).text("summary_export")
     if pattern:
-        path = item.config.invocation_params.dir / pattern
-        load_test.add_trouble(export_summary(load_test, path, len(finished)))
+        folder = item.config.invocation_params.dir
+        load_test.add_trouble(export_summary(load_test, folder, pattern, len(finished)))
     hooks.finished(results)
     load_test.add_trouble(hooks.take_problems())
     # Last, because only now the outcome is sure that they tell.

@@ -188,7 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="summary_export",
         metavar="FILE",
-        about="Write k6's summary as JSON; with several load tests {name} stands for each.",
+        about="Write k6's summary as JSON; {name} in the path stands for each load test.",
     ),
     Setting(
         name="save",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_lines
 from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule
 from pytest_k6api.report.environment import describe_environment
-from pytest_k6api.report.files import write_whole
+from pytest_k6api.report.files import file_stem, write_whole
 from pytest_k6api.report.markdown import markdown_summary
 from pytest_k6api.report.progress_line import ProgressLine
 from pytest_k6api.report.results_file import (
@@ -33,6 +33,7 @@ __all__ = [
     "Yardstick",
     "comparison_lines",
     "describe_environment",
+    "file_stem",
     "markdown_summary",
     "observed_text",
     "parse_rule",

@@ -7,12 +7,29 @@ replaced (a pipe, a terminal, ``/dev/stdout``) is written to as it is.
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from secrets import token_hex
 
+from pytest_k6api.model import path_id
+
 # The folder is read-only, or the file is a mount of its own, as containers have them.
 _IN_PLACE_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY})
+
+
+_LONGEST_STEM = 100  # of the 255 bytes that a file system allows
+
+
+def file_stem(name: str) -> str:
+    """Return a file name without extension for the load test `name`: readable, and its own.
+
+    Names that differ have files that differ: behind what a file system takes of the
+    name stands a part of its hash. Such as
+    ``test_shop.py-test_buy-fast--0f3c9a1b`` for ``test_shop.py::test_buy[fast]``.
+    """
+    readable = re.sub(r"[^\w.-]+", "-", name).encode()[-_LONGEST_STEM:].decode(errors="ignore")
+    return f"{readable}-{path_id(name)[:8]}"
 
 
 def write_whole(path: Path, data: str | bytes) -> None:

@@ -80,7 +80,8 @@ def _unjudged_failures(snapshot: Snapshot) -> Iterator[str]:
 def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
     """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
     if threshold.observed is None:
-        return "not judged" if threshold.ok is None else "had no samples"
+        nothing = "not judged" if threshold.ok is None else "had no samples"
+        return f"{nothing}; {threshold.seen}" if threshold.seen else nothing
     when = f" at {threshold.crossed_at:.1f} s" if threshold.crossed_at is not None else ""
     return f"{_observed(threshold, threshold.observed, metric)}{when}"
 

@@ -75,7 +75,8 @@ def _how(threshold: ThresholdSnapshot) -> str:
         return f" at {threshold.crossed_at:.1f} s"
     if threshold.observed is None:
         window = " in its window" if threshold.window else ""
-        return f"; its metric had no samples{window}"
+        seen = f"; {threshold.seen}" if threshold.seen else ""
+        return f"; its metric had no samples{window}{seen}"
     return ""
 
 

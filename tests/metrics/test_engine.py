@@ -417,6 +417,30 @@ def test_a_threshold_counts_as_crossed_when_it_begins_to_fail() -> None:
     assert [threshold.observed for threshold in second.failed] == [9]
 
 
+@pytest.mark.parametrize(
+    ("metric", "seen"),
+    [
+        ("http_reqs{nam:home}", "tags seen: method, name"),
+        ("http_reqs{name:hom}", "values seen of name: a, b, c, d, e and 2 more"),
+        (
+            "http_reqs{method:PUT,name:hom}",
+            "values seen of method: GET; of name: a, b, c, d, e and 2 more",
+        ),
+        ("http_reqs{name:f}", ""),
+        ("checks{name:hom}", ""),
+    ],
+)
+def test_a_filter_that_no_sample_passed_tells_which_tags_samples_have(
+    metric: str, seen: str
+) -> None:
+    rig = Rig({metric: ["rate>0"]})
+
+    rig.feed(http=[rig.request(1, name=name, method="GET") for name in ["home", *"abcdef"]])
+
+    (threshold,) = rig.engine.snapshot(1.0).metrics[metric].thresholds
+    assert threshold.seen == seen
+
+
 def test_a_threshold_whose_metric_never_got_a_sample_fails_at_the_end_only() -> None:
     rig = Rig({"cache_hits": ["rate<2"]})
 

@@ -27,16 +27,27 @@ def test_numbers_are_seconds_and_text_has_units(written, seconds):
     assert parse_duration(written) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("written", ["30", "1.5", "1e3"])
+@pytest.mark.parametrize("written", ["30", "1.5"])
 def test_text_without_a_unit_is_refused_with_both_readings(written):
     with pytest.raises(OptionError, match=f"'{written}' has no unit; write '{written}s' for"):
         parse_duration(written)
 
 
-@pytest.mark.parametrize("written", ["", "s", "5 s", "10x", "1m-30s", None, True, [1], b"1s"])
+@pytest.mark.parametrize(
+    "written", ["", "s", "5 s", "10x", "1e3", "nan", "1m-30s", None, True, [1], b"1s"]
+)
 def test_what_is_no_duration_is_refused_with_an_example(written):
     with pytest.raises(OptionError, match="cannot read the duration .* '1m30s'"):
         parse_duration(written)
+
+
+def test_text_is_never_advised_to_be_a_bare_number():
+    with pytest.raises(OptionError) as caught:
+        parse_duration("10x")
+
+    assert str(caught.value) == (
+        "cannot read the duration '10x'; write numbers with units, such as '30s' or '1m30s'"
+    )
 
 
 @pytest.mark.parametrize("written", [float("nan"), float("inf")])

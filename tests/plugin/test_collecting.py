@@ -1,9 +1,12 @@
 """Marked functions and classes become load tests, and what cannot be one is refused."""
 
 from collections import Counter
+from typing import get_args, get_type_hints
 
 import pytest
 
+from pytest_k6api.model import OPTIONS, ExecutorKind, LoadTestOptions, options_of
+from pytest_k6api.plugin.marks import LoadTestKeywords, ScenarioKeywords
 from tests.plugin.conftest import RunPytest, Service
 
 
@@ -100,6 +103,14 @@ def test_the_typed_decorators_go_with_and_without_parentheses(
         "/options-1",
         "/options-2",
     ]
+
+
+def test_the_typed_decorators_take_what_the_markers_take():
+    hints = get_type_hints(ScenarioKeywords)
+
+    assert hints.keys() == OPTIONS.keys()
+    assert get_type_hints(LoadTestKeywords).keys() == options_of(LoadTestOptions).keys()
+    assert get_args(hints["executor"]) == tuple(kind.value for kind in ExecutorKind)
 
 
 def test_scenarios_are_methods_of_plain_classes_too(

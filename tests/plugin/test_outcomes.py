@@ -139,7 +139,7 @@ def test_a_threshold_that_never_got_a_sample_fails_and_says_so(
         """
         @pytest.mark.scenario(thresholds={"http_req_duration{name:login}": ["p(95)<200"]})
         async def test_browse(vu):
-            await vu.http.get("/")
+            await vu.http.get("/", name="home")
         """,
     )
 
@@ -147,8 +147,8 @@ def test_a_threshold_that_never_got_a_sample_fails_and_says_so(
     result.stdout.fnmatch_lines(
         [
             "load test failed: the threshold http_req_duration{name:login}: p(95)<200 was crossed;"
-            " its metric had no samples",
-            "      ✗ p(95)<200  had no samples",
+            " its metric had no samples; values seen of name: home",
+            "      ✗ p(95)<200  had no samples; values seen of name: home",
         ]
     )
 

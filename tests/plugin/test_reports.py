@@ -165,8 +165,29 @@ def test_exported_files_can_be_named_after_their_load_tests(
 
     run_pytest("--k6-summary-export={name}.json")
 
-    assert exported(pytester.path / "test_shop.py--test_browse.json") == 2
-    assert exported(pytester.path / "test_shop.py--test_buy.json") == 1
+    assert exported(pytester.path / "test_shop.py-test_browse-e2193d42.json") == 2
+    assert exported(pytester.path / "test_shop.py-test_buy-1f2eefec.json") == 1
+
+
+def test_files_of_load_tests_with_similar_or_long_names_are_kept_apart(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        IDS = ["/a/b", "/a-b", "/a b", "/a?b", "x" * 300, "y" + "x" * 300, "\u4e2d" * 100]
+
+        @pytest.mark.parametrize("path", IDS, ids=IDS)
+        @pytest.mark.scenario
+        async def test_get(vu, path): ...
+    """)
+    pytester.makeini(
+        "[pytest]\ndisable_test_id_escaping_and_forfeit_all_rights_to_community_support = true"
+    )
+
+    run_pytest("--k6-summary-export=out/{name}.json").assert_outcomes(passed=7)
+
+    assert len(list((pytester.path / "out").glob("*.json"))) == 7
 
 
 def test_the_export_is_where_pytest_was_started_wherever_tests_go(

@@ -96,6 +96,9 @@ class TestPeakHour:
         await vu.sleep(account)
 
 
+misspelt = scenario(executor="constant-vu")  # type: ignore[call-overload]  # no such executor
+
+
 def test_ask(k6: LoadTestResults) -> None:
     assert_type(k6.metrics["http_req_duration"].p(95), float)
     assert k6.checks["::visit homepage::status is 200"].fails == 0
