@@ -23,9 +23,12 @@ from pytest_k6api.metrics.threshold import (
 from pytest_k6api.metrics.timeline import KEPT as KEPT_BY_SECOND
 from pytest_k6api.metrics.timeline import Point
 from pytest_k6api.metrics.trend import Trend, is_countable
+from pytest_k6api.metrics.trend_memory import DEFAULT_LIMIT as DEFAULT_TREND_MEMORY
+from pytest_k6api.metrics.trend_memory import TrendMemory
 from pytest_k6api.metrics.window import Window
 
 __all__ = [
+    "DEFAULT_TREND_MEMORY",
     "KEPT_BY_SECOND",
     "Aggregation",
     "CheckSnapshot",
@@ -47,6 +50,7 @@ __all__ = [
     "Threshold",
     "ThresholdSnapshot",
     "Trend",
+    "TrendMemory",
     "Verdict",
     "Window",
     "is_countable",

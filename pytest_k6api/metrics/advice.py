@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from pytest_k6api.metrics.tag_filter import TagFilter
-from pytest_k6api.metrics.trend import ERROR_PERCENT, MOST_VALUES
+from pytest_k6api.metrics.trend_memory import ERROR_PERCENT
 from pytest_k6api.model import SECRETS, printable
 
 MOST_SERIES = 10_000
@@ -70,11 +70,18 @@ def too_many_series(metric: str, tag: str, count: int) -> str:
     )
 
 
-def reduced_resolution(metric_id: str, digits: int) -> str:
-    """Return the warning for a trend that keeps only so many significant digits."""
+def reduced_resolution(metric_id: str, digits: int, limit: float) -> str:
+    """Return the warning for a trend that keeps only so many significant digits.
+
+    Args:
+        metric_id: The metric or sub-metric.
+        digits: How many.
+        limit: Bytes that all trends of the load test may take.
+    """
     return (
-        f"{metric_id}: more than {MOST_VALUES:,} different values, so they are kept with {digits}"
-        f" significant digits; percentiles are exact to {ERROR_PERCENT[digits]:g} %"
+        f"{metric_id}: more different values than fit into the {limit / 1e6:g} MB that all trends"
+        f" share (--k6-trend-memory), so they are kept with {digits} significant digits;"
+        f" percentiles are exact to {ERROR_PERCENT[digits]:g} %"
     )
 
 

@@ -31,6 +31,7 @@ from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_i
 from pytest_k6api.metrics.threshold import Threshold
 from pytest_k6api.metrics.timeline import KEPT, Point, Timeline
 from pytest_k6api.metrics.trend import Trend
+from pytest_k6api.metrics.trend_memory import DEFAULT_LIMIT, TrendMemory
 from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
@@ -49,6 +50,8 @@ class MetricsEngine:
         thresholds: What to judge, in the order in which to report it.
         listed: Metrics and sub-metrics to show from the start, although no
             threshold names them.
+        trend_memory: Bytes that the different values of all trends may take before the
+            largest of them keep fewer digits.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class MetricsEngine:
         tags: TagTable,
         thresholds: Sequence[Threshold] = (),
         listed: Iterable[Selection] = (),
+        trend_memory: int = DEFAULT_LIMIT,
     ) -> None:
         self._tags = tags
+        self._memory = TrendMemory(trend_memory)
         self._stores: dict[str, MetricStore] = {}
         self._settled = False
         self._elapsed = 0.0
@@ -220,7 +225,7 @@ class MetricsEngine:
     def _store(self, metric: Metric) -> MetricStore:
         store = self._stores.get(metric.name)
         if store is None:
-            store = self._stores[metric.name] = MetricStore(metric, self._tags)
+            store = self._stores[metric.name] = MetricStore(metric, self._tags, self._memory)
             self._follow(store)
             if metric.name == built_in.HTTP_REQ_DURATION.name:
                 store.keep(Selection(metric, _EXPECTED_RESPONSES))
@@ -232,7 +237,9 @@ class MetricsEngine:
         key = (view.id, threshold.window.after, threshold.window.over_last)
         windowed = self._windows.get(key)
         if windowed is None:
-            windowed = self._windows[key] = WindowedSink(threshold.metric, threshold.window)
+            windowed = self._windows[key] = WindowedSink(
+                threshold.metric, threshold.window, self._memory
+            )
             view.followers.append(windowed)
         return WindowedJudgement(threshold, view, threshold.window, windowed)
 
@@ -296,6 +303,6 @@ class MetricsEngine:
                 yield too_many_series(name, tag, count)
         for view in self._visible_views():
             if isinstance(view.sink, Trend) and view.sink.digits is not None:
-                yield reduced_resolution(view.id, view.sink.digits)
+                yield reduced_resolution(view.id, view.sink.digits, self._memory.limit)
         for name, count in self._refused.items():
             yield refused_samples(name, count)

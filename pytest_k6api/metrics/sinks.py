@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from pytest_k6api.metrics.aggregation import Aggregation
 from pytest_k6api.metrics.trend import Trend
+from pytest_k6api.metrics.trend_memory import TrendMemory
 from pytest_k6api.model import Metric, MetricKind
 
 
@@ -157,8 +158,13 @@ class RateSink:
         """Do nothing: there is nothing put off."""
 
 
-def new_sink(metric: Metric) -> Sink:
-    """Return an empty sink of the kind that `metric` needs."""
+def new_sink(metric: Metric, memory: TrendMemory | None = None) -> Sink:
+    """Return an empty sink of the kind that `metric` needs.
+
+    Args:
+        metric: What it is for.
+        memory: What a trend shares with others; None for memory of its own.
+    """
     match metric.kind:
         case MetricKind.COUNTER:
             return CounterSink(metric.samples_per_unit)
@@ -167,7 +173,7 @@ def new_sink(metric: Metric) -> Sink:
         case MetricKind.RATE:
             return RateSink()
         case MetricKind.TREND:
-            return Trend(metric.samples_per_unit)
+            return Trend(metric.samples_per_unit, memory)
 
 
 def measure(sink: Sink, aggregation: Aggregation, elapsed: float) -> float:

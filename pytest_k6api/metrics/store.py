@@ -16,6 +16,7 @@ from typing import Protocol
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
 from pytest_k6api.metrics.tag_filter import Selection
+from pytest_k6api.metrics.trend_memory import TrendMemory
 from pytest_k6api.model import Metric, MetricKind, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs
@@ -40,13 +41,14 @@ class View:
         followers: What is also told its samples: windows of thresholds, timelines.
     """
 
-    __slots__ = ("_series_count", "followers", "listed", "selection", "sink")
+    __slots__ = ("_memory", "_series_count", "followers", "listed", "selection", "sink")
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, memory: TrendMemory) -> None:
         self.selection = selection
-        self.sink = new_sink(selection.metric)
+        self.sink = new_sink(selection.metric, memory)
         self.listed = False
         self.followers: list[Follower] = []
+        self._memory = memory
         self._series_count = 0
 
     @property
@@ -75,7 +77,7 @@ class View:
             self.sink = series
             return
         if self._series_count == 2:
-            only, self.sink = self.sink, new_sink(self.selection.metric)
+            only, self.sink = self.sink, new_sink(self.selection.metric, self._memory)
             self.sink.merge(only)
         self.sink.merge(series)
 
@@ -104,16 +106,26 @@ class MetricStore:
             gauge's in order of their last samples, which is the order to merge them in.
     """
 
-    __slots__ = ("_asked", "_routes", "_tags", "metric", "series", "sub_metrics", "whole")
+    __slots__ = (
+        "_asked",
+        "_memory",
+        "_routes",
+        "_tags",
+        "metric",
+        "series",
+        "sub_metrics",
+        "whole",
+    )
 
-    def __init__(self, metric: Metric, tags: TagTable) -> None:
+    def __init__(self, metric: Metric, tags: TagTable, memory: TrendMemory) -> None:
         self.metric = metric
-        self.whole = View(Selection(metric))
+        self.whole = View(Selection(metric), memory)
         self.sub_metrics: dict[str, View] = {}
         self.series: dict[int, Sink] = {}
         # In the order in which they were last asked for.
         self._asked: dict[str, View] = {}
         self._tags = tags
+        self._memory = memory
         # For each tag set, what must be called with its samples.
         self._routes: dict[int, list[Callable[[Sequence[float]], None]]] = {}
 
@@ -127,16 +139,13 @@ class MetricStore:
         """Return the view of `selection`: a kept one, or one made for this question.
 
         Making one takes time in proportion to the different values of the
-        matching series. Changes nothing.
+        matching series. Changes nothing; its values take memory of their own.
         """
-        if selection.filter is None:
-            return self.whole
-        kept = self.sub_metrics.get(selection.id) or self._asked.get(selection.id)
-        return kept or self._gather(selection)
+        return self._kept(selection) or self._gather(selection, TrendMemory(self._memory.limit))
 
     def keep(self, selection: Selection) -> View:
         """Return the view of `selection`, from now on one of the sub-metrics."""
-        view = self.find(selection)
+        view = self._kept(selection) or self._gather(selection, self._memory)
         if selection.filter is not None and selection.id not in self.sub_metrics:
             self._asked.pop(selection.id, None)
             self.sub_metrics[selection.id] = view
@@ -145,7 +154,7 @@ class MetricStore:
 
     def ask(self, selection: Selection) -> View:
         """Return the view of `selection`, from now on at hand for the next question."""
-        view = self.find(selection)
+        view = self._kept(selection) or self._gather(selection, self._memory)
         if view is self.whole or selection.id in self.sub_metrics or not view.sink.count:
             return view
         if self._asked.pop(selection.id, None) is None:
@@ -184,8 +193,13 @@ class MetricStore:
         for view in (*self.views, *self._asked.values()):
             view.sink.settle()
 
-    def _gather(self, selection: Selection) -> View:
-        view = View(selection)
+    def _kept(self, selection: Selection) -> View | None:
+        if selection.filter is None:
+            return self.whole
+        return self.sub_metrics.get(selection.id) or self._asked.get(selection.id)
+
+    def _gather(self, selection: Selection, memory: TrendMemory) -> View:
+        view = View(selection, memory)
         for tags_id, series in self.series.items():
             if view.includes(self._tags[tags_id]):
                 view.admit(series)
@@ -198,7 +212,7 @@ class MetricStore:
         return [view for view in views if view.includes(tags)]
 
     def _open(self, tags_id: int) -> None:
-        series = self.series[tags_id] = new_sink(self.metric)
+        series = self.series[tags_id] = new_sink(self.metric, self._memory)
         self.whole.admit(series)
         for view in self._filtered(tags_id):
             was_sum = view.is_sum

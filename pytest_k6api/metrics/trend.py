@@ -1,19 +1,18 @@
 """Exact percentiles over every observation of one time series.
 
-A trend keeps the different values in order, packed, and with each how many
-observations do not exceed it, so a percentile is a lookup and never an estimate.
-That is 16 bytes for each different value, however often it comes: memory grows with the
-number of different values, not of observations (``benchmarks/bench_memory.py`` has
-the figures). Built-in times are whole microseconds: that is the resolution of every answer.
+A trend counts equal observations and keeps the different values in order, packed
+(`sorted_counts`), so a percentile is a look-up and never an estimate, and memory grows
+with the number of different values, not of observations (``benchmarks/bench_memory.py``
+has the figures). Built-in times are whole microseconds: that is the resolution of every
+answer.
 
-A stream of ever new values is bounded too: past `MOST_VALUES` different values
-a trend keeps five significant digits of each, past them again four, which
-moves no value by more than 0.06 %. `Trend.digits` tells, so that nobody
-mistakes the answers for exact ones; count, sum, min and max stay exact.
+Beyond the memory that the trends of a load test may take together, millions of different
+values, the largest keep fewer digits (`trend_memory`). `Trend.digits` tells, so that
+nobody mistakes the answers for exact ones; count, sum, min and max stay exact.
 
-Observations arrive in batches and wait, packed; they are counted, in C, and put among
-the values in order when somebody asks, which nobody does of most series, or when they
-take as much room as those (``benchmarks/bench_ingest.py`` has the figures).
+Observations arrive in batches and wait, packed or counted; they are put among the values
+in order when a percentile is asked for, which most series never are, or when there are
+some thousand of them (``benchmarks/bench_ingest.py`` has the figures).
 
 Pure; one thread writes. Once `settle` was called and nothing is added any more, any
 thread may read.
@@ -22,27 +21,22 @@ thread may read.
 import math
 import struct
 from array import array
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
-from operator import sub
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from pytest_k6api.metrics.aggregation import Aggregation
+from pytest_k6api.metrics.sorted_counts import SortedCounts
+from pytest_k6api.metrics.trend_memory import TrendMemory, cut
 
-MOST_VALUES = 20_000
-# So many may always wait, 64 KB; more only if there are more values in order.
-_LEAST_WAITING = 8_000
+# So many may wait, 8 bytes each: fewer by up to a half for some trends than for others, lest
+# all series of a request are put in order in the same turn of the loop.
+_MOST_WAITING = 8_000
+_STAGGER, _STEPS = 125, 32
 # Counting at once is quicker where values come again and again, but what was counted takes
 # some twelve times the room.
 _FEW_VALUES = 500
 _ROOM_OF_COUNTED = 12
-# Four digits are the last step: they leave 9,000 values to each power of ten, and
-# latencies span four or five of those.
-_DIGITS_AFTER: Mapping[int | None, int] = {None: 5, 5: 4}
-# By how many percent a kept value may differ, for each number of digits. The
-# last step starts from values that were rounded once already.
-ERROR_PERCENT: Mapping[int, float] = {5: 0.005, 4: 0.06}
 # Beyond this an integer may have no double that is equal to it.
 _INEXACT = 2**53
 
@@ -55,6 +49,11 @@ class Trend:
         total: Their sum.
         samples_per_unit: How many of the observations' units make a reported one.
         digits: The significant digits that are kept; None while everything is exact.
+        size: How many bytes the values in order take, about.
+
+    Args:
+        samples_per_unit: How many of the observations' units make a reported one.
+        memory: What it shares with other trends; None for one of its own.
 
     >>> trend = Trend()
     >>> trend.add_many([1, 2, 3, 4])
@@ -63,33 +62,37 @@ class Trend:
     """
 
     __slots__ = (
+        "__weakref__",
         "_counted",
-        "_ends",
         "_max",
+        "_memory",
         "_min",
-        "_values",
+        "_most_waiting",
+        "_sorted",
         "_waiting",
         "count",
         "digits",
         "samples_per_unit",
+        "size",
         "total",
     )
 
-    def __init__(self, samples_per_unit: int = 1) -> None:
+    def __init__(self, samples_per_unit: int = 1, memory: TrendMemory | None = None) -> None:
         self.count = 0
         self.total: float = 0
         self.samples_per_unit = samples_per_unit
         self.digits: int | None = None
-        # The different values in order, and how many observations lie at or below each.
-        self._values: array[int] | array[float] = array("q")
-        self._ends = array("q")
-        # What came since they were put in order last, whole even where digits are cut: as it
-        # came, or counted already.
+        self.size = 0
+        self._sorted = SortedCounts()
+        # What came since values were put in order last, whole even where digits are cut: as
+        # it came, or counted already.
         self._waiting: array[int] | array[float] = array("q")
         self._counted: Counter[float] = Counter()
         # Of the values in order, before any digits were cut.
         self._min: float = math.inf
         self._max: float = -math.inf
+        self._memory = TrendMemory() if memory is None else memory
+        self._most_waiting = _MOST_WAITING - _STAGGER * (self._memory.join(self) % _STEPS)
 
     @classmethod
     def restored(
@@ -103,9 +106,9 @@ class Trend:
         digits: int | None = None,
     ) -> "Trend":
         """Return the trend that once told these facts about itself; it answers as that did."""
-        trend = cls(samples_per_unit)
-        trend._put_in_order(counts, digits)
-        trend.count, trend.total = sum(counts.values()), total
+        trend = cls(samples_per_unit, TrendMemory(math.inf))
+        trend._put_in_order(counts)
+        trend.count, trend.total, trend.digits = sum(counts.values()), total, digits
         if counts:
             trend._min, trend._max = lowest, highest
         return trend
@@ -133,36 +136,36 @@ class Trend:
             self._counted[first] += count
             self.total += first * count
         else:
-            if len(self._values) < _FEW_VALUES:
+            if len(self._sorted) < _FEW_VALUES:
                 self._counted.update(values)
             else:
                 self._keep(values, count)
             self.total += sum(values)
-        room = len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted)
-        if room > _LEAST_WAITING and room > len(self._values):
-            self.settle()
+        self._settle_many()
 
     def merge(self, other: "Trend") -> None:
         """Add everything that `other` has counted; `other` stays as it is."""
         self.count += other.count
         self.total += other.total
         if other.digits is None:
-            # Many are merged in a row, and settling sorts everything: not before there are many.
-            for pairs in other._pairs():
-                _add(self._counted, pairs)
-            if len(self._counted) > MOST_VALUES:
-                self.settle()
+            # Many small ones are merged in a row: they are put in order together.
+            self._counted.update(other.counts())
+            self._settle_many()
             return
         self.settle()
         lowest, highest = min(self._min, other.lowest), max(self._max, other.highest)
-        self._put_in_order(other.counts(), min(self.digits or other.digits, other.digits))
+        if self.digits is None or self.digits > other.digits:
+            for _ in self.cutting(other.digits):
+                pass
+        self._put_in_order(other.counts())
         self._min, self._max = lowest, highest
 
     def counts(self) -> dict[float, int]:
         """Return how often each value was observed, in no particular order."""
         counts: dict[float, int] = {}
-        for pairs in self._pairs():
-            _add(counts, pairs)
+        waiting = Counter(self._waiting).items(), self._counted.items()
+        for value, count in chain(self._sorted.items(), *waiting):
+            counts[value] = counts.get(value, 0) + count
         return counts
 
     def percentile(self, rank: float) -> float:
@@ -216,9 +219,22 @@ class Trend:
         """Put everything added so far in order, so that reading changes nothing any more."""
         if self._waiting or self._counted:
             self._counted.update(self._waiting)
-            self._put_in_order(self._counted, self.digits)
-            self._waiting = array(self._values.typecode)
-            self._counted = Counter()
+            counted, self._counted = self._counted, Counter()
+            self._waiting = array(self._waiting.typecode)
+            self._put_in_order(counted)
+        self._sorted.rank()
+
+    def cutting(self, digits: int) -> Iterator[None]:
+        """Keep so many digits from now on; cut with each step some of the values there are."""
+        self.digits = digits
+        for counts in self._sorted.take_apart():
+            self._sorted.add(cut(counts, digits))
+            self._tell_size()
+            yield
+
+    def _settle_many(self) -> None:
+        if len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
+            self.settle()
 
     def _keep(self, values: Sequence[float], count: int) -> None:
         try:
@@ -227,80 +243,44 @@ class Trend:
             self._waiting = array("d", self._waiting)
             self._waiting.frombytes(struct.pack(f"{count}d", *values))
 
-    def _put_in_order(self, more: Mapping[float, int], digits: int | None) -> None:
-        """Count `more` among the values in order, with `digits` or as many as there is room for."""
+    def _put_in_order(self, more: Mapping[float, int]) -> None:
         lowest, highest = min(more, default=math.inf), max(more, default=-math.inf)
         self._min, self._max = min(self._min, lowest), max(self._max, highest)
-        counts = dict(self._in_order())
         if max(-lowest, highest) > _INEXACT:
             more = _as_floats(more)
-        if digits is not None:
-            counts = counts if digits == self.digits else _cut(counts, digits)
-            more = _cut(more, digits)
-        _add(counts, more.items())
-        while len(counts) > MOST_VALUES and digits in _DIGITS_AFTER:
-            digits = _DIGITS_AFTER[digits]
-            counts = _cut(counts, digits)
-        self.digits = digits
-        values = sorted(counts)
-        try:
-            self._values = array("q", values)
-        except TypeError:  # some are floats
-            self._values = array("d", values)
-        self._ends = array("q", list(accumulate(map(counts.__getitem__, values))))
+        if self.digits is not None:
+            more = cut(more, self.digits)
+        self._sorted.add(more)
+        self._tell_size()
+        self._memory.make_room()
 
-    def _pairs(self) -> Iterable[Iterable[tuple[float, int]]]:
-        """Return all that was observed, in three parts, each value with its count."""
-        return self._in_order(), Counter(self._waiting).items(), self._counted.items()
-
-    def _in_order(self) -> Iterable[tuple[float, int]]:
-        """Return the values in order, each with how often it was observed."""
-        ends = self._ends.tolist()
-        return zip(self._values.tolist(), map(sub, ends, [0, *ends]), strict=True)
+    def _tell_size(self) -> None:
+        self._memory.used += self._sorted.size - self.size
+        self.size = self._sorted.size
 
     def _at(self, index: int) -> float:
         """Return the observation at `index` of the sorted list of all of them."""
         self.settle()
-        return self._values[bisect_right(self._ends, index)]
+        # The extremes stay whole where digits are cut.
+        if index in (0, self.count - 1):
+            return self._max if index else self._min
+        return self._sorted.at(index)
 
     def _check(self) -> None:
         """Assert what must hold between any two calls; for tests."""
         counts = self.counts()
         assert sum(counts.values()) == self.count
-        assert all(count > 0 for count in counts.values())
-        assert len(self._waiting) <= max(_LEAST_WAITING, len(self._values))
-        assert len(self._counted) <= MOST_VALUES
-        values = list(self._values)
-        assert values == sorted(set(values))
-        assert len(values) == len(self._ends)
-        assert len(values) <= MOST_VALUES or self.digits not in _DIGITS_AFTER
-
-
-def _add(counts: dict[float, int], more: Iterable[tuple[float, int]]) -> None:
-    """Add `more`, values with their counts, to `counts`."""
-    for value, count in more:
-        counts[value] = counts.get(value, 0) + count
+        assert len(self._waiting) <= _MOST_WAITING
+        assert len(self._counted) <= _MOST_WAITING
+        self._sorted.check()
 
 
 def _as_floats(counts: Mapping[float, int]) -> dict[float, int]:
     """Return `counts` with equal values where integers have the same double."""
     floats: dict[float, int] = {}
-    _add(floats, ((float(value), count) for value, count in counts.items()))
-    return floats
-
-
-def _cut(counts: Mapping[float, int], digits: int) -> dict[float, int]:
-    """Return `counts` with the values rounded to so many significant digits."""
-    cut: dict[float, int] = {}
-    # Most built-in times are whole microseconds with no more digits than that.
-    limit = 10**digits
     for value, count in counts.items():
-        kept = value
-        if not (-limit < value < limit and value == int(value)):
-            magnitude = math.floor(math.log10(abs(value)))
-            kept = round(value, digits - 1 - magnitude)
-        cut[kept] = cut.get(kept, 0) + count
-    return cut
+        floats[float(value)] = floats.get(float(value), 0) + count
+    return floats
 
 
 def is_countable(value: object) -> bool:

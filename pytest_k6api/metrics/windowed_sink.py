@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pytest_k6api.metrics.sinks import Sink, new_sink
+from pytest_k6api.metrics.trend_memory import TrendMemory
 from pytest_k6api.metrics.window import Window
 from pytest_k6api.model import Metric
 
@@ -45,12 +46,13 @@ class WindowedSink:
         now: Seconds of load up to which samples have come; None while there is none.
     """
 
-    __slots__ = ("_metric", "_reading", "_slices", "_width", "_window", "now")
+    __slots__ = ("_memory", "_metric", "_reading", "_slices", "_width", "_window", "now")
 
-    def __init__(self, metric: Metric, window: Window) -> None:
+    def __init__(self, metric: Metric, window: Window, memory: TrendMemory | None = None) -> None:
         self.now: float | None = None
         self._metric = metric
         self._window = window
+        self._memory = memory
         # Without an end there is one slice, which lasts for ever.
         last = window.over_last
         self._width = math.inf if last is None else float(max(1, math.ceil(last / MOST_SLICES)))
@@ -75,7 +77,7 @@ class WindowedSink:
         if not self._slices or self._slices[-1].number != number:
             if self._slices:
                 self._slices[-1].sink.settle()  # it is full; settled it takes less room
-            self._slices.append(_Slice(number, new_sink(self._metric)))
+            self._slices.append(_Slice(number, new_sink(self._metric, self._memory)))
         self._slices[-1].sink.add_many(values)
         self._reading = None
 
@@ -109,7 +111,7 @@ class WindowedSink:
     def _joined(self) -> Sink:
         if len(self._slices) == 1:
             return self._slices[0].sink
-        joined = new_sink(self._metric)
+        joined = new_sink(self._metric, self._memory)
         for each in self._slices:
             joined.merge(each.sink)
         return joined

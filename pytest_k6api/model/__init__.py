@@ -15,7 +15,7 @@ from pytest_k6api.model.errors import (
 from pytest_k6api.model.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
-from pytest_k6api.model.option_values import Stage, read_base_url, split_entries
+from pytest_k6api.model.option_values import Stage, parse_size, read_base_url, split_entries
 from pytest_k6api.model.options import (
     OPTIONS,
     TAKES,
@@ -94,6 +94,7 @@ __all__ = [
     "option_from_texts",
     "options_of",
     "parse_duration",
+    "parse_size",
     "path_id",
     "printable",
     "read_base_url",

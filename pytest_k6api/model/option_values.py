@@ -54,6 +54,23 @@ def read_seconds(value: object) -> float:
     return seconds
 
 
+_SIZE = re.compile(r"(\d+(?:\.\d*)?)\s*(B|kB|MB|GB)", re.IGNORECASE)
+_BYTES_PER_UNIT = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `text` stands for, such as ``40MB``.
+
+    Raises:
+        OptionError: `text` is no positive number with a unit.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    size = int(float(match[1]) * _BYTES_PER_UNIT[match[2].lower()]) if match else 0
+    if not size:
+        raise OptionError(f"takes a size such as 40MB, in B, kB, MB or GB, got {text!r}")
+    return size
+
+
 def read_text(value: object) -> str:
     """Read a text."""
     if not isinstance(value, str):

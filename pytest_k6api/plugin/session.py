@@ -16,7 +16,7 @@ import pytest
 from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
 from pytest_k6api.http import ClientOptions
 from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, read_segment
-from pytest_k6api.model import K6ApiError, OptionError
+from pytest_k6api.model import K6ApiError, OptionError, parse_size
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.reporting import render
 from pytest_k6api.plugin.spreading import address_for
@@ -126,6 +126,7 @@ def _run_settings(settings: Settings) -> RunSettings:
         run_teardown=not settings.switch("no_teardown"),
         checks_fail=settings.text("checks") == "fail",
         segment=_segment(settings),
+        trend_memory=_trend_memory(settings),
         exceptions=ExceptionRules(
             skips=(pytest.skip.Exception,),
             failures=(pytest.fail.Exception,),
@@ -143,6 +144,13 @@ def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
         case "all":
             return "all"
     return ""
+
+
+def _trend_memory(settings: Settings) -> int:
+    try:
+        return parse_size(settings.text("trend_memory"))
+    except OptionError as error:
+        raise OptionError(f"--k6-trend-memory: {error}") from None
 
 
 def _segment(settings: Settings) -> ExecutionSegment:

@@ -186,6 +186,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="Whether a failed check fails its load test (default) or is only counted.",
     ),
     Setting(
+        name="trend_memory",
+        metavar="SIZE",
+        default="40MB",
+        about="Memory for the different values of all trends of a load test, such as 500MB"
+        " (default 40MB); beyond it the largest trends keep fewer digits.",
+    ),
+    Setting(
         name="summary_export",
         metavar="FILE",
         about="Write k6's summary as JSON; {name} in the path stands for each load test.",

@@ -11,7 +11,7 @@ from pytest_k6api.load import (
     UserFunction,
     render_traceback,
 )
-from pytest_k6api.metrics import SampleBatch, Selection, Threshold, ThresholdSnapshot
+from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, Selection, Threshold, ThresholdSnapshot
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
 from pytest_k6api.report import Yardstick
 
@@ -57,6 +57,7 @@ class RunSettings:
         run_teardown: Whether teardown is run at the end.
         checks_fail: Whether a failed check fails the load test.
         segment: The share of the load that this instance runs.
+        trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
         tell: Called with a sentence for whoever watches.
@@ -72,6 +73,7 @@ class RunSettings:
     run_teardown: bool = True
     checks_fail: bool = True
     segment: ExecutionSegment = WHOLE
+    trend_memory: int = DEFAULT_TREND_MEMORY
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
     tell: Callable[[str], None] = _say_nothing

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import (
+    DEFAULT_TREND_MEMORY,
     MetricsEngine,
     Selection,
     Sink,
     ThresholdSnapshot,
     Trend,
+    TrendMemory,
     parse_metric_id,
     parse_selections,
     parse_thresholds,
@@ -50,13 +52,17 @@ class Rig:
     """An engine with short ways to feed it."""
 
     def __init__(
-        self, thresholds: Mapping[str, object] | None = None, listed: Sequence[str] = ()
+        self,
+        thresholds: Mapping[str, object] | None = None,
+        listed: Sequence[str] = (),
+        trend_memory: int = DEFAULT_TREND_MEMORY,
     ) -> None:
         self.tags = TagTable()
         self.engine = MetricsEngine(
             self.tags,
             parse_thresholds(thresholds or {}, KNOWN),
             parse_selections(listed, KNOWN),
+            trend_memory,
         )
 
     def request(self, duration_us: int, *, failed: int | None = 0, **tags: str) -> HttpRow:
@@ -295,7 +301,7 @@ def test_asking_again_while_samples_come_in_gives_what_is_then_true(
 
 def test_the_views_that_were_asked_for_last_are_kept_and_no_more() -> None:
     tags = TagTable()
-    store = MetricStore(ORDERS, tags)
+    store = MetricStore(ORDERS, tags, TrendMemory())
     a, b = (tags.intern({"shop": "a", "n": "1", "till": till}) for till in "ab")
     store.add([1, 2], {a: [1], b: [2]})
 
@@ -321,7 +327,7 @@ def test_a_view_is_its_only_series_and_adds_up_several(
     batches: list[list[tuple[str, int]]],
 ) -> None:
     tags = TagTable()
-    store = MetricStore(QUEUE_TIME, tags)
+    store = MetricStore(QUEUE_TIME, tags, TrendMemory())
     only_b = store.keep(Selection(QUEUE_TIME, parse_metric_id("queue_time{shop:b}")[1]))
     a_and_b = store.keep(Selection(QUEUE_TIME, parse_metric_id("queue_time{like:x}")[1]))
     ids = {shop: tags.intern({"shop": shop, "like": "x" if shop != "c" else "y"}) for shop in "abc"}
@@ -615,14 +621,15 @@ def test_a_tag_of_the_users_own_that_grows_is_named_too() -> None:
 
 
 def test_a_trend_of_ever_new_values_says_how_exact_it_still_is() -> None:
-    rig = Rig()
+    rig = Rig(trend_memory=200_000)
 
-    rig.add(QUEUE_TIME, *[1 + n / 100_000 for n in range(21_000)])
+    rig.add(QUEUE_TIME, *[1 + n / 100_000 for n in range(30_000)])
 
     assert rig.engine.snapshot(1.0).warnings == (
         (
-            "queue_time: more than 20,000 different values, so they are kept with 5 significant"
-            " digits; percentiles are exact to 0.005 %"
+            "queue_time: more different values than fit into the 0.2 MB that all trends share"
+            " (--k6-trend-memory), so they are kept with 5 significant digits; percentiles are"
+            " exact to 0.005 %"
         ),
     )
 
