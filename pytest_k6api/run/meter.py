@@ -48,9 +48,7 @@ class Meter:
         self._settings = settings
         self._elapsed = elapsed
         self._probe = GeneratorProbe()
-        self.engine = MetricsEngine(
-            self._tags, spec.thresholds, spec.listed, settings.trend_memory
-        )
+        self.engine = MetricsEngine(self._tags, spec.thresholds, spec.listed, settings.trend_memory)
         self.buffer = SampleBuffer()
         self.place = TagContext(self._tags, {})
 

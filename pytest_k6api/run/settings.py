@@ -11,7 +11,13 @@ from pytest_k6api.load import (
     UserFunction,
     render_traceback,
 )
-from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, Selection, Threshold, ThresholdSnapshot
+from pytest_k6api.metrics import (
+    DEFAULT_TREND_MEMORY,
+    SampleBatch,
+    Selection,
+    Threshold,
+    ThresholdSnapshot,
+)
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
 from pytest_k6api.report import Yardstick
 

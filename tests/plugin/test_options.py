@@ -49,6 +49,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "results_dir": ("ini", "environment", "command"),
     "execution_segment": ("0:1/2", "0:1/3", "0:1/4"),
     "execution_segment_sequence": ("0,1/2,1", "0,1/3,1", "0,1/4,1"),
+    "trend_memory": ("1MB", "20 kB", "1.5GB"),
     "ca_file": ("ini.pem", "environment.pem", "command.pem"),
     "insecure_skip_tls_verify": ("false", "off", ""),
     "http_debug": ("failed", "all", "failed"),
@@ -623,6 +624,48 @@ def test_a_segment_sequence_alone_is_refused(pytester: pytest.Pytester, run_pyte
         [
             "ERROR: --k6-execution-segment-sequence '0,1/2,1' needs --k6-execution-segment, which"
             " says which of the shares this instance runs"
+        ]
+    )
+
+
+def test_a_size_without_unit_is_refused(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu): ...
+    """)
+
+    result = run_pytest("--k6-trend-memory=32")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --k6-trend-memory: takes a size such as 40MB, in B, kB, MB or GB, got '32'"]
+    )
+
+
+def test_trends_beyond_their_memory_say_so_in_the_summary(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+        from pytest_k6api import Trend
+
+        SPREAD = Trend("spread")
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            for number in range(20_000):
+                SPREAD.add(1 + number / 70_000)
+    """)
+
+    result = run_pytest("--k6-trend-memory=100kB")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*spread: more different values than fit into the 0.1 MB that all trends share"
+            " (--k6-trend-memory), so they are kept with 5 significant digits; percentiles are"
+            " exact to 0.005 %"
         ]
     )
 
