@@ -3,7 +3,6 @@
 This front door imports neither Quart nor Hypercorn; `ApiServer` does, when somebody knocks.
 """
 
-from pytest_k6api.api.address import parse_address
 from pytest_k6api.api.ports import (
     PATIENCE,
     Delivery,
@@ -13,7 +12,8 @@ from pytest_k6api.api.ports import (
     SessionPort,
     StatusChange,
 )
-from pytest_k6api.api.server import ApiServer
+from pytest_k6api.api.server.address import parse_address
+from pytest_k6api.api.server.thread import ApiServer
 from pytest_k6api.api.settings import DEFAULT_ADDRESS, ApiError, ApiLimits, ApiSettings
 
 __all__ = [

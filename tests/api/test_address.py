@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_k6api.api import ApiError, ApiServer, ApiSettings, address
-from pytest_k6api.api.address import Address, bind, is_loopback, parse_address
+from pytest_k6api.api import ApiError, ApiServer, ApiSettings
+from pytest_k6api.api.server import address
+from pytest_k6api.api.server.address import Address, bind, is_loopback, parse_address
 from tests.api.fake import FakeSession
 
 

@@ -163,7 +163,7 @@ def test_a_blocked_loop_is_told_and_a_stop_is_left_for_it(browser: Browser) -> N
     assert document["data"]["attributes"]["stopped"] is False
     assert document["meta"] == {
         "delivery": "later",
-        "detail": f"{still}; the change is made as soon as it moves",
+        "detail": f"{still}; the change is made when it goes on",
     }
     browser.current.unblock()
     assert browser.ask("/v1/status")[1]["data"]["attributes"]["stopped"] is True

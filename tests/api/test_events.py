@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import trio
 
-from pytest_k6api.api.events import EventHub
+from pytest_k6api.api.extensions.events import EventHub
 from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot
 from pytest_k6api.model import Contains, MetricKind
 from tests.api.fake import FakeLoadTest, FakeSession

@@ -1,6 +1,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from pytest_k6api.api.prometheus import exposition
+from pytest_k6api.api.extensions.prometheus import exposition
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
 from pytest_k6api.model import Contains, MetricKind, RunStatus, StatusSnapshot
 

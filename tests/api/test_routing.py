@@ -1,66 +1,150 @@
+"""Requests find their endpoints by the rules of k6's server, which are Go's."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.api.routing import (
-    BadTarget,
-    Decision,
-    Match,
-    Outside,
-    Redirect,
-    Router,
-    Unknown,
-    WrongMethod,
-    absolute_host,
-    clean_path,
+from pytest_k6api.api.server.app import clean_path
+from pytest_k6api.metrics import MetricSnapshot
+from pytest_k6api.model import Contains, MetricKind
+from tests.api.fake import FakeLoadTest, FakeSession
+from tests.api.wire import exchange, served, status_of
+
+pytestmark = pytest.mark.sockets
+
+OK = b"ok"
+UNKNOWN = b"404 page not found\n"
+COUNTER = MetricSnapshot(
+    id="",
+    name="http_reqs",
+    kind=MetricKind.COUNTER,
+    contains=Contains.DEFAULT,
+    sample={"count": 1.0},
+    extra={},
+    samples=1,
 )
 
-ROUTER = Router(
-    [
-        ("GET", "/v1/status", "read"),
-        ("PATCH", "/v1/status", "write"),
-        ("GET", "/v1/metrics/{id...}", "metric"),
-        ("GET", "/v1/groups/{id}", "group"),
-        ("GET", "/v1/", "index"),
-    ]
-)
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served(FakeSession()) as address:
+        yield address
+
+
+def ask(address: str, method: str, target: str, *headers: str) -> tuple[int, dict[str, str], bytes]:
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
+    reply = exchange(address, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+    head, _, body = reply.partition(b"\r\n\r\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    return status_of(reply), fields, body
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "decision"),
+    ("method", "target", "status", "allowed"),
     [
-        ("GET", "/v1/status", Match("read")),
-        ("PATCH", "/v1/status?x=1", Match("write")),
-        ("GET", "/v1/statu%73", Match("read")),
-        ("GET", "http://localhost/v1/status", Match("read")),
-        ("HEAD", "/v1/status", WrongMethod(("GET", "PATCH"))),
-        ("POST", "/v1/metrics/nope", WrongMethod(("GET",))),
-        ("GET", "/v1/metrics/a%7Bb%3Ac%2F%2Fd%7D", Match("metric", {"id": "a{b:c//d}"})),
-        ("GET", "/v1/metrics/a{b:c, d:e}", Match("metric", {"id": "a{b:c, d:e}"})),
-        ("GET", "/v1/metrics/a/b/", Match("metric", {"id": "a/b/"})),
-        ("GET", "/v1/metrics/a+b%2541", Match("metric", {"id": "a+b%41"})),
-        ("GET", "/v1/metrics/%C3%BC", Match("metric", {"id": "ü"})),
-        ("GET", "/v1/metrics/", Match("metric", {"id": ""})),
-        ("GET", "/v1/groups/", Match("group", {"id": ""})),
-        ("GET", "/v1/groups/a/b", Unknown()),
-        ("GET", "/v1/status/", Unknown()),
-        ("GET", "/v1/STATUS", Unknown()),
-        ("GET", "/v1", Redirect("/v1/")),
-        ("GET", "/v1/", Match("index")),
-        ("GET", "//v1//status?x=//", Redirect("/v1/status?x=//")),
-        ("GET", "/v1/../v1/./status", Redirect("/v1/status")),
-        ("GET", "/v1/metrics//", Redirect("/v1/metrics/")),
-        ("GET", "/v1%2Fstatus", Outside()),
-        ("DELETE", "/ping", Outside()),
-        ("OPTIONS", "*", Outside()),
-        ("GET", "/v1/%zz", BadTarget()),
-        ("GET", "http://[", BadTarget()),
+        ("GET", "/v1/status", 200, None),
+        ("GET", "/v1/statu%73?x=1", 200, None),
+        ("GET", "http://localhost/v1/status", 200, None),
+        ("GET", "/v1/", 200, None),
+        ("HEAD", "/v1/status", 405, "GET, PATCH"),
+        ("OPTIONS", "/v1/status", 405, "GET, PATCH"),
+        ("POST", "/v1/metrics/nope", 405, "GET"),
+        ("GET", "/v1/%zz", 400, None),
+        ("GET", "http://[", 400, None),
     ],
 )
-def test_requests_are_routed_as_gos_server_does(
-    method: str, target: str, decision: Decision[str]
+def test_paths_and_methods_are_judged_as_gos_server_judges_them(
+    address: str, method: str, target: str, status: int, allowed: str | None
 ) -> None:
-    assert ROUTER.decide(method, target) == decision
+    found, headers, _ = ask(address, method, target)
+
+    assert (found, headers.get("allow")) == (status, allowed)
+
+
+@pytest.mark.parametrize(
+    ("target", "metric_id"),
+    [
+        ("/v1/metrics/a%7Bb%3Ac%2F%2Fd%7D", "a{b:c//d}"),
+        ("/v1/metrics/a/b/", "a/b/"),
+        ("/v1/metrics/a+b%2541", "a+b%41"),
+        ("/v1/metrics/%C3%BC%FF", "\u00fc\ufffd"),
+    ],
+)
+def test_the_id_of_a_metric_is_all_the_rest_of_the_path(target: str, metric_id: str) -> None:
+    load_test = FakeLoadTest()
+    load_test.metrics[metric_id] = replace(COUNTER, id=metric_id)
+
+    with served(FakeSession(load_test)) as address:
+        status, _, body = ask(address, "GET", target)
+
+    assert (status, json.loads(body)["data"]["id"]) == (200, metric_id)
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/v1/status/", UNKNOWN),
+        ("/v1/status/x", UNKNOWN),
+        ("/v1/STATUS", UNKNOWN),
+        ("/v1/groups/a/b", UNKNOWN),
+        ("/v1%2Fstatus", OK),
+        ("/ping", OK),
+    ],
+)
+def test_what_is_not_there_is_not_found_below_v1_and_ok_elsewhere(
+    address: str, target: str, body: bytes
+) -> None:
+    status, _, found = ask(address, "GET", target)
+
+    assert (status, found) == (404 if body is UNKNOWN else 200, body)
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/v1", "/v1/"),
+        ("//v1//status?x=//", "/v1/status?x=//"),
+        ("/v1/../v1/./status", "/v1/status"),
+        ("/v1/metrics//", "/v1/metrics/"),
+    ],
+)
+def test_a_path_that_is_not_clean_is_redirected(address: str, target: str, location: str) -> None:
+    status, headers, _ = ask(address, "GET", target)
+
+    assert (status, headers["location"]) == (301, location)
+
+
+@pytest.mark.parametrize("target", ["/v1/metrics/", "/v1/groups/"])
+def test_an_empty_id_is_the_id_of_nothing(address: str, target: str) -> None:
+    status, _, body = ask(address, "GET", target)
+
+    assert status == 404
+    assert json.loads(body)["errors"][0]["title"] == "Not Found"
+
+
+def test_any_method_is_fine_outside_of_the_api(address: str) -> None:
+    for method in ("DELETE", "OPTIONS", "FOO"):
+        assert ask(address, method, "/ping")[2] == OK
+    assert ask(address, "OPTIONS", "*")[2] == OK
+
+
+def test_a_browser_that_asks_for_the_root_is_led_to_the_page(address: str) -> None:
+    browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+    status, headers, body = ask(address, "GET", "/", browser)
+
+    assert (status, headers["location"], body) == (302, "/v1/", b"")
+    assert ask(address, "GET", headers["location"], browser)[0] == 200
+    assert ask(address, "GET", "/ping", browser)[2] == OK
+
+
+def test_other_clients_that_ask_for_the_root_get_k6s_answer(address: str) -> None:
+    for accepted in ((), ("Accept: */*",)):
+        assert ask(address, "GET", "/", *accepted)[2] == OK
 
 
 @given(st.text("/.a"))
@@ -70,13 +154,3 @@ def test_a_clean_path_is_clean_already(path: str) -> None:
     assert clean_path(clean) == clean
     assert clean.startswith("/")
     assert "//" not in clean
-
-
-@given(st.text(max_size=20), st.text(max_size=20))
-def test_any_target_is_decided(method: str, target: str) -> None:
-    ROUTER.decide(method, target)
-
-
-def test_a_target_in_absolute_form_names_its_host() -> None:
-    assert absolute_host("http://example.com:1/v1/status") == "example.com:1"
-    assert absolute_host("/v1/metrics/http://x") is None

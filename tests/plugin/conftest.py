@@ -13,7 +13,7 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run imported; what is imported here stays, so that the
 # runs share it and do not each pay for it.
-import pytest_k6api.api.service
+import pytest_k6api.api.server.service
 import pytest_k6api.plugin.results
 import pytest_k6api.plugin.running
 import pytest_k6api.plugin.session

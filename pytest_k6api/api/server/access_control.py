@@ -1,4 +1,4 @@
-"""Who may use the control API: every request is asked before anything else happens.
+"""Access control: which requests the control API answers, decided before anything else.
 
 A control port on localhost can be reached by any web page that the user has
 open, so three things are looked at:
@@ -45,7 +45,7 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Gate:
+class AccessControl:
     """Decides whether a request is let in.
 
     Args:

@@ -9,32 +9,30 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from pytest_k6api.api.reply import HTML, Call, Reply, Route
+from pytest_k6api.api.messages import Call, Endpoint, Reply
 
 _OUR_URL: Final = "http://localhost:6565"
 
 
-async def show_index(call: Call) -> Reply:
+async def show_index(call: Call) -> Reply[bytes]:
     """Show this page."""
-    page = _page(call.api.routes)
-    return Reply(
-        body=page.encode(), content_type=HTML, headers={"Content-Security-Policy": _policy()}
-    )
+    page = _page(call.api.endpoints)
+    return Reply(page.encode(), headers={"Content-Security-Policy": _policy()})
 
 
-def _page(routes: Sequence[Route]) -> str:
-    rows = "\n".join(_row(route) for route in routes if "{test}/" not in route.path)
+def _page(endpoints: Sequence[Endpoint]) -> str:
+    rows = "\n".join(_row(endpoint) for endpoint in endpoints if "{test}/" not in endpoint.path)
     return Template(_part("index.html")).substitute(
         rows=rows, script=_part("index.js"), style=_part("index.css")
     )
 
 
-def _row(route: Route) -> str:
-    path = escape(route.path.replace("...", ""))
-    example = escape(route.example and f"curl {route.example.replace('{url}', _OUR_URL)}")
+def _row(endpoint: Endpoint) -> str:
+    path = escape(endpoint.path.replace("...", ""))
+    example = escape(endpoint.example and f"curl {endpoint.example.replace('{url}', _OUR_URL)}")
     return (
-        f"<tr><td>{route.method}</td><td><code>{path}</code></td>"
-        f"<td>{escape(route.summary)}<code class='curl'>{example}</code></td></tr>"
+        f"<tr><td>{endpoint.method}</td><td><code>{path}</code></td>"
+        f"<td>{escape(endpoint.summary)}<code class='curl'>{example}</code></td></tr>"
     )
 
 

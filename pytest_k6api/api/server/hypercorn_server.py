@@ -166,7 +166,7 @@ class _Connection(TCPServer):
             await self._close()
 
 
-class Serving:
+class HypercornServer:
     """Serves one application on listening sockets until it is told to stop.
 
     Args:
@@ -185,13 +185,7 @@ class Serving:
         self._context = WorkerContext(None)
         self._config = _config(limits)
 
-    async def run(
-        self,
-        sockets: list[socket.socket],
-        stop: trio.Event,
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    async def run(self, sockets: list[socket.socket], stop: trio.Event) -> None:
         """Serve until `stop`, then for `ApiLimits.grace` seconds more what is under way."""
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(s)) for s in sockets]
         async with trio.open_nursery() as cutting:
@@ -205,7 +199,6 @@ class Serving:
                             handler_nursery=connections,
                         )
                     )
-                    task_status.started()
                     await stop.wait()
                     accepting.cancel_scope.cancel()
                 for guarded in self._connections.values():

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import trio
 
-from pytest_k6api.api.address import Address, bind
 from pytest_k6api.api.ports import SessionPort
+from pytest_k6api.api.server.address import Address, bind
 from pytest_k6api.api.settings import ApiError, ApiSettings
 
 _START_PATIENCE = 30.0
@@ -118,11 +118,16 @@ class ApiServer:
         await _wait_for_client(sockets, self._stop)
         if self._stop.is_set():
             return
-        from pytest_k6api.api.service import Service
+        from pytest_k6api.api.server.service import serve
 
-        async with trio.open_nursery() as nursery:
-            service = Service(self._session, self._settings, address, self._report)
-            await nursery.start(service.run, sockets, self._stop)
+        await serve(
+            self._session,
+            self._settings,
+            address,
+            sockets=sockets,
+            stop=self._stop,
+            report=self._report,
+        )
 
     def _report(self, problem: Exception) -> None:
         if len(self._problems) < 10:

@@ -1,9 +1,9 @@
 import pytest
 
-from pytest_k6api.api.gate import Gate
+from pytest_k6api.api.server.access_control import AccessControl
 
-OPEN = Gate([], None)
-LOCKED = Gate([], "s3cret")
+OPEN = AccessControl([], None)
+LOCKED = AccessControl([], "s3cret")
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ LOCKED = Gate([], "s3cret")
     ],
 )
 def test_localhost_addresses_and_the_own_name_are_let_in(host: str) -> None:
-    assert Gate(["loadgen"], None).refusal("GET", {"host": host}) is None
+    assert AccessControl(["loadgen"], None).refusal("GET", {"host": host}) is None
 
 
 @pytest.mark.parametrize(

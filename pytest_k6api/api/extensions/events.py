@@ -21,13 +21,14 @@ from typing import Final
 import trio
 
 from pytest_k6api.api.documents import (
+    Document,
+    encode,
     load_test_data,
     metric_data,
     scenario_data,
     status_data,
     threshold_data,
 )
-from pytest_k6api.api.go_json import to_json
 from pytest_k6api.api.ports import LoadTestPort, SessionPort
 from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
 from pytest_k6api.model import StatusSnapshot
@@ -126,8 +127,8 @@ class EventHub:
 
     def _event(self, name: str, data: object) -> bytes:
         self._number += 1
-        body = to_json({"data": data}).decode()
-        return f"id: {self._number}\nevent: {name}\ndata: {body}\n\n".encode()
+        head = f"id: {self._number}\nevent: {name}\ndata: ".encode()
+        return b"".join((head, encode(Document(data)), b"\n\n"))
 
     def _drop(self, listener: trio.MemorySendChannel[bytes]) -> None:
         self._listeners.discard(listener)

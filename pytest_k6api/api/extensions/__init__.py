@@ -1,0 +1,1 @@
+"""The endpoints beyond k6: scenarios, failures, tests, events, Prometheus, OpenAPI, the page."""

@@ -1,0 +1,164 @@
+"""The endpoints beyond k6: scenarios, thresholds, failures, the session's load tests."""
+
+from typing import Final
+
+from pytest_k6api.api.documents import (
+    Document,
+    FailureData,
+    LoadTestData,
+    ScenarioData,
+    ThresholdData,
+    failure_data,
+    load_test_data,
+    scenario_data,
+    thresholds_data,
+)
+from pytest_k6api.api.extensions.index import show_index
+from pytest_k6api.api.extensions.openapi import show_openapi
+from pytest_k6api.api.extensions.scenario_change import (
+    ScenarioChangeDocument,
+    decode_scenario_change,
+)
+from pytest_k6api.api.k6.endpoints import meta_of_later
+from pytest_k6api.api.messages import HTML, Call, Endpoint, Reply, Stream
+from pytest_k6api.api.ports import Delivery
+from pytest_k6api.model import ControlError
+
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""The content type of Prometheus' text format."""
+
+
+async def list_scenarios(call: Call) -> Reply[Document[list[ScenarioData]]]:
+    """List the scenarios with their executors, progress, VUs and rates."""
+    scenarios = await call.load_test.read_scenarios()
+    return Reply(Document([scenario_data(scenario) for scenario in scenarios]))
+
+
+async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
+    """Show one scenario."""
+    for scenario in await call.load_test.read_scenarios():
+        if scenario.name == call.parameters["name"]:
+            return Reply(Document(scenario_data(scenario)))
+    raise _no_scenario()
+
+
+async def change_scenario(call: Call) -> Reply[Document[ScenarioData]]:
+    """Pause or resume one scenario, or override its VUs or its rate."""
+    change = decode_scenario_change(call.body)
+    try:
+        scenario, delivery = await call.load_test.change_scenario(call.parameters["name"], change)
+    except KeyError:
+        raise _no_scenario() from None
+    if delivery is Delivery.DONE:
+        return Reply(Document(scenario_data(scenario)))
+    return Reply(Document(scenario_data(scenario), meta_of_later(call)), status=202)
+
+
+def _no_scenario() -> ControlError:
+    return ControlError("Not Found", "No scenario with that name was found", status=404)
+
+
+async def list_thresholds(call: Call) -> Reply[Document[list[ThresholdData]]]:
+    """List the thresholds with the numbers of their last evaluation."""
+    snapshot = await call.load_test.snapshot()
+    return Reply(Document(list(thresholds_data(snapshot))))
+
+
+async def list_failures(call: Call) -> Reply[Document[list[FailureData]]]:
+    """List the failures inside virtual users, like ones grouped, most frequent first."""
+    return Reply(Document([failure_data(failure) for failure in call.load_test.failures]))
+
+
+async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
+    """List the session's load tests in the order of their start."""
+    current = call.session.current
+    data = [
+        load_test_data(load_test, await load_test.read_status(), is_current=load_test is current)
+        for load_test in call.session.load_tests
+    ]
+    return Reply(Document(data))
+
+
+async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
+    """Show one load test of the session."""
+    status = await call.load_test.read_status()
+    is_current = call.load_test is call.session.current
+    return Reply(Document(load_test_data(call.load_test, status, is_current=is_current)))
+
+
+async def stream_events(call: Call) -> Reply[Stream]:
+    """Stream what happens as server-sent events: tests, states, metrics, thresholds."""
+    return Reply(call.api.events.subscribe(), headers={"Cache-Control": "no-store"})
+
+
+async def export_prometheus(call: Call) -> Reply[bytes]:
+    """Show the metrics in the text format of Prometheus."""
+    # Imported by the first scrape, so that nobody else pays for it.
+    from pytest_k6api.api.extensions.prometheus import exposition
+
+    snapshot = await call.load_test.snapshot()
+    return Reply(exposition(snapshot, call.load_test.name, call.load_test.status))
+
+
+EXTENSIONS: Final = (
+    Endpoint(
+        method="GET",
+        path="/v1/scenarios",
+        handler=list_scenarios,
+        example="{url}/v1/scenarios",
+        each_test=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/scenarios/{name}",
+        handler=get_scenario,
+        errors=(404,),
+        each_test=True,
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/v1/scenarios/{name}",
+        handler=change_scenario,
+        errors=(400, 404, 409, 500),
+        takes=ScenarioChangeDocument,
+        example='-X PATCH {url}/v1/scenarios/test_buy -d \'{"data":{"attributes":{"rate":50}}}\'',
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/thresholds",
+        handler=list_thresholds,
+        example="{url}/v1/thresholds",
+        each_test=True,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/failures",
+        handler=list_failures,
+        example="{url}/v1/failures",
+        each_test=True,
+    ),
+    Endpoint(method="GET", path="/v1/tests", handler=list_load_tests, example="{url}/v1/tests"),
+    Endpoint(method="GET", path="/v1/tests/{test}", handler=get_load_test, errors=(404,)),
+    Endpoint(
+        method="GET",
+        path="/v1/events",
+        handler=stream_events,
+        media="text/event-stream",
+        example="-N {url}/v1/events",
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/openapi.json",
+        handler=show_openapi,
+        example="{url}/v1/openapi.json",
+    ),
+    Endpoint(method="GET", path="/v1/", handler=show_index, media=HTML),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        handler=export_prometheus,
+        media=_PROMETHEUS,
+        example="{url}/metrics",
+    ),
+)
+"""What the API has beyond k6's."""

@@ -1,0 +1,1 @@
+"""The endpoints that k6 v1 has, and the bodies that they take."""

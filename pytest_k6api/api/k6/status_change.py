@@ -1,0 +1,124 @@
+"""The body of ``PATCH /v1/status``.
+
+Read as k6 reads it where clients see a difference: ``null`` leaves a value alone,
+unknown members are ignored, ``vus`` may be a number in quotes. Not as k6: names
+match exactly, and a body whose attributes stand outside of ``data.attributes``
+is refused, where k6 answers 200 and changes nothing.
+
+Pure. Source: k6 v1.1.0, ``api/v1/status.go``, ``status_jsonapi.go``.
+"""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from pytest_k6api.api.messages import decode
+from pytest_k6api.api.ports import StatusChange
+from pytest_k6api.model import ControlError
+
+INVALID_DATA: Final = "Invalid data"
+"""k6's title for a body that cannot be decoded."""
+
+_EXAMPLE: Final = '{"data":{"attributes":{"paused":true}}}'
+_IGNORED: Final = "Ignored."
+
+Number = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Meta(pattern="^([+-]?[0-9]{1,18})?$")]
+    | None
+)
+"""A number of VUs, also in quotes; null and an empty text leave it as it is."""
+Flag = bool | None
+Ignored = Annotated[str | None, Meta(description=_IGNORED)]
+
+
+class StatusChangeAttributes(Struct, frozen=True, rename="kebab"):
+    """What is to be changed; null and an absent attribute leave things as they are."""
+
+    paused: Annotated[Flag, Meta(description="Pause or resume.")] = None
+    vus: Annotated[Number, Meta(description="Active VUs; a number may be in quotes.")] = None
+    vus_max: Annotated[Number, Meta(description="VUs at most.")] = None
+    stopped: Annotated[Flag, Meta(description="true ends the load test.")] = None
+    scope: Annotated[
+        Literal["test", "session"] | None,
+        Meta(description="Whether `stopped` ends the pytest session too."),
+    ] = None
+    status: Annotated[int, Meta(ge=0, le=2**32 - 1, description=_IGNORED)] | None = None
+    running: Annotated[Flag, Meta(description=_IGNORED)] = None
+    tainted: Annotated[Flag, Meta(description=_IGNORED)] = None
+
+
+class StatusChangeData(Struct, frozen=True):
+    """The one resource that can be changed."""
+
+    attributes: StatusChangeAttributes | None = None
+    type: Ignored = None
+    id: Ignored = None
+
+
+_LEADS_TO_ATTRIBUTES: Final = {
+    "if": {
+        "type": "object",
+        "not": {"properties": {"type": {}, "id": {}}, "additionalProperties": False},
+    },
+    "then": {"required": ["attributes"]},
+}
+_LEADS_TO_DATA: Final = {
+    "if": {"type": "object", "minProperties": 1},
+    "then": {"required": ["data"]},
+}
+
+
+class StatusChangeDocument(Struct, frozen=True):
+    """The body of ``PATCH /v1/status``."""
+
+    data: Annotated[StatusChangeData | None, Meta(extra_json_schema=_LEADS_TO_ATTRIBUTES)] = None
+
+
+StatusBody = Annotated[StatusChangeDocument | None, Meta(extra_json_schema=_LEADS_TO_DATA)]
+
+
+def decode_status_change(body: bytes) -> StatusChange:
+    """Return what the body of ``PATCH /v1/status`` asks for.
+
+    Raises:
+        ControlError: It cannot be decoded; title and status are k6's.
+    """
+    document: StatusBody = decode(body, StatusBody, title=INVALID_DATA, example=_EXAMPLE)
+    data = document.data if document else None
+    if data is None or data.attributes is None:
+        _check_envelope(body)
+        return StatusChange()
+    asked = data.attributes
+    return StatusChange(
+        paused=asked.paused,
+        vus=_number(asked.vus),
+        vus_max=_number(asked.vus_max),
+        stopped=asked.stopped is True,
+        whole_session=asked.scope == "session",
+    )
+
+
+def _number(value: int | str | None) -> int | None:
+    return None if value in (None, "") else int(value)
+
+
+def _check_envelope(body: bytes) -> None:
+    """Refuse a body that has members, but not those that lead to the attributes."""
+    place, members = "the body", body
+    for name, ignored in (("data", set()), ("attributes", {"type", "id"})):
+        found = _members(members)
+        if name in found:
+            members = bytes(found[name])
+            place = name
+        elif found.keys() - ignored:
+            first = next(iter(found.keys() - ignored))
+            raise ControlError(
+                INVALID_DATA,
+                f"{place}: {first!r} stands outside of data.attributes; write {_EXAMPLE}",
+            )
+
+
+def _members(body: bytes) -> dict[str, Raw]:
+    kind = dict[str, Raw] | None
+    return decode(body, kind, title=INVALID_DATA, example=_EXAMPLE) or {}
