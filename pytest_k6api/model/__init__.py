@@ -25,6 +25,7 @@ from pytest_k6api.model.options import (
     default_of,
     option_from_texts,
     options_of,
+    planned_duration,
     read_option,
 )
 from pytest_k6api.model.recorder import Recorder, current_recorder
@@ -96,6 +97,7 @@ __all__ = [
     "parse_duration",
     "parse_size",
     "path_id",
+    "planned_duration",
     "printable",
     "read_base_url",
     "read_option",

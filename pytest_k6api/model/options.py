@@ -7,6 +7,7 @@ and `TAKES` says which executor takes which of them.
 Source: k6 v1.1.0, ``lib/executor/*.go`` and ``internal/cmd/options.go``.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
@@ -192,6 +193,25 @@ def option_from_texts(option: str, texts: Sequence[str]) -> object:
         OptionError: They cannot be read.
     """
     return OPTIONS[option].metadata["from_texts"](texts)
+
+
+_BY_ITERATIONS = frozenset({ExecutorKind.SHARED_ITERATIONS, ExecutorKind.PER_VU_ITERATIONS})
+
+
+def planned_duration(options: ScenarioOptions) -> float | None:
+    """Return for how many seconds a scenario starts iterations by its plan.
+
+    Returns:
+        The seconds; infinity for a plan without end; None for one that ends after a
+        number of iterations, whose time depends on how long they take.
+    """
+    if options.executor in _BY_ITERATIONS:
+        return None
+    if options.stages:
+        return sum(stage.duration for stage in options.stages)
+    if options.executor is ExecutorKind.EXTERNALLY_CONTROLLED and not options.duration:
+        return math.inf
+    return options.duration
 
 
 def options_of(kind: type[ScenarioOptions] | type[LoadTestOptions]) -> dict[str, Field[Any]]:

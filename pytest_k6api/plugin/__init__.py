@@ -110,6 +110,9 @@ def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int
 ) -> Generator[None, object, object]:
     """Take the control API down when all has been reported: people may linger until then."""
+    from pytest_k6api.plugin.summaries import leave_out_sections
+
+    leave_out_sections(session.config.pluginmanager.get_plugin("terminalreporter"))
     result = yield
     if SESSION in session.config.stash:
         from pytest_k6api.plugin.session import close_session
@@ -169,8 +172,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None
     return set_timer(item, settings)
 
 
-def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
+def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:
     """Print the summaries of the load tests."""
-    from pytest_k6api.plugin.terminal import print_summaries
+    from pytest_k6api.plugin.summaries import print_summaries
 
-    print_summaries(terminalreporter)
+    print_summaries(config, terminalreporter)

@@ -18,6 +18,7 @@ from pytest_k6api.model import (
     OptionError,
     SessionLayers,
     option_from_texts,
+    parse_duration,
     read_option,
     split_entries,
 )
@@ -49,8 +50,17 @@ def _check(setting: Setting, texts: Texts) -> None:
     elif setting.choices:
         if text not in setting.choices:
             raise OptionError(f"takes {' or '.join(setting.choices)}, got {text!r}")
+    elif setting.is_duration:
+        _seconds(text)
     elif setting.is_number and not _WHOLE_NUMBER.fullmatch(text):
         raise OptionError(f"takes a whole number, got {text!r}")
+
+
+def _seconds(text: str) -> float:
+    seconds = 0.0 if text == "0" else parse_duration(text)
+    if seconds < 0:
+        raise OptionError(f"takes 0 or a duration such as 30s, got {text!r}")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,10 @@ class Settings:
     def number(self, name: str) -> int:
         """Return the setting `name`, which is a whole number."""
         return int(self.text(name))
+
+    def seconds(self, name: str) -> float:
+        """Return the setting `name`, which is a duration."""
+        return _seconds(self.text(name))
 
     def layers(self) -> SessionLayers:
         """Return the options that were set, as what counts less and more than a marker.

@@ -11,19 +11,24 @@ import trio
 from _pytest._code import ExceptionInfo, Traceback
 
 from pytest_k6api.load import Failure
-from pytest_k6api.plugin.stashes import UNREPORTED
-from pytest_k6api.plugin.terminal import SUMMARY
+from pytest_k6api.model import printable
+from pytest_k6api.plugin.stashes import SUMMARY, UNREPORTED, KeptSummary
+from pytest_k6api.plugin.summaries import SECTION
+from pytest_k6api.plugin.terminal import Terminal
 from pytest_k6api.report import (
+    comparison_line,
     comparison_lines,
     file_stem,
+    in_encoding,
     observed_text,
     summary_export,
+    summary_line,
     summary_lines,
     write_whole,
 )
 from pytest_k6api.run import LoadTest
 
-_SUMMARY_LINES = pytest.StashKey[list[str]]()
+_SUMMARY = pytest.StashKey[KeptSummary]()
 _SHOWN_FAILURES = 4
 _BODY_LINES = 3
 _OURS = (
@@ -64,18 +69,22 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     assert verdict is not None
     snapshot = load_test.results
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
+    if load_test.target:
+        heading += f" on {load_test.target}"
     if interrupted := sum(each.interrupted for each in load_test.published.scenarios):
         heading += f", {interrupted:,} iterations interrupted"
     if load_test.ended_itself is not None:
         heading += (
             f", ended by vu.stop(){': ' if load_test.ended_itself else ''}{load_test.ended_itself}"
         )
+    line = "; ".join(filter(None, (heading, summary_line(snapshot))))
     lines = [heading, *summary_lines(snapshot)]
     if load_test.comparison is not None:
+        line += f"; {comparison_line(load_test.comparison)}"
         lines += ["", *comparison_lines(load_test.comparison)]
     if added:
         lines += ["", *added]
-    item.stash[_SUMMARY_LINES] = lines
+    item.stash[_SUMMARY] = KeptSummary(line=line, lines=lines)
     # A rerun of the test has replaced what it left before.
     properties = _properties(load_test)
     names = {name for name, _ in properties}
@@ -98,12 +107,13 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     if not has_subtests or passes_over or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")
+    encoding = Terminal(item.config).encoding
     # With -x the first failure is raised here; the load test's own says more.
     with suppress(pytest.fail.Exception):
         for name, problem in _parts(load_test):
             with subtests.test(name):
                 if problem:
-                    pytest.fail(problem, pytrace=False)
+                    pytest.fail(in_encoding(problem, encoding), pytrace=False)
 
 
 def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
@@ -138,16 +148,17 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
             # Where the load test stands, not where we said that it failed.
             path, line, _ = item.reportinfo()
             crash.path, crash.lineno = str(path), (line or 0) + 1
-    lines = item.stash.get(_SUMMARY_LINES, None)
+    summary = item.stash.get(_SUMMARY, None)
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
-    if lines is not None and not was_skipped:
-        setattr(report, SUMMARY, lines)
+    if summary is not None and not was_skipped:
+        setattr(report, SUMMARY, summary)
+        report.sections.append((SECTION, "\n".join(map(printable, summary["lines"]))))
 
 
 def keep_unreported(item: pytest.Item) -> None:
     """Keep the summary where pytest makes no report: the session ends at once."""
-    if lines := item.stash.get(_SUMMARY_LINES, None):
-        item.config.stash.setdefault(UNREPORTED, []).append(lines)
+    if summary := item.stash.get(_SUMMARY, None):
+        item.config.stash.setdefault(UNREPORTED, []).append(summary)
 
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
@@ -181,7 +192,7 @@ def failure_text(load_test: LoadTest) -> str:
     assert verdict is not None
     if not verdict.reasons:
         return ""
-    first, *others = verdict.reasons
+    first, *others = map(printable, verdict.reasons)
     # pytest's short summary shows the first line alone.
     more = f" (and {len(others)} more)" if others else ""
     lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
@@ -192,7 +203,7 @@ def failure_text(load_test: LoadTest) -> str:
         lines += ["", f"… and {len(failures) - _SHOWN_FAILURES} more kinds of failures"]
     if failures:
         lines += ["", f"to see one alone: pytest --k6-smoke '{load_test.name}'"]
-    return "\n".join(lines)
+    return "\n".join(printable(line, lines=True) for line in lines)
 
 
 def first_error(load_test: LoadTest) -> BaseException | None:
@@ -210,7 +221,7 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     share = f" ({failure.share:.2%} of iterations)" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
     where = ", ".join(filter(None, (failure.scenario, failure.place)))
-    yield f"{failure.count:,}x {failure.kind.value} failed{share}: {failure.message}"
+    yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"
     yield f"    {'; '.join(filter(None, (where, when)))}"
     for line in failure.traceback.splitlines():
         yield f"    {line}"

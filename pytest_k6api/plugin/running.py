@@ -18,6 +18,7 @@ from pytest_k6api.plugin.hook_calls import HOOKS, HookCalls
 from pytest_k6api.plugin.hook_values import LoadTestInfo
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
+from pytest_k6api.plugin.progress import shown_progress
 from pytest_k6api.plugin.reporting import (
     export_summary,
     failure_text,
@@ -27,10 +28,11 @@ from pytest_k6api.plugin.reporting import (
     report_parts,
 )
 from pytest_k6api.plugin.results import LoadTestResults
-from pytest_k6api.plugin.session import tell, uncaptured
 from pytest_k6api.plugin.stashes import PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.step_summary import write_step_summary
-from pytest_k6api.run import LoadTest, LoadTestSpec, Show
+from pytest_k6api.plugin.terminal import Terminal, tell
+from pytest_k6api.report import in_encoding
+from pytest_k6api.run import LoadTest, LoadTestSpec, View
 
 
 def run_load_test(item: pytest.Function) -> None:
@@ -41,8 +43,8 @@ def run_load_test(item: pytest.Function) -> None:
     load_test = item.stash[RUNNING] = _prepare(item)
     hooks = item.stash[HOOKS]
     try:
-        with _surroundings(item) as show:
-            load_test.run(show)
+        with _surroundings(item) as view:
+            load_test.run(view)
     except pytest.skip.Exception:
         _keep(item, load_test)
         hooks.leave()
@@ -63,23 +65,24 @@ def run_load_test(item: pytest.Function) -> None:
         raise error
     text = failure_text(load_test)
     if text:
-        pytest.fail(text, pytrace=False)
+        pytest.fail(in_encoding(text, Terminal(item.config).encoding), pytrace=False)
 
 
 @contextmanager
-def _surroundings(item: pytest.Function) -> Iterator[Show | None]:
-    """Give a load test what belongs around it; the value draws its live view, if somebody watches."""
+def _surroundings(item: pytest.Function) -> Iterator[View | None]:
+    """Give a load test what belongs around it; the value shows its progress, if that is wanted."""
     outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
     load_test = item.stash[RUNNING]
     with (
         bounded_logs(item.config),
+        # Before VUs' lines are attributed: those of the view belong to no VU.
+        shown_progress(item.config, load_test.target) as view,
         attributed_output(item),
-        _display(item.config) as show,
         outputs.running(),
     ):
         try:
             with forgotten.noticed():
-                yield show
+                yield view
                 if not item.config.getoption("usepdb", False):
                     _let_go_of_coroutines(load_test)
         finally:
@@ -214,19 +217,3 @@ def _life_function(
                 f" {stage} runs once, so do there what the VU fixture does"
             )
     return UserFunction(function=function, values=values)
-
-
-@contextmanager
-def _display(config: pytest.Config) -> Iterator[Show | None]:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or reporter.verbosity < 0 or not reporter.isatty:
-        yield None
-        return
-    from pytest_k6api.report import ProgressDisplay
-
-    stream = config.get_terminal_writer()._file  # there is no public way to it
-    display = ProgressDisplay(stream, partial(uncaptured, config))
-    try:
-        yield display.show
-    finally:
-        display.close()

@@ -6,8 +6,7 @@ with ``--k6-linger`` for as long as somebody wants to look.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -21,6 +20,7 @@ from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.reporting import render
 from pytest_k6api.plugin.spreading import address_for
 from pytest_k6api.plugin.stashes import API_HAS_ENDED, SESSION
+from pytest_k6api.plugin.terminal import tell
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings
 
 _WAS_ENDED = "the control API ended the session"
@@ -184,21 +184,3 @@ def _api_settings(settings: Settings) -> ApiSettings:
 
 def _warner(config: pytest.Config) -> Callable[[str], None]:
     return lambda message: tell(config, f"k6: {message}", yellow=True)
-
-
-def tell(config: pytest.Config, line: str, *, even_quiet: bool = False, **markup: bool) -> None:
-    """Write a line to the terminal, on a line of its own; not with ``-q``."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and (even_quiet or reporter.verbosity >= 0):
-        with uncaptured(config):
-            reporter.ensure_newline()
-            reporter.write_line(line, **markup)
-            reporter.flush()
-
-
-@contextmanager
-def uncaptured(config: pytest.Config) -> Iterator[None]:
-    """Let output reach the terminal; pytest captures everything while a test runs."""
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-        yield

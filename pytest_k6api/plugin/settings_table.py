@@ -27,6 +27,7 @@ class Setting:
         choices: The values it can have; empty for any.
         synonyms: Other words for some of them, as k6 has them.
         is_number: Whether it is a whole number.
+        is_duration: Whether it is a duration, 0 included.
         is_meant_when_empty: Whether an empty text is a value of its own.
         k6_variable: The variable of k6 for the same thing, where it has another name.
         is_common_word: Whether its variable may well belong to another program, so that
@@ -42,6 +43,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     synonyms: Mapping[str, str] = field(default_factory=dict)
     is_number: bool = False
+    is_duration: bool = False
     is_meant_when_empty: bool = False
     k6_variable: str = ""
     is_common_word: bool = False
@@ -191,6 +193,21 @@ SETTINGS: tuple[Setting, ...] = (
         default="40MB",
         about="Memory for the different values of all trends of a load test, such as 500MB"
         " (default 40MB); beyond it the largest trends keep fewer digits.",
+    ),
+    Setting(
+        name="progress",
+        metavar="TIME",
+        default="30s",
+        is_duration=True,
+        about="How often a line tells the progress where no live view can be drawn, such as in CI"
+        " (default 30s; 0 for never).",
+    ),
+    Setting(
+        name="summary",
+        metavar="full|compact|off",
+        choices=("full", "compact", "off"),
+        about="The summary at the end: all of it (default), a line for each load test (default"
+        " with -q), or nothing.",
     ),
     Setting(
         name="summary_export",

@@ -1,7 +1,7 @@
 """The keys under which the plugin keeps things of a session in pytest's config."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import pytest
 
@@ -9,13 +9,27 @@ if TYPE_CHECKING:
     from pytest_k6api.plugin.plans import CapturedLoadTest, LoadTestPlan
     from pytest_k6api.run import LoadTest, LoadTestSession
 
+
+class KeptSummary(TypedDict):
+    """The summary of a load test as a report carries it, also from another process."""
+
+    line: str
+    """All of it in one line."""
+
+    lines: list[str]
+    """All of it, the heading first."""
+
+
 SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
 """The session's load tests, once their control API is up."""
 
 API_HAS_ENDED = pytest.StashKey[threading.Event]()
 """Set when somebody ends the session through the control API."""
 
-UNREPORTED = pytest.StashKey[list[list[str]]]()
+SUMMARY = "k6_summary"
+"""The attribute of a report that carries a summary, also from another process."""
+
+UNREPORTED = pytest.StashKey[list[KeptSummary]]()
 """Summaries of load tests that pytest makes no report for, such as after ``pytest.exit()``."""
 
 CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()

@@ -1,85 +1,115 @@
-"""What the end of a session tells about its load tests: a summary for each."""
+"""The terminal of a session, through whatever plugin reports to it: pytest's own, another, none.
 
-import re
-import textwrap
-from typing import TYPE_CHECKING
+Reporters of other plugins have some of the attributes of pytest's; what one of them
+lacks costs a line of output, never a test. The same goes for a terminal that has
+gone away. Everything written here is shown, never obeyed, and in characters that
+the output has.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, TextIO
 
 import pytest
 
-from pytest_k6api.plugin.stashes import UNREPORTED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-SUMMARY = "k6_summary"
-"""The attribute of a report that carries a summary, also from another process."""
-
-_COLOURS: "Mapping[str, dict[str, bool]]" = {
-    "✓": {"green": True},
-    "✗": {"red": True},
-    "↳": {"red": True},
-    "!": {"yellow": True},
-}
+_NO_CURSOR = frozenset({"dumb", "unknown"})
 
 
-# What stands before the values of a metric; they go on below each other.
-_LABEL = re.compile(r" +\S.*?\.{3,}: |! ")
+class Terminal:
+    """The terminal of a session.
+
+    Args:
+        config: The session's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        # Of any class: the plugin of this name can be anybody's.
+        self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._writer: Any = getattr(self._reporter, "_tw", None)
+        self.verbosity = config.get_verbosity()
+
+    @property
+    def stream(self) -> TextIO | None:
+        """Where it writes; None where nothing reports to a terminal."""
+        stream: TextIO | None = getattr(self._writer, "_file", None)
+        return stream
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether there is a terminal whose cursor can be moved; ask where output is `uncaptured`."""
+        isatty = getattr(self.stream, "isatty", None)
+        return isatty is not None and isatty() and os.environ.get("TERM") not in _NO_CURSOR
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of what is written, in a worker of pytest-xdist that of its own output."""
+        return getattr(self.stream or sys.__stdout__, "encoding", None) or "utf-8"
+
+    @property
+    def width(self) -> int:
+        """Columns of an interactive terminal; 0 for files and pipes, which get whole lines."""
+        return self._writer.fullwidth if self.is_interactive else 0
+
+    @property
+    def line(self) -> str:
+        """What is written in the current line."""
+        return getattr(self._writer, "_current_line", "")
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether colours are wanted."""
+        return getattr(self._writer, "hasmarkup", False)
+
+    def end_line(self) -> None:
+        """End the line that pytest has begun, if it has."""
+        with suppress(OSError, ValueError, AttributeError):
+            self._reporter.ensure_newline()
+            if self.line:
+                self._writer.line()
+
+    def section(self, title: str) -> None:
+        """Write a heading over the whole width."""
+        if self._writer is not None:
+            self.end_line()
+            with suppress(OSError, ValueError):
+                self._writer.sep("=", title, bold=True)
+
+    def write_line(self, line: str, **markup: bool) -> None:
+        """Write `line` and end it."""
+        from pytest_k6api.model import printable
+        from pytest_k6api.report import in_encoding
+
+        if self._writer is not None:
+            with suppress(OSError, ValueError):
+                self._writer.line(in_encoding(printable(line), self.encoding), **markup)
+
+    def write(self, text: str) -> None:
+        """Write `text` as it is."""
+        if self._writer is not None:
+            with suppress(OSError, ValueError):
+                self._writer.write(text, flush=True)
+
+    def flush(self) -> None:
+        """Let what was written be seen."""
+        with suppress(OSError, ValueError, AttributeError):
+            self._writer.flush()
 
 
-def print_summaries(reporter: "pytest.TerminalReporter") -> None:
-    """Print every load test's summary; with -q those of failed ones, and warnings of the others."""
-    reports = [
-        report
-        for found in reporter.stats.values()
-        for report in found
-        if getattr(report, SUMMARY, None)
-    ]
-    unreported: list[list[str]] = reporter.config.stash.get(UNREPORTED, [])
-    summaries = [*(_shown(reporter, report) for report in reports), *unreported]
-    if not any(summaries):
-        return
-    reporter.section("load tests", bold=True)
-    for summary in filter(None, summaries):
-        print_summary(reporter, summary)
+def tell(config: pytest.Config, line: str, *, even_quiet: bool = False, **markup: bool) -> None:
+    """Write a line to the terminal, on a line of its own; not with ``-q``."""
+    terminal = Terminal(config)
+    if even_quiet or terminal.verbosity >= 0:
+        with uncaptured(config):
+            terminal.end_line()
+            terminal.write_line(line, **markup)
+            terminal.flush()
 
 
-def _shown(reporter: "pytest.TerminalReporter", report: "pytest.TestReport") -> list[str]:
-    summary: list[str] = getattr(report, SUMMARY)
-    if reporter.verbosity >= 0 or report.failed:
-        return summary
-    # A green dot alone would hide that, say, no request was answered.
-    warnings = [line for line in summary if line.startswith("! ")]
-    return [summary[0], *warnings] if warnings else []
-
-
-def print_summary(reporter: "pytest.TerminalReporter", summary: list[str]) -> None:
-    """Print one summary, its first line as a heading."""
-    heading, *lines = summary
-    # Files and pipes get whole lines: whoever searches them needs those.
-    width = reporter.config.get_terminal_writer().fullwidth - 2 if reporter.isatty else 0
-    reporter.write_line(heading, bold=True)
-    for line in lines:
-        for part in _wrapped(line, width):
-            reporter.write_line(f"  {part}".rstrip(), **_colour(line))
-    reporter.write_line("")
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    if not 0 < width < len(line):
-        return [line]
-    label = _LABEL.match(line)
-    hanging = " " * (label.end() if label else len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(
-        line,
-        max(width, len(hanging) + 10),
-        subsequent_indent=hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _colour(line: str) -> dict[str, bool]:
-    text = line.lstrip()
-    if text and text == line and text.split()[0].isupper():
-        return {"bold": True}
-    return _COLOURS.get(text[:1], {})
+@contextmanager
+def uncaptured(config: pytest.Config) -> Iterator[None]:
+    """Let output reach the terminal; pytest captures everything while a test runs."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        yield

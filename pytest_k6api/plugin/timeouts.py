@@ -17,13 +17,11 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.model import ExecutorKind, ScenarioOptions, format_duration
+from pytest_k6api.model import ScenarioOptions, format_duration, planned_duration
 from pytest_k6api.plugin.stashes import PLAN, RUNNING
 
 GRACE = 30.0
 """Seconds between the stop of a load test and pytest-timeout's own way to end it."""
-
-_BY_ITERATIONS = {ExecutorKind.SHARED_ITERATIONS, ExecutorKind.PER_VU_ITERATIONS}
 
 
 def set_timer(item: pytest.Item, settings: Any) -> bool:  # pytest-timeout has no types
@@ -98,15 +96,5 @@ def planned_length(scenarios: Sequence[ScenarioOptions]) -> float:
 def _chain(options: ScenarioOptions, by_name: Mapping[str, ScenarioOptions]) -> Iterator[float]:
     following: ScenarioOptions | None = options
     while following is not None:
-        yield following.start_time + _length(following)
+        yield following.start_time + (planned_duration(following) or 0.0)
         following = by_name.get(following.after)
-
-
-def _length(options: ScenarioOptions) -> float:
-    if options.executor in _BY_ITERATIONS:
-        return 0.0
-    if options.stages:
-        return sum(stage.duration for stage in options.stages)
-    if options.executor is ExecutorKind.EXTERNALLY_CONTROLLED and not options.duration:
-        return math.inf
-    return options.duration

@@ -4,6 +4,7 @@ import pytest
 
 from pytest_k6api.plugin.spreading import ADDRESS, DIST, NUMBER
 from pytest_k6api.plugin.stashes import WORKERS
+from pytest_k6api.plugin.terminal import tell
 
 
 def number_worker(node: object) -> None:
@@ -27,8 +28,6 @@ class AddressTeller:
         text = getattr(report, ADDRESS, None)
         if text is None or text in self._told:
             return
-        from pytest_k6api.plugin.session import tell  # heavy, and most suites have no load test
-
         if not self._told:
             tell(
                 self._config,

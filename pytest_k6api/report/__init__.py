@@ -5,19 +5,20 @@ Sees snapshots, never executors.
 
 from typing import TYPE_CHECKING
 
-from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_lines
+from pytest_k6api.report.characters import in_encoding
+from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_line, comparison_lines
 from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule
 from pytest_k6api.report.environment import describe_environment
 from pytest_k6api.report.files import file_stem, write_whole
 from pytest_k6api.report.markdown import markdown_summary
-from pytest_k6api.report.progress_line import ProgressLine
+from pytest_k6api.report.progress_line import ProgressLine, progress_text
 from pytest_k6api.report.results_file import (
     Results,
     ResultsFormatError,
     read_results,
     results_document,
 )
-from pytest_k6api.report.summary import observed_text, summary_lines
+from pytest_k6api.report.summary import observed_text, summary_line, summary_lines
 from pytest_k6api.report.summary_export import summary_export
 
 if TYPE_CHECKING:
@@ -31,15 +32,19 @@ __all__ = [
     "Results",
     "ResultsFormatError",
     "Yardstick",
+    "comparison_line",
     "comparison_lines",
     "describe_environment",
     "file_stem",
+    "in_encoding",
     "markdown_summary",
     "observed_text",
     "parse_rule",
+    "progress_text",
     "read_results",
     "results_document",
     "summary_export",
+    "summary_line",
     "summary_lines",
     "write_whole",
 ]

@@ -13,7 +13,7 @@ from pytest_k6api.model import Contains, MetricKind
 from pytest_k6api.report.comparison_rule import ComparisonRule
 from pytest_k6api.report.noise import SIGNIFICANT, can_test, p_value
 from pytest_k6api.report.results_file import Results
-from pytest_k6api.report.units import format_per_second, format_share, format_value
+from pytest_k6api.report.units import NOTHING, format_per_second, format_share, format_value
 
 # What is compared of each kind where no rule asks for more. A gauge's last value
 # is what it was set to: VUs, as a rule.
@@ -22,6 +22,12 @@ _SHOWN: Mapping[MetricKind, tuple[str, ...]] = {
     MetricKind.GAUGE: (),
     MetricKind.RATE: ("rate",),
     MetricKind.TREND: ("avg", "med", "p(95)", "p(99)"),
+}
+# What is told where there is room for one line, beside what a rule is broken by.
+_IN_ONE_LINE: Mapping[str, tuple[str, ...]] = {
+    "http_req_duration": ("p(95)",),
+    "http_reqs": ("rate",),
+    "http_req_failed": ("rate",),
 }
 _HIDDEN = frozenset(
     {
@@ -227,6 +233,17 @@ def _notes(baseline: Results) -> Iterator[str]:
         yield f"the baseline itself {'was ' if baseline.outcome == 'interrupted' else ''}{baseline.outcome}"
     if not can_test():
         yield "whether changes are more than noise was not tested: that needs pytest-k6api[stats]"
+
+
+def comparison_line(comparison: Comparison) -> str:
+    """Return `comparison` in one line: the main numbers, and what is too much worse."""
+    changes = [
+        f"{'✗ ' if number.broken else ''}{number.metric_id} {number.stat}"
+        f" {number.show(number.after)} ({number.change_text or NOTHING})"
+        for number in comparison.numbers
+        if number.broken or number.stat in _IN_ONE_LINE.get(number.metric_id, ())
+    ]
+    return f"compared with {comparison.title}: {', '.join(changes or comparison.notes) or NOTHING}"
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

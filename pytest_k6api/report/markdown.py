@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_k6api.metrics import Snapshot
+from pytest_k6api.metrics import MetricSnapshot, Snapshot
+from pytest_k6api.model import printable
 from pytest_k6api.report.comparison import Comparison
 from pytest_k6api.report.summary import observed_text
 from pytest_k6api.report.units import format_count, format_per_second, format_share, format_value
@@ -49,18 +50,24 @@ def _threshold_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
 def _metric_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
     yield "Metric", "Result"
     for name in ("http_reqs", "iterations"):
-        if counter := snapshot.metrics.get(name):
+        if counter := _measured(snapshot, name):
             rate = format_per_second(counter.sample["rate"])
             yield name, f"{format_count(counter.sample['count'])}, {rate}"
     for name in ("http_req_failed", "checks"):
-        if share := snapshot.metrics.get(name):
+        if share := _measured(snapshot, name):
             yield name, format_share(share.sample["rate"])
     for name in ("http_req_duration", "iteration_duration"):
-        if trend := snapshot.metrics.get(name):
+        if trend := _measured(snapshot, name):
             numbers = (
                 f"{stat}={format_value(trend.sample[stat], trend.contains)}" for stat in _TREND
             )
             yield name, " ".join(numbers)
+
+
+def _measured(snapshot: Snapshot, name: str) -> MetricSnapshot | None:
+    # A threshold lists its metric, samples or none.
+    metric = snapshot.metrics.get(name)
+    return metric if metric is not None and metric.samples else None
 
 
 def _comparison_rows(comparison: Comparison) -> Iterator[Sequence[str]]:
@@ -87,7 +94,8 @@ def _table(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is."""
+    """Return `text` so that Markdown shows it as it is, in one line."""
+    text = printable(text.replace("\n", " "))
     for letter in "\\`*_<>|[]":
         text = text.replace(letter, f"\\{letter}")
-    return text.replace("\n", " ")
+    return text

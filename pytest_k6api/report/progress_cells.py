@@ -7,13 +7,13 @@ and time, and the numbers go that are least missed. What failed is always told.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rich.console import RenderableType
+from rich.console import OverflowMethod, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from pytest_k6api.report.progress_line import ProgressLine
-from pytest_k6api.report.units import format_count, format_time
+from pytest_k6api.report.units import format_count
 
 _MARGIN = 2
 _GAP = 2
@@ -22,15 +22,23 @@ _SHORTEST_BAR = 8
 _SHORTEST_NAME = 16
 
 
-def table_of(lines: Sequence[ProgressLine], width: int) -> Table:
-    """Return a table of `lines`, at most `width` columns wide if that is 20 or more."""
+def table_of(
+    lines: Sequence[ProgressLine], width: int, *, overflow: OverflowMethod = "ellipsis"
+) -> Table:
+    """Return a table of `lines`, at most `width` columns wide if that is 20 or more.
+
+    Args:
+        lines: One for each scenario.
+        width: Columns of the terminal.
+        overflow: How a name ends that is too long.
+    """
     columns = _fitting(lines, width)
     left = width - _MARGIN - sum(_width(column) + _GAP for column in columns)
     names = [Text(line.name, style="bold") for line in lines]
     bar = min(left - _width(names) - _GAP, _LONGEST_BAR)
     table = Table.grid(padding=(0, _GAP, 0, 0))
     for number, line in enumerate(lines):
-        names[number].truncate(max(left, 1), overflow="ellipsis")
+        names[number].truncate(max(left, 1), overflow=overflow)
         cells: list[RenderableType] = [Text(" " * _MARGIN) + names[number]]
         if bar >= _SHORTEST_BAR:
             cells.append(_bar(line, bar))
@@ -64,7 +72,7 @@ def _state(line: ProgressLine) -> Text:
 
 
 def _elapsed(line: ProgressLine) -> Text:
-    return Text(format_time(round(line.elapsed, 1) * 1000))
+    return Text(line.time_text)
 
 
 def _so_far(line: ProgressLine) -> Text:
@@ -74,12 +82,12 @@ def _so_far(line: ProgressLine) -> Text:
 
 
 def _p95(line: ProgressLine) -> Text:
-    return Text(f"p95 {format_time(line.p95)}" if line.p95 is not None else "")
+    return Text(line.p95_text)
 
 
 def _failed(line: ProgressLine) -> Text:
     style = "red" if line.failures else "dim"
-    return Text(f"{format_count(line.failures)} failed", style=style)
+    return Text(line.failures_text, style=style)
 
 
 _CELLS: Mapping[str, Callable[[ProgressLine], Text]] = {
@@ -89,7 +97,7 @@ _CELLS: Mapping[str, Callable[[ProgressLine], Text]] = {
     "VUs": lambda line: Text(f"{line.vus}/{line.vus_max} VUs"),
     "iterations": lambda line: Text(f"{format_count(line.iterations)} iterations"),
     "iter": lambda line: Text(f"{format_count(line.iterations)} iter"),
-    "req/s": lambda line: Text(f"{line.requests_per_second:,.0f} req/s"),
+    "req/s": lambda line: Text(line.rate_text),
     "p95": _p95,
     "failed": _failed,
 }

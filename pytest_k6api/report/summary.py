@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
 from pytest_k6api.model import BUILT_IN, Contains, MetricKind
 from pytest_k6api.report.units import (
+    NOTHING,
     format_count,
     format_per_second,
     format_share,
@@ -60,6 +61,30 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
     for section in filter(None, sections):
         lines += ["", *section] if lines else section
     return lines
+
+
+def summary_line(snapshot: Snapshot) -> str:
+    """Return the main numbers of `snapshot` in one line; empty while nothing was measured."""
+    return ", ".join(_main_numbers(snapshot))
+
+
+def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
+    metrics = snapshot.metrics
+    requests, iterations = metrics.get("http_reqs"), metrics.get("iterations")
+    for noun, counter in (("iteration", iterations), ("request", requests)):
+        if counter is not None and counter.samples:
+            count = counter.sample["count"]
+            yield f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+    if requests is not None and requests.samples:
+        yield format_per_second(requests.sample["rate"])
+    duration, failed = metrics.get("http_req_duration"), metrics.get("http_req_failed")
+    if duration is not None and duration.samples:
+        yield f"p(95)={format_value(duration.sample['p(95)'], duration.contains)}"
+    if failed is not None and failed.samples:
+        yield f"{format_share(failed.sample['rate'])} of requests failed"
+    checks = metrics.get("checks")
+    if checks is not None and checks.samples:
+        yield f"{format_share(checks.sample['rate'])} of checks succeeded"
 
 
 def _unjudged_failures(snapshot: Snapshot) -> Iterator[str]:
@@ -170,7 +195,7 @@ def _section(metric: MetricSnapshot) -> str:
 
 def _aligned(metrics: Sequence[MetricSnapshot], width: int) -> Iterator[str]:
     columns = [_cells(metric) for metric in metrics]
-    trends = [cells for metric, cells in zip(metrics, columns, strict=True) if _is_trend(metric)]
+    trends = [cells for metric, cells in zip(metrics, columns, strict=True) if _is_wide(metric)]
     widths = [max(map(len, column)) for column in zip(*trends, strict=True)]
     for metric, cells in zip(metrics, columns, strict=True):
         label = _label(metric)
@@ -178,13 +203,13 @@ def _aligned(metrics: Sequence[MetricSnapshot], width: int) -> Iterator[str]:
 
 
 def _row(metric: MetricSnapshot, cells: Iterable[str], widths: Sequence[int]) -> str:
-    if not _is_trend(metric):
+    if not _is_wide(metric):
         return "  ".join(cells)
     return " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
-def _is_trend(metric: MetricSnapshot) -> bool:
-    return metric.kind is MetricKind.TREND
+def _is_wide(metric: MetricSnapshot) -> bool:
+    return metric.kind is MetricKind.TREND and metric.samples > 0
 
 
 def _label(metric: MetricSnapshot) -> str:
@@ -195,6 +220,8 @@ def _label(metric: MetricSnapshot) -> str:
 
 def _cells(metric: MetricSnapshot) -> list[str]:
     sample, extra = metric.sample, metric.extra
+    if not metric.samples and metric.kind is not MetricKind.COUNTER:
+        return [NOTHING]
     if metric.kind is MetricKind.TREND:
         return [f"{word}={format_value(sample[word], metric.contains)}" for word in _TREND]
     if metric.kind is MetricKind.RATE:

@@ -11,6 +11,9 @@ import math
 
 from pytest_k6api.model import Contains
 
+NOTHING = "–"
+"""What stands for a number before anything was measured."""
+
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 

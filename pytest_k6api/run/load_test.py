@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import trio
 from trio.abc import Clock
@@ -27,7 +28,7 @@ from pytest_k6api.load import (
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, Snapshot
-from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
@@ -42,9 +43,19 @@ from pytest_k6api.run.verdict import Verdict, judge
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
 WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
-SHOW_PERIOD = 0.5
 
-Show = Callable[[Sequence[ProgressLine]], None]
+
+class View(Protocol):
+    """What shows the progress of a load test.
+
+    Attributes:
+        period: Seconds between two calls of `show`, and before the first.
+    """
+
+    period: float
+
+    def show(self, lines: Sequence[ProgressLine]) -> None:
+        """Show the progress of the scenarios, one line for each."""
 
 
 class LoadTest:
@@ -53,6 +64,7 @@ class LoadTest:
     Attributes:
         id: Its number in the session, from 1, as text.
         name: The pytest node id.
+        target: What relative URLs are joined to, without secrets; empty if nothing is.
         bridge: How other threads ask its loop.
         beat: Monotonic time at which its loop last moved.
         published: What other threads may see at once.
@@ -82,9 +94,10 @@ class LoadTest:
         self.ended_itself: str | None = None
         self.comparison: Comparison | None = None
         self._settings = settings
+        self.target = SECRETS.mask_url(settings.client.base_url)
         self._yardstick = spec.yardstick
         self._meter = meter = Meter(spec, settings, self._elapsed)
-        self._progress = ProgressReader(meter.engine)
+        self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._http = HttpRuntime(settings.client)
         self._failures = FailureLog(self._elapsed, settings.render)
         context = LoadContext(
@@ -135,11 +148,16 @@ class LoadTest:
         """Everything measured, as last published; complete once it is over."""
         return self.published.snapshot
 
-    def run(self, show: Show | None = None, *, clock: Clock | None = None) -> Verdict:
+    def run(
+        self,
+        view: View | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> Verdict:
         """Run it from start to end, in the calling thread, and return the verdict.
 
         Args:
-            show: Draws the live view; None where nobody watches.
+            view: Shows the progress of the scenarios; None for none.
             clock: Trio's clock; None for the real one.
 
         Raises:
@@ -151,7 +169,7 @@ class LoadTest:
         outcome = None
         try:
             with calm_collector():
-                outcome = trio.run(self._main, show, clock=clock)
+                outcome = trio.run(self._main, view, clock=clock)
         except BaseExceptionGroup as group:
             raise gravest(group) from None
         finally:
@@ -225,7 +243,7 @@ class LoadTest:
         )
         return next(scenario for scenario in self.scenarios() if scenario.name == name)
 
-    async def _main(self, show: Show | None) -> RunOutcome:
+    async def _main(self, view: View | None) -> RunOutcome:
         async with trio.open_nursery() as services:
             self.bridge.open(services)
             try:
@@ -235,8 +253,8 @@ class LoadTest:
                     await services.start(self._http.run)
                     for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
                         services.start_soon(service)
-                    if show is not None:
-                        services.start_soon(self._keep_showing, show)
+                    if view is not None:
+                        services.start_soon(self._keep_showing, view)
                     return await self._scheduler.run()
             finally:
                 self.bridge.close()
@@ -323,10 +341,10 @@ class LoadTest:
                 )
             self.published = self._freeze(await self._meter.snapshot_gently())
 
-    async def _keep_showing(self, show: Show) -> None:
+    async def _keep_showing(self, view: View) -> None:
         while True:
-            await trio.sleep(SHOW_PERIOD)
-            show(self._progress.read(self.status(), self.scenarios()))
+            await trio.sleep(view.period)
+            view.show(self._progress.read(self.status(), self.scenarios()))
 
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed

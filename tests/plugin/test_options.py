@@ -42,6 +42,8 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "no_thresholds": ("false", "off", ""),
     "thresholds": ("checks:rate>0.1", "checks:rate>0.2", "checks:rate>0.3"),
     "checks": ("fail", "record", "fail"),
+    "progress": ("1s", "2m", "0"),
+    "summary": ("full", "compact", "off"),
     "summary_export": ("ini.json", "environment.json", "command.json"),
     "save": ("ini", "environment", "command"),
     "compare": ("ini", "environment", "command"),

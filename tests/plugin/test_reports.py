@@ -46,14 +46,138 @@ def test_every_load_test_has_a_summary(pytester: pytest.Pytester, run_pytest: Ru
     )
 
 
-def test_quietly_only_failed_load_tests_have_one(pytester: pytest.Pytester, run_pytest: RunPytest):
+@pytest.mark.parametrize("arguments", [("-q",), ("--k6-summary=compact",)])
+def test_quietly_each_load_test_has_one_line(
+    pytester: pytest.Pytester, run_pytest: RunPytest, arguments: tuple[str, ...]
+):
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest(*arguments)
+
+    result.stdout.re_match_lines(
+        [
+            r"test_shop.py::test_browse: passed, 0.\d s on http://127.0.0.1:\d+; 2 iterations,"
+            r" 2 requests, [\d.,]+/s, p\(95\)=[\d.]+[mµ]s, 0.00% of requests failed$",
+            r"test_shop.py::test_buy: failed, 0.\d s on http://127.0.0.1:\d+; 1 iteration,"
+            r" 1 request, ",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*http_req_duration*")
+
+
+def test_quietly_the_control_api_is_not_told(pytester: pytest.Pytester, run_pytest: RunPytest):
     pytester.makepyfile(test_shop=TWO)
 
     result = run_pytest("-q", address="127.0.0.1:0")
 
-    result.stdout.fnmatch_lines(["test_shop.py::test_buy: failed, *"])
-    result.stdout.no_fnmatch_line("test_shop.py::test_browse: passed*")
     result.stdout.no_fnmatch_line("*control API*")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "headings", "sections"),
+    [
+        (("--k6-summary=full", "-q"), 2, 2),
+        (("--k6-summary=off",), 0, 0),
+        (("--k6-summary=compact", "-v"), 2, 0),
+    ],
+)
+def test_how_much_of_it_is_printed_can_be_chosen(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    arguments: tuple[str, ...],
+    headings: int,
+    sections: int,
+):
+    pytester.makepyfile(test_shop=TWO)
+
+    lines = run_pytest(*arguments).outlines
+
+    found = [line for line in lines if line.startswith("test_shop.py::") and "ed, 0." in line]
+    assert len(found) == headings
+    assert lines.count("  EXECUTION") == sections
+
+
+@pytest.mark.parametrize("plugin", ["-p no:terminal", "reporter"])
+def test_another_terminal_reporter_or_none_is_no_error(
+    pytester: pytest.Pytester, run_pytest: RunPytest, plugin: str
+):
+    pytester.makepyfile(
+        test_shop=TWO,
+        # It has nothing of pytest's own.
+        reporter="""
+        import pytest
+
+        class Reporter:
+            pass
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_configure(config):
+            config.pluginmanager.unregister(name="terminalreporter")
+            config.pluginmanager.register(Reporter(), "terminalreporter")
+        """,
+    )
+
+    result = run_pytest(
+        "-p", plugin.removeprefix("-p "), "--k6-progress=10ms", "--junitxml=junit.xml"
+    )
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    junit = ElementTree.parse(pytester.path / "junit.xml").getroot()
+    suite = next(junit.iter("testsuite"))
+    assert (suite.get("failures"), suite.get("errors")) == ("2", "0")
+
+
+def test_off_a_terminal_the_progress_is_told_now_and_then(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+
+        def test_before(): ...
+
+        @pytest.mark.scenario(duration="1s")
+        async def test_browse(vu):
+            await vu.http.get("/")
+            await vu.sleep(0.01)
+
+        def test_after(): ...
+        """
+    )
+
+    result = run_pytest("--k6-progress=0.4s")
+
+    result.stdout.re_match_lines(
+        [
+            r"test_shop.py \.$",
+            r"k6: test_browse on http://127.0.0.1:\d+: [\d.]+m?s / 1s, 1/1 VUs, [\d,]+ iterations,"
+            r" [\d,]+ req/s, p95 [\d.]+[mµ]s, 0 failed$",
+            r"test_shop.py \.\.\. +\[100%\]$",
+        ]
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--k6-progress=0",), ("-q",)])
+def test_the_progress_can_be_left_out(
+    pytester: pytest.Pytester, run_pytest: RunPytest, arguments: tuple[str, ...]
+):
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest(*arguments)
+
+    result.stdout.no_fnmatch_line("k6: *")
+
+
+def test_a_period_that_is_no_duration_is_refused(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(test_shop=TWO)
+
+    result = run_pytest("--k6-progress=-1s")
+
+    result.stderr.fnmatch_lines(
+        ["*command line: --k6-progress: takes 0 or a duration such as 30s, got '-1s'"]
+    )
 
 
 def test_quietly_warnings_are_told_all_the_same(pytester: pytest.Pytester, run_pytest: RunPytest):

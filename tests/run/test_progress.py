@@ -5,10 +5,13 @@ import pytest
 from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import (
     Batch,
+    ExecutorKind,
     HttpRow,
     RunStatus,
+    ScenarioOptions,
     ScenarioSnapshot,
     ScenarioState,
+    Stage,
     StatusSnapshot,
     TagTable,
 )
@@ -65,16 +68,17 @@ class Measured:
 
 
 def test_before_anything_is_measured_there_is_nothing_to_show_but_the_plan():
-    [line] = ProgressReader(Measured().engine).read(at(0.0), [scenario("test_browse")])
+    [line] = ProgressReader(Measured().engine, []).read(at(0.0), [scenario("test_browse")])
 
     assert (line.name, line.state, line.share) == ("test_browse", "running", 0.25)
     assert (line.vus, line.vus_max, line.iterations) == (3, 5, 7)
-    assert (line.requests_per_second, line.p95, line.failures) == (0, None, 0)
+    assert (line.requests_per_second, line.p95, line.failures) == (None, None, None)
+    assert (line.elapsed, line.planned) == (0.0, None)
 
 
 def test_requests_per_second_are_those_since_the_last_look():
     measured = Measured()
-    reader = ProgressReader(measured.engine)
+    reader = ProgressReader(measured.engine, [])
 
     measured.request("test_browse", *[1000] * 10)
     [first] = reader.read(at(2.0), [scenario("test_browse")])
@@ -93,7 +97,7 @@ def test_failed_requests_and_checks_are_added_up():
     measured.check("test_browse", 1)
     measured.check("test_browse", 0)
 
-    [line] = ProgressReader(measured.engine).read(at(1.0), [scenario("test_browse")])
+    [line] = ProgressReader(measured.engine, []).read(at(1.0), [scenario("test_browse")])
 
     assert line.failures == 3
 
@@ -103,7 +107,39 @@ def test_each_of_several_scenarios_has_its_own_numbers():
     measured.request("test_a", 1000, 1000)
     measured.request("test_b", 5000, failed=1)
 
-    a, b = ProgressReader(measured.engine).read(at(1.0), [scenario("test_a"), scenario("test_b")])
+    a, b = ProgressReader(measured.engine, []).read(
+        at(1.0), [scenario("test_a"), scenario("test_b")]
+    )
 
     assert (a.requests_per_second, a.p95, a.failures) == (2, 1, 0)
     assert (b.requests_per_second, b.p95, b.failures) == (1, pytest.approx(5), 1)
+
+
+@pytest.mark.parametrize(
+    ("plan", "times"),
+    [
+        (
+            ScenarioOptions(name="test_browse", executor=ExecutorKind.CONSTANT_VUS, duration=20.0),
+            (5.0, 20.0),
+        ),
+        (
+            ScenarioOptions(
+                name="test_browse", executor=ExecutorKind.RAMPING_VUS, stages=(Stage(8.0, 3),)
+            ),
+            (2.0, 8.0),
+        ),
+        (ScenarioOptions(name="test_browse", executor=ExecutorKind.SHARED_ITERATIONS), (7.5, None)),
+        (
+            ScenarioOptions(name="test_browse", executor=ExecutorKind.EXTERNALLY_CONTROLLED),
+            (7.5, None),
+        ),
+    ],
+)
+def test_a_plan_in_seconds_tells_how_much_of_it_has_passed(
+    plan: ScenarioOptions, times: tuple[float, float | None]
+):
+    reader = ProgressReader(Measured().engine, [plan])
+
+    [line] = reader.read(at(7.5), [scenario("test_browse")])
+
+    assert (line.elapsed, line.planned) == times

@@ -1,0 +1,93 @@
+"""What a session prints at its end about its load tests: a summary or a line for each."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from pytest_k6api.plugin.stashes import SUMMARY, UNREPORTED, KeptSummary
+from pytest_k6api.plugin.terminal import Terminal
+
+SECTION = "Load test"
+"""The title of the summary among a report's sections, for plugins that show those."""
+
+_COLOURS: Mapping[str, dict[str, bool]] = {
+    "✓": {"green": True},
+    "✗": {"red": True},
+    "↳": {"red": True},
+    "!": {"yellow": True},
+}
+
+# What stands before the values of a metric; they go on below each other.
+_LABEL = re.compile(r" +\S.*?\.{3,}: |! ")
+
+
+def print_summaries(config: pytest.Config, reporter: object) -> None:
+    """Print what is to be told of every load test that `reporter` has seen."""
+    summaries = [getattr(report, SUMMARY) for report in _reports(reporter)]
+    # pytest may have made a report after all.
+    unreported = config.stash.get(UNREPORTED, [])
+    summaries += [summary for summary in unreported if summary not in summaries]
+    if not summaries:
+        return
+    from pytest_k6api.plugin.options import Settings
+
+    terminal = Terminal(config)
+    extent = Settings(config).text("summary") or ("compact" if terminal.verbosity < 0 else "full")
+    if extent == "off":
+        return
+    terminal.section("load tests")
+    for summary in summaries:
+        _print(terminal, _shortened(summary) if extent == "compact" else summary["lines"])
+        if extent == "full":
+            terminal.write_line("")
+
+
+def leave_out_sections(reporter: object) -> None:
+    """Take the summaries out of the sections of reports.
+
+    pytest's reporter would print them beside what each failed test has written.
+    """
+    for report in _reports(reporter):
+        report.sections = [each for each in report.sections if each[0] != SECTION]
+
+
+def _reports(reporter: object) -> Iterator[pytest.TestReport]:
+    stats: Mapping[str, list[pytest.TestReport]] = getattr(reporter, "stats", {})
+    for found in stats.values():
+        yield from (report for report in found if getattr(report, SUMMARY, None))
+
+
+def _shortened(summary: KeptSummary) -> list[str]:
+    # A green dot alone would hide that, say, the generator was the limit.
+    return [summary["line"], *(line for line in summary["lines"] if line.startswith("! "))]
+
+
+def _print(terminal: Terminal, lines: list[str]) -> None:
+    heading, *rest = lines
+    terminal.write_line(heading, bold=True)
+    for line in rest:
+        for part in _wrapped(line, terminal.width - 2):
+            terminal.write_line(f"  {part}".rstrip(), **_colour(line))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if not 0 < width < len(line):
+        return [line]
+    label = _LABEL.match(line)
+    hanging = " " * (label.end() if label else len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(
+        line,
+        max(width, len(hanging) + 10),
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _colour(line: str) -> dict[str, bool]:
+    text = line.lstrip()
+    if text and text == line and text.split()[0].isupper():
+        return {"bold": True}
+    return _COLOURS.get(text[:1], {})
