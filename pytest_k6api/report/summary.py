@@ -105,8 +105,9 @@ def _unjudged_failures(snapshot: Snapshot) -> Iterator[str]:
 def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
     """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
     if threshold.observed is None:
-        nothing = "not judged" if threshold.ok is None else "had no samples"
-        return f"{nothing}; {threshold.seen}" if threshold.seen else nothing
+        if threshold.ok is None:
+            return "not judged"
+        return f"had no samples; {threshold.seen}" if threshold.seen else "had no samples"
     when = f" at {threshold.crossed_at:.1f} s" if threshold.crossed_at is not None else ""
     return f"{_observed(threshold, threshold.observed, metric)}{when}"
 
