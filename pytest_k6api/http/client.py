@@ -185,7 +185,7 @@ class Client:
         return await self.request(method, url, **options)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0915
+    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
         self, plan: Plan, wire: bytes
     ) -> Response:
         recorder = self._recorder
@@ -201,14 +201,17 @@ class Client:
             await connection.exchange(
                 wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
             )
-            body = connection.body if connection.is_plain else self._decode(connection)
+            if connection.is_plain:
+                body = connection.body
+            else:
+                body = await self._unpack(plan, connection, began + plan.timeout)
         except NetworkError as error:
             return await self._fail_or_repeat(plan, wire, error, connection, began)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._count_bytes(connection)
+            if connection is not None:
+                connection.close()
             raise
-        if not connection.is_plain:
-            self._keep_cookies(plan, connection)
 
         if connection.is_used:
             blocked = connecting = handshaking = 0
@@ -276,21 +279,21 @@ class Client:
             connection = None
         return await self._runtime.dial(plan.origin, deadline)
 
-    def _decode(self, connection: Connection) -> bytes:
-        if b"\r\ncontent-encoding:" not in connection.lowered:
-            return connection.body
-        encodings = Headers.from_head(connection.head).get("content-encoding", "")
-        limit = self._runtime.options.max_response_size
-        try:
-            return decode(connection.body, encodings, limit)
-        except DecodingError as error:
-            connection.body = b""
-            raise NetworkError(error.failure) from error
-
-    def _keep_cookies(self, plan: Plan, connection: Connection) -> None:
-        if b"\r\nset-cookie:" in connection.lowered:
+    async def _unpack(self, plan: Plan, connection: Connection, deadline: int) -> bytes:
+        """Return the decoded body of the response that came, and keep its cookies."""
+        lowered, body = connection.lowered, connection.body
+        if b"\r\ncontent-encoding:" in lowered:
+            encodings = Headers.from_head(connection.head).get("content-encoding", "")
+            limit = self._runtime.options.max_response_size
+            try:
+                body = await decode(body, encodings, limit=limit, deadline=deadline)
+            except DecodingError as error:
+                connection.body = error.content
+                raise
+        if b"\r\nset-cookie:" in lowered:
             for header in Headers.from_head(connection.head).get_list("set-cookie"):
                 self.cookies.store(header, plan.target.host, plan.target.path)
+        return body
 
     def _count_bytes(self, connection: Connection | None) -> None:
         if connection is not None:

@@ -11,8 +11,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from httptools import HttpParserError
-
 GENERIC = 1000
 INVALID_URL = 1020
 TIMEOUT = 1050
@@ -132,35 +130,3 @@ def explain_transfer(error: OSError, operation: str) -> Failure:
         UNKNOWN_ERRNO,
         f"{operation}: unknown errno `{error.errno}` with message `{error.strerror}`",
     )
-
-
-def explain_malformed(error: HttpParserError, head: bytes) -> Failure:
-    """Return the words for bytes that are no HTTP response.
-
-    Args:
-        error: What the parser says.
-        head: What the server sent, up to the end of the headers or of the data.
-    """
-    start, _, rest = head.partition(b"\n")
-    is_bare = not start.endswith(b"\r")
-    line = _printable(start)
-    if b"\r\n\r\n" in head:
-        if "chunk size" in str(error):
-            return Failure(GENERIC, "invalid byte in chunk length")
-        body_errors = ("chunk", "LF", "CR")
-        if any(word in str(error) for word in body_errors):
-            return Failure(GENERIC, "malformed chunked encoding")
-    if not start.startswith(b"HTTP/1."):
-        return Failure(GENERIC, f'malformed HTTP response "{line}"')
-    if not start[9:12].isdigit():
-        return Failure(GENERIC, f'malformed HTTP status code "{line[9:].partition(" ")[0]}"')
-    for field in () if is_bare else rest.split(b"\r\n"):
-        if field and b":" not in field:
-            text = _printable(field)
-            return Failure(GENERIC, f'malformed MIME header: missing colon: "{text}"')
-    return Failure(GENERIC, f"malformed HTTP response: {error}")
-
-
-def _printable(line: bytes) -> str:
-    # Cut short: it becomes the value of a tag.
-    return line.rstrip(b"\r")[:80].decode("latin-1").encode("unicode_escape").decode()

@@ -1,38 +1,35 @@
-"""Reads one response from bytes as they come: llhttp frames it, the caller receives.
+"""Reads one response from bytes as they come; the caller receives.
 
-llhttp hands over no header: it calls three bound methods of lists, so that no
-Python function runs while it parses. The head is kept as it came, for
-`pytest_k6api.http.response` to read when it is asked to. What users may meet (a
-response in many pieces, 1xx before it, a body that ends with the connection, bytes
-that are no HTTP) is dealt with here; heads that are known do not come this far.
+The head is kept in its canonical form, for `pytest_k6api.http.response` to read when
+it is asked to. What users may meet (a response in many pieces, 1xx before it, a body
+that ends with the connection, bytes that are no HTTP) is dealt with here; heads that
+are known do not come this far. What a server chooses is bounded: heads, 1xx and
+trailers by their bytes, the body by `max_size`, and time by who receives.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from io import BytesIO
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
-from pytest_k6api.http.errors import (
-    CLOSED_MIDWAY,
-    NetworkError,
-    body_too_large,
-    explain_malformed,
-    head_too_large,
-)
+from pytest_k6api.http.chunks import ChunkedBody
+from pytest_k6api.http.errors import CLOSED_MIDWAY, NetworkError, body_too_large, head_too_large
 from pytest_k6api.http.framing import (
-    STATUS_END,
-    announces_its_end,
+    CHUNKED,
+    SWITCHING_PROTOCOLS,
+    UNTIL_CLOSE,
+    body_length,
+    canonical,
+    check_start,
+    end_of_head,
     is_informational,
     keeps_alive,
 )
 
-MAX_HEAD = 1024 * 1024
+# Less than k6 takes, as curl does: every byte of it may cost its reader one more look.
+MAX_HEAD = 128 * 1024
 
-# llhttp pops one when a message begins and one when it is complete. So tickets
-# are left while a response is incomplete, and a second message, which nobody
-# asked for, finds none: the pop fails, and with it the parser.
-_TICKETS = ("complete", "begin")
-
+_HTTP = b"HTTP/"
+# Bytes in which a status line has ended, as a rule, and is judged in any case.
+_LONGEST_START = 4096
 
 Receive = Callable[[], Awaitable[bytes]]
 
@@ -42,7 +39,7 @@ class ResponseReader:
 
     Attributes:
         status, head, body: The response that was read: its head is everything up to
-            the blank line, its body is without chunks but still encoded.
+            the blank line, canonical; its body is without chunks but still encoded.
         lowered: The head in lower case, to look header names up in.
         is_last: Whether no other response may follow on the connection.
 
@@ -50,21 +47,16 @@ class ResponseReader:
         max_size: The most bytes that a body may have.
     """
 
-    __slots__ = (
-        "_chunks", "_max_size", "_parser", "_tickets", "body", "head", "is_last",
-        "lowered", "on_body", "on_message_begin", "on_message_complete", "status",
-    )  # fmt: skip
+    __slots__ = ("_max_size", "_pieces", "body", "head", "is_last", "lowered", "status")
 
     def __init__(self, max_size: float) -> None:
         self.status = 0
         self.head = self.lowered = self.body = b""
         self.is_last = False
         self._max_size = max_size
-        self._chunks: list[bytes] = []
-        self._tickets: list[str] = []
-        self.on_body = self._chunks.append
-        self.on_message_begin = self.on_message_complete = self._tickets.pop
-        self._parser = HttpResponseParser(self)
+        # A body in pieces. Not a list of them: of one byte each, they would take 40
+        # times the body's size; and its value is given out without being copied.
+        self._pieces: BytesIO | None = None
 
     def __repr__(self) -> str:
         return f"<ResponseReader of {self.status or 'nothing yet'}>"
@@ -80,107 +72,119 @@ class ResponseReader:
         Raises:
             NetworkError: It is no response, is too large, or ends midway.
         """
-        self.head = b""
-        self._tickets[:] = _TICKETS
-        if not data.startswith(b"HTTP/1.1 2"):
-            data = await self._skip_informational(data, receive)
-        if has_body:
-            self._feed(data, data)
-            await self._read_rest(data, receive)
+        self.head = self.body = b""
+        self._pieces = None
+        end = end_of_head(data)
+        if end >= 0:
+            self._take_head(data[:end])
+            rest = data[end:]
+        if end < 0 or is_informational(self.status):
+            rest = await self._read_head(data, receive)
+        lowered = self.lowered
+        length = body_length(self.status, lowered) if has_body else 0
+        if length == CHUNKED:
+            rest = await self._read_chunks(rest, receive)
+        elif length == len(rest):
+            self._check_size(length)
+            self.body, rest = rest, b""
+        elif length == UNTIL_CLOSE:
+            rest = await self._read_until_close(rest, receive)
         else:
-            await self._read_head_only(data, receive)
-        self.status = self._parser.get_status_code()
-        lowered = self.lowered = self.head.lower()
-        if b"\r\nconnection:" in lowered or lowered.startswith(b"http/1.0"):
-            self.is_last = self.is_last or not keeps_alive(lowered)
-        if not has_body:
-            # The old parser still waits for the body.
-            self._parser = HttpResponseParser(self)
+            self._check_size(length)
+            rest = await self._read_exactly(length, rest, receive)
+        # What comes behind a response was not asked for.
+        if rest or self.status == SWITCHING_PROTOCOLS or not keeps_alive(lowered):
+            self.is_last = True
 
     def take_partial_body(self) -> bytes:
         """Return what there is of the body, and forget it; after a failure."""
-        body = b"".join(self._chunks)
-        self._chunks.clear()
-        return body
+        pieces, self._pieces = self._pieces, None
+        return pieces.getvalue() if pieces is not None else b""
 
-    async def _skip_informational(self, data: bytes, receive: Receive) -> bytes:
-        """Return what follows the 1xx responses that `data` begins with."""
+    def _take_head(self, head: bytes) -> None:
+        head = canonical(head)
+        self.head = head
+        self.lowered = head.lower()
+        self.status = int(head[9:12])
+
+    async def _read_head(self, data: bytes, receive: Receive) -> bytes:
+        """Take the head that follows the 1xx responses in `data`; return what is behind it."""
+        heads = bytearray(data)
+        start = looked_at = 0
+        received = len(data)
         while True:
-            # The least that tells a status, unless it is no HTTP at all.
-            while len(data) < STATUS_END and data.startswith(b"HTTP/1."[: len(data)]):
-                data += await _need_more(data, receive)
-            if not is_informational(data):
-                return data
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                data += await _need_more(data, receive)
-            else:
-                data = data[end + 4 :]
-
-    async def _read_rest(self, data: bytes, receive: Receive) -> None:
-        """Read what follows `data`, which the parser has seen."""
-        head = data
-        while b"\r\n\r\n" not in head and self._tickets:
-            data = await _need_more(head, receive)
-            head += data
-            self._feed(data, head)
-        self.head = head[: head.find(b"\r\n\r\n") + 4]
-        received = len(head) - len(self.head)
-        while self._tickets:
-            if received > self._max_size:
-                # What frames the chunks does not count.
-                received = sum(map(len, self._chunks))
-                if received > self._max_size:
-                    self._refuse_size()
+            end = end_of_head(heads, max(start, looked_at - 2))
+            if end >= 0:
+                self._take_head(bytes(heads[start:end]))
+                if not is_informational(self.status):
+                    return bytes(heads[end:])
+                self.head, start, looked_at = b"", end, end
+                continue
+            looked_at = len(heads) - start
+            del heads[:start]
+            start = 0
+            _check_beginning(heads)
+            if received > MAX_HEAD:
+                raise NetworkError(head_too_large(MAX_HEAD))
             data = await receive()
-            received += len(data)
             if not data:
-                self._end_of_stream()
-                break
-            self._feed(data, head)
+                _check_beginning(heads, is_all=bool(heads))
+                raise NetworkError(CLOSED_MIDWAY)
+            received += len(data)
+            heads += data
+
+    async def _read_exactly(self, length: int, rest: bytes, receive: Receive) -> bytes:
+        pieces = self._start_body()
+        missing = length
+        while missing > len(rest):
+            pieces.write(rest)
+            missing -= len(rest)
+            rest = await receive()
+            if not rest:
+                raise NetworkError(CLOSED_MIDWAY)
+        pieces.write(rest[:missing])
         self.body = self.take_partial_body()
-        if len(self.body) > self._max_size:
-            self._refuse_size()
+        return rest[missing:]
 
-    async def _read_head_only(self, head: bytes, receive: Receive) -> None:
-        """Read a head that announces a body which will not come."""
-        data = head
-        while b"\r\n\r\n" not in head:
-            self._feed(data, head)
-            data = await _need_more(head, receive)
-            head += data
-        self.head = head[: head.find(b"\r\n\r\n") + 4]
-        # Not what comes behind it: that need not be such a body.
-        self._feed(data[: len(data) - len(head) + len(self.head)], head)
-        if len(head) > len(self.head):
-            self.is_last = True  # a body after all; where it ends is unknown
-        self.body = b""
-        self._chunks.clear()
-
-    def _feed(self, data: bytes, head: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.is_last = True
-        except HttpParserError as error:
-            if self._tickets:
-                raise NetworkError(explain_malformed(error, head)) from error
-            self.is_last = True  # the response was complete, and something came behind it
-
-    def _end_of_stream(self) -> None:
-        """Accept the end of the connection as the end of the body, if it may be one."""
-        if announces_its_end(self.head.lower()):
-            raise NetworkError(CLOSED_MIDWAY)
+    async def _read_until_close(self, rest: bytes, receive: Receive) -> bytes:
+        pieces = self._start_body()
+        size = 0
+        while rest or not size:
+            pieces.write(rest)
+            size += len(rest)
+            self._check_size(size)
+            rest = await receive()
+            if not rest:
+                break
+        self.body = self.take_partial_body()
         self.is_last = True
+        return b""
 
-    def _refuse_size(self) -> NoReturn:
-        raise NetworkError(body_too_large(int(self._max_size)))
+    async def _read_chunks(self, rest: bytes, receive: Receive) -> bytes:
+        pieces = self._start_body()
+        chunks = ChunkedBody(pieces.write)
+        while True:
+            if rest:
+                chunks.feed(rest)
+            self._check_size(pieces.tell())
+            if chunks.is_complete:
+                self.body = self.take_partial_body()
+                return chunks.rest
+            rest = await receive()
+            if not rest:
+                raise NetworkError(CLOSED_MIDWAY)
+
+    def _start_body(self) -> BytesIO:
+        self._pieces = pieces = BytesIO()
+        return pieces
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_size:
+            raise NetworkError(body_too_large(int(self._max_size)))
 
 
-async def _need_more(head: bytes, receive: Receive) -> bytes:
-    data = await receive()
-    if not data:
-        raise NetworkError(CLOSED_MIDWAY)
-    if len(head) > MAX_HEAD:
-        raise NetworkError(head_too_large(MAX_HEAD))
-    return data
+def _check_beginning(heads: bytearray, *, is_all: bool = False) -> None:
+    """Refuse what cannot become a head, as soon as its first line is there."""
+    line, found, _ = heads[:_LONGEST_START].partition(b"\n")
+    if found or len(heads) >= _LONGEST_START or (is_all and not line.startswith(_HTTP)):
+        check_start(bytes(line.removesuffix(b"\r")))

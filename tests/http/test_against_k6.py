@@ -19,9 +19,7 @@ pytestmark = [pytest.mark.sockets, pytest.mark.k6_binary]
 # Where we say it in other words than k6: see tests/http/test_failures.py.
 _OTHER_WORDS = {
     "closes in the head",
-    "breaks a chunk's end",
     "speaks in bytes",
-    "has bare line feeds",
 }
 _SAME = {kind: case[0] for kind, case in MISBEHAVIOUR.items() if kind not in _OTHER_WORDS}
 

@@ -1,14 +1,17 @@
 import gzip
 import random
 import zlib
+from time import perf_counter_ns
 
 import brotli
 import pytest
+import trio
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.http.decoding import DecodingError, decode
+from pytest_k6api.http import decoding
+from pytest_k6api.http.decoding import DecodingError
 
 ENCODERS = {
     "gzip": gzip.compress,
@@ -18,6 +21,14 @@ ENCODERS = {
     "zstd": zstandard.ZstdCompressor().compress,
     "identity": bytes,
 }
+
+
+def decode(body: bytes, encodings: str, limit: int | None) -> bytes:
+    async def run() -> bytes:
+        deadline = perf_counter_ns() + 10_000_000_000
+        return await decoding.decode(body, encodings, limit=limit, deadline=deadline)
+
+    return trio.run(run)
 
 
 def bare_deflate(data: bytes) -> bytes:
