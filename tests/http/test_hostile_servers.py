@@ -34,8 +34,8 @@ def deflated(wbits: int) -> Callable[[int], bytes]:
 
 def brotlied(megabytes: int) -> bytes:
     compressor = brotli.Compressor(quality=5)
-    pieces = [compressor.process(bytes(MEGABYTE)) for _ in range(megabytes)]
-    return b"".join(pieces) + compressor.finish()
+    pieces: list[bytes] = [compressor.process(bytes(MEGABYTE)) for _ in range(megabytes)]
+    return b"".join([*pieces, compressor.finish()])
 
 
 def zstandardized(megabytes: int) -> bytes:
