@@ -8,12 +8,14 @@ captured travels in the item's stash, for `planning` to check and to complete.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from _pytest._code import getfslineno
 
+from pytest_k6api.plugin.mock_patches import injected_count
+from pytest_k6api.plugin.noticing import function_of
 from pytest_k6api.plugin.plans import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.stashes import CAPTURED
 
@@ -27,7 +29,7 @@ def make_items(
     captured = _capture(collector, name, found)
     if captured is None:
         return None
-    stand_in = _stand_in(name, found, _signature(captured, collector))
+    stand_in = _stand_in(name, function_of(found), _signature(captured, collector))
     made = collector.ihook.pytest_pycollect_makeitem(collector=collector, name=name, obj=stand_in)
     # Needed until here. `-k` looks for its words among the names of attributes, too,
     # and `-k api` is not to select every load test.
@@ -53,18 +55,26 @@ def _capture(
         return CapturedLoadTest(tuple(_scenarios_of(found)), found)
     if not collector.istestfunction(found, name):
         return None
-    if not inspect.isfunction(found):
-        if hasattr(found, "pytestmark") and marks_of(found, "scenario"):
+    function = function_of(found)
+    if not inspect.isfunction(function):
+        if hasattr(function, "pytestmark") and marks_of(function, "scenario"):
             raise collector.CollectError(
-                f"{name} is marked as a scenario and is a {type(found).__name__}; a scenario is a"
-                " function, or a method that is called on an instance"
+                f"{name} is marked as a scenario and is a {type(function).__name__}; a scenario is a"
+                " function, or a method of a test class"
             )
         return None
     # A function that is marked as a load test is a mistake, told when plans are made.
-    marks = [*marks_of(found, "scenario"), *marks_of(found, "load_test")]
+    marks = [*marks_of(function, "scenario"), *marks_of(function, "load_test")]
     if not marks and collector.get_closest_marker("scenario") is None:
         return None
-    return CapturedLoadTest((CapturedScenario(name, found, tuple(marks)),))
+    return CapturedLoadTest((_captured(name, found, function, marks),))
+
+
+def _captured(
+    name: str, found: object, function: Callable[..., Any], marks: Iterable[pytest.Mark]
+) -> CapturedScenario:
+    binding = type(found) if found is not function else None
+    return CapturedScenario(name, function, tuple(marks), binding)
 
 
 def marks_of(found: object, name: str) -> list[pytest.Mark]:
@@ -95,11 +105,10 @@ def _is_anyios(mark: pytest.Mark) -> bool:
 
 def _scenarios_of(cls: type) -> Iterator[CapturedScenario]:
     for name in dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base)):
-        function = inspect.getattr_static(cls, name)
-        if not inspect.isfunction(function):
-            continue
-        if marks := marks_of(function, "scenario"):
-            yield CapturedScenario(name, function, tuple(marks))
+        found = inspect.getattr_static(cls, name)
+        function = function_of(found)
+        if inspect.isfunction(function) and (marks := marks_of(function, "scenario")):
+            yield _captured(name, found, function, marks)
 
 
 def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callable[..., None]:
@@ -129,11 +138,13 @@ def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callabl
 def _signature(
     captured: CapturedLoadTest, collector: pytest.Module | pytest.Class
 ) -> inspect.Signature:
-    # pytest drops the first argument of what it finds in a class.
-    names = {"self": None} if isinstance(collector, pytest.Class) else {}
+    # pytest drops the first argument of what it finds in a class, but of a static method.
+    is_static = captured.cls is None and captured.scenarios[0].binding is staticmethod
+    names = {"self": None} if isinstance(collector, pytest.Class) and not is_static else {}
     is_method = captured.cls is not None or isinstance(collector, pytest.Class)
     for scenario in captured.scenarios:
-        names.update(dict.fromkeys(fixture_names(scenario.function, is_method=is_method)))
+        has_self = is_method and scenario.binding is not staticmethod
+        names.update(dict.fromkeys(fixture_names(scenario.function, is_method=has_self)))
         if captured.cls is not None:
             for mark in marks_of(scenario.function, "usefixtures"):
                 names.update(dict.fromkeys(mark.args))
@@ -143,9 +154,13 @@ def _signature(
 
 
 def fixture_names(function: Callable[..., Any], *, is_method: bool) -> list[str]:
-    """Return the names of the fixtures that `function` asks for."""
+    """Return the names of the fixtures that `function` asks for.
+
+    What ``mock.patch`` injects comes first and is none.
+    """
     parameters = list(inspect.signature(function).parameters.values())
-    return [p.name for p in (parameters[1:] if is_method else parameters) if _is_fixture(p)]
+    names = [p.name for p in (parameters[1:] if is_method else parameters) if _is_fixture(p)]
+    return names[injected_count(function) :]
 
 
 def _is_fixture(parameter: inspect.Parameter) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_k6api.plugin.noticing import is_made_by
 from pytest_k6api.plugin.stashes import CAPTURED
 
 if TYPE_CHECKING:
@@ -38,13 +39,20 @@ def setup_data(request: pytest.FixtureRequest) -> PerVU:
 
 def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
     """Fail a test that asks for what only scenarios have, with what to do about it."""
-    if CAPTURED not in request.node.stash:
+    if CAPTURED in request.node.stash:
+        return
+    if is_made_by(getattr(request.node, "function", None), "pytest_bdd"):
         pytest.fail(
-            f"{request.fixturename} is for load tests, where every virtual user has its own, and"
-            f" {request.node.name} is an ordinary test; mark it @pytest.mark.scenario to run it as"
-            " load",
+            f"{request.fixturename} is for load tests, where every virtual user has its own, and the"
+            " steps of pytest-bdd run once, as an ordinary test; write a function marked"
+            " @pytest.mark.scenario for the load",
             pytrace=False,
         )
+    pytest.fail(
+        f"{request.fixturename} is for load tests, where every virtual user has its own, and"
+        f" {request.node.name} is an ordinary test; mark it @pytest.mark.scenario to run it as load",
+        pytrace=False,
+    )
 
 
 @pytest.fixture(scope="session")

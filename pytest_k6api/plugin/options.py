@@ -122,12 +122,14 @@ class Settings:
         problems: What cannot be used, one text each. It counts as not given, so
             that all else can be checked too.
         remarks: What is not used, and is told without being a problem.
+        shows_locals: Whether pytest shows local variables in tracebacks.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self.problems: list[str] = []
         self.remarks: list[str] = []
-        self._debugs = bool(config.getoption("usepdb", False))
+        self._debugs = any(config.getoption(name, False) for name in ("usepdb", "trace"))
+        self.shows_locals = bool(config.getoption("showlocals", False))
         # Lowest first.
         self._given = {
             source: self._read(source, config) for source in (_INI, _ENVIRONMENT, _COMMAND)

@@ -35,7 +35,7 @@ from pytest_k6api.plugin.misfits import Misfits
 from pytest_k6api.plugin.noticing import is_stray
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
-from pytest_k6api.plugin.refusing import refuse_fixtures, refuse_functions
+from pytest_k6api.plugin.refusing import refuse_fixtures, refuse_functions, stray_text
 from pytest_k6api.plugin.stashes import BROKEN, CAPTURED, PLAN
 
 if TYPE_CHECKING:
@@ -70,11 +70,7 @@ def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
             else:
                 _describe(item, plan)
         elif is_stray(item):
-            item.stash[BROKEN] = (
-                f"marked as a scenario, but what collected it (as a {type(item).__name__}) runs it"
-                " by itself, once, as unittest does with the methods of a TestCase; make it a"
-                " function, or a method of a class that is no TestCase"
-            )
+            item.stash[BROKEN] = stray_text(item)
         if BROKEN in item.stash:
             broken.append(f"{item.nodeid}: {item.stash[BROKEN]}")
     problems = [*settings.problems, *_bad_thresholds(settings), *misfits.problems()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +15,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CapturedScenario:
-    """A scenario function as it was found, with its marks; unbound if it is a method."""
+    """A scenario function as it was found, with its marks.
+
+    Attributes:
+        name: The scenario's name.
+        function: The function; unbound if it is a method.
+        marks: Its marks, the one that counts most last.
+        binding: ``staticmethod`` or ``classmethod``, if it is such a method.
+    """
 
     name: str
     function: Callable[..., Any]
     marks: tuple[pytest.Mark, ...]
+    binding: type | None = None
+
+    def bind(self, function: Callable[..., Any], instance: object) -> Callable[..., Any]:
+        """Return `function`, this one or what it wraps, as a method of `instance` if it is one."""
+        if instance is None or self.binding is staticmethod:
+            return function
+        bound: Callable[..., Any] = MethodType(
+            function, type(instance) if self.binding is classmethod else instance
+        )
+        return bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,24 @@ import pytest
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.collecting import marks_of
 from pytest_k6api.plugin.fixtures import PER_VU_NAMES
+from pytest_k6api.plugin.frozen_time import refuse_freezing
 from pytest_k6api.plugin.marks import is_vu_fixture
 from pytest_k6api.plugin.plans import CapturedLoadTest, CapturedScenario
+
+
+def stray_text(item: pytest.Item) -> str:
+    """Return why `item`, which is marked as a scenario, is none."""
+    if type(item) is pytest.Function:
+        return (
+            "marked as a scenario only when it had been collected, by pytest.param(marks=...) or by a"
+            " hook; mark the function itself, and each case may add options"
+        )
+    return (
+        f"marked as a scenario, but what collected it (as a {type(item).__name__}) runs it by itself,"
+        " once, as unittest does with the methods of a TestCase; make it a function, or a method of"
+        " a class that is no TestCase"
+    )
+
 
 _XUNIT = ("setup_class", "setup_method", "teardown_class", "teardown_method")
 
@@ -28,6 +44,7 @@ def refuse_functions(captured: CapturedLoadTest) -> None:
     """
     for scenario in captured.scenarios:
         _refuse_generator(scenario)
+        refuse_freezing(scenario)
         if captured.cls is not None:
             _refuse_lost_marks(scenario)
         elif marks_of(scenario.function, "load_test"):

@@ -37,16 +37,26 @@ _OURS = (
 )
 
 
-def render(error: BaseException) -> str:
+def render(error: BaseException, *, shows_locals: bool = False) -> str:
     """Return the traceback of `error` as pytest shows it, with introspected assertions.
 
     Empty for an error without one.
+
+    Args:
+        error: From user code.
+        shows_locals: Show local variables, too, as with ``--showlocals``.
     """
     if error.__traceback__ is None:
         # It was never raised, as when setup returned what cannot be used; its message says it.
         return ""
     info = ExceptionInfo.from_exception(error)
-    return str(info.getrepr(style="short", tbfilter=_without_ours, truncate_locals=True))
+    shown = info.getrepr(
+        style="long" if shows_locals else "short",  # the short one has no room for them
+        showlocals=shows_locals,
+        tbfilter=_without_ours,
+        truncate_locals=True,
+    )
+    return str(shown)
 
 
 def _without_ours(info: ExceptionInfo[BaseException]) -> Traceback:
@@ -96,7 +106,7 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     """Report every threshold, and every scenario of several, as a subtest of its own.
 
     Does nothing where there are none (before pytest 9, or switched off), under
-    ``--stepwise-skip``, and where a failure is expected: an xfail covers its test but
+    ``--stepwise-skip``, where pytest-retry may run it again, and where a failure is expected: an xfail covers its test but
     not the test's subtests.
     """
     request = item.funcargs["request"]
@@ -104,7 +114,10 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     has_subtests = hasattr(pytest, "Subtests") and item.config.pluginmanager.hasplugin("subtests")
     # --stepwise-skip passes over one failed report, which is to be that of the test.
     passes_over = item.config.getoption("stepwise_skip", False)
-    if not has_subtests or passes_over or item.get_closest_marker("xfail"):
+    # pytest-retry runs the test again for each failed subtest, and again for those of that.
+    has_retries = item.config.pluginmanager.hasplugin("pytest-retry")
+    is_retried = has_retries and item.get_closest_marker("flaky") is not None
+    if not has_subtests or passes_over or is_retried or item.get_closest_marker("xfail"):
         return
     subtests = request.getfixturevalue("subtests")
     encoding = Terminal(item.config).encoding

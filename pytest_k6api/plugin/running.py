@@ -14,8 +14,10 @@ from pytest_k6api.plugin.attributing import attributed_output
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.bounding import bounded_logs
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
+from pytest_k6api.plugin.frozen_time import refuse_standing_clock
 from pytest_k6api.plugin.hook_calls import HOOKS, HookCalls
 from pytest_k6api.plugin.hook_values import LoadTestInfo
+from pytest_k6api.plugin.mock_patches import enter_patches
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.progress import shown_progress
@@ -31,6 +33,7 @@ from pytest_k6api.plugin.results import LoadTestResults
 from pytest_k6api.plugin.stashes import PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.step_summary import write_step_summary
 from pytest_k6api.plugin.terminal import Terminal, tell
+from pytest_k6api.plugin.tracing import stop_at_start
 from pytest_k6api.report import in_encoding
 from pytest_k6api.run import LoadTest, LoadTestSpec, View
 
@@ -119,9 +122,10 @@ def _prepare(item: pytest.Function) -> LoadTest:
         on_crossed=hooks.on_crossed,
     )
     try:
+        refuse_standing_clock()
         load_test = session.prepare(_spec(item, plan), settings)
     except K6ApiError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     if settings.paused:
         tell(
             item.config,
@@ -187,14 +191,15 @@ def _scenario_function(
     item: pytest.Function, scenario: ScenarioPlan, instance: object
 ) -> UserFunction:
     found = scenario.captured.function
-    function = found.__get__(instance) if instance is not None else found
-    names = fixture_names(function, is_method=False)
+    names = fixture_names(scenario.captured.bind(found, instance), is_method=False)
+    unpatched, with_mocks = enter_patches(item, found)
+    function = with_mocks(scenario.captured.bind(unpatched, instance))
     # A VU fixture that is only used, not asked for, is one that every VU sets up all the same.
     marks = [*item.iter_markers("usefixtures"), *marks_of(found, "usefixtures")]
     used = {name for mark in marks for name in mark.args}
     values = {name: item.funcargs[name] for name in names}
     values |= {name: item.funcargs[name] for name in used if _is_per_vu(item, name)}
-    return UserFunction(function=function, values=values)
+    return UserFunction(function=stop_at_start(item, function), values=values)
 
 
 def _is_per_vu(item: pytest.Function, name: str) -> bool:

@@ -8,6 +8,7 @@ with ``--k6-linger`` for as long as somebody wants to look.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -132,7 +133,7 @@ def _run_settings(settings: Settings) -> RunSettings:
             failures=(pytest.fail.Exception,),
             exits=(pytest.exit.Exception, KeyboardInterrupt),
         ),
-        render=render,
+        render=partial(render, shows_locals=settings.shows_locals),
     )
 
 

@@ -287,5 +287,111 @@ def test_fixtures_that_other_plugins_drive_are_refused(
 
     result = run(*arguments)
 
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*the fixture account is async and nothing drives it*"])
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["k6: cannot run *the fixture account is async and nothing drives it*"]
+    )
+
+
+@needs("pytest_retry")
+def test_a_retry_is_one_more_load_test_although_thresholds_are_subtests(
+    pytester: pytest.Pytester, run: Run
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(thresholds={"iterations": ["count>5"]})
+        async def test_it(vu):
+            print("RAN")
+    """)
+
+    result = run("-p", "pytest-retry", "--retries=1", "-s")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.stdout.str().count("RAN") == 2
+
+
+FROZEN = """
+    import datetime
+    import freezegun
+    import pytest
+
+    @pytest.mark.freeze_time("2030-01-01")
+    @pytest.mark.scenario(duration="1s")
+    async def test_marked(vu):
+        await vu.sleep(0.1)
+
+    @pytest.mark.scenario(duration="1s")
+    @freezegun.freeze_time("2030-01-01")
+    async def test_decorated(vu):
+        await vu.sleep(0.1)
+
+    @pytest.mark.freeze_time("2030-01-01", ignore=["trio", "pytest_k6api"])
+    @pytest.mark.scenario(vus=2, duration="1s")
+    async def test_ignored(vu):
+        await vu.sleep(0.1)
+        assert datetime.datetime.now().year == 2030
+"""
+
+
+@needs("pytest_freezer")
+def test_frozen_time_is_refused_unless_it_leaves_the_clock_of_the_load_alone(
+    pytester: pytest.Pytester, run: Run
+):
+    pytester.makepyfile(FROZEN)
+
+    result = run("-p", "freezer", "-W", "default")
+
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "k6: cannot run *::test_decorated: the scenario test_decorated is decorated by freezegun,*",
+            "time is frozen, and with it the clock of the load, which would never end; freeze it in a"
+            " fixture, for the whole load test, with freeze_time(..., ignore=['trio',"
+            " 'pytest_k6api'])".replace("[", "[[]"),
+        ]
+    )
+
+
+FEATURE = """
+@scenario @load_test
+Feature: a shop
+
+    Scenario: looking in
+        Given a visitor
+
+    Scenario: asking for a virtual user
+        Given a virtual user
+"""
+
+STEPS = """
+    from pytest_bdd import given, scenarios
+
+    scenarios("shop.feature")
+
+    @given("a visitor")
+    def visitor():
+        pass
+
+    @given("a virtual user")
+    def virtual_user(vu):
+        pass
+"""
+
+
+@needs("pytest_bdd")
+def test_scenarios_of_gherkin_stay_ordinary_tests_whatever_their_tags(
+    pytester: pytest.Pytester, run: Run
+):
+    pytester.makefile(".feature", shop=FEATURE)
+    pytester.makepyfile(STEPS)
+
+    result = run("-p", "pytest-bdd", "-W", "default")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*vu is for load tests, where every virtual user has its own, and the steps of pytest-bdd"
+            " run once, as an ordinary test; write a function marked @pytest.mark.scenario for the load"
+        ]
+    )

@@ -141,6 +141,102 @@ def test_scenarios_are_methods_of_plain_classes_too(
     assert service.paths == ["/books"]
 
 
+def test_scenarios_are_static_and_class_methods_too(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def page():
+            return "page"
+
+        class TestShop:
+            @staticmethod
+            @pytest.mark.scenario
+            async def test_static(vu, page):
+                await vu.http.get(f"/static-{page}")
+
+            @pytest.mark.scenario
+            @staticmethod
+            def test_static_marked_outside(vu, page):
+                vu.http.get(f"/outside-{page}")
+
+            @classmethod
+            @pytest.mark.scenario
+            async def test_class(cls, vu, page):
+                await vu.http.get(f"/{cls.__name__}-{page}")
+
+            @pytest.mark.scenario
+            @classmethod
+            async def test_class_marked_outside(cls, vu):
+                await vu.http.get(f"/{cls.__name__}-outside")
+
+        @pytest.mark.load_test
+        class TestMix:
+            @pytest.mark.scenario
+            @staticmethod
+            async def test_static(vu, page):
+                await vu.http.get(f"/mixed-{page}")
+
+            @pytest.mark.scenario
+            @classmethod
+            async def test_class(cls, vu):
+                await vu.http.get(f"/mixed-{cls.__name__}")
+    """)
+
+    result = run_pytest()
+
+    result.assert_outcomes(passed=5)
+    assert sorted(service.paths) == [
+        "/TestShop-outside",
+        "/TestShop-page",
+        "/mixed-TestMix",
+        "/mixed-page",
+        "/outside-page",
+        "/static-page",
+    ]
+
+
+def test_what_mock_patch_injects_is_no_fixture_and_is_patched_once_for_all_vus(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import os
+        from unittest import mock
+        import pytest
+
+        GETCWD = os.getcwd
+
+        @pytest.mark.scenario(vus=5, duration="1s")
+        @mock.patch("os.getcwd")
+        async def test_async(getcwd, vu, tmp_path):
+            assert os.getcwd is getcwd
+            await vu.sleep(0.01 * vu.id)
+            assert os.getcwd is getcwd
+
+        @pytest.mark.scenario(vus=2)
+        @mock.patch.multiple("os", getcwd=mock.DEFAULT)
+        @mock.patch("os.getpid")
+        @mock.patch("os.getppid", new=lambda: 7)
+        def test_sync(getpid, vu, getcwd=None):
+            assert os.getpid is getpid
+            assert os.getcwd is getcwd
+            assert os.getppid() == 7
+
+        class TestShop:
+            @pytest.mark.scenario
+            @mock.patch("os.getcwd")
+            async def test_method(self, getcwd, vu):
+                assert os.getcwd is getcwd
+
+        def test_nothing_is_left_behind():
+            assert os.getcwd is GETCWD
+    """)
+
+    run_pytest().assert_outcomes(passed=4)
+
+
 def test_the_scenarios_of_a_load_test_class_run_together_as_one_test(
     pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
 ):
@@ -599,6 +695,22 @@ REFUSED = {
         """,
         "TestMix: the scenarios wait for each other in a circle: test_a -> test_b -> test_a",
     ),
+    "a case that is marked": (
+        """
+        @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.scenario)])
+        async def test_it(vu, n): ...
+        """,
+        "test_it[1]: marked as a scenario only when it had been collected, by"
+        " pytest.param(marks=...) or by a hook; mark the function itself, and each case may add"
+        " options",
+    ),
+    "a mark of another plugin": (
+        """
+        @pytest.mark.scenario("login works")
+        def test_it(): ...
+        """,
+        "test_it: @pytest.mark.scenario takes keywords only, got 'login works'",
+    ),
     "a method of a unittest.TestCase": (
         """
         import unittest
@@ -761,7 +873,7 @@ def test_a_scenario_that_is_no_function_is_a_collection_error(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
         "test_buy is marked as a scenario and is a _lru_cache_wrapper; a scenario is a function,"
-        " or a method that is called on an instance"
+        " or a method of a test class"
     )
 
 

@@ -502,3 +502,25 @@ def test_a_vu_fixture_that_is_only_used_is_set_up_by_every_vu(
     )
 
     run_pytest().assert_outcomes(passed=3)
+
+
+def test_a_load_test_does_not_run_while_a_fixture_has_frozen_its_clock(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def frozen(monkeypatch):
+            monkeypatch.setattr("pytest_k6api.plugin.frozen_time.perf_counter", lambda: 1.0)
+
+        @pytest.mark.scenario(duration="1s")
+        async def test_browse(vu, frozen):
+            await vu.http.get("/")
+    """)
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["time is frozen, and with it the clock of the load, *"])
+    assert service.paths == []
