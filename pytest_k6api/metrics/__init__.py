@@ -3,6 +3,7 @@
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
+from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
 from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.metrics.snapshot import (
@@ -41,6 +42,7 @@ __all__ = [
     "Observer",
     "Point",
     "RateSink",
+    "RequestsRow",
     "SampleBatch",
     "Selection",
     "Series",

@@ -23,6 +23,7 @@ from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
 from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
+from pytest_k6api.metrics.requests_by_name import RequestsRow, requests_by_name
 from pytest_k6api.metrics.sample_batch import Observer
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
@@ -202,6 +203,10 @@ class MetricsEngine:
                     views[metric_id] = view
         return {key: MetricTotal(view.selection.metric, view.sink) for key, view in views.items()}
 
+    def requests_by_name(self, elapsed: float) -> tuple[RequestsRow, ...]:
+        """Return the HTTP requests by name; see `requests_by_name`. Ask after `settle`."""
+        return requests_by_name(self._tagged_series, elapsed)
+
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return the metric `name` second by second; None if that is not kept."""
         timeline = self._timelines.get(name)
@@ -288,6 +293,9 @@ class MetricsEngine:
     def _series_of(self, metric: Metric) -> Mapping[int, Sink]:
         store = self._stores.get(metric.name)
         return store.series if store is not None else {}
+
+    def _tagged_series(self, metric: Metric) -> Iterator[tuple[Mapping[str, str], Sink]]:
+        return ((self._tags[number], sink) for number, sink in self._series_of(metric).items())
 
     def _guard_series(self) -> None:
         for name, store in self._stores.items():

@@ -88,7 +88,10 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
             f", ended by vu.stop(){': ' if load_test.ended_itself else ''}{load_test.ended_itself}"
         )
     line = "; ".join(filter(None, (heading, summary_line(snapshot))))
-    lines = [heading, *summary_lines(snapshot)]
+    lines = [
+        heading,
+        *summary_lines(snapshot, load_test.requests_by_name(), load_test.target),
+    ]
     if load_test.comparison is not None:
         line += f"; {comparison_line(load_test.comparison)}"
         lines += ["", *comparison_lines(load_test.comparison)]

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_k6api.report import markdown_summary
+from pytest_k6api.report import markdown_summary, request_rows
 from pytest_k6api.run import LoadTest
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -26,6 +26,7 @@ def write_step_summary(load_test: LoadTest, warn: Callable[[str], None]) -> None
         load_test.results,
         load_test.verdict.reasons,
         load_test.comparison,
+        list(request_rows(load_test.requests_by_name(), load_test.target)),
     )
     try:
         with Path(path).open("a", encoding="utf-8") as file:

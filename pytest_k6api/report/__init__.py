@@ -12,6 +12,7 @@ from pytest_k6api.report.environment import describe_environment
 from pytest_k6api.report.files import file_stem, write_whole
 from pytest_k6api.report.markdown import markdown_summary
 from pytest_k6api.report.progress_line import ProgressLine, progress_text
+from pytest_k6api.report.requests_table import request_rows
 from pytest_k6api.report.results_file import (
     Results,
     ResultsFormatError,
@@ -42,6 +43,7 @@ __all__ = [
     "parse_rule",
     "progress_text",
     "read_results",
+    "request_rows",
     "results_document",
     "summary_export",
     "summary_line",

@@ -17,6 +17,7 @@ def markdown_summary(
     snapshot: Snapshot,
     reasons: Sequence[str] = (),
     comparison: Comparison | None = None,
+    requests: Sequence[Sequence[str]] = (),
 ) -> str:
     """Return the section about one load test, with a line feed at its end.
 
@@ -26,12 +27,14 @@ def markdown_summary(
         snapshot: What was measured.
         reasons: Why it failed, one sentence each.
         comparison: It beside its baseline, if there is one.
+        requests: The requests by name, the head of the table first; see `request_rows`.
     """
     mark = "✅" if outcome == "passed" else "❌"
     lines = [f"### {mark} {_text(name)}: {outcome}, {snapshot.elapsed:.1f} s", ""]
     if reasons:
         lines += [*(f"- {_text(reason)}" for reason in reasons), ""]
     lines += [*_table(_threshold_rows(snapshot)), *_table(_metric_rows(snapshot))]
+    lines += _table(requests) if requests else []
     if comparison is not None:
         lines += [f"Compared with {_text(comparison.title)}:", ""]
         lines += _table(_comparison_rows(comparison))

@@ -6,8 +6,15 @@ aligned. Plain text: whoever prints it may colour the marks ✓ and ✗.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
+from pytest_k6api.metrics import (
+    GroupSnapshot,
+    MetricSnapshot,
+    RequestsRow,
+    Snapshot,
+    ThresholdSnapshot,
+)
 from pytest_k6api.model import BUILT_IN, Contains, MetricKind
+from pytest_k6api.report.requests_table import request_lines
 from pytest_k6api.report.units import (
     NOTHING,
     format_count,
@@ -49,12 +56,20 @@ _EXECUTION = frozenset(
 _PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 
 
-def summary_lines(snapshot: Snapshot) -> list[str]:
-    """Return the summary of `snapshot`, line by line, without outer margins."""
+def summary_lines(
+    snapshot: Snapshot, requests: Sequence[RequestsRow] = (), target: str = ""
+) -> list[str]:
+    """Return the summary of a load test, line by line, without outer margins.
+
+    Args:
+        snapshot: What was measured.
+        requests: The requests by name.
+        target: What relative URLs are joined to; names of requests leave it out.
+    """
     sections = [
         _threshold_lines(snapshot),
         _check_lines(snapshot),
-        *_metric_sections(snapshot),
+        *_metric_sections(snapshot, request_lines(requests, target)),
         [f"! {warning}" for warning in (*_unjudged_failures(snapshot), *snapshot.warnings)],
     ]
     lines: list[str] = []
@@ -167,7 +182,7 @@ def _group_lines(group: GroupSnapshot, depth: int) -> Iterator[str]:
             yield from lines
 
 
-def _metric_sections(snapshot: Snapshot) -> Iterator[list[str]]:
+def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[str]]:
     shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
     metrics = sorted(shown, key=_place)
     width = max((len(_label(metric)) for metric in metrics), default=0) + 3
@@ -179,6 +194,8 @@ def _metric_sections(snapshot: Snapshot) -> Iterator[list[str]]:
     ):
         if chosen:
             yield [title, *_aligned(chosen, width)]
+        if title == "HTTP":
+            yield by_name
 
 
 def _place(metric: MetricSnapshot) -> tuple[int, str]:

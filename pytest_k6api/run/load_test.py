@@ -27,7 +27,7 @@ from pytest_k6api.load import (
     SetupTeardown,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, Snapshot
+from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, RequestsRow, Snapshot
 from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.report import Comparison, ProgressLine
 from pytest_k6api.run.bridge import Bridge
@@ -208,6 +208,10 @@ class LoadTest:
     def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
         """Return what every listed metric adds up to, and those in `also`; after its end."""
         return self._meter.totals(also)
+
+    def requests_by_name(self) -> tuple[RequestsRow, ...]:
+        """Return the HTTP requests by name, the most frequent first; after its end."""
+        return self._meter.requests_by_name()
 
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return the metric `name` second by second, or None if that is not kept; after its end."""

@@ -17,6 +17,7 @@ from pytest_k6api.metrics import (
     MetricTotal,
     Observer,
     Point,
+    RequestsRow,
     Snapshot,
 )
 from pytest_k6api.metrics import Verdict as ThresholdVerdict
@@ -107,6 +108,10 @@ class Meter:
     def totals(self, also: Iterable[str]) -> Mapping[str, MetricTotal]:
         """Return what every listed metric adds up to; see `MetricsEngine.totals`."""
         return self.engine.totals(also)
+
+    def requests_by_name(self) -> tuple[RequestsRow, ...]:
+        """Return the HTTP requests by name; see `MetricsEngine.requests_by_name`."""
+        return self.engine.requests_by_name(self._elapsed())
 
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return a metric second by second, or None if that is not kept."""

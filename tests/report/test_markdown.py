@@ -39,3 +39,28 @@ def test_it_has_the_reasons_the_thresholds_and_the_main_numbers() -> None:
         "- main has no results of this load test",
         "",
     ]
+
+
+def test_requests_by_name_are_a_table() -> None:
+    snapshot = MetricsEngine(TagTable()).snapshot(1.0)
+
+    text = markdown_summary(
+        "t.py::test_a", "passed", snapshot, requests=[["name", "count"], ["a|b\r", "1"]]
+    )
+
+    assert text.splitlines()[2:] == [
+        "| name | count |",
+        "| --- | --- |",
+        r"| a\|b\\r | 1 |",
+        "",
+    ]
+
+
+def test_what_had_no_samples_has_no_row() -> None:
+    engine = MetricsEngine(TagTable(), parse_thresholds({"http_req_failed": ["rate<1"]}, KNOWN))
+    engine.evaluate(2.0, final=True)
+
+    text = markdown_summary("t.py::test_a", "failed", engine.snapshot(2.0))
+
+    assert "0.00%" not in text
+    assert "had no samples" in text

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_k6api.metrics import MetricsEngine, Snapshot, parse_selections, parse_thresholds
+from pytest_k6api.metrics import (
+    MetricsEngine,
+    RequestsRow,
+    Snapshot,
+    parse_selections,
+    parse_thresholds,
+)
 from pytest_k6api.model import BUILT_IN, Batch, Metric, MetricKind, SampleRow, TagTable
 from pytest_k6api.model import metrics as built_in
-from pytest_k6api.report import observed_text, summary_lines
+from pytest_k6api.report import observed_text, summary_line, summary_lines
 
 QUEUE = Metric(name="queue", kind=MetricKind.TREND)
 DEPTH = Metric(name="depth", kind=MetricKind.GAUGE)
@@ -140,3 +146,89 @@ def test_what_a_threshold_was_judged_by_has_its_unit(
     judged = snapshot.metrics[metric.name]
 
     assert observed_text(judged.thresholds[0], judged) == text
+
+
+def row_of(name: str, scenario: str = "", names: int = 1, count: int = 1_500) -> RequestsRow:
+    times = {"avg": 1.5, "p(50)": 1.0, "p(95)": 2.0, "p(99)": 12.345, "max": 1500.0}
+    return RequestsRow(
+        scenario=scenario,
+        name=name,
+        names=names,
+        count=count,
+        failed=3,
+        per_second=count / 10,
+        times=times,
+    )
+
+
+def test_requests_by_name_are_a_table():
+    rows = [
+        row_of("http://shop.test/"),
+        row_of("http://shop.test/products?page=2"),
+        row_of("https://elsewhere.test/a/path/that/goes/on/and/on", count=7),
+        row_of("", names=1_200),
+    ]
+
+    lines = summary_lines(snapshot_of([]), rows, "http://shop.test")
+
+    assert lines == [
+        "REQUESTS BY NAME                        count  failed  per second    avg  p50  p95      p99   max",
+        "  /                                     1,500       3       150/s  1.5ms  1ms  2ms  12.34ms  1.5s",
+        "  /products?page=2                      1,500       3       150/s  1.5ms  1ms  2ms  12.34ms  1.5s",
+        "  …ere.test/a/path/that/goes/on/and/on      7       3       0.7/s  1.5ms  1ms  2ms  12.34ms  1.5s",
+        "  1,200 more names                      1,500       3       150/s  1.5ms  1ms  2ms  12.34ms  1.5s",
+    ]
+
+
+def test_names_stand_below_their_scenario():
+    rows = [row_of("", "test_buy", 2), row_of("cart", "test_buy"), row_of("", names=2)]
+
+    lines = summary_lines(snapshot_of([]), rows)
+
+    assert [line.split("  1,500")[0].rstrip() for line in lines[1:]] == [
+        "  test_buy",
+        "    cart",
+        "  2 more names",
+    ]
+
+
+def test_what_had_no_samples_has_no_numbers():
+    snapshot = snapshot_of(
+        [],
+        {
+            "http_req_duration": ["p(95)<200"],
+            "http_req_failed": ["rate<0.1"],
+            "vus": ["value<2"],
+            "http_reqs": ["count>1"],
+        },
+    )
+
+    shown = summary_lines(snapshot)[summary_lines(snapshot).index("HTTP") :]
+
+    assert shown == [
+        "HTTP",
+        "  http_reqs...........: 0  0/s",
+        "  http_req_failed.....: –",
+        "  http_req_duration...: –",
+        "",
+        "EXECUTION",
+        "  vus.................: –",
+    ]
+    assert summary_line(snapshot) == ""
+
+
+def test_in_one_line_there_are_the_main_numbers():
+    snapshot = snapshot_of(
+        [
+            (built_in.HTTP_REQ_DURATION, {}, [1_000, 2_000]),
+            (built_in.HTTP_REQS, {}, [1] * 2),
+            (built_in.HTTP_REQ_FAILED, {}, [0, 1]),
+            (built_in.ITERATIONS, {}, [1]),
+            (built_in.CHECKS, {"check": "is up"}, [1, 1, 0]),
+        ]
+    )
+
+    assert summary_line(snapshot) == (
+        "1 iteration, 2 requests, 0.2/s, p(95)=1.95ms, 50.00% of requests failed,"
+        " 66.66% of checks succeeded"
+    )
