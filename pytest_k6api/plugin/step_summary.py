@@ -26,7 +26,7 @@ def write_step_summary(load_test: LoadTest, warn: Callable[[str], None]) -> None
         load_test.results,
         load_test.verdict.reasons,
         load_test.comparison,
-        list(request_rows(load_test.requests_by_name(), load_test.target)),
+        requests=list(request_rows(load_test.requests_by_name(), load_test.target)),
     )
     try:
         with Path(path).open("a", encoding="utf-8") as file:

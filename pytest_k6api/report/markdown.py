@@ -17,6 +17,7 @@ def markdown_summary(
     snapshot: Snapshot,
     reasons: Sequence[str] = (),
     comparison: Comparison | None = None,
+    *,
     requests: Sequence[Sequence[str]] = (),
 ) -> str:
     """Return the section about one load test, with a line feed at its end.
