@@ -17,6 +17,7 @@ from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.http.response import HTTPError, HTTPStatusError, RequestError, Response, Timings
 from pytest_k6api.http.runtime import HttpRuntime
 from pytest_k6api.http.sync import SyncClient
+from pytest_k6api.http.tls import make_context
 from pytest_k6api.http.urls import URL
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "Timings",
     "describe_exchange",
     "instrument",
+    "make_context",
 ]

@@ -16,7 +16,7 @@ from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.decoding import DecodingError, decode
 from pytest_k6api.http.errors import Failure, NetworkError
-from pytest_k6api.http.exchanges import log_exchange
+from pytest_k6api.http.exchanges import describe_fully
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
 from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
@@ -343,14 +343,18 @@ class Client:
     async def _conclude(self, response: Response, plan: Plan) -> Response:
         """Follow redirects, and do what else a response that is no plain 2xx may need."""
         self.last_response = response
-        if self._debug == "all" or (self._debug and response.is_error):
-            log_exchange(response)
+        if self._debug:
+            self._show(response)
         if plan.is_hop:
             return response
         response = await self._follow(response, plan)
         if plan.throw and response.is_error:
             response.raise_for_status()
         return response
+
+    def _show(self, response: Response) -> None:
+        if self._debug == "all" or response.is_error:
+            self._runtime.options.show_exchange(describe_fully(response))
 
     async def _follow(self, response: Response, plan: Plan) -> Response:
         deadline = perf_counter_ns() + plan.timeout - response.microseconds * 1000
@@ -365,6 +369,8 @@ class Client:
             if hop.failure is not None:
                 plan = prepare_broken(self, hop.method, hop.url, hop.options)
                 response = self._fail(plan, b"", hop.failure)
+                if self._debug:
+                    self._show(response)
                 break
             plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
             plan.is_hop = True

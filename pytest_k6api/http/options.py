@@ -1,16 +1,24 @@
 """How all requests of a load test are made, unless a request says otherwise."""
 
+import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import SECRETS, OptionError, Secrets
 
 try:
     _VERSION = version("pytest-k6api")
 except PackageNotFoundError:  # pragma: no cover - a source tree that is not installed
     _VERSION = "unknown"
+
+_logger = logging.getLogger("pytest_k6api.http")
+
+
+def _log(text: str) -> None:
+    _logger.info("%s", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +36,9 @@ class ClientOptions:
         max_response_size: Bytes that a response's body may have, decoded or not;
             None for no limit.
         user_agent: The header ``User-Agent``; ``""`` sends none.
-        http_debug: Log ``"failed"`` exchanges or ``"all"``; ``""`` for none.
+        http_debug: Show ``"failed"`` exchanges or ``"all"``; ``""`` for none.
+        show_exchange: Called with the text of each exchange to show; logs it unless set.
+        secrets: What is masked wherever requests are shown.
     """
 
     base_url: str = ""
@@ -39,6 +49,8 @@ class ClientOptions:
     max_response_size: int | None = 100 * 1024 * 1024
     user_agent: str = f"pytest-k6api/{_VERSION}"
     http_debug: Literal["", "failed", "all"] = ""
+    show_exchange: Callable[[str], None] = _log
+    secrets: Secrets = SECRETS
 
     def __post_init__(self) -> None:
         for name in ("timeout", "connect_timeout"):

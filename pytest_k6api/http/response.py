@@ -18,7 +18,7 @@ from pytest_k6api.http.json_codec import decode_json
 from pytest_k6api.http.request import Request
 from pytest_k6api.http.routes import Plan
 from pytest_k6api.http.urls import URL
-from pytest_k6api.model import HttpRow, K6ApiError
+from pytest_k6api.model import HttpRow, K6ApiError, Secrets
 
 _CHARSET = re.compile(
     rb"\r\ncontent-type:[^\r]*?;[ \t]*charset[ \t]*=[ \t]*[\"']?([\w.:\-]+)", re.IGNORECASE
@@ -241,8 +241,13 @@ class Response:
 
     @property
     def name(self) -> str:
-        """The URL with credentials masked, for logs and reports."""
+        """The URL with its secrets masked, for logs and reports."""
         return self._plan.target.name
+
+    @property
+    def secrets(self) -> Secrets:
+        """What is masked wherever this response is shown."""
+        return self._plan.target.secrets
 
     @property
     def url(self) -> URL:

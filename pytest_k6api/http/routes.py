@@ -5,6 +5,7 @@ from types import EllipsisType
 from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.uploading import Upload
 from pytest_k6api.http.urls import Target, join_base
+from pytest_k6api.model import SECRETS, Secrets
 
 # More different URLs than a load test should name; beyond it the cache starts
 # anew, so that generated URLs (ids, search words) do not fill the memory.
@@ -109,9 +110,14 @@ def request_line(method: str, target: Target) -> bytes:
 
 
 class Routes:
-    """The plans of requests without options, and the servers they go to."""
+    """The plans of requests without options, and the servers they go to.
 
-    def __init__(self, *, timeout: float, redirects: int) -> None:
+    Attributes:
+        secrets: What is masked wherever requests are shown.
+    """
+
+    def __init__(self, *, timeout: float, redirects: int, secrets: Secrets = SECRETS) -> None:
+        self.secrets = secrets
         self._timeout = round(timeout * 1e9)
         self._redirects = redirects
         self._plans: dict[tuple[str, str], dict[str, Plan]] = {}
@@ -133,7 +139,7 @@ class Routes:
         plans = self.below(base_url, method)
         plan = plans.get(url)
         if plan is None:
-            target = Target(join_base(base_url, url))
+            target = Target(join_base(base_url, url), self.secrets)
             plan = Plan(
                 method,
                 target,
@@ -149,7 +155,7 @@ class Routes:
 
     def broken(self, method: str, url: str) -> Plan:
         """Return a plan to tell of a request that cannot be made."""
-        target = Target.broken(url)
+        target = Target.broken(url, self.secrets)
         return Plan(method, target, self._origin(target), timeout=self._timeout, redirects=0)
 
     def _origin(self, target: Target) -> Origin:

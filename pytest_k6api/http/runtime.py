@@ -29,7 +29,11 @@ class HttpRuntime:
 
     def __init__(self, options: ClientOptions | None = None) -> None:
         self.options = options or ClientOptions()
-        self.routes = Routes(timeout=self.options.timeout, redirects=self.options.max_redirects)
+        self.routes = Routes(
+            timeout=self.options.timeout,
+            redirects=self.options.max_redirects,
+            secrets=self.options.secrets,
+        )
         self._dialer = Dialer(self.options.connect_timeout)
         self._connections: set[Connection] = set()
         self._known_heads: KnownHeads = {}

@@ -30,14 +30,20 @@ def make_context(verify: bool | str) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=cafile)
     except OSError as error:  # ssl.SSLError is one
         raise OptionError(
-            f"verify={cafile!r}: cannot read certificate authorities: {error};"
-            " give a file with PEM certificates, or True or False"
+            f"cannot read certificate authorities from {cafile!r}:"
+            f" {_reason(error)}; give a file with certificates in PEM"
         ) from None
     context.set_alpn_protocols(["http/1.1"])
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it holds no certificate that can be read"
+    return error.strerror or str(error)
 
 
 def version_name(sock: ssl.SSLSocket) -> str:

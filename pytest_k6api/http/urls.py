@@ -164,9 +164,12 @@ class Target:
         authority: The header ``Host``: the port only if it is not the scheme's.
         path: Path and query as the request line has them.
         credentials: User and password written in the URL, or None.
+        secrets: What was masked in `name`, and is to be wherever the request is shown.
     """
 
-    __slots__ = ("authority", "credentials", "host", "is_tls", "name", "path", "port", "url")
+    __slots__ = (
+        "authority", "credentials", "host", "is_tls", "name", "path", "port", "secrets", "url",
+    )  # fmt: skip
 
     def __init__(self, text: str, secrets: Secrets = SECRETS) -> None:
         """Read `text`.
@@ -196,6 +199,7 @@ class Target:
         if not written.isascii():
             base = self.authority if userinfo is None else f"{userinfo}@{self.authority}"
         self.url = URL(f"{scheme}://{base}{encoded}{query}{fragment}")
+        self.secrets = secrets
         self.name = secrets.mask_url(self.url)
         self.credentials = None if userinfo is None else read_credentials(userinfo)
 
@@ -204,6 +208,7 @@ class Target:
         """Return what stands for `text`, which cannot be requested, in reports."""
         target = object.__new__(cls)
         target.url = URL(text)
+        target.secrets = secrets
         target.name = storable(secrets.mask_url(text))
         target.is_tls = False
         target.host = target.authority = target.path = ""

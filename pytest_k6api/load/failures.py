@@ -24,6 +24,7 @@ from pytest_k6api.load.tracebacks import (
     render_traceback,
     trim_traceback,
 )
+from pytest_k6api.model import SECRETS
 
 EXAMPLES = 3
 """How many failures of one entry are kept with their requests."""
@@ -177,15 +178,18 @@ class FailureLog:
     Args:
         elapsed: Returns seconds of test-run time; callable from every thread.
         render: Makes text of an exception. Its traceback begins in user code.
+        mask: Takes the secrets out of a message or a traceback.
     """
 
     def __init__(
         self,
         elapsed: Callable[[], float],
         render: Callable[[BaseException], str] = render_traceback,
+        mask: Callable[[str], str] = SECRETS.mask_text,
     ) -> None:
         self._elapsed = elapsed
-        self._render = render
+        self._mask = mask
+        self._render = lambda error: mask(render(error))
         self._entries: dict[_Key, _Entry] = {}
         self._messages: dict[tuple[FailureKind, str, CodeType | None, int], int] = {}
         self._lock = threading.Lock()
@@ -262,7 +266,7 @@ class FailureLog:
             return self._other((kind, scenario, code, line, error_type, OTHER))
         self._messages[kind, scenario, code, line] = there + 1
         traceback = Traceback(error, self._render) if error is not None else None
-        entry = _Entry(message, format_place(code, line), self._elapsed(), traceback)
+        entry = _Entry(self._mask(message), format_place(code, line), self._elapsed(), traceback)
         self._entries[key] = entry
         return entry
 

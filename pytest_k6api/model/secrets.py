@@ -76,20 +76,22 @@ class Secrets:
 
     Args:
         names: Names beyond those that are always secret, in any case; ``*`` stands for any text.
+        hides_bodies: Whether nothing of bodies is shown.
 
     >>> SECRETS.mask_url("http://ann:s3cr3t@shop.test/?page=2&access_token=abc")
     'http://****:****@shop.test/?page=2&access_token=****'
     """
 
-    __slots__ = ("_added", "names")
+    __slots__ = ("_added", "hides_bodies", "names")
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), *, hides_bodies: bool = False) -> None:
         self.names = tuple(names)
+        self.hides_bodies = hides_bodies
         patterns = [re.escape(name.strip()).replace(r"\*", ".*") for name in self.names]
         self._added = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
 
     def __repr__(self) -> str:
-        return f"Secrets({self.names!r})"
+        return f"Secrets({self.names!r}, hides_bodies={self.hides_bodies})"
 
     def hides(self, name: str) -> bool:
         """Return whether a header field or parameter called `name` has a secret value."""

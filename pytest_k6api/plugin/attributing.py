@@ -6,6 +6,7 @@ that a VU writes in pieces are kept until they are whole, so that the pieces of
 two VUs never share a line.
 """
 
+import contextvars
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.load import current_vu
+from pytest_k6api.plugin.terminal import Terminal, uncaptured
 
 LONGEST_LINE = 10_000
 """Characters after which a line that does not end is written all the same."""
@@ -111,6 +113,31 @@ def _attributed(stream: Any) -> Iterator[AttributedLines | None]:  # whatever sy
         else:
             del stream.write
         lines.close()
+
+
+def print_exchange(config: pytest.Config, text: str) -> None:
+    """Print `text` past pytest's capture, each line with the VU that made the request.
+
+    In a worker of pytest-xdist, whose terminal is nowhere, it goes to the standard error
+    stream, which is that of the controller where both are on one machine.
+    """
+    who = speaker()
+    lines = [f"{who}{line}" for line in text.split("\n")]
+    # In no context, where it is no VU that prints: the lines have its name already.
+    contextvars.Context().run(_print_past_capture, config, lines)
+
+
+def _print_past_capture(config: pytest.Config, lines: list[str]) -> None:
+    terminal = Terminal(config)
+    with uncaptured(config):
+        if terminal.stream is None or hasattr(config, "workerinput"):
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
+            return
+        terminal.end_line()
+        for line in lines:
+            terminal.write_line(line)
+        terminal.flush()
 
 
 class _Debugging:

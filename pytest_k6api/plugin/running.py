@@ -10,7 +10,7 @@ import pytest
 
 from pytest_k6api.load import ForgottenAwaits, UserFunction, VUFixture
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
-from pytest_k6api.plugin.attributing import attributed_output
+from pytest_k6api.plugin.attributing import attributed_output, print_exchange
 from pytest_k6api.plugin.baselines import BASELINES
 from pytest_k6api.plugin.bounding import bounded_logs
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
@@ -116,7 +116,11 @@ def _prepare(item: pytest.Function) -> LoadTest:
     hooks.leave()
     settings = replace(
         session.settings,
-        client=replace(session.settings.client, base_url=base_url),
+        client=replace(
+            session.settings.client,
+            base_url=base_url,
+            show_exchange=partial(print_exchange, item.config),
+        ),
         tell=lambda text: tell(item.config, f"k6: {text}"),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,

@@ -14,9 +14,9 @@ from typing import Literal
 import pytest
 
 from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
-from pytest_k6api.http import ClientOptions
+from pytest_k6api.http import ClientOptions, make_context
 from pytest_k6api.load import WHOLE, ExceptionRules, ExecutionSegment, read_segment
-from pytest_k6api.model import K6ApiError, OptionError, parse_size
+from pytest_k6api.model import K6ApiError, OptionError, Secrets, parse_size
 from pytest_k6api.plugin.options import Settings
 from pytest_k6api.plugin.reporting import render
 from pytest_k6api.plugin.spreading import address_for
@@ -118,8 +118,9 @@ def _linger(config: pytest.Config, address: str) -> None:
 def _run_settings(settings: Settings) -> RunSettings:
     return RunSettings(
         client=ClientOptions(
-            verify=settings.text("ca_file") or not settings.switch("insecure_skip_tls_verify"),
+            verify=_authorities(settings) or not settings.switch("insecure_skip_tls_verify"),
             http_debug=_http_debug(settings),
+            secrets=Secrets(settings.entries("mask"), hides_bodies=settings.switch("hide_bodies")),
         ),
         seed=settings.number("seed"),
         paused=settings.switch("paused"),
@@ -135,6 +136,17 @@ def _run_settings(settings: Settings) -> RunSettings:
         ),
         render=partial(render, shows_locals=settings.shows_locals),
     )
+
+
+def _authorities(settings: Settings) -> str:
+    """Return the file of certificate authorities, which is read once to know that it can be."""
+    path = settings.text("ca_file")
+    if path:
+        try:
+            make_context(path)
+        except OptionError as error:
+            raise OptionError(f"--k6-ca-file: {error}") from None
+    return path
 
 
 def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:

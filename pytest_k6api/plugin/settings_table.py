@@ -247,7 +247,11 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="A,B,...",
         about="The shares of all instances, such as 0,1/2,1.",
     ),
-    Setting(name="ca_file", metavar="FILE", about="Trust the authorities in this file for TLS."),
+    Setting(
+        name="ca_file",
+        metavar="FILE",
+        about="Trust the authorities in this file (PEM) for TLS, instead of the system's.",
+    ),
     Setting(name="insecure_skip_tls_verify", about="Do not verify the certificates of servers."),
     Setting(
         name="http_debug",
@@ -255,6 +259,17 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("failed", "all"),
         synonyms={"full": "all", "headers": "all", "true": "all"},
         about="Print requests and responses: the failed ones, or all.",
+    ),
+    Setting(
+        name="mask",
+        metavar="NAME",
+        repeated=True,
+        about="Mask the values of headers and parameters of this name too, wherever requests are"
+        " shown; * stands for any text; may be repeated.",
+    ),
+    Setting(
+        name="hide_bodies",
+        about="Leave bodies out wherever requests and responses are shown.",
     ),
 )
 

@@ -99,7 +99,9 @@ class LoadTest:
         self._meter = meter = Meter(spec, settings, self._elapsed)
         self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._http = HttpRuntime(settings.client)
-        self._failures = FailureLog(self._elapsed, settings.render)
+        self._failures = FailureLog(
+            self._elapsed, settings.render, settings.client.secrets.mask_text
+        )
         context = LoadContext(
             buffer=meter.buffer,
             place=meter.place,

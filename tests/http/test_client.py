@@ -532,7 +532,7 @@ async def test_exchanges_can_be_logged_with_secrets_masked(
     assert text.startswith(f"> POST {server.url}\n> Host: ")
     assert '\n> Authorization: ****\n{"a":1}\n< 400 Bad after ' in text
     assert "\n< Set-Cookie: ****\n" in text
-    assert text.endswith("x" * 2000 + "… (3000 bytes)")
+    assert text.endswith("x" * 2000 + "… (3,000 bytes)")
 
 
 @in_real_time

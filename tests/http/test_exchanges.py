@@ -3,6 +3,7 @@ from typing import cast
 
 from pytest_k6api.http import Headers, Request, Response, Timings
 from pytest_k6api.http.exchanges import describe_exchange
+from pytest_k6api.model import SECRETS, Secrets
 
 
 @dataclass
@@ -16,6 +17,7 @@ class FakeResponse:
     error_code: int = 0
     headers: Headers = field(default_factory=lambda: Headers({"Content-Type": "text/plain"}))
     content: bytes = b"try again"
+    secrets: Secrets = SECRETS
     timings: Timings = field(
         default_factory=lambda: Timings(
             blocked=0.0,
@@ -74,4 +76,23 @@ def test_a_request_without_response_tells_the_error() -> None:
 def test_a_long_body_is_cut() -> None:
     response = FakeResponse(Request("GET", "http://a/", Headers()), content=b"x" * 5000)
 
-    assert _describe(response).splitlines()[-1] == "x" * 1000 + "… (5000 bytes)"
+    assert _describe(response).splitlines()[-1] == "x" * 1000 + "… (5,000 bytes of text/plain)"
+
+
+def test_names_of_a_users_own_are_masked_and_urls_in_headers_too() -> None:
+    request = Request("GET", "http://h/?tenant=abc", Headers({"Referer": "/?token=abc"}))
+    headers = Headers({"Location": "http://a:abc@h/cb?code=abc#id_token=abc", "X-Shop-Id": "abc"})
+    secrets = Secrets(["tenant", "X-Shop-*"])
+
+    text = _describe(FakeResponse(request, headers=headers, secrets=secrets))
+
+    assert "abc" not in text
+    assert "< Location: http://****:****@h/cb?code=****#id_token=****\n" in text
+
+
+def test_control_characters_of_a_header_are_shown_and_not_obeyed() -> None:
+    headers = Headers.from_head(b"HTTP/1.1 200 OK\r\nX: \x1b[31m\r\n")
+
+    text = _describe(FakeResponse(Request("GET", "http://h/", Headers()), headers=headers))
+
+    assert "< X: \\x1b[31m\n" in text

@@ -236,4 +236,4 @@ def test_a_file_without_authorities_is_a_clear_error(tmp_path: Path) -> None:
     for cafile in (str(path), str(tmp_path / "missing.pem")):
         with pytest.raises(OptionError, match="cannot read certificate authorities") as caught:
             make_context(cafile)
-        assert str(caught.value).startswith(f"verify='{cafile}': ")
+        assert f" from '{cafile}': " in str(caught.value)

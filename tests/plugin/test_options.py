@@ -55,6 +55,8 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "ca_file": ("ini.pem", "environment.pem", "command.pem"),
     "insecure_skip_tls_verify": ("false", "off", ""),
     "http_debug": ("failed", "all", "failed"),
+    "mask": ("ini", "environment", "command"),
+    "hide_bodies": ("false", "off", ""),
 }
 
 PLACES = ("ini file", "marker", "environment", "command line")

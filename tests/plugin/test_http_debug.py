@@ -1,0 +1,104 @@
+"""``--k6-http-debug`` prints requests and responses past pytest's capture."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.plugin.conftest import RunPytest, Service
+
+SUITE = """
+    import pytest
+
+    @pytest.mark.scenario(vus=2, iterations=2)
+    async def test_async(vu):
+        await vu.http.get(f"/{vu.id}")
+        await vu.http.get(f"/status/{403 + vu.id}", expected_statuses=None)
+
+    @pytest.mark.scenario
+    def test_sync(vu):
+        vu.http.get("/3?token=abc")
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-s"], ["-q"], ["-p", "no:terminal"]], ids=str)
+def test_each_line_is_printed_with_its_vu(
+    pytester: pytest.Pytester, run_pytest: RunPytest, arguments: list[str]
+):
+    pytester.makepyfile(SUITE)
+
+    result = run_pytest("--k6-http-debug=all", *arguments)
+
+    text = str(result.stdout) + str(result.stderr)
+    for line in (
+        "[test_async vu 1] > GET http://127.0.0.1:",
+        "[test_async vu 1] < 404 Said So after ",
+        "[test_async vu 1] Welcome",
+        "[test_async vu 2] < 405 Said So after ",
+        "[test_sync vu 1] < 200 Said So after ",
+        "/3?token=****\n",
+    ):
+        assert line in text
+    assert not re.search(r"\] \[test_", text)
+
+
+def test_of_failed_requests_only_those_are_printed(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(SUITE)
+
+    text = str(run_pytest("--k6-http-debug=failed").stdout)
+
+    assert "< 404 Said So" in text
+    assert "< 200 Said So" not in text
+
+
+def test_workers_of_xdist_print_to_the_standard_error_stream(
+    pytester: pytest.Pytester, service: Service
+):
+    pytest.importorskip("xdist")
+    pytester.makepyfile(SUITE)
+    command = [sys.executable, "-m", "pytest", "-p", "k6api", "-p", "xdist", "-n1"]
+    command += ["-p", "no:cacheprovider", "--k6-address=", "--k6-http-debug=all"]
+
+    result = subprocess.run(
+        [*command, f"--k6-base-url={service.url}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "[test_async vu 1] < 404 Said So after " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        ("", "it holds no certificate that can be read"),
+        ("no PEM", "it holds no certificate that can be read"),
+    ],
+)
+def test_a_file_of_authorities_that_cannot_be_read_is_refused_before_any_request(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    content: str | None,
+    reason: str,
+):
+    pytester.makepyfile(SUITE)
+    if content is not None:
+        (pytester.path / "ca.pem").write_text(content)
+
+    result = run_pytest("--k6-ca-file=ca.pem")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: --k6-ca-file: cannot read certificate authorities from 'ca.pem':"
+            f" {reason}; give a file with certificates in PEM"
+        ]
+    )
+    assert service.paths == []
