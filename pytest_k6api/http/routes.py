@@ -27,8 +27,14 @@ class Origin:
         self.host = host
         self.port = port
 
+    @property
+    def url(self) -> str:
+        """Its URL, with the port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}"
+
     def __repr__(self) -> str:
-        return f"<Origin {'https' if self.is_tls else 'http'}://{self.host}:{self.port}>"
+        return f"<Origin {self.url}>"
 
 
 class Plan:
@@ -157,6 +163,11 @@ class Routes:
         """Return a plan to tell of a request that cannot be made."""
         target = Target.broken(url, self.secrets)
         return Plan(method, target, self._origin(target), timeout=self._timeout, redirects=0)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The servers that were asked for so far."""
+        return tuple(self._origins.values())
 
     def _origin(self, target: Target) -> Origin:
         key = (target.is_tls, target.host, target.port)

@@ -1,6 +1,8 @@
 """What the HTTP clients of one load test share: TLS, DNS, routes, and the watch over time."""
 
+import os
 import ssl
+from collections.abc import Iterator
 from functools import cached_property
 from time import perf_counter_ns
 
@@ -10,6 +12,7 @@ from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.dialing import Dialer, secure
 from pytest_k6api.http.known_heads import KnownHeads
 from pytest_k6api.http.options import ClientOptions
+from pytest_k6api.http.proxies import proxy_variable
 from pytest_k6api.http.routes import Origin, Routes
 from pytest_k6api.http.tls import make_context, version_name
 from pytest_k6api.http.traffic import Traffic
@@ -50,6 +53,17 @@ class HttpRuntime:
             OptionError: The file of authorities cannot be read.
         """
         return make_context(self.options.verify)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what people should know of the requests so far, one sentence each."""
+        for origin in self.routes.origins:
+            variable = proxy_variable(origin, os.environ)
+            if variable:
+                yield (
+                    f"{variable} is set for {origin.url}, but vu.http has no proxies yet: its"
+                    " requests go to the server itself; with the host in NO_PROXY this is not told"
+                )
+                return
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send and receive for all clients, and abort overdue requests, until cancelled."""

@@ -96,9 +96,9 @@ class LoadTest:
         self._settings = settings
         self.target = SECRETS.mask_url(settings.client.base_url)
         self._yardstick = spec.yardstick
-        self._meter = meter = Meter(spec, settings, self._elapsed)
-        self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._http = HttpRuntime(settings.client)
+        self._meter = meter = Meter(spec, settings, self._elapsed, self._http.warnings)
+        self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._failures = FailureLog(
             self._elapsed, settings.render, settings.client.secrets.mask_text
         )

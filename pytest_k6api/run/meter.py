@@ -39,11 +39,17 @@ class Meter:
         spec: Its thresholds, and what is listed.
         settings: Who is told of samples and crossed thresholds.
         elapsed: Tells the seconds of test-run time.
+        warnings: Tells what people should know beside the numbers, one sentence each.
     """
 
     def __init__(
-        self, spec: LoadTestSpec, settings: RunSettings, elapsed: Callable[[], float]
+        self,
+        spec: LoadTestSpec,
+        settings: RunSettings,
+        elapsed: Callable[[], float],
+        warnings: Callable[[], Iterable[str]] = tuple,
     ) -> None:
+        self._told = warnings
         self._tags = TagTable()
         self._root_id = self._tags.intern({})
         self._settings = settings
@@ -118,7 +124,9 @@ class Meter:
         return self.engine.timeline(name)
 
     def _with_warnings(self, snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, warnings=(*self._probe.warnings(), *snapshot.warnings))
+        return replace(
+            snapshot, warnings=(*self._told(), *self._probe.warnings(), *snapshot.warnings)
+        )
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""

@@ -1,4 +1,4 @@
-"""``--k6-http-debug`` prints requests and responses past pytest's capture."""
+"""What the settings and the environment say about requests: debug output, authorities, proxies."""
 
 import re
 import subprocess
@@ -102,3 +102,31 @@ def test_a_file_of_authorities_that_cannot_be_read_is_refused_before_any_request
         ]
     )
     assert service.paths == []
+
+
+def test_a_proxy_that_applies_is_told_once_for_each_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://ann:secret@127.0.0.1:1")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(vus=2, iterations=4)
+        async def test_far(vu):
+            await vu.http.get("http://a..b.test/", expected_statuses=None)
+            await vu.http.get("http://0.0.0.0:1/", expected_statuses=None)
+
+        @pytest.mark.scenario
+        async def test_near(vu):
+            await vu.http.get("/")
+    """)
+
+    text = str(run_pytest().stdout)
+
+    assert (
+        "  ! HTTP_PROXY is set for http://0.0.0.0:1, but vu.http has no proxies yet: its requests go"
+        " to the server itself; with the host in NO_PROXY this is not told\n"
+    ) in text
+    assert text.count("HTTP_PROXY") == 1
