@@ -41,7 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Put numbers where JUnit's schema has a place for them, if pytest writes such a file."""
+    """Give the numbers and the summaries of load tests their place in what others report."""
+    from pytest_k6api.plugin.summaries import hide_sections
+
+    hide_sections(session.config.pluginmanager.get_plugin("terminalreporter"))
     if session.config.getoption("xmlpath", None):
         from pytest_k6api.plugin.junit import place_numbers
 
@@ -110,9 +113,6 @@ def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int
 ) -> Generator[None, object, object]:
     """Take the control API down when all has been reported: people may linger until then."""
-    from pytest_k6api.plugin.summaries import leave_out_sections
-
-    leave_out_sections(session.config.pluginmanager.get_plugin("terminalreporter"))
     result = yield
     if SESSION in session.config.stash:
         from pytest_k6api.plugin.session import close_session
@@ -152,6 +152,18 @@ def pytest_runtest_makereport(
 
         complete_report(item, report)
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_json_runtest_metadata(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> dict[str, str] | None:
+    """Let pytest-json-report tell of a load test what the terminal does."""
+    if PLAN not in item.stash or call.when != "call":
+        return None
+    from pytest_k6api.plugin.reporting import metadata_of
+
+    return metadata_of(item)
 
 
 @pytest.hookimpl(optionalhook=True)

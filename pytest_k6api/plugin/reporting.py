@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import outcome
 import pytest
@@ -168,7 +170,23 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
     if summary is not None and not was_skipped:
         setattr(report, SUMMARY, summary)
-        report.sections.append((SECTION, "\n".join(map(printable, summary["lines"]))))
+        report.sections.append((SECTION, _text_of(summary)))
+        if item.config.pluginmanager.hasplugin("allure_listener"):
+            # Allure takes captured output from reports, and what is attached.
+            allure: Any = import_module("allure")
+            allure.attach(
+                _text_of(summary), name=SECTION, attachment_type=allure.attachment_type.TEXT
+            )
+
+
+def _text_of(summary: KeptSummary) -> str:
+    return "\n".join(map(printable, summary["lines"]))
+
+
+def metadata_of(item: pytest.Item) -> dict[str, str] | None:
+    """Return what pytest-json-report is to tell of the load test `item`; None before its end."""
+    summary = item.stash.get(_SUMMARY, None)
+    return {SECTION: _text_of(summary)} if summary is not None else None
 
 
 def keep_unreported(item: pytest.Item) -> None:

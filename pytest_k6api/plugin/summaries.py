@@ -44,13 +44,25 @@ def print_summaries(config: pytest.Config, reporter: object) -> None:
             terminal.write_line("")
 
 
-def leave_out_sections(reporter: object) -> None:
-    """Take the summaries out of the sections of reports.
+def hide_sections(reporter: object) -> None:
+    """Keep `reporter` from printing summaries among what a failed test has written.
 
-    pytest's reporter would print them beside what each failed test has written.
+    They are printed together, and once.
     """
-    for report in _reports(reporter):
-        report.sections = [each for each in report.sections if each[0] != SECTION]
+    # Private to pytest, and what all of its reporter's descendants print sections by.
+    print_report = getattr(reporter, "_outrep_summary", None)
+    if print_report is None:
+        return
+
+    def print_without_summary(report: pytest.TestReport) -> None:
+        sections = report.sections
+        report.sections = [each for each in sections if each[0] != SECTION]
+        try:
+            print_report(report)
+        finally:
+            report.sections = sections
+
+    vars(reporter)["_outrep_summary"] = print_without_summary
 
 
 def _reports(reporter: object) -> Iterator[pytest.TestReport]:

@@ -59,6 +59,10 @@ NEIGHBOURS = [
     neighbour("flask", "pytest_flask"),
     neighbour("pytest_httpserver", "pytest_httpserver"),
     neighbour("locust", "pytest_locust"),
+    neighbour("html", "pytest_html", "-p", "metadata", "--html=report.html"),
+    neighbour("allure_pytest", "allure_pytest", "--alluredir=allure"),
+    neighbour("pytest_jsonreport", "pytest_jsonreport", "-p", "metadata", "--json-report"),
+    neighbour("sugar", "pytest_sugar"),
 ]
 
 
@@ -69,6 +73,72 @@ def test_every_test_has_its_outcome_and_runs_once(arguments: list[str], suite: P
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(**OUTCOMES)
     assert sorted(suite.read_text().split()) == LOAD_TESTS
+
+
+HEADING = "test_suite.py::test_load: passed, "
+PLUGINS_FOR_REPORTS = [
+    pytest.param(
+        ("-p", "html", "-p", "metadata", "--html=report.html"),
+        "report.html",
+        id="html",
+        marks=needs("pytest_html"),
+    ),
+    pytest.param(
+        ("-p", "allure_pytest", "--alluredir=allure"),
+        "allure/*.txt",
+        id="allure",
+        marks=needs("allure_pytest"),
+    ),
+    pytest.param(
+        ("-p", "pytest_jsonreport", "-p", "metadata", "--json-report"),
+        ".report.json",
+        id="json-report",
+        marks=needs("pytest_jsonreport"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "xdist", [(), pytest.param(("-p", "xdist", "-n", "2"), id="xdist", marks=needs("xdist"))]
+)
+@pytest.mark.parametrize(("arguments", "files"), PLUGINS_FOR_REPORTS)
+def test_reports_of_other_plugins_have_the_summary(
+    suite: Path, run: Run, arguments: tuple[str, ...], files: str, xdist: tuple[str, ...]
+):
+    result = run(*arguments, *xdist)
+
+    written = [path.read_text(encoding="utf-8") for path in suite.parent.glob(files)]
+    assert sum(text.count(HEADING) for text in written) == 1
+    assert sum("http_req_duration" in text for text in written) >= 1
+    # The terminal tells it once, with those that failed too.
+    told = result.stdout.str()
+    assert told.count(f"\n{HEADING}") == 1
+    assert told.count("::test_load_that_fails: failed, ") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        neighbour("tldr", "pytest_tldr"),
+        neighbour("tldr", "pytest_tldr", "-q"),
+        neighbour("tldr", "pytest_tldr", "-v"),
+        neighbour("sugar", "pytest_sugar"),
+        neighbour("sugar", "pytest_sugar", "--force-sugar"),
+        neighbour("pretty", "pytest_pretty"),
+    ],
+)
+def test_another_terminal_reporter_tells_of_each_load_test_once(
+    suite: Path, run: Run, arguments: list[str]
+):
+    result = run(*arguments)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert sorted(suite.read_text().split()) == LOAD_TESTS
+    told = result.stdout.str() + result.stderr.str()
+    assert "INTERNALERROR" not in told
+    assert "AttributeError" not in told
+    assert told.count("test_suite.py::test_load: passed, ") == 1
+    assert told.count("test_suite.py::test_load_that_fails: failed, ") == 1
 
 
 @needs("pytest_trio")
