@@ -206,6 +206,7 @@ class FailureAttributes(Struct, frozen=True, rename="kebab"):
     message: str
     place: str
     count: int
+    share: float | None
     first_at: float
     last_at: float
     details: str
@@ -331,9 +332,12 @@ def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
 
 
 def failure_data(failure: FailureSnapshot) -> FailureData:
-    """Return `failure` as a document's data; the id is made of its kind, place and message."""
+    """Return `failure` as a document's data; the id is made of its kind, place and message.
+
+    A request has no place: its scenario stands there.
+    """
     return FailureData(
-        path_id(f"{failure.kind}::{failure.place}::{failure.message}"),
+        path_id(f"{failure.kind}::{failure.place or failure.scenario}::{failure.message}"),
         convert(failure, FailureAttributes, from_attributes=True),
     )
 

@@ -65,11 +65,13 @@ class FailureSnapshot:
     """One group of like failures inside virtual users.
 
     Attributes:
-        kind: ``iteration``, ``check``, ``vu_fixture``, ``setup`` or ``teardown``.
+        kind: ``iteration``, ``check``, ``vu_fixture``, ``setup``, ``teardown`` or ``request``.
         scenario: The scenario it happened in; empty for setup and teardown.
-        message: The exception's type and text, or the check's name, in one line.
-        place: ``file:line`` of the failure.
+        message: The exception's type and text, the check's name, or the request's error
+            or status, method and name, in one line.
+        place: ``file:line`` of the failure; empty for requests.
         count: How often.
+        share: Per iteration of the scenario; of requests, per request of that name.
         first_at: Seconds of test-run time when it was first seen.
         last_at: The same for the last.
         details: The traceback with introspection, and the request and response of
@@ -84,6 +86,7 @@ class FailureSnapshot:
     first_at: float
     last_at: float
     details: str
+    share: float | None = None
 
 
 class LoadTestPort(Protocol):

@@ -6,6 +6,7 @@ of them.
 """
 
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, Unpack
 
@@ -16,7 +17,7 @@ from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.decoding import DecodingError, decode
 from pytest_k6api.http.errors import Failure, NetworkError
-from pytest_k6api.http.exchanges import describe_fully
+from pytest_k6api.http.exchanges import describe_exchange, describe_fully
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
 from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
@@ -262,7 +263,7 @@ class Client:
             connection.close()
         elif self._idle.setdefault(origin, connection) is not connection:
             self._spare.setdefault(origin, []).append(connection)
-        if status >= _FIRST_REDIRECT or self._debug:
+        if status >= _FIRST_REDIRECT or failed or self._debug:
             return await self._conclude(response, plan)
         self.last_response = response
         return response
@@ -340,9 +341,16 @@ class Client:
             head, body, received = connection.head, connection.body, connection.bytes_received
         return Response(0, body, plan, wire, head, row, "", received, failure)
 
+    def _keep_failure(self, response: Response) -> None:
+        tags_id, failed, *_ = response.row
+        if failed:
+            describe = partial(describe_exchange, response)
+            self._recorder.keep_failed(tags_id, response.status_code, response, describe)
+
     async def _conclude(self, response: Response, plan: Plan) -> Response:
         """Follow redirects, and do what else a response that is no plain 2xx may need."""
         self.last_response = response
+        self._keep_failure(response)
         if self._debug:
             self._show(response)
         if plan.is_hop:
@@ -369,6 +377,7 @@ class Client:
             if hop.failure is not None:
                 plan = prepare_broken(self, hop.method, hop.url, hop.options)
                 response = self._fail(plan, b"", hop.failure)
+                self._keep_failure(response)
                 if self._debug:
                     self._show(response)
                 break

@@ -7,7 +7,8 @@ receiving. Bytes are estimated: the heads as HTTP/1.1 would write them, and the
 bodies without the framing of chunks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
@@ -20,7 +21,7 @@ from pytest_k6api.http.routes import Expected
 from pytest_k6api.http.tagging import failure_tags, outcome_tags
 from pytest_k6api.http.tls import version_name
 from pytest_k6api.http.urls import Target
-from pytest_k6api.model import HttpRow, OptionError, Recorder
+from pytest_k6api.model import SECRETS, HttpRow, OptionError, Recorder
 
 _STARTED = "send_request_headers.started"
 _AFTER_START = (
@@ -94,7 +95,7 @@ class ForeignExchange:
             response = self._response
             failed = self._judge(response.status_code)
             tags = outcome_tags(self, response.status_code, failed, _protocol(response))
-            self._record(tags, failed)
+            self._record(tags, failed, response.status_code)
 
     def fail(self, error: Exception) -> None:
         """Record that `error` came instead of a response, or of the rest of it."""
@@ -126,12 +127,18 @@ class ForeignExchange:
 
     def _record_failure(self, failure: Failure) -> None:
         failed = self._judge(0)
-        self._record(failure_tags(self, failure, failed), failed)
+        self._record(failure_tags(self, failure, failed), failed, 0, failure)
 
-    def _record(self, tags: dict[str, str], failed: int | None) -> None:
+    def _record(
+        self, tags: dict[str, str], failed: int | None, status: int, failure: Failure | None = None
+    ) -> None:
         recorder = self._recorder
         row: HttpRow = (recorder.context.id_with(tags), failed, *self._phases())
         recorder.buffer.http.append(row)
+        if failed:
+            response = self._response
+            describe = partial(_describe, self._request, response, row, failure)
+            recorder.keep_failed(row[0], status, response, describe)
 
     def _phases(self) -> tuple[int, int, int, int, int, int, int]:
         """Return what `failed_phases` returns, for a request of either outcome."""
@@ -173,6 +180,27 @@ def _name_of(url: str) -> str:
         return Target(url).name  # its secrets are masked
     except InvalidURL:
         return Target.broken(url).name
+
+
+def _describe(
+    request: Any, response: Any, row: HttpRow, failure: Failure | None
+) -> str:  # see `ForeignExchange`
+    """Return the exchange as text, masked; without bodies, which belong to the user's client."""
+    lines = [f"> {request.method} {SECRETS.mask_url(str(request.url))}"]
+    lines += [f"> {line}" for line in _header_lines(request)]
+    if failure is not None:
+        came = f"{failure.text} (error code {failure.code})"
+    else:
+        came = f"{response.status_code} {response.reason_phrase}".rstrip()
+    lines.append(f"< {came} after {row[2] / 1000:.3f} ms")
+    if response is not None:
+        lines += [f"< {line}" for line in _header_lines(response)]
+    return "\n".join(lines)
+
+
+def _header_lines(message: Any) -> Iterator[str]:  # see `ForeignExchange`
+    for name, value in message.headers.multi_items():
+        yield f"{name}: {SECRETS.mask_header(name, value)}"
 
 
 def _protocol(response: Any) -> str:  # see `ForeignExchange`

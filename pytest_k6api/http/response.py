@@ -274,6 +274,11 @@ class Response:
         return timedelta(microseconds=self.microseconds)
 
     @property
+    def row(self) -> HttpRow:
+        """Its samples, as the client wrote them."""
+        return self._row
+
+    @property
     def microseconds(self) -> int:
         """How long the round trip took, connecting included."""
         return self._row[2] + self._row[3]

@@ -1,6 +1,7 @@
 """Virtual users and what drives them: scenarios, schedules, executors; owns Trio time."""
 
 from pytest_k6api.load.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
+from pytest_k6api.load.failed_requests import FailedRequests, name_kinds
 from pytest_k6api.load.failures import Example, Failure, FailureKind, FailureLog
 from pytest_k6api.load.feeders import Feeder, FeederError, FeederExhausted, feeder
 from pytest_k6api.load.forgotten_awaits import ForgottenAwaits
@@ -28,6 +29,7 @@ __all__ = [
     "Example",
     "ExceptionRules",
     "ExecutionSegment",
+    "FailedRequests",
     "Failure",
     "FailureKind",
     "FailureLog",
@@ -52,6 +54,7 @@ __all__ = [
     "current_vu",
     "declared_metrics",
     "feeder",
+    "name_kinds",
     "read_segment",
     "render_traceback",
     "resolve_vu_fixtures",

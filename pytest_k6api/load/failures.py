@@ -47,6 +47,7 @@ class FailureKind(Enum):
     VU_FIXTURE = "vu_fixture"
     SETUP = "setup"
     TEARDOWN = "teardown"
+    REQUEST = "request"
 
 
 class Witness(Protocol):
@@ -119,14 +120,18 @@ class Failure:
     Attributes:
         kind: What failed.
         scenario: The scenario; empty for setup and teardown.
-        message: The exception's type and text, or the check's name, in one line.
+        message: The exception's type and text, the check's name, or a request's error
+            or status, method and name, in one line.
         place: ``file:line``; empty where it is not known.
         count: How often.
-        share: `count` per iteration of the scenario, at most 1; None without iterations.
+        share: `count` per iteration of the scenario, at most 1, None without iterations;
+            of requests, per request of that scenario, method and name.
         first_at: Seconds of test-run time when it was first seen.
         last_at: The same for the last.
         first_traceback: The traceback of the first; None for a check that was just false.
         examples: The first few.
+        hint: What to write if it is none; may be empty.
+        is_rest: Whether it sums up what is beyond the number of kinds that are told apart.
     """
 
     kind: FailureKind
@@ -139,6 +144,8 @@ class Failure:
     last_at: float
     first_traceback: Traceback | None
     examples: tuple[Example, ...]
+    hint: str = ""
+    is_rest: bool = False
 
     @property
     def traceback(self) -> str:
@@ -147,10 +154,12 @@ class Failure:
 
     @property
     def details(self) -> str:
-        """The traceback and the examples as one text."""
-        parts = [self.traceback] if self.traceback else []
+        """The hint, the traceback and the examples as one text."""
+        parts = [part for part in (self.hint, self.traceback) if part]
         for example in self.examples:
-            head = f"VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
+            head = f"at {example.at:.3f} s"
+            if example.vu:  # no VU runs setup and teardown
+                head = f"VU {example.vu}, iteration {example.iteration}, {head}"
             parts.append(f"{head}\n{example.exchange}" if example.exchange else head)
         return "\n".join(parts)
 

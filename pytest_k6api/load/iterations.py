@@ -73,8 +73,10 @@ class VirtualUser:
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
-    async def run_iteration(self, due_at: float | None = None) -> None:
-        """Run the scenario's function once, and record how that went.
+    async def run_iteration(self, due_at: float | None = None) -> bool:
+        """Run the scenario's function once, record how that went, and tell whether it failed.
+
+        It failed if it raised, or if its last request that failed got no response.
 
         What the function raises is counted and kept for the report. The sleep
         after a short iteration (`min_iteration_duration`) is the executor's: who is
@@ -105,7 +107,7 @@ class VirtualUser:
         ended = now()
         if self._kept is not None:
             self._record_interruption()
-            return
+            return False
         self._scenario.outcomes.completed += 1
         recorder = self._recorder
         duration_us = int((ended - began) * 1e6 + 0.5)
@@ -120,6 +122,7 @@ class VirtualUser:
         )
         if late is not None:
             self._record_lateness(late, late + ended - came)
+        return failed == 1 or (recorder.failed is not None and recorder.got_no_response)
 
     def cut(self) -> None:
         """Drop what the running iteration still records; it counts as interrupted."""
@@ -159,6 +162,7 @@ class VirtualUser:
             groups.open.clear()
         recorder.context = groups.root
         recorder.bytes_sent = recorder.bytes_received = 0
+        recorder.failed = None
 
     def _record_lateness(self, late: float, took: float) -> None:
         tags_id = self._groups.root.id

@@ -12,7 +12,7 @@
 Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``Init`` and ``Run``.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -181,6 +181,17 @@ class Scheduler:
     def scenarios(self) -> list[ScenarioSnapshot]:
         """Return how the scenarios stand, in the order of start time and name."""
         return [run.snapshot() for run in self._runs]
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what people should know of how iterations were run, in plain words."""
+        for run in self._runs:
+            tally = run.executor.tally if run.executor else None
+            if tally is not None and tally.backed_off:
+                yield (
+                    f"{run.options.name}: iterations failed at once, again and again, so VUs backed"
+                    f" off {tally.backed_off:,} times, for {tally.backed_off_for:,.1f} s in all, at"
+                    " most 1 s between two attempts"
+                )
 
     async def _live(self) -> None:
         self._enter(RunStatus.INIT_VUS)

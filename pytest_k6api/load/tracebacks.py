@@ -21,6 +21,11 @@ _LONGEST = 200
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F-]{16,}\b|\d+\.\d+(?:e-?\d+)?|\d{4,}")
 
 
+# A part of a path that names one thing of many: a number, hexadecimal digits, a long token.
+_ID = re.compile(r"\d+|(?=.*\d)[0-9a-fA-F-]{6,}|(?=.*\d)[\w.~-]{16,}")
+_QUERY_VALUE = re.compile(r"=[^&#]*")
+
+
 def group_message(message: str) -> str:
     """Return the first line of `message` without what differs each time.
 
@@ -28,6 +33,23 @@ def group_message(message: str) -> str:
     'order # took # s, status 503'
     """
     return _VARYING.sub("#", message[:_LONGEST].partition("\n")[0])
+
+
+def group_url(url: str) -> str:
+    """Return `url` without what differs from one to the next: ids in its path, values in its query.
+
+    What is no absolute URL stays: it is a name that was chosen.
+
+    >>> group_url("http://shop.test:8000/products/4711?page=2")
+    'http://shop.test:8000/products/#?page=#'
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    host, slash, path = rest.partition("/")
+    path, question, query = path.partition("?")
+    path = "/".join("#" if _ID.fullmatch(part) else part for part in path.split("/"))
+    return f"{scheme}://{host}{slash}{path}{question}{_QUERY_VALUE.sub('=#', query)}"
 
 
 def only_error(error: BaseException) -> BaseException:

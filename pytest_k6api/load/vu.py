@@ -155,6 +155,8 @@ class BaseVU:
                     all_passed = False
                     self._load.failures.add_check(name, self, place=calling_line(2))
             record((tags_id, 1.0 if passed else 0.0))
+        if recorder.failed is not None and recorder.failed is value and all_passed:
+            recorder.buffer.accepted[recorder.failed_tags] = None
         return all_passed
 
     def checked(self, name: str) -> Checked:

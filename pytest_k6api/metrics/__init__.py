@@ -1,6 +1,7 @@
 """Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
 
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
+from pytest_k6api.metrics.coverage import FailureSeries
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
 from pytest_k6api.metrics.requests_by_name import RequestsRow
@@ -12,6 +13,7 @@ from pytest_k6api.metrics.snapshot import (
     MetricSnapshot,
     Snapshot,
     ThresholdSnapshot,
+    Unjudged,
 )
 from pytest_k6api.metrics.store import MetricTotal
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
@@ -34,6 +36,7 @@ __all__ = [
     "Aggregation",
     "CheckSnapshot",
     "CounterSink",
+    "FailureSeries",
     "GaugeSink",
     "GroupSnapshot",
     "MetricSnapshot",
@@ -53,6 +56,7 @@ __all__ = [
     "ThresholdSnapshot",
     "Trend",
     "TrendMemory",
+    "Unjudged",
     "Verdict",
     "Window",
     "is_countable",

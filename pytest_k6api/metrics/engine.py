@@ -19,6 +19,7 @@ from pytest_k6api.metrics.advice import (
     widest_tag,
 )
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
+from pytest_k6api.metrics.coverage import FAILURE_RATES, Coverage, FailureSeries
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
@@ -26,7 +27,7 @@ from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement
 from pytest_k6api.metrics.requests_by_name import RequestsRow, requests_by_name
 from pytest_k6api.metrics.sample_batch import Observer
 from pytest_k6api.metrics.sinks import RateSink, Sink
-from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot, Unjudged
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.threshold import Threshold
@@ -51,6 +52,8 @@ class MetricsEngine:
         thresholds: What to judge, in the order in which to report it.
         listed: Metrics and sub-metrics to show from the start, although no
             threshold names them.
+        tolerated: Samples whose failures are allowed as if a threshold were about
+            them: those of thresholds that are switched off.
         trend_memory: Bytes that the different values of all trends may take before the
             largest of them keep fewer digits.
     """
@@ -60,6 +63,7 @@ class MetricsEngine:
         tags: TagTable,
         thresholds: Sequence[Threshold] = (),
         listed: Iterable[Selection] = (),
+        tolerated: Iterable[Selection] = (),
         trend_memory: int = DEFAULT_LIMIT,
     ) -> None:
         self._tags = tags
@@ -75,6 +79,8 @@ class MetricsEngine:
         self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
         self._load_began_at: float | None = None
         self._timelines: dict[str, Timeline] = {}
+        judged = [Selection(threshold.metric, threshold.filter) for threshold in thresholds]
+        self._coverage = Coverage(tags, [*judged, *tolerated])
         for threshold in thresholds:
             view = self._list(Selection(threshold.metric, threshold.filter))
             self._judgements.setdefault(view.id, []).append(self._judgement(threshold, view))
@@ -152,7 +158,25 @@ class MetricsEngine:
             root=self._groups(),
             tainted=self.tainted,
             warnings=tuple(self._warnings()),
+            unjudged=self.unjudged(),
         )
+
+    def unjudged(self, scenario: str | None = None) -> dict[str, Unjudged]:
+        """Return what no threshold covers of the rates that tell of failures, by metric.
+
+        Args:
+            scenario: Whose samples are meant; None for all, those outside of scenarios too.
+        """
+        return {
+            name: self._coverage.unjudged(name, store, scenario)
+            for name in FAILURE_RATES
+            if (store := self._stores.get(name)) is not None
+        }
+
+    def failed_requests(self) -> Iterator[FailureSeries]:
+        """Yield the series of ``http_req_failed``: each a tag set, and how many failed."""
+        series = self._series_of(built_in.HTTP_REQ_FAILED)
+        return self._coverage.series(built_in.HTTP_REQ_FAILED.name, series)
 
     def query(
         self, metric_id: str, elapsed: float, stats: Iterable[str] = ()

@@ -100,6 +100,19 @@ class GroupSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """Samples of a rate that no threshold is about, by their tags.
+
+    Attributes:
+        failed: How many of them tell of something that went wrong.
+        samples: How many there are.
+    """
+
+    failed: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything measured up to one moment.
 
@@ -110,6 +123,8 @@ class Snapshot:
         root: The tree of groups and checks.
         tainted: Whether any threshold failed at the last evaluation.
         warnings: What the engine wants people to know, such as too many series.
+        unjudged: For ``checks``, ``http_req_failed`` and ``iteration_failures``, the
+            samples that no threshold covers; those of setup and teardown included.
     """
 
     elapsed: float
@@ -117,6 +132,7 @@ class Snapshot:
     root: GroupSnapshot
     tainted: bool = False
     warnings: tuple[str, ...] = field(default=())
+    unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
 
     @property
     def thresholds(self) -> Iterator[ThresholdSnapshot]:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pytest_k6api.model.durations import parse_duration
 from pytest_k6api.model.errors import OptionError
 
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -147,6 +150,27 @@ def read_timeout(value: object) -> float:
     if not seconds:
         raise OptionError(f"must be more than 0, got {value!r}")
     return seconds
+
+
+def read_consequence(value: object) -> str:
+    """Read what a failure leads to: the failure of its load test, or no more than a record."""
+    if value not in ("fail", "record"):
+        raise OptionError(f"takes fail or record, got {value!r}")
+    return str(value)
+
+
+def read_switch(value: object) -> bool:
+    """Read a yes or no."""
+    if not isinstance(value, bool):
+        raise OptionError(f"takes True or False, got {value!r}")
+    return value
+
+
+def switch_from_text(text: str) -> object:
+    """Return the truth value that `text` spells, or `text` itself, for a reader to refuse."""
+    if text.lower() in TRUE | FALSE:
+        return text.lower() in TRUE
+    return text
 
 
 def number_from_text(text: str) -> int | float | str:

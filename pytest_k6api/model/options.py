@@ -19,16 +19,19 @@ from pytest_k6api.model.option_values import (
     number_from_text,
     pairs_from_texts,
     read_base_url,
+    read_consequence,
     read_count,
     read_function,
     read_rate,
     read_seconds,
     read_stages,
+    read_switch,
     read_text,
     read_texts,
     read_thresholds,
     read_timeout,
     stages_from_texts,
+    switch_from_text,
     thresholds_from_texts,
 )
 
@@ -175,6 +178,18 @@ class LoadTestOptions:
     setup_timeout: float = _option(60.0, read_timeout, "how long setup may take")
     teardown_timeout: float = _option(60.0, read_timeout, "how long teardown may take")
     base_url: str = _option("", read_base_url, "what relative URLs are joined to")
+    checks: str = _option(
+        "fail", read_consequence, "`fail`, or `record`: failed checks do not fail the load test"
+    )
+    requests: str = _option(
+        "fail", read_consequence, "`fail`, or `record`: failed requests do not fail the load test"
+    )
+    fail_fast: bool = _option(
+        False,
+        read_switch,
+        "end at the first failure that fails the load test",
+        from_text=switch_from_text,
+    )
 
 
 def read_option(option: str, value: object) -> object:

@@ -6,7 +6,7 @@ that a group entered by the one is a tag on the samples of the others.
 
 from contextvars import ContextVar
 
-from pytest_k6api.model.samples import SampleBuffer
+from pytest_k6api.model.samples import Describe, SampleBuffer
 from pytest_k6api.model.tags import TagContext
 
 
@@ -19,15 +19,40 @@ class Recorder:
         context: Where the VU stands; entering a group replaces it.
         bytes_sent: Bytes put on the wire since the iteration began.
         bytes_received: Bytes read off the wire since the iteration began.
+        failed: The response to the last failed request of the iteration; None before one.
+        failed_tags: The number of that request's tag set.
+        got_no_response: Whether that request got none, as from a server that is down.
     """
 
-    __slots__ = ("buffer", "bytes_received", "bytes_sent", "context")
+    __slots__ = (
+        "buffer", "bytes_received", "bytes_sent", "context", "failed", "failed_tags",
+        "got_no_response",
+    )  # fmt: skip
 
     def __init__(self, buffer: SampleBuffer, context: TagContext) -> None:
         self.buffer = buffer
         self.context = context
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.failed: object = None
+        self.failed_tags = 0
+        self.got_no_response = False
+
+    def keep_failed(self, tags_id: int, status: int, response: object, describe: Describe) -> None:
+        """Keep one exchange of each tag set for reports; called for every failed request.
+
+        Args:
+            tags_id: The number of the tag set of the request's samples.
+            status: The response's status; 0 without a response.
+            response: What the user's code gets to see of it.
+            describe: Makes text of the exchange, masked.
+        """
+        self.failed = response
+        self.failed_tags = tags_id
+        self.got_no_response = not status
+        exchanges = self.buffer.exchanges
+        if tags_id not in exchanges:
+            exchanges[tags_id] = describe
 
     def cut(self) -> SampleBuffer:
         """Drop what is written from now on; return the buffer used so far.

@@ -9,7 +9,8 @@ All times of built-in metrics are whole microseconds. When a sample was made is 
 the pump, which takes rows in every 50 ms, says when it did so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from pytest_k6api.model.metrics import Metric
@@ -32,17 +33,28 @@ ValueRow = tuple[int, float]
 # (metric, tags id, value)
 SampleRow = tuple[Metric, int, float]
 
+Describe = Callable[[], str]
+"""Makes text of an exchange, masked; called at the next round of the pump."""
+
 _Row = TypeVar("_Row")
+_Item = TypeVar("_Item")
 
 
 class Batch(NamedTuple):
-    """What was written between two rounds of the pump, oldest first."""
+    """What was written between two rounds of the pump, oldest first.
+
+    Attributes:
+        exchanges: For each tag set of failed requests among the rows, one of them.
+        accepted: The tag sets of failed requests whose response passed a check.
+    """
 
     http: list[HttpRow]
     iterations: list[IterationRow]
     samples: list[SampleRow]
     groups: Sequence[ValueRow] = ()
     checks: Sequence[ValueRow] = ()
+    exchanges: Mapping[int, Describe] = MappingProxyType({})
+    accepted: Collection[int] = ()
 
     def __bool__(self) -> bool:
         return any(self)
@@ -55,7 +67,7 @@ class SampleBuffer:
     ``list.append`` is: synchronous scenarios write from worker threads.
     """
 
-    __slots__ = ("checks", "groups", "http", "iterations", "samples")
+    __slots__ = ("accepted", "checks", "exchanges", "groups", "http", "iterations", "samples")
 
     def __init__(self) -> None:
         self.http: list[HttpRow] = []
@@ -63,6 +75,8 @@ class SampleBuffer:
         self.samples: list[SampleRow] = []
         self.groups: list[ValueRow] = []
         self.checks: list[ValueRow] = []
+        self.exchanges: dict[int, Describe] = {}
+        self.accepted: dict[int, None] = {}
 
     def drain(self) -> Batch:
         """Return everything written so far and start anew."""
@@ -72,6 +86,8 @@ class SampleBuffer:
             _take(self.samples),
             _take(self.groups),
             _take(self.checks),
+            _take_items(self.exchanges),
+            _take_items(self.accepted),
         )
 
 
@@ -81,3 +97,8 @@ def _take(rows: list[_Row]) -> list[_Row]:
     taken = rows[:]
     del rows[: len(taken)]
     return taken
+
+
+def _take_items(items: dict[int, _Item]) -> dict[int, _Item]:
+    # As above: a key that a thread adds meanwhile stays for the next round.
+    return {key: items.pop(key) for key in list(items)} if items else {}

@@ -41,6 +41,9 @@ class LoadTestKeywords(TypedDict, total=False):
     setup_timeout: Duration
     teardown_timeout: Duration
     base_url: str
+    checks: Literal["fail", "record"]
+    requests: Literal["fail", "record"]
+    fail_fast: bool
 
 
 class ScenarioKeywords(LoadTestKeywords, total=False):

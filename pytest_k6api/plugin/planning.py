@@ -117,20 +117,22 @@ def _plan(item: pytest.Function, settings: Settings, misfits: Misfits) -> LoadTe
     _check_order([plan.options for plan in plans])
     options = resolve_load_test(session.around(layers))
     _check_life(options)
-    thresholds, listed = _thresholds(layers, session, settings)
+    thresholds, listed, tolerated = _thresholds(layers, session, settings)
     return LoadTestPlan(
         name=item.nodeid,
         scenarios=tuple(plans),
         options=options,
         thresholds=thresholds,
         listed=listed,
+        tolerated=tolerated,
         captured=captured,
     )
 
 
 def _thresholds(
     markers: Sequence[Layer], session: SessionLayers, settings: Settings
-) -> "tuple[tuple[Threshold, ...], tuple[Selection, ...]]":
+) -> "tuple[tuple[Threshold, ...], tuple[Selection, ...], tuple[Selection, ...]]":
+    """Return what is judged, what is listed, and what may fail because it is not judged now."""
     # Each metric with the place that counts: of the session's thresholds only those are
     # judged whose metric has samples, since most are not about this load test.
     written: dict[str, tuple[object, bool]] = {}
@@ -138,23 +140,25 @@ def _thresholds(
         entries: Any = layer.values.get("thresholds", {})
         written |= {metric: (entries[metric], layer in markers) for metric in entries}
     if not written:
-        return (), ()
-    from pytest_k6api.metrics import parse_selections, parse_threshold
+        return (), (), ()
+    from pytest_k6api.metrics import Selection, parse_selections, parse_threshold
 
     known = known_metrics()
     # k6 keeps sub-metrics whose thresholds are switched off, or were never written.
     listed = parse_selections([metric for metric, (_, own) in written.items() if own], known)
-    if settings.switch("no_thresholds"):
-        return (), listed
     thresholds = [
         replace(threshold, is_optional=not own)
         for metric, (entries, own) in sorted(written.items(), key=lambda each: not each[1][1])
         for threshold in parse_threshold(metric, entries, known)
     ]
+    if settings.switch("no_thresholds"):
+        # What a threshold allows is not forbidden by looking away from it.
+        tolerated = (Selection(threshold.metric, threshold.filter) for threshold in thresholds)
+        return (), listed, tuple(tolerated)
     if settings.switch("smoke"):
         # One iteration is over before any warm-up is.
         thresholds = [replace(threshold, window=None) for threshold in thresholds]
-    return tuple(thresholds), listed
+    return tuple(thresholds), listed, ()
 
 
 def _bad_thresholds(settings: Settings) -> Iterator[str]:

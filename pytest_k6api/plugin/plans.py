@@ -64,4 +64,5 @@ class LoadTestPlan:
     options: LoadTestOptions
     thresholds: "tuple[Threshold, ...]"
     listed: "tuple[Selection, ...]"
+    tolerated: "tuple[Selection, ...]"
     captured: CapturedLoadTest

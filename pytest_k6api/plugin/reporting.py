@@ -12,7 +12,7 @@ import pytest
 import trio
 from _pytest._code import ExceptionInfo, Traceback
 
-from pytest_k6api.load import Failure
+from pytest_k6api.load import Failure, FailureKind
 from pytest_k6api.model import printable
 from pytest_k6api.plugin.stashes import SUMMARY, UNREPORTED, KeptSummary
 from pytest_k6api.plugin.summaries import SECTION
@@ -32,6 +32,8 @@ from pytest_k6api.run import LoadTest
 
 _SUMMARY = pytest.StashKey[KeptSummary]()
 _SHOWN_FAILURES = 4
+_SHOWN_REQUESTS = 2
+_LISTED_REQUESTS = 10
 _BODY_LINES = 3
 _OURS = (
     Path(__file__).parents[1],
@@ -92,6 +94,7 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     line = "; ".join(filter(None, (heading, summary_line(snapshot))))
     lines = [
         heading,
+        *_failed_request_lines(load_test),
         *summary_lines(snapshot, load_test.requests_by_name(), load_test.target),
     ]
     if load_test.comparison is not None:
@@ -105,6 +108,18 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     names = {name for name, _ in properties}
     item.user_properties[:] = [kept for kept in item.user_properties if kept[0] not in names]
     item.user_properties += properties
+
+
+def _failed_request_lines(load_test: LoadTest) -> list[str]:
+    """Return the kinds of failed requests for the summary, allowed or not."""
+    failures = [each for each in load_test.failures() if each.kind is FailureKind.REQUEST]
+    if not failures:
+        return []
+    lines = [f"  {failure.count:,}x {failure.message}" for failure in failures[:_LISTED_REQUESTS]]
+    if left := failures[_LISTED_REQUESTS:]:
+        count = sum(failure.count for failure in left)
+        lines.append(f"  {count:,}x {len(left)} more kind{'s' if len(left) > 1 else ''}")
+    return ["FAILED REQUESTS", *lines, ""]
 
 
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
@@ -146,8 +161,7 @@ def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
     for scenario in scenarios if len(scenarios) > 1 else ():
         problems = [
             f"{failure.count:,}x {failure.kind.value}: {failure.message}"
-            for failure in load_test.failures()
-            if failure.scenario == scenario.name
+            for failure in load_test.failures_that_count(scenario.name)
         ]
         yield f"scenario {scenario.name}", "\n".join(problems)
 
@@ -231,10 +245,11 @@ def failure_text(load_test: LoadTest) -> str:
     more = f" (and {len(others)} more)" if others else ""
     lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
     failures = load_test.failures()
-    for failure in failures[:_SHOWN_FAILURES]:
+    shown = _shown(failures)
+    for failure in shown:
         lines += ["", *_failure_lines(failure)]
-    if len(failures) > _SHOWN_FAILURES:
-        lines += ["", f"… and {len(failures) - _SHOWN_FAILURES} more kinds of failures"]
+    if len(failures) > len(shown):
+        lines += ["", f"… and {len(failures) - len(shown)} more kinds of failures"]
     if failures:
         lines += ["", f"to see one alone: pytest --k6-smoke '{load_test.name}'"]
     return "\n".join(printable(line, lines=True) for line in lines)
@@ -251,12 +266,22 @@ def first_error(load_test: LoadTest) -> BaseException | None:
     return None
 
 
+def _shown(failures: Sequence[Failure]) -> list[Failure]:
+    """Return the failures to show: what has a traceback explains the requests behind it."""
+    requests = [failure for failure in failures if failure.kind is FailureKind.REQUEST]
+    others = [failure for failure in failures if failure.kind is not FailureKind.REQUEST]
+    return [*others[:_SHOWN_FAILURES], *requests[:_SHOWN_REQUESTS]]
+
+
 def _failure_lines(failure: Failure) -> Iterator[str]:
-    share = f" ({failure.share:.2%} of iterations)" if failure.share is not None else ""
+    of = "requests of that name" if failure.kind is FailureKind.REQUEST else "iterations"
+    share = f" ({failure.share:.2%} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
     where = ", ".join(filter(None, (failure.scenario, failure.place)))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"
     yield f"    {'; '.join(filter(None, (where, when)))}"
+    if failure.hint:
+        yield f"    {failure.hint}"
     for line in failure.traceback.splitlines():
         yield f"    {line}"
     for example in failure.examples[:1]:

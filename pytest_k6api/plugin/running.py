@@ -184,6 +184,7 @@ def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
         ],
         thresholds=plan.thresholds,
         listed=plan.listed,
+        tolerated=plan.tolerated,
         options=plan.options,
         setup=_life_function(item, "setup", plan.options.setup),
         teardown=_life_function(item, "teardown", plan.options.teardown),

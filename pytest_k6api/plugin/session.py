@@ -126,7 +126,6 @@ def _run_settings(settings: Settings) -> RunSettings:
         paused=settings.switch("paused"),
         run_setup=not settings.switch("no_setup"),
         run_teardown=not settings.switch("no_teardown"),
-        checks_fail=settings.text("checks") == "fail",
         segment=_segment(settings),
         trend_memory=_trend_memory(settings),
         exceptions=ExceptionRules(

@@ -182,10 +182,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="checks",
         metavar="fail|record",
-        default="fail",
-        choices=("fail", "record"),
+        option="checks",
         is_common_word=True,
         about="Whether a failed check fails its load test (default) or is only counted.",
+    ),
+    Setting(
+        name="requests",
+        metavar="fail|record",
+        option="requests",
+        is_common_word=True,
+        about="Whether a failed request that nothing allows fails its load test (default) or is"
+        " only counted.",
+    ),
+    Setting(
+        name="fail_fast",
+        option="fail_fast",
+        about="End a load test at its first failed iteration, check or request.",
     ),
     Setting(
         name="trend_memory",

@@ -70,7 +70,7 @@ def summary_lines(
         _threshold_lines(snapshot),
         _check_lines(snapshot),
         *_metric_sections(snapshot, request_lines(requests, target)),
-        [f"! {warning}" for warning in (*_unjudged_failures(snapshot), *snapshot.warnings)],
+        [f"! {warning}" for warning in snapshot.warnings],
     ]
     lines: list[str] = []
     for section in filter(None, sections):
@@ -100,21 +100,6 @@ def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
     checks = metrics.get("checks")
     if checks is not None and checks.samples:
         yield f"{format_share(checks.sample['rate'])} of checks succeeded"
-
-
-def _unjudged_failures(snapshot: Snapshot) -> Iterator[str]:
-    # A failed request fails nothing by itself, as in k6, so it must not go unseen.
-    failed = snapshot.metrics.get("http_req_failed")
-    if failed is None or not failed.extra["passes"]:
-        return
-    judged = (
-        metric.thresholds for metric in snapshot.metrics.values() if metric.name == failed.name
-    )
-    if not any(judged):
-        yield (
-            f"{format_count(failed.extra['passes'])} of {format_count(failed.samples)} requests"
-            " failed, and no threshold on http_req_failed says how many may"
-        )
 
 
 def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:

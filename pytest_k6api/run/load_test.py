@@ -38,7 +38,7 @@ from pytest_k6api.run.meter import Meter
 from pytest_k6api.run.progress import ProgressReader
 from pytest_k6api.run.published import Published
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
-from pytest_k6api.run.verdict import Verdict, judge
+from pytest_k6api.run.verdict import RATES, Verdict, failing, judge
 
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
@@ -95,9 +95,11 @@ class LoadTest:
         self.comparison: Comparison | None = None
         self._settings = settings
         self.target = SECRETS.mask_url(settings.client.base_url)
+        self._options = spec.options
+        self._has_failed_fast = False
         self._yardstick = spec.yardstick
         self._http = HttpRuntime(settings.client)
-        self._meter = meter = Meter(spec, settings, self._elapsed, self._http.warnings)
+        self._meter = meter = Meter(spec, settings, self._elapsed, self._warnings)
         self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._failures = FailureLog(
             self._elapsed, settings.render, settings.client.secrets.mask_text
@@ -307,11 +309,26 @@ class LoadTest:
             self.comparison = self._yardstick.compare(totals, self._elapsed())
         self.verdict = judge(
             self.published.snapshot,
-            checks_fail=self._settings.checks_fail,
-            ended_early="" if self.ended_itself is not None else why_early(outcome),
+            options=self._options,
+            kinds=self._meter.name_unjudged_requests(),
+            ended_early="" if self._has_ended_by_design else why_early(outcome),
             trouble=(*trouble_of(outcome), *self._fixture_trouble()),
             worse=self.comparison.failures if self.comparison else (),
         )
+        if self._has_failed_fast:
+            self.add_trouble(
+                [f"fail_fast: ended at its first failure, after {self._elapsed():.1f} s"]
+            )
+
+    @property
+    def _has_ended_by_design(self) -> bool:
+        return self.ended_itself is not None or self._has_failed_fast
+
+    def _stop_if_failing(self) -> None:
+        failures = failing(self._meter.engine.unjudged(), self._options)
+        if failures and not self.status().stopped:
+            self._has_failed_fast = True
+            self.stop("fail_fast, at the first failure")
 
     def _fixture_trouble(self) -> Iterator[str]:
         # Those that fail on the way up have failed an iteration, which says it all.
@@ -325,6 +342,8 @@ class LoadTest:
             used = time.thread_time()
             due = trio.current_time() + PUMP_PERIOD
             self._meter.pump()
+            if self._options.fail_fast:
+                self._stop_if_failing()
             self._publish()
             await trio.sleep_until(due)
             late = max(0.0, trio.current_time() - due)
@@ -352,6 +371,9 @@ class LoadTest:
             await trio.sleep(view.period)
             view.show(self._progress.read(self.status(), self.scenarios()))
 
+    def _warnings(self) -> Iterator[str]:
+        yield from (*self._scheduler.warnings(), *self._http.warnings())
+
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed
 
@@ -368,9 +390,19 @@ class LoadTest:
             snapshot=snapshot,
         )
 
+    def failures_that_count(self, scenario: str) -> tuple[Failure, ...]:
+        """Return those failures of `scenario` that fail the load test; after its end."""
+        failed = failing(self._meter.engine.unjudged(scenario), self._options)
+        return tuple(
+            failure
+            for failure in self.failures()
+            if failure.scenario == scenario and RATES.get(failure.kind, "") in {"", *failed}
+        )
+
     def failures(self) -> tuple[Failure, ...]:
-        """Return what went wrong inside virtual users, most frequent first."""
+        """Return what went wrong, most frequent first; what sums up the rest last."""
         iterations = {
             name: scenario.outcomes.completed for name, scenario in self._scenarios.items()
         }
-        return self._failures.snapshot(iterations)
+        failures = (*self._failures.snapshot(iterations), *self._meter.failed_requests())
+        return tuple(sorted(failures, key=lambda each: (each.is_rest, -each.count)))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import trio
 
+from pytest_k6api.load import FailedRequests, Failure, name_kinds
 from pytest_k6api.metrics import (
     MetricsEngine,
     MetricSnapshot,
@@ -32,6 +33,7 @@ class Meter:
 
     Attributes:
         engine: Where everything adds up.
+        requests: The kinds of failed requests.
         buffer: Where virtual users write.
         place: The tags of the whole load test, outside of scenarios and groups.
 
@@ -55,7 +57,10 @@ class Meter:
         self._settings = settings
         self._elapsed = elapsed
         self._probe = GeneratorProbe()
-        self.engine = MetricsEngine(self._tags, spec.thresholds, spec.listed, settings.trend_memory)
+        self.engine = MetricsEngine(
+            self._tags, spec.thresholds, spec.listed, spec.tolerated, settings.trend_memory
+        )
+        self.requests = FailedRequests(self._tags)
         self.buffer = SampleBuffer()
         self.place = TagContext(self._tags, {})
 
@@ -63,6 +68,8 @@ class Meter:
         """Take in what virtual users wrote since the last time."""
         batch = self.buffer.drain()
         elapsed = self._elapsed()
+        if batch.exchanges or batch.accepted:
+            self.requests.note(batch, elapsed)
         if self._settings.on_samples is None or not batch:
             self.engine.ingest(batch, elapsed)
             return
@@ -106,6 +113,15 @@ class Meter:
             metrics[metric_id] = metric
             await trio.lowlevel.checkpoint()
         return self._with_warnings(self.engine.assemble(elapsed, metrics))
+
+    def failed_requests(self) -> tuple[Failure, ...]:
+        """Return the failed requests by kind, allowed or not."""
+        return self.requests.failures(self.engine.failed_requests())
+
+    def name_unjudged_requests(self) -> str:
+        """Return the kinds of failed requests that no threshold is about, in one line."""
+        series = (each for each in self.engine.failed_requests() if not each.is_judged)
+        return name_kinds(self.requests.failures(series))
 
     def query(self, metric_id: str, stats: Sequence[str]) -> MetricSnapshot | None:
         """Return one metric with any tag filter; see `MetricsEngine.query`."""

@@ -277,6 +277,7 @@ def _describe(failure: Failure) -> FailureSnapshot:
         message=failure.message,
         place=failure.place,
         count=failure.count,
+        share=failure.share,
         first_at=failure.first_at,
         last_at=failure.last_at,
         details=failure.details,

@@ -31,6 +31,7 @@ class LoadTestSpec:
         scenarios: Every scenario's plan with its function and fixture values.
         thresholds: What decides whether it passes.
         listed: Metrics to show although they have no sample and no threshold.
+        tolerated: Samples whose failures are allowed although no threshold is judged.
         options: What belongs to the load test as a whole.
         setup: The setup function with its fixture values, if there is one.
         teardown: The teardown function likewise.
@@ -41,6 +42,7 @@ class LoadTestSpec:
     scenarios: Sequence[tuple[ScenarioOptions, UserFunction]]
     thresholds: Sequence[Threshold] = ()
     listed: Sequence[Selection] = ()
+    tolerated: Sequence[Selection] = ()
     options: LoadTestOptions = field(default_factory=LoadTestOptions)
     setup: UserFunction | None = None
     teardown: UserFunction | None = None
@@ -61,7 +63,6 @@ class RunSettings:
         paused: Wait for a resume before the load.
         run_setup: Whether setup is run at the start.
         run_teardown: Whether teardown is run at the end.
-        checks_fail: Whether a failed check fails the load test.
         segment: The share of the load that this instance runs.
         trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: What exceptions in user code mean.
@@ -77,7 +78,6 @@ class RunSettings:
     paused: bool = False
     run_setup: bool = True
     run_teardown: bool = True
-    checks_fail: bool = True
     segment: ExecutionSegment = WHOLE
     trend_memory: int = DEFAULT_TREND_MEMORY
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)

@@ -1,15 +1,25 @@
 """Whether a load test passed, and in plain words why not. Pure.
 
 pytest's promise is that a green test means that nothing went wrong, so nothing
-fails silently: a crossed threshold, an iteration that raised, a failed check,
-or an early end fails the load test. A threshold on ``checks`` or on
-``iteration_failures`` replaces zero tolerance for that one by what it states.
+fails silently: a crossed threshold, an iteration that raised, a failed check, a
+failed request or an early end fails the load test. A threshold on ``checks``,
+``http_req_failed`` or ``iteration_failures`` replaces zero tolerance by what it
+states, for the samples that it is about.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_k6api.metrics import Snapshot, ThresholdSnapshot
+from pytest_k6api.load import FailureKind
+from pytest_k6api.metrics import Snapshot, ThresholdSnapshot, Unjudged
+from pytest_k6api.model import LoadTestOptions
+
+RATES = {
+    FailureKind.ITERATION: "iteration_failures",
+    FailureKind.CHECK: "checks",
+    FailureKind.REQUEST: "http_req_failed",
+}
+"""The rates that count failures, which thresholds may allow; others always fail a load test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +49,8 @@ class Verdict:
 def judge(
     snapshot: Snapshot,
     *,
-    checks_fail: bool,
+    options: LoadTestOptions,
+    kinds: str = "",
     ended_early: str = "",
     trouble: tuple[str, ...] = (),
     worse: tuple[str, ...] = (),
@@ -48,7 +59,8 @@ def judge(
 
     Args:
         snapshot: The last one, after the final evaluation of the thresholds.
-        checks_fail: Whether a failed check fails the load test.
+        options: Say which failures do not fail it.
+        kinds: The kinds of failed requests that no threshold is about, in one line.
         ended_early: Why it was ended before its time; empty if it was not.
         trouble: What else went wrong, such as a teardown that raised.
         worse: In what it is too much worse than its baseline.
@@ -58,8 +70,7 @@ def judge(
         *trouble,
         *_threshold_reasons(snapshot),
         *worse,
-        *_iteration_reasons(snapshot),
-        *(_check_reasons(snapshot) if checks_fail else ()),
+        *_failure_reasons(snapshot.unjudged, options, kinds),
     ]
     return Verdict(reasons=tuple(reasons), interrupted=bool(ended_early))
 
@@ -80,23 +91,25 @@ def _how(threshold: ThresholdSnapshot) -> str:
     return ""
 
 
-def _iteration_reasons(snapshot: Snapshot) -> Iterator[str]:
-    failures = snapshot.metrics.get("iteration_failures")
-    if failures is None or _is_judged(snapshot, "iteration_failures"):
-        return
-    failed = int(failures.extra["passes"])  # a failure is a non-zero sample
-    if failed:
-        yield f"{failed:,} of {failures.samples:,} iterations raised an exception"
+def _failure_reasons(
+    unjudged: Mapping[str, Unjudged], options: LoadTestOptions, kinds: str
+) -> Iterator[str]:
+    texts = {
+        "iteration_failures": "iterations raised an exception",
+        "checks": "checks failed",
+        "http_req_failed": f"requests failed: {kinds}",
+    }
+    failures = failing(unjudged, options)
+    for name, text in texts.items():
+        if name in failures:
+            yield f"{failures[name].failed:,} of {failures[name].samples:,} {text}"
 
 
-def _check_reasons(snapshot: Snapshot) -> Iterator[str]:
-    checks = snapshot.metrics.get("checks")
-    if checks is None or _is_judged(snapshot, "checks"):
-        return
-    failed = int(checks.extra["fails"])
-    if failed:
-        yield f"{failed:,} of {checks.samples:,} checks failed"
-
-
-def _is_judged(snapshot: Snapshot, name: str) -> bool:
-    return any(metric.thresholds for metric in snapshot.metrics.values() if metric.name == name)
+def failing(unjudged: Mapping[str, Unjudged], options: LoadTestOptions) -> dict[str, Unjudged]:
+    """Return those of the rates in `unjudged` that fail a load test with these `options`."""
+    consequences = {"checks": options.checks, "http_req_failed": options.requests}
+    return {
+        name: each
+        for name, each in unjudged.items()
+        if each.failed and consequences.get(name) != "record"
+    }

@@ -41,7 +41,7 @@ class SleepingVU:
         self._is_cut = False
         load.alive += 1
 
-    async def run_iteration(self, due_at: float | None = None) -> None:
+    async def run_iteration(self, due_at: float | None = None) -> bool:
         load = self._load
         load.starts.append(Start(load.now, self.id, self._scenario, due_at))
         iteration, self._iteration = self._iteration, self._iteration + 1
@@ -51,6 +51,7 @@ class SleepingVU:
             await trio.sleep(seconds)
         if not self._is_cut:
             load.finished += 1
+        return load.fails(self.id, iteration)
 
     def cut(self) -> None:
         assert not self._is_cut
@@ -71,11 +72,13 @@ class Load:
     Attributes:
         iteration: Seconds that an iteration takes, or a function of VU and number.
         closing: Seconds that it takes to end a VU.
+        fails: Tells of VU and number whether an iteration fails.
     """
 
     scenarios: Sequence[ScenarioOptions]
     iteration: float | Callable[[int, int], float] = 0.1
     closing: float = 0.0
+    fails: Callable[[int, int], bool] = lambda _vu, _number: False
     setup: Callable[[], Awaitable[None]] | None = None
     teardown: Callable[[], Awaitable[None]] | None = None
     paused: bool = False

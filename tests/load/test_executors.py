@@ -34,9 +34,9 @@ def test_thousands_of_vus_begin_in_portions_so_that_the_loop_goes_on_turning() -
     seen: list[int] = []
 
     class CountingVU(SleepingVU):
-        async def run_iteration(self, due_at: float | None = None) -> None:
+        async def run_iteration(self, due_at: float | None = None) -> bool:
             seen.append(turns.count)
-            await super().run_iteration(due_at)
+            return await super().run_iteration(due_at)
 
     async def main() -> None:
         trio.lowlevel.add_instrument(turns)

@@ -353,9 +353,10 @@ async def test_an_iteration_that_is_cut_when_it_just_ended_is_interrupted() -> N
 @in_virtual_time
 async def test_an_iteration_that_will_not_be_interrupted_counts_as_if_it_had_been() -> None:
     class StubbornVU(SleepingVU):
-        async def run_iteration(self, due_at: float | None = None) -> None:
+        async def run_iteration(self, due_at: float | None = None) -> bool:
             with trio.CancelScope(shield=True):
                 await super().run_iteration(due_at)
+            return False
 
     mix = [
         scenario("constant-vus", "looping", duration=9),

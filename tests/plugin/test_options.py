@@ -44,6 +44,8 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "checks": ("fail", "record", "fail"),
     "progress": ("1s", "2m", "0"),
     "summary": ("full", "compact", "off"),
+    "requests": ("record", "fail", "record"),
+    "fail_fast": ("false", "off", ""),
     "summary_export": ("ini.json", "environment.json", "command.json"),
     "save": ("ini", "environment", "command"),
     "compare": ("ini", "environment", "command"),
@@ -136,6 +138,9 @@ PRECEDENCE: Mapping[str, tuple[dict[str, object], tuple[Any, Any, Any, Any]]] = 
         ),
     ),
     "base_url": ({}, ("", "http://marker", "http://environment", "http://command")),
+    "checks": ({}, ("fail", "record", "record", "fail")),
+    "requests": ({}, ("record", "fail", "fail", "record")),
+    "fail_fast": ({}, (False, True, False, True)),
 }
 
 
@@ -168,7 +173,7 @@ def test_the_ini_file_yields_to_the_marker_that_to_the_environment_and_that_to_t
         monkeypatch,
         ini=f"{setting.ini} =\n    {ini}" if setting.repeated else f"{setting.ini} = {ini}",
         environment={setting.variable: environment} if 2 in places else {},
-        arguments=(f"{setting.flag}={command}",) if 3 in places else (),
+        arguments=(f"{setting.flag}={command}".rstrip("="),) if 3 in places else (),
     )
 
     assert given.problems == []

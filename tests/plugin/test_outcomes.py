@@ -275,7 +275,8 @@ def test_failures_inside_vus_are_grouped_and_introspected(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test failed: 8 of 8 iterations raised an exception",
+            "load test failed: 8 of 8 iterations raised an exception (and 1 more)",
+            f"  ✗ 8 of 8 requests failed: 8x 503 GET {service.url}/status/503",
             "8x iteration failed (100.00% of iterations): AssertionError: *",
             "    test_browse, test_load.py:7; first at *s, last at *s",
             "    test_load.py:7: in test_browse",
@@ -586,8 +587,14 @@ def test_a_service_that_is_down_is_told_by_its_failed_requests(
         """,
     )
 
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*http_req_failed*: 100.00%  2 out of 2"])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test failed: 2 of 2 requests failed: 2x connection refused (1212)"
+            " GET http://127.0.0.1:1/",
+            "*http_req_failed*: 100.00%  2 out of 2",
+        ]
+    )
 
 
 def test_smoke_runs_every_scenario_once(

@@ -108,7 +108,6 @@ def test_everything_has_its_section_its_order_and_its_unit():
         "  data_sent............: 1.2 MB  124 kB/s",
         "  data_received........: 34 B  3.4 B/s",
         "",
-        "! 1 of 3 requests failed, and no threshold on http_req_failed says how many may",
         "! the metric http_reqs has 10,001 series",
     ]
 

@@ -142,7 +142,7 @@ def live(settings: RunSettings | None = None) -> Iterator[Live]:
     warnings: list[str] = []
     ended = threading.Event()
     session = LoadTestSession(
-        settings or RunSettings(checks_fail=False),
+        settings or RunSettings(),
         ApiSettings(address="127.0.0.1:0"),
         warn=warnings.append,
         end=ended.set,

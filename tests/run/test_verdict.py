@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
-from pytest_k6api.model import BUILT_IN
+from pytest_k6api.metrics import (
+    GroupSnapshot,
+    MetricSnapshot,
+    Snapshot,
+    ThresholdSnapshot,
+    Unjudged,
+)
+from pytest_k6api.model import BUILT_IN, LoadTestOptions
 from pytest_k6api.run.verdict import judge
 
 KINDS = {metric.name: metric for metric in BUILT_IN}
 
 
-def metric(
-    metric_id: str, *, passes: int = 0, fails: int = 0, thresholds: tuple[Any, ...] = ()
-) -> MetricSnapshot:
+def metric(metric_id: str, *, thresholds: tuple[Any, ...] = ()) -> MetricSnapshot:
     name = metric_id.partition("{")[0]
     return MetricSnapshot(
         id=metric_id,
@@ -21,8 +25,8 @@ def metric(
         kind=KINDS[name].kind,
         contains=KINDS[name].contains,
         sample={},
-        extra={"passes": passes, "fails": fails},
-        samples=passes + fails,
+        extra={},
+        samples=0,
         thresholds=thresholds,
     )
 
@@ -31,21 +35,29 @@ def threshold(ok: bool | None, observed: float | None = 1.0) -> ThresholdSnapsho
     return ThresholdSnapshot(metric="http_reqs", source="count>2", ok=ok, observed=observed)
 
 
-def snapshot_of(*metrics: MetricSnapshot) -> Snapshot:
+def snapshot_of(*metrics: MetricSnapshot, **unjudged: tuple[int, int]) -> Snapshot:
     root = GroupSnapshot(id="", path="", name="")
-    return Snapshot(elapsed=1.0, metrics={each.id: each for each in metrics}, root=root)
+    return Snapshot(
+        elapsed=1.0,
+        metrics={each.id: each for each in metrics},
+        root=root,
+        unjudged={
+            name: Unjudged(failed=failed, samples=samples)
+            for name, (failed, samples) in unjudged.items()
+        },
+    )
 
 
 GOOD = snapshot_of(
     metric("http_reqs", thresholds=(threshold(ok=True),)),
-    metric("checks", passes=5),
-    metric("iteration_failures", fails=5),
-    metric("http_req_failed", passes=5),
+    checks=(0, 5),
+    iteration_failures=(0, 5),
+    http_req_failed=(0, 5),
 )
 
 
 def test_nothing_wrong_passes():
-    verdict = judge(GOOD, checks_fail=True)
+    verdict = judge(GOOD, options=LoadTestOptions())
 
     assert (verdict.outcome, verdict.reasons) == ("passed", ())
 
@@ -54,45 +66,48 @@ def test_nothing_wrong_passes():
     ("measured", "reason"),
     [
         (
-            metric("http_reqs", thresholds=(threshold(ok=False),)),
+            snapshot_of(metric("http_reqs", thresholds=(threshold(ok=False),))),
             "the threshold http_reqs: count>2 was crossed",
         ),
         (
-            metric("http_reqs", thresholds=(threshold(ok=False, observed=None),)),
+            snapshot_of(metric("http_reqs", thresholds=(threshold(ok=False, observed=None),))),
             "the threshold http_reqs: count>2 was crossed; its metric had no samples",
         ),
         (
-            metric("iteration_failures", passes=1_500, fails=500),
+            snapshot_of(iteration_failures=(1_500, 2_000)),
             "1,500 of 2,000 iterations raised an exception",
         ),
-        (metric("checks", passes=2, fails=1), "1 of 3 checks failed"),
+        (snapshot_of(checks=(1, 3)), "1 of 3 checks failed"),
+        (
+            snapshot_of(http_req_failed=(68, 120)),
+            "68 of 120 requests failed: 48x 503 GET flaky; 20x 404 GET /x",
+        ),
     ],
 )
-def test_each_thing_that_went_wrong_is_a_reason(measured: MetricSnapshot, reason: str):
-    verdict = judge(snapshot_of(measured), checks_fail=True)
+def test_each_thing_that_went_wrong_is_a_reason(measured: Snapshot, reason: str):
+    verdict = judge(measured, options=LoadTestOptions(), kinds="48x 503 GET flaky; 20x 404 GET /x")
 
     assert (verdict.outcome, verdict.reasons) == ("failed", (reason,))
 
 
-def test_checks_that_are_only_recorded_are_no_reason():
-    verdict = judge(snapshot_of(metric("checks", fails=3)), checks_fail=False)
+@pytest.mark.parametrize(
+    ("options", "reasons"),
+    [
+        (LoadTestOptions(checks="record"), ("2 of 9 requests failed: 2x 500 GET a",)),
+        (LoadTestOptions(requests="record"), ("3 of 9 checks failed",)),
+        (LoadTestOptions(checks="record", requests="record"), ()),
+    ],
+)
+def test_what_is_only_recorded_is_no_reason(options: LoadTestOptions, reasons: tuple[str, ...]):
+    measured = snapshot_of(checks=(3, 9), http_req_failed=(2, 9))
 
-    assert verdict.outcome == "passed"
-
-
-@pytest.mark.parametrize("judged", ["checks", "iteration_failures", "checks{group:::visit}"])
-def test_a_threshold_replaces_zero_tolerance(judged: str):
-    name = judged.partition("{")[0]
-    wrong = metric(name, passes=1, fails=1)
-    tolerant = metric(judged, passes=1, fails=1, thresholds=(threshold(ok=True),))
-
-    assert judge(snapshot_of(wrong), checks_fail=True).outcome == "failed"
-    assert judge(snapshot_of(wrong, tolerant), checks_fail=True).outcome == "passed"
+    assert judge(measured, options=options, kinds="2x 500 GET a").reasons == reasons
 
 
 def test_a_threshold_that_was_not_judged_is_no_reason():
     verdict = judge(
-        snapshot_of(metric("http_reqs", thresholds=(threshold(ok=None),))), checks_fail=True
+        snapshot_of(metric("http_reqs", thresholds=(threshold(ok=None),))),
+        options=LoadTestOptions(),
     )
 
     assert verdict.outcome == "passed"
@@ -100,8 +115,8 @@ def test_a_threshold_that_was_not_judged_is_no_reason():
 
 def test_who_ended_it_early_comes_first_and_makes_it_interrupted():
     verdict = judge(
-        snapshot_of(metric("checks", fails=1)),
-        checks_fail=True,
+        snapshot_of(checks=(1, 1)),
+        options=LoadTestOptions(),
         ended_early="stopped early: by hand",
         trouble=("teardown failed: no",),
     )
@@ -116,12 +131,12 @@ def test_who_ended_it_early_comes_first_and_makes_it_interrupted():
 
 
 def test_trouble_alone_fails():
-    assert judge(GOOD, checks_fail=True, trouble=("setup failed: no",)).outcome == "failed"
+    assert judge(GOOD, options=LoadTestOptions(), trouble=("setup failed: no",)).outcome == "failed"
 
 
 def test_trouble_that_comes_up_later_fails_what_passed_and_keeps_what_was_interrupted():
-    passed = judge(GOOD, checks_fail=True)
-    interrupted = judge(GOOD, checks_fail=True, ended_early="stopped early: by hand")
+    passed = judge(GOOD, options=LoadTestOptions())
+    interrupted = judge(GOOD, options=LoadTestOptions(), ended_early="stopped early: by hand")
 
     assert passed.with_trouble([]).outcome == "passed"
     assert passed.with_trouble(["disk full"]).outcome == "failed"

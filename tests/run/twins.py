@@ -7,7 +7,7 @@ asked during setup or teardown, these wait behind a gate that the test opens.
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trio
@@ -126,7 +126,7 @@ def make_twin(script: str, args: tuple[str, ...], env: Mapping[str, str], shop: 
         ],
         thresholds=parse_thresholds(thresholds, known),
         listed=parse_selections(thresholds, known),
-        options=written.options,
+        options=replace(written.options, checks="record", requests="record"),
         setup=UserFunction(function=written.setup) if written.setup else None,
         teardown=UserFunction(function=written.teardown) if written.teardown else None,
     )
@@ -134,7 +134,6 @@ def make_twin(script: str, args: tuple[str, ...], env: Mapping[str, str], shop: 
         paused="--paused" in args,
         run_setup="--no-setup" not in args,
         run_teardown="--no-teardown" not in args,
-        checks_fail=False,
     )
     return Twin(spec, settings, stage.setup, stage.teardown)
 

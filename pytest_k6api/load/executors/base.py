@@ -14,8 +14,8 @@ from pytest_k6api.model import ControlError, Recorder, ScenarioOptions
 class ActiveVU(Protocol):
     """One virtual user while it belongs to a scenario."""
 
-    async def run_iteration(self, due_at: float | None = None) -> None:
-        """Run one iteration and record it, failed or not.
+    async def run_iteration(self, due_at: float | None = None) -> bool:
+        """Run one iteration and record it; return whether it failed, or got no response.
 
         What is left of `min_iteration_duration` afterwards is the executor's to wait.
 
@@ -66,11 +66,15 @@ class Tally:
         completed: Ran to their end, failed ones included.
         interrupted: Were cut off.
         dropped: Were due and never began.
+        backed_off: Were followed by a pause, because they and those before failed at once.
+        backed_off_for: The seconds of all these pauses.
     """
 
     completed: int = 0
     interrupted: int = 0
     dropped: int = 0
+    backed_off: int = 0
+    backed_off_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

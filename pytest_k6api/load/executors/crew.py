@@ -15,9 +15,11 @@ import math
 from collections.abc import Awaitable, Callable
 from heapq import heappop, heappush
 from itertools import count
+from time import process_time
 
 import trio
 
+from pytest_k6api.load.back_off import BackOff
 from pytest_k6api.load.clock import Bell
 from pytest_k6api.load.executors.base import ActiveVU, Surroundings, Tally
 from pytest_k6api.model import ScenarioOptions
@@ -161,6 +163,28 @@ class Crew:
         """Keep `worker` from its next iteration for as long as the clock stands still."""
         while self.is_held and not worker.is_retiring:
             await self._held.park()
+
+    async def back_off(self, worker: Worker, series: BackOff | None) -> BackOff:
+        """Wait after an iteration of `worker` that failed, if its iterations fail at once.
+
+        Args:
+            worker: Whose iteration failed; it does not wait once it is to leave.
+            series: What `back_off` returned after the iteration before; None if that
+                one succeeded.
+        """
+        now = trio.current_time()
+        if series is None:
+            return BackOff(now, process_time())
+        pause = series.next_pause(now, process_time())
+        if pause:
+            with trio.move_on_after(pause):
+                while not worker.is_retiring:
+                    await self._held.park()
+            ended = trio.current_time()
+            self.tally.backed_off += 1
+            self.tally.backed_off_for += ended - now
+            series.resume(ended, process_time())
+        return series
 
     def release(self) -> None:
         """Let those who are held, or wait for idleness, look whether they still have to."""

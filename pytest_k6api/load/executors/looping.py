@@ -2,6 +2,7 @@
 
 import trio
 
+from pytest_k6api.load.back_off import BackOff
 from pytest_k6api.load.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
 from pytest_k6api.load.executors.crew import Worker
 from pytest_k6api.load.executors.planned import PlannedExecutor
@@ -54,6 +55,7 @@ class LoopingExecutor(PlannedExecutor):
         crew, turns = self._crew, self._around.turns
         take, index = self._plan.supply.take, worker.index
         least = self.options.min_iteration_duration
+        back_off: BackOff | None = None
         while True:
             if crew.is_held:
                 await crew.hold(worker)
@@ -62,11 +64,13 @@ class LoopingExecutor(PlannedExecutor):
             turn, began = turns.count, trio.current_time() if least else 0.0
             crew.count_begun(worker)
             try:
-                await vu.run_iteration()
+                failed = await vu.run_iteration()
             except trio.Cancelled:
                 crew.count_interrupted(worker)
                 raise
             crew.count_ended(worker)
+            if failed or back_off is not None:
+                back_off = await crew.back_off(worker, back_off) if failed else None
             if least:
                 await trio.sleep_until(began + least)
             elif turn == turns.count:
