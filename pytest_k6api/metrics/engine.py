@@ -63,8 +63,8 @@ class MetricsEngine:
         tags: TagTable,
         thresholds: Sequence[Threshold] = (),
         listed: Iterable[Selection] = (),
-        tolerated: Iterable[Selection] = (),
         trend_memory: int = DEFAULT_LIMIT,
+        tolerated: Iterable[Selection] = (),
     ) -> None:
         self._tags = tags
         self._memory = TrendMemory(trend_memory)

@@ -307,11 +307,12 @@ class LoadTest:
         if self._yardstick is not None:
             totals = self.totals(self._yardstick.metric_ids)
             self.comparison = self._yardstick.compare(totals, self._elapsed())
+        has_ended_itself = self.ended_itself is not None or self._has_failed_fast
         self.verdict = judge(
             self.published.snapshot,
             options=self._options,
             kinds=self._meter.name_unjudged_requests(),
-            ended_early="" if self._has_ended_by_design else why_early(outcome),
+            ended_early="" if has_ended_itself else why_early(outcome),
             trouble=(*trouble_of(outcome), *self._fixture_trouble()),
             worse=self.comparison.failures if self.comparison else (),
         )
@@ -319,10 +320,6 @@ class LoadTest:
             self.add_trouble(
                 [f"fail_fast: ended at its first failure, after {self._elapsed():.1f} s"]
             )
-
-    @property
-    def _has_ended_by_design(self) -> bool:
-        return self.ended_itself is not None or self._has_failed_fast
 
     def _stop_if_failing(self) -> None:
         failures = failing(self._meter.engine.unjudged(), self._options)

@@ -58,7 +58,7 @@ class Meter:
         self._elapsed = elapsed
         self._probe = GeneratorProbe()
         self.engine = MetricsEngine(
-            self._tags, spec.thresholds, spec.listed, spec.tolerated, settings.trend_memory
+            self._tags, spec.thresholds, spec.listed, settings.trend_memory, spec.tolerated
         )
         self.requests = FailedRequests(self._tags)
         self.buffer = SampleBuffer()
