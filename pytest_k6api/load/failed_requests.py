@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pytest_k6api.load.failures import Example, Failure, FailureKind
 from pytest_k6api.load.tracebacks import group_url
 from pytest_k6api.metrics import FailureSeries
-from pytest_k6api.model import SECRETS, Batch, TagTable
+from pytest_k6api.model import SECRETS, Batch, Secrets, TagTable
 
 MOST_KINDS = 100
 """How many kinds are told apart; the rest is summed up."""
@@ -50,10 +50,12 @@ class FailedRequests:
 
     Args:
         tags: The load test's tag sets.
+        secrets: What is masked in exchanges and URLs.
     """
 
-    def __init__(self, tags: TagTable) -> None:
+    def __init__(self, tags: TagTable, secrets: Secrets = SECRETS) -> None:
         self._tags = tags
+        self._secrets = secrets
         self._kinds: dict[int, _Kind] = {}  # by tag set, of all requests that were asked about
         self._seen: dict[_Kind, _Seen] = {}
         self._rest: _Seen | None = None  # all kinds beyond
@@ -67,7 +69,8 @@ class FailedRequests:
             if seen is not None:
                 seen.last_at = elapsed
                 continue
-            seen = _Seen(first_at=elapsed, last_at=elapsed, exchange=describe())
+            exchange = self._secrets.mask_text(describe())
+            seen = _Seen(first_at=elapsed, last_at=elapsed, exchange=exchange)
             if is_told_apart:
                 self._seen[kind] = seen
             else:
@@ -95,7 +98,7 @@ class FailedRequests:
         ordered = sorted(sums.items(), key=lambda item: -item[1].count)
         told = [
             _failure(
-                _message(one),
+                self._message(one),
                 one.count,
                 self._seen[kind],
                 scenario=kind.scenario,
@@ -108,10 +111,21 @@ class FailedRequests:
         rest = [one for kind, one in ordered if kind not in self._seen]
         if rest and self._rest is not None:
             kinds = f"{len(rest):,} more kind{'s' if len(rest) > 1 else ''}"
-            message = f"{kinds}, such as {_message(rest[0])}"
+            message = f"{kinds}, such as {self._message(rest[0])}"
             count = sum(one.count for one in rest)
             told.append(_failure(message, count, self._rest, is_rest=True))
         return tuple(told)
+
+    def _message(self, one: _Sum) -> str:
+        tags = one.tags
+        code, status = tags.get("error_code", ""), tags.get("status", "")
+        error = tags.get("error", "")
+        for operation in _OPERATIONS:
+            error = error.removeprefix(operation)
+        what = f"{error} ({code})" if error else status
+        name = tags.get("name", "")
+        name = self._secrets.mask_url(name) if len(one.names) == 1 else group_url(name)
+        return f"{what} {tags.get('method', '')} {name}"
 
     def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> _Kind:
         kind = self._kinds.get(tags_id)
@@ -140,18 +154,6 @@ def name_kinds(failures: Iterable[Failure]) -> str:
         kinds = len(ordered) - _NAMED
         parts.append(f"{count:,}x {kinds} more kind{'s' if kinds > 1 else ''}")
     return "; ".join(parts)
-
-
-def _message(one: _Sum) -> str:
-    tags = one.tags
-    code, status = tags.get("error_code", ""), tags.get("status", "")
-    error = tags.get("error", "")
-    for operation in _OPERATIONS:
-        error = error.removeprefix(operation)
-    what = f"{error} ({code})" if error else status
-    name = tags.get("name", "")
-    name = SECRETS.mask_url(name) if len(one.names) == 1 else group_url(name)
-    return f"{what} {tags.get('method', '')} {name}"
 
 
 def _hint(code: str) -> str:

@@ -38,7 +38,7 @@ from pytest_k6api.run.meter import Meter
 from pytest_k6api.run.progress import ProgressReader
 from pytest_k6api.run.published import Published
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
-from pytest_k6api.run.verdict import RATES, Verdict, failing, judge
+from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
 
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
@@ -307,19 +307,15 @@ class LoadTest:
         if self._yardstick is not None:
             totals = self.totals(self._yardstick.metric_ids)
             self.comparison = self._yardstick.compare(totals, self._elapsed())
-        has_ended_itself = self.ended_itself is not None or self._has_failed_fast
         self.verdict = judge(
             self.published.snapshot,
             options=self._options,
             kinds=self._meter.name_unjudged_requests(),
-            ended_early="" if has_ended_itself else why_early(outcome),
+            has_failed_fast=self._has_failed_fast,
+            ended_early="" if self.ended_itself is not None else why_early(outcome),
             trouble=(*trouble_of(outcome), *self._fixture_trouble()),
             worse=self.comparison.failures if self.comparison else (),
         )
-        if self._has_failed_fast:
-            self.add_trouble(
-                [f"fail_fast: ended at its first failure, after {self._elapsed():.1f} s"]
-            )
 
     def _stop_if_failing(self) -> None:
         failures = failing(self._meter.engine.unjudged(), self._options)
@@ -389,12 +385,9 @@ class LoadTest:
 
     def failures_that_count(self, scenario: str) -> tuple[Failure, ...]:
         """Return those failures of `scenario` that fail the load test; after its end."""
-        failed = failing(self._meter.engine.unjudged(scenario), self._options)
-        return tuple(
-            failure
-            for failure in self.failures()
-            if failure.scenario == scenario and RATES.get(failure.kind, "") in {"", *failed}
-        )
+        unjudged = self._meter.engine.unjudged(scenario)
+        failures = (each for each in self.failures() if each.scenario == scenario)
+        return those_that_count(failures, failing(unjudged, self._options))
 
     def failures(self) -> tuple[Failure, ...]:
         """Return what went wrong, most frequent first; what sums up the rest last."""

@@ -60,7 +60,7 @@ class Meter:
         self.engine = MetricsEngine(
             self._tags, spec.thresholds, spec.listed, settings.trend_memory, spec.tolerated
         )
-        self.requests = FailedRequests(self._tags)
+        self.requests = FailedRequests(self._tags, settings.client.secrets)
         self.buffer = SampleBuffer()
         self.place = TagContext(self._tags, {})
 

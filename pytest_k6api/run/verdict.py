@@ -7,19 +7,19 @@ failed request or an early end fails the load test. A threshold on ``checks``,
 states, for the samples that it is about.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_k6api.load import FailureKind
+from pytest_k6api.load import Failure, FailureKind
 from pytest_k6api.metrics import Snapshot, ThresholdSnapshot, Unjudged
 from pytest_k6api.model import LoadTestOptions
 
-RATES = {
+# The rates that count failures, which thresholds may allow; others always fail a load test.
+_RATES = {
     FailureKind.ITERATION: "iteration_failures",
     FailureKind.CHECK: "checks",
     FailureKind.REQUEST: "http_req_failed",
 }
-"""The rates that count failures, which thresholds may allow; others always fail a load test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ def judge(
     *,
     options: LoadTestOptions,
     kinds: str = "",
+    has_failed_fast: bool = False,
     ended_early: str = "",
     trouble: tuple[str, ...] = (),
     worse: tuple[str, ...] = (),
@@ -61,10 +62,12 @@ def judge(
         snapshot: The last one, after the final evaluation of the thresholds.
         options: Say which failures do not fail it.
         kinds: The kinds of failed requests that no threshold is about, in one line.
+        has_failed_fast: Whether it ended itself at its first failure.
         ended_early: Why it was ended before its time; empty if it was not.
         trouble: What else went wrong, such as a teardown that raised.
         worse: In what it is too much worse than its baseline.
     """
+    ended_early = "" if has_failed_fast else ended_early
     reasons = [
         *([ended_early] if ended_early else []),
         *trouble,
@@ -72,6 +75,8 @@ def judge(
         *worse,
         *_failure_reasons(snapshot.unjudged, options, kinds),
     ]
+    if has_failed_fast:
+        reasons.append(f"fail_fast: ended at the first failure, after {snapshot.elapsed:.1f} s")
     return Verdict(reasons=tuple(reasons), interrupted=bool(ended_early))
 
 
@@ -103,6 +108,11 @@ def _failure_reasons(
     for name, text in texts.items():
         if name in failures:
             yield f"{failures[name].failed:,} of {failures[name].samples:,} {text}"
+
+
+def those_that_count(failures: Iterable[Failure], rates: Container[str]) -> tuple[Failure, ...]:
+    """Return those of `failures` that fail a load test because of what `failing` returned."""
+    return tuple(each for each in failures if each.kind not in _RATES or _RATES[each.kind] in rates)
 
 
 def failing(unjudged: Mapping[str, Unjudged], options: LoadTestOptions) -> dict[str, Unjudged]:

@@ -325,7 +325,7 @@ def test_fail_fast_ends_a_load_test_at_its_first_failure(
     result.stdout.fnmatch_lines(
         [
             f"load test failed: {reason}",
-            "  ✗ fail_fast: ended at its first failure, after *",
+            "  ✗ fail_fast: ended at the first failure, after *",
             "*::test_browse: failed, *",
         ]
     )
