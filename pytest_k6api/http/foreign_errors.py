@@ -6,6 +6,7 @@ operating system said, so neither needs to be imported here. Pure.
 Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``, by way of `errors`.
 """
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -32,7 +33,9 @@ _BY_TEXT = (
     ("Server disconnected", CLOSED_EARLY),
     ("peer closed connection", CLOSED_MIDWAY),
 )
-_SHOWN = 80  # characters of a text: it becomes the value of a tag
+# What a text begins with, up to what it quotes: it becomes the value of a tag, so it is to be
+# one of few, and is not to hold what the server sent.
+_GENERAL = re.compile(r"[A-Za-z][A-Za-z ,\-]{0,59}(?<![ ,\-])")
 
 
 def explain_foreign(error: Exception) -> Failure:
@@ -46,11 +49,16 @@ def explain_foreign(error: Exception) -> Failure:
         if text.startswith(start):
             return failure
     if classes & {"UnsupportedProtocol", "InvalidURL"}:
-        return Failure(INVALID_URL, f"invalid URL: {text[:_SHOWN]}")
+        return Failure(INVALID_URL, f"invalid URL{_general(text)}")
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno is not None:
             return _explain_system(cause, classes)
-    return Failure(GENERIC, f"{type(error).__name__}: {text[:_SHOWN]}")
+    return Failure(GENERIC, f"{type(error).__name__}{_general(text)}")
+
+
+def _general(text: str) -> str:
+    start = _GENERAL.match(text)
+    return f": {start[0]}" if start else ""
 
 
 def _explain_system(cause: OSError, classes: set[str]) -> Failure:

@@ -33,6 +33,7 @@ _AFTER_START = (
 _EXTENSION = frozenset({"name", "tags", "expected_statuses"})
 _PROTOCOLS = {"HTTP/2": "HTTP/2.0"}  # as Go writes it
 _REST_OF_REQUEST_LINE = len("  HTTP/1.1\r\n")
+_LONGEST_SIZE = 16  # digits of a Content-Length that can be true
 _STATUS_LINE = len("HTTP/1.1 200 OK\r\n")
 
 
@@ -116,7 +117,9 @@ class ForeignExchange:
             line = len(request.method) + len(request.url.raw_path) + _REST_OF_REQUEST_LINE
             body = request.headers.get("content-length", "")
             self._recorder.bytes_sent += line + _size(request.headers.raw)
-            self._recorder.bytes_sent += int(body) if body.isdigit() else 0
+            self._recorder.bytes_sent += (
+                int(body) if body.isdecimal() and len(body) < _LONGEST_SIZE else 0
+            )
         if response is not None:
             head = _STATUS_LINE + _size(response.headers.raw)
             self._recorder.bytes_received += head + self.received

@@ -67,6 +67,7 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/\-]{6,}=*")
+_MASKED = re.compile(re.escape(MASK) + r"[,.:;)\]}]*")  # and what is behind it in a sentence
 _LONGEST = 200  # characters of a name
 _DEEPEST = 3  # URLs within parameters of URLs
 
@@ -132,6 +133,8 @@ class Secrets:
     def _mask_parameters(self, text: str, pattern: re.Pattern[str], depth: int) -> str:
         def mask(found: re.Match[str]) -> str:
             before, name, equals, value = found.groups()
+            if _MASKED.fullmatch(value):
+                return found[0]
             if self.hides(name):
                 return f"{before}{name}{equals}{MASK}"
             return f"{before}{name}{equals}{self._mask_encoded(value, depth)}"

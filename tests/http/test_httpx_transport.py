@@ -10,6 +10,7 @@ import trio
 import trustme
 
 from pytest_k6api.http import Client, HttpRuntime, instrument
+from pytest_k6api.http.foreign_errors import explain_foreign
 from pytest_k6api.model import (
     OptionError,
     Recorder,
@@ -395,3 +396,23 @@ async def test_an_extension_with_a_spelling_mistake_is_refused(calling: Any, row
 def test_what_is_no_transport_is_refused(library: ModuleType) -> None:
     with library.Client() as client, pytest.raises(TypeError, match="takes a transport of httpx"):
         instrument(client)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "text"),
+    [
+        (
+            "RemoteProtocolError",
+            "illegal status line: bytearray(b'secret 1')",
+            "RemoteProtocolError: illegal status line",
+        ),
+        ("InvalidURL", "Invalid port: 'secret'", "invalid URL: Invalid port"),
+        ("RemoteProtocolError", "<StreamReset stream_id:5>", "RemoteProtocolError"),
+    ],
+)
+def test_the_words_for_an_error_are_few_and_quote_nothing(
+    library: ModuleType, name: str, message: str, text: str
+) -> None:
+    error: Exception = getattr(library, name)(message)
+
+    assert explain_foreign(error).text == text

@@ -77,6 +77,7 @@ def test_a_header_is_shown_without_its_secrets(name, value, shown):
     ("text", "shown"),
     [
         ("GET http://a:b@h/?token=x, 2 ms", "GET http://****:****@h/?token=**** 2 ms"),
+        ("GET /?token=****, 2 ms", "GET /?token=****, 2 ms"),
         ('http.get("/x?token=abc")', 'http.get("/x?token=****")'),
         (
             "{'Authorization': 'Bearer x', 'Accept': 'y'}",
