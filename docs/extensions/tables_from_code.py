@@ -79,7 +79,8 @@ def _settings() -> Iterable[Row]:
     yield "Command line", "ini file", "Environment", "Meaning"
     for setting in settings_table().values():
         flag = f"{setting.flag}={setting.metavar}" if setting.metavar else setting.flag
-        yield _code(flag), _code(setting.ini), _code(setting.variable), setting.about
+        also = f" (k6: {_code(setting.k6_variable)})" if setting.k6_variable else ""
+        yield _code(flag), _code(setting.ini), _code(setting.variable) + also, setting.about
 
 
 def _overrides(*, named: bool) -> Iterable[Row]:

@@ -11,7 +11,7 @@ import pytest
 from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
 from pytest_k6api.plugin.noticing import concerns_us, may_be_load_test
 from pytest_k6api.plugin.settings_table import add_options
-from pytest_k6api.plugin.spreading import leave_to_first_worker
+from pytest_k6api.plugin.spreading import leave_to_first_worker, remark_lines
 from pytest_k6api.plugin.stashes import BROKEN, PLAN, REMARKS, SESSION
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
@@ -92,7 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Tell what load tests do without, and which cannot run, before the first test."""
-    return [f"k6: {remark}" for remark in config.stash.get(REMARKS, ())]
+    return remark_lines(config)
 
 
 @pytest.hookimpl(wrapper=True)

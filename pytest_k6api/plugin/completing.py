@@ -5,13 +5,13 @@ import pytest
 from pytest_k6api.plugin.bounding import shorten_sections
 from pytest_k6api.plugin.reporting import attach_summary
 from pytest_k6api.plugin.session import address_of
-from pytest_k6api.plugin.spreading import attach_address
+from pytest_k6api.plugin.spreading import attach_lines
 
 
 def complete_report(item: pytest.Item, report: pytest.TestReport) -> None:
     """Attach to `report` what the terminal tells of it, and bound what it quotes."""
     shorten_sections(report)
     if report.when == "setup":
-        attach_address(item.config, report, address_of(item.config))
+        attach_lines(item.config, report, address_of(item.config))
     elif report.when == "call":
         attach_summary(item, report)

@@ -5,8 +5,10 @@ What a worker knows of the others came from the process that started it (`worker
 
 import pytest
 
-ADDRESS = "k6_control_api"
-"""The attribute of a setup report that tells where a worker's control API listens."""
+from pytest_k6api.plugin.stashes import REMARKS
+
+LINES = "k6_lines"
+"""The attribute of a setup report with what a worker, who has no terminal, tells users."""
 
 NUMBER = "k6_worker"
 DIST = "k6_dist"
@@ -38,8 +40,17 @@ def address_for(config: pytest.Config, address: str) -> str:
     return f"{host}:{min(int(port) + number, 65535)}"
 
 
-def attach_address(config: pytest.Config, report: pytest.TestReport, address: str) -> None:
-    """Attach to `report` where the control API of this worker listens."""
+def attach_lines(config: pytest.Config, report: pytest.TestReport, address: str) -> None:
+    """Attach to `report` what this worker tells: remarks, and where its control API listens."""
     found = getattr(config, "workerinput", None)
-    if found is not None and address:
-        setattr(report, ADDRESS, f"k6 control API of {found['workerid']}: {address}")
+    if found is None:
+        return
+    lines = remark_lines(config)
+    if address:
+        lines.append(f"k6 control API of {found['workerid']}: {address}")
+    setattr(report, LINES, lines)
+
+
+def remark_lines(config: pytest.Config) -> list[str]:
+    """Return what users are told before the first test."""
+    return [f"k6: {remark}" for remark in config.stash.get(REMARKS, ())]

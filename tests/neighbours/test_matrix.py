@@ -165,6 +165,16 @@ def test_every_worker_has_an_address_of_its_own_which_is_told(suite: Path, run: 
 
 
 @needs("xdist")
+def test_what_load_tests_do_without_is_told_once_for_all_workers(suite: Path, run: Run):
+    result = run("-p", "xdist", "-n", "2", "--k6-vus=3")
+
+    assert sorted(set(suite.read_text().split())) == sorted(set(LOAD_TESTS))
+    told = [line for line in result.outlines if "without --k6-vus" in line]
+    assert len(told) == 1
+    assert told[0].startswith("k6: run as planned, without --k6-vus: test_load, ")
+
+
+@needs("xdist")
 def test_with_dist_each_a_load_test_runs_in_one_worker(suite: Path, run: Run):
     result = run("-p", "xdist", "--dist", "each", "--tx", "2*popen")
 
