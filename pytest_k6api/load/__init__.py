@@ -16,6 +16,7 @@ from pytest_k6api.load.load_context import (
 )
 from pytest_k6api.load.scheduler import RunOutcome, Scheduler
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment, read_segment
+from pytest_k6api.load.stuck_tasks import StuckTasks
 from pytest_k6api.load.sync_vu import SyncVU
 from pytest_k6api.load.tracebacks import render_traceback
 from pytest_k6api.load.user_functions import UserFunction
@@ -46,6 +47,7 @@ __all__ = [
     "Scheduler",
     "SetupTeardown",
     "StopRequest",
+    "StuckTasks",
     "SyncVU",
     "Trend",
     "UserFunction",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pytest_k6api.load.clock import stopwatch
 from pytest_k6api.load.groups import GroupStack
 from pytest_k6api.load.load_context import LoadContext
+from pytest_k6api.load.stuck_tasks import Left
 from pytest_k6api.load.sync_vu import SyncVU
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import VU, BaseVU, VUSeat
@@ -35,6 +36,9 @@ class Caller(Protocol):
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the ordinary function `function`."""
 
+    def abandon(self) -> bool:
+        """Leave alone what still runs; return whether that is a thread, which has been told."""
+
     def close(self) -> None:
         """Close connections, and let a thread end."""
 
@@ -56,6 +60,10 @@ class LoopCaller:
         """Call `function` here; it does not wait."""
         return function(*args, **kwargs)
 
+    def abandon(self) -> bool:
+        """Do nothing: there is no thread."""
+        return False
+
     def close(self) -> None:
         """Close connections."""
         self.seat.client.close()
@@ -68,7 +76,7 @@ class ThreadCaller:
 
     def __init__(self, seat: VUSeat) -> None:
         name = f"VU {seat.number} of {seat.scenario}" if seat.number else "setup or teardown"
-        self._thread = VUThread(name)
+        self._thread = VUThread(name, self._note)
         self.seat = seat
         self.vu: BaseVU = SyncVU(seat, self._thread)
         self._async_vu: VU | None = None
@@ -87,10 +95,18 @@ class ThreadCaller:
         """Call `function` in the VU's thread."""
         return await self._thread.run(function, *args, **kwargs)
 
+    def abandon(self) -> bool:
+        """Leave the thread alone."""
+        self._thread.abandon()
+        return True
+
     def close(self) -> None:
         """Close connections, and let the thread end."""
         self.seat.client.close()
         self._thread.close()
+
+    def _note(self, line: str) -> None:
+        self.seat.load.stuck.leave(Left(self.seat.scenario, line, is_thread=True))
 
 
 def make_caller(

@@ -13,6 +13,7 @@ import trio
 from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
 from pytest_k6api.load.load_context import ScenarioContext, Verdict, find_stop
+from pytest_k6api.load.stuck_tasks import Left
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import become, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixtures, resolve_vu_fixtures
@@ -43,6 +44,7 @@ class VirtualUser:
         "_caller",
         "_fixtures",
         "_groups",
+        "_is_closing",
         "_kept",
         "_recorder",
         "_scenario",
@@ -70,6 +72,7 @@ class VirtualUser:
         self._call = target_of(function, caller)
         self._arguments: dict[str, object] | None = None
         self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
+        self._is_closing = False
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
@@ -129,10 +132,20 @@ class VirtualUser:
         if self._kept is None:
             self._kept = self._recorder.cut()
 
+    def abandon(self, line: str) -> None:
+        """Give up what runs, because its task was abandoned at `line` of the user's code."""
+        if self._is_closing:
+            self._scenario.outcomes.failed_teardowns += 1
+        else:
+            self._record_interruption()
+        if not self._caller.abandon():
+            self._scenario.load.stuck.leave(Left(self._scenario.options.name, line))
+
     async def close(self) -> None:
         """Tear down the VU's fixtures, also in a cancelled scope, and close its connections."""
         self._enter()
         self._arguments = None
+        self._is_closing = True
         with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
             await self._fixtures.tear_down(self._report_fixture)
         if scope.cancelled_caught:

@@ -7,6 +7,7 @@ test, and more than once: the control API asks for it.
 
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -117,7 +118,8 @@ class _Stage:
         try:
             with trio.move_on_after(self._timeout) as scope:
                 arguments = self._function.fill({"vu": vu, **own})
-                return await target_of(self._function, self._caller)(**arguments)
+                target = target_of(self._function, self._caller)
+                return await self._load.stuck.call(partial(target, **arguments))
         except BaseException as error:
             if self._load.exceptions.judge(error) is Verdict.FAILED:
                 raise self.refuse(error) from error

@@ -8,6 +8,7 @@ import trio
 
 from pytest_k6api.http import Client
 from pytest_k6api.load.failures import FailureLog
+from pytest_k6api.load.stuck_tasks import StuckTasks
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.model import K6ApiError, Recorder, SampleBuffer, ScenarioOptions, TagContext
 
@@ -87,6 +88,7 @@ class LoadContext:
             Left out, it is `stop`.
         seed: Where the chance of all VUs begins.
         exceptions: What exceptions mean.
+        stuck: Sees to it that cancelled tasks end.
     """
 
     buffer: SampleBuffer
@@ -97,6 +99,7 @@ class LoadContext:
     finish: Callable[[str], None] | None = None
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
+    stuck: StuckTasks = field(default_factory=StuckTasks)
     _reasons: list[str] = field(default_factory=list, init=False)
 
     def grant(self, request: StopRequest) -> None:

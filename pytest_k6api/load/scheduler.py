@@ -23,6 +23,7 @@ from pytest_k6api.load.executors import Surroundings, VUFactory, make_executor, 
 from pytest_k6api.load.reservations import check_order, planned_vus
 from pytest_k6api.load.scenario_runs import ScenarioRun
 from pytest_k6api.load.segments import WHOLE, ExecutionSegment
+from pytest_k6api.load.stuck_tasks import StuckTasks
 from pytest_k6api.load.turns import Turns
 from pytest_k6api.load.vu_pool import VUPool
 from pytest_k6api.model import (
@@ -71,6 +72,7 @@ class Scheduler:
         teardown: Callable[[], Awaitable[object]] | None = None,
         paused: bool = False,
         segment: ExecutionSegment = WHOLE,
+        stuck: StuckTasks | None = None,
         on_status: Callable[[], None] = lambda: None,
     ) -> None:
         """Plan `scenarios`.
@@ -84,6 +86,7 @@ class Scheduler:
             teardown: Runs after them, also after a stop.
             paused: Whether to wait for `control.resume` before setup.
             segment: The part of the load that this instance runs.
+            stuck: Sees to it that cancelled tasks end, while it is watched.
             on_status: Called whenever the status has become another one, save the last.
 
         Raises:
@@ -103,6 +106,7 @@ class Scheduler:
         self._setup_scope = trio.CancelScope()
         self._setup_error: Exception | None = None
         self._teardown_error: Exception | None = None
+        self._stuck = stuck or StuckTasks()
         around = Surroundings(
             clock=self.clock,
             pool=self._pool,
@@ -110,6 +114,7 @@ class Scheduler:
             recorder_for=recorder_for,
             segment=segment,
             turns=self._turns,
+            stuck=self._stuck,
         )
         plans = {options.name: make_plan(options, segment) for options in scenarios}
         self._planned = planned_vus(scenarios, plans, segment)
@@ -184,6 +189,7 @@ class Scheduler:
 
     def warnings(self) -> Iterator[str]:
         """Yield what people should know of how iterations were run, in plain words."""
+        yield from self._stuck.warnings()
         for run in self._runs:
             tally = run.executor.tally if run.executor else None
             if tally is not None and tally.backed_off:
@@ -207,7 +213,14 @@ class Scheduler:
         self.clock.start()
         if await self._set_up():
             self._enter(RunStatus.RUNNING)
-            await self._run_scenarios()
+            try:
+                await self._run_scenarios()
+            except trio.Cancelled:
+                raise
+            except BaseException:  # such as pytest.exit() in a scenario
+                self._is_stopped = True
+                await self._tear_down()
+                raise
             await self._tear_down()
 
     async def _set_up(self) -> bool:

@@ -6,25 +6,34 @@ made it. While the function runs, the VU's task waits here and carries out what
 the function asks of Trio: to sleep, to send a request. So both happen in the
 VU's own task, and end with it.
 
-A thread cannot be interrupted from outside. When its VU is, whatever it asks
-for next raises `IterationInterrupted`; if it asks for nothing within
-`PATIENCE`, it is left alone: a daemon, which does not keep the session alive.
+When its VU is interrupted, whatever the function asks for next raises
+`IterationInterrupted`; if it asks for nothing within `PATIENCE`, that is raised
+wherever it is in Python code. What even that does not end (a call that blocks, a
+bare ``except: pass``) is left alone: a daemon, which does not keep the session
+alive, and which is stopped for good where it asks for something.
 """
 
+import ctypes
 import math
+import sys
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
-from typing import Any, TypeVar
+from threading import Event, Thread
+from typing import Any, NoReturn, TypeVar
 
 import outcome
 import trio
 
+from pytest_k6api.load.tracebacks import format_location, is_users
+
 PATIENCE = 5.0
 """Seconds that an interrupted function gets to come back to its VU."""
+
+_ATTEMPTS = 10
+_ATTEMPT = 0.05
 
 T = TypeVar("T")
 
@@ -46,10 +55,17 @@ _Outcome = outcome.Value[Any] | outcome.Error
 
 
 class VUThread:
-    """Runs functions in one thread, one at a time; made inside of a Trio run."""
+    """Runs functions in one thread, one at a time; made inside of a Trio run.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: Its name.
+        on_abandoned: Called with the line of the user's code that the thread is in,
+            ``file:line``, when it is left alone; empty if there is none.
+    """
+
+    def __init__(self, name: str, on_abandoned: Callable[[str], None] = lambda _line: None) -> None:
         self._name = name
+        self._on_abandoned = on_abandoned
         self._token = trio.lowlevel.current_trio_token()
         self._thread: Thread | None = None
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
@@ -57,7 +73,7 @@ class VUThread:
         # What the thread sends: a request to Trio, or what became of its job.
         self._post, self._inbox = trio.open_memory_channel[_Request | _Outcome](math.inf)
         self._is_interrupted = False
-        self._is_abandoned = False
+        self._is_abandoned = self._has_refused = self._is_over = False
 
     async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call `function` in the thread; return or raise what it does.
@@ -90,7 +106,7 @@ class VUThread:
             IterationInterrupted: The VU was interrupted.
         """
         if self._is_interrupted:
-            raise IterationInterrupted
+            self._refuse()
         self._send(_Request(function, args))
         result: T = self._answers.get().unwrap()
         return result
@@ -103,22 +119,56 @@ class VUThread:
         """Let the thread end, once it has nothing to do."""
         self._jobs.put(None)
 
+    def abandon(self) -> None:
+        """Leave alone what runs in the thread; harmless if it was."""
+        if not self._is_abandoned and self._thread is not None:
+            self._is_interrupted = self._is_abandoned = True
+            self._on_abandoned(self._users_line())
+            self._raise_in_thread(IterationInterrupted)
+            self._answers.put(outcome.Error(IterationInterrupted()))  # it may just have asked
+
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            result = outcome.capture(job)
-            del job
+        while True:
             try:
+                if (job := self._jobs.get()) is None:
+                    return
+                result = outcome.capture(job)
+                del job
                 self._send(result)
+                # Not kept until the next job: it may hold a traceback with all its frames.
+                del result
             except IterationInterrupted:
-                return
-            # Not kept until the next job: it may hold a traceback with all its frames.
-            del result
+                if self._is_abandoned or self._is_over:
+                    return  # otherwise it was raised for a job that had just ended
 
     def _send(self, message: _Request | _Outcome) -> None:
         try:
             self._token.run_sync_soon(self._post.send_nowait, message)
         except trio.RunFinishedError:
+            self._is_over = True
             raise IterationInterrupted from None
+
+    def _refuse(self) -> NoReturn:
+        if self._is_abandoned and self._has_refused:
+            # It swallows what is raised: it would go round for as long as the process lives.
+            Event().wait()
+        self._has_refused = self._is_abandoned
+        raise IterationInterrupted
+
+    def _raise_in_thread(self, error: type[BaseException] | None) -> None:
+        # At its next step in Python code; None takes back what has not been raised yet.
+        assert self._thread is not None
+        assert self._thread.ident is not None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self._thread.ident), ctypes.py_object(error) if error else None
+        )
+
+    def _users_line(self) -> str:
+        assert self._thread is not None
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        while frame is not None and not is_users(frame.f_code.co_filename):
+            frame = frame.f_back
+        return format_location(frame.f_code.co_filename, frame.f_lineno) if frame else ""
 
     async def _serve(self) -> _Outcome:
         while True:
@@ -136,9 +186,18 @@ class VUThread:
 
     async def _interrupt(self) -> None:
         self._is_interrupted = True
-        with trio.move_on_after(PATIENCE, shield=True):
+        if await self._comes_back(PATIENCE):
+            return
+        for _ in range(_ATTEMPTS):
+            self._raise_in_thread(IterationInterrupted)
+            if await self._comes_back(_ATTEMPT):
+                self._raise_in_thread(None)
+                return
+        self.abandon()
+
+    async def _comes_back(self, patience: float) -> bool:
+        with trio.move_on_after(patience, shield=True):
             while isinstance(await self._inbox.receive(), _Request):
                 self._answers.put(outcome.Error(IterationInterrupted()))
-            return
-        self._is_abandoned = True
-        self._answers.put(outcome.Error(IterationInterrupted()))  # it may just have asked
+            return True
+        return False

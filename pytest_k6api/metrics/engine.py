@@ -136,6 +136,11 @@ class MetricsEngine:
                 judgement.evaluate(elapsed, final=True)
         self._load_began_at = None
 
+    def cut_short(self) -> None:
+        """Leave what never got a sample unjudged: the load test ends before its time."""
+        for judgement in self._all_judgements():
+            judgement.is_optional = True
+
     def snapshot(self, elapsed: float) -> Snapshot:
         """Return everything measured so far, `elapsed` seconds into the test-run time."""
         return self.assemble(elapsed, dict(self.describe_each(elapsed)))

@@ -4,7 +4,7 @@
 |-------------------|-------------------------------|------------------------|
 | k6                | not judged, keeps its verdict | judged by 0; an unused rate passes |
 | here              | not judged, keeps its verdict | a counter counted 0, which is judged; all others fail |
-| here, optional    | not judged, keeps its verdict | not judged            |
+| here, optional, or cut short | not judged, keeps its verdict | not judged |
 
 k6's end lets ``http_req_failed: rate<0.1`` pass when no request was made; a
 green test would then mean nothing. A counter that was never fed is a
@@ -60,14 +60,16 @@ class Judgement:
         threshold: The condition.
         ok: Whether it held; None before the first evaluation.
         was_ok: The same, one evaluation earlier.
+        is_optional: Whether the end leaves it unjudged if there was no sample.
     """
 
-    __slots__ = ("_observed", "_samples", "_view", "ok", "threshold", "was_ok")
+    __slots__ = ("_observed", "_samples", "_view", "is_optional", "ok", "threshold", "was_ok")
 
     def __init__(self, threshold: Threshold, view: View) -> None:
         self.threshold = threshold
         self.ok: bool | None = None
         self.was_ok: bool | None = None
+        self.is_optional = threshold.is_optional
         self._view = view
         self._observed: float | None = None
         self._samples = 0
@@ -85,7 +87,7 @@ class Judgement:
             self._samples = sink.count
             self._observed = measure(sink, self.threshold.aggregation, elapsed)
             self.ok = self.threshold.holds(self._observed)
-        elif final and self.threshold.is_optional:
+        elif final and self.is_optional:
             return
         elif final and self.threshold.metric.kind is MetricKind.COUNTER:
             self._observed = 0.0
@@ -156,7 +158,7 @@ class WindowedJudgement(Judgement):
         self._is_over = final
         if self._windowed.now is not None and (final or self._windowed.is_full):
             self._judge(elapsed, final=final)
-        if final and self.ok is None:
+        if final and self.ok is None and not self.is_optional:
             self.ok = False
 
     def is_aborting(self, elapsed: float) -> bool:

@@ -116,7 +116,9 @@ def pytest_sessionfinish(
     result = yield
     if SESSION in session.config.stash:
         from pytest_k6api.plugin.session import close_session
+        from pytest_k6api.plugin.summaries import print_missed_summaries
 
+        print_missed_summaries(session.config)
         close_session(session, exitstatus)
     return result
 

@@ -204,7 +204,7 @@ def metadata_of(item: pytest.Item) -> dict[str, str] | None:
 
 
 def keep_unreported(item: pytest.Item) -> None:
-    """Keep the summary where pytest makes no report: the session ends at once."""
+    """Keep the summary in case pytest makes no report, because the session ends at once."""
     if summary := item.stash.get(_SUMMARY, None):
         item.config.stash.setdefault(UNREPORTED, []).append(summary)
 

@@ -329,7 +329,8 @@ class SessionResults:
 
     def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
         self._address = address
-        self._load_tests = [test for test in load_tests if test.outcome is not None]
+        # Not copied: a fixture asks before its load test, and looks at the results after it.
+        self._load_tests = load_tests
 
     @property
     def address(self) -> str:
@@ -339,17 +340,18 @@ class SessionResults:
     @property
     def tests(self) -> FinishedTests:
         """Every load test that has ended, by node id or by name."""
-        return FinishedTests(self._load_tests)
+        return FinishedTests(self._ended())
 
     @property
     def last(self) -> LoadTestResults:
         """The results of the load test that ended last."""
-        if not self._load_tests:
+        ended = self._ended()
+        if not ended:
             raise ResultError(
                 "no load test has ended in this session yet; tests run in the order of their"
                 " files, so place this one after the load test that it asks about"
             )
-        return LoadTestResults(self._load_tests[-1])
+        return LoadTestResults(ended[-1])
 
     @property
     def metrics(self) -> Metrics:
@@ -371,5 +373,8 @@ class SessionResults:
         """The thresholds of the last load test."""
         return self.last.thresholds
 
+    def _ended(self) -> "list[FinishedLoadTest]":
+        return [test for test in self._load_tests if test.outcome is not None]
+
     def __repr__(self) -> str:
-        return f"<results of {len(self._load_tests)} load tests: {', '.join(self.tests)}>"
+        return f"<results of {len(self._ended())} load tests: {', '.join(self.tests)}>"

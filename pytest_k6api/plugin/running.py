@@ -62,8 +62,8 @@ def run_load_test(item: pytest.Function) -> None:
     if hooks.exit is not None:
         keep_unreported(item)
         raise hooks.exit
-    if load_test.was_interrupted and not item.session.shouldstop:
-        item.session.shouldstop = "a load test was interrupted by Ctrl-C"
+    if load_test.interrupted_by and not item.session.shouldstop:
+        item.session.shouldstop = f"a load test was interrupted by {load_test.interrupted_by}"
     if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
         raise error
     text = failure_text(load_test)
@@ -122,6 +122,13 @@ def _prepare(item: pytest.Function) -> LoadTest:
             show_exchange=partial(print_exchange, item.config),
         ),
         tell=lambda text: tell(item.config, f"k6: {text}"),
+        on_paused=partial(
+            tell,
+            item.config,
+            f"k6: {item.name} is paused before its start; to start it:"
+            f" k6 resume -a {session.address.removeprefix('http://')}",
+            even_quiet=True,
+        ),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,
     )
@@ -130,13 +137,6 @@ def _prepare(item: pytest.Function) -> LoadTest:
         load_test = session.prepare(_spec(item, plan), settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    if settings.paused:
-        tell(
-            item.config,
-            f"k6: {item.name} is paused before its start; to start it:"
-            f" k6 resume -a {session.address.removeprefix('http://')}",
-            even_quiet=True,
-        )
     return load_test
 
 

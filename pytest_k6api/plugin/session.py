@@ -7,6 +7,7 @@ with ``--k6-linger`` for as long as somebody wants to look.
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -22,7 +23,7 @@ from pytest_k6api.plugin.reporting import render
 from pytest_k6api.plugin.spreading import address_for
 from pytest_k6api.plugin.stashes import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.terminal import tell
-from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings
+from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 
 _WAS_ENDED = "the control API ended the session"
 
@@ -77,6 +78,9 @@ def open_session(session: pytest.Session) -> None:
     except K6ApiError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SESSION] = load_tests
+    signals = ExitStack()
+    signals.enter_context(signals_end_session())
+    config.add_cleanup(signals.close)
     if load_tests.address:
         tell(config, f"k6 control API: {load_tests.address}")
 

@@ -23,8 +23,19 @@ _COLOURS: Mapping[str, dict[str, bool]] = {
 _LABEL = re.compile(r" +\S.*?\.{3,}: |! ")
 
 
+_PRINTED = pytest.StashKey[bool]()
+
+
+def print_missed_summaries(config: pytest.Config) -> None:
+    """Print the summaries if pytest's own summary was left out, as after ``pytest.exit(…, 7)``."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not config.stash.get(_PRINTED, False):
+        print_summaries(config, reporter)
+
+
 def print_summaries(config: pytest.Config, reporter: object) -> None:
     """Print what is to be told of every load test that `reporter` has seen."""
+    config.stash[_PRINTED] = True
     summaries = [getattr(report, SUMMARY) for report in _reports(reporter)]
     # pytest may have made a report after all.
     unreported = config.stash.get(UNREPORTED, [])

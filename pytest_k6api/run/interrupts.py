@@ -1,49 +1,105 @@
-"""Ctrl-C while a load test runs: once to end it properly, twice to end it now.
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends a load test properly, the second at once.
 
 Python's own handler would raise KeyboardInterrupt somewhere inside Trio and
-lose the results; this one hands the wish to the load test. A third Ctrl-C is
-for code that never gives the loop a chance, and raises.
+lose the results; this one hands the wish to the load test's loop. Only where the
+loop does not move, or when all has been tried, KeyboardInterrupt is raised.
+
+Between load tests the two signals of the operating system are what Ctrl-C is to
+pytest. A signal that is ignored, as ``nohup`` has it, or that somebody else
+handles, stays with them, and so does every signal in a forked child.
 """
 
+import math
+import os
 import signal
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import trio
 
-ENDING = (
-    "stopping: running iterations may finish within their graceful stop, then teardown runs;"
-    " Ctrl-C again interrupts them"
-)
-STOPPING = "stopping now: iterations are interrupted, teardown runs"
+_TOGETHER = 0.1  # seconds; `timeout` sends its signal twice
+
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+
+Handle = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def interrupts(
-    finish: Callable[[], None], stop: Callable[[], None]
-) -> Iterator[Callable[[], bool]]:
-    """Call `finish` on the first Ctrl-C and `stop` on the second, in the running Trio loop.
+def interrupts(*steps: Callable[[str], object]) -> Iterator[None]:
+    """Call one of `steps` in the running Trio loop for each signal, with its name.
 
     Enter it inside ``trio.run``, in the main thread; elsewhere it does nothing.
-    The value tells whether there was a Ctrl-C.
     """
-    token = trio.lowlevel.current_trio_token()
-    seen = 0
+    token, now = trio.lowlevel.current_trio_token(), trio.lowlevel.current_clock().current_time
+    asked = taken = 0
 
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal seen
-        seen += 1
-        if seen > 2:
+    def take(step: Callable[[str], object], name: str) -> None:
+        nonlocal taken
+        taken += 1
+        step(name)
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        # The first two are for the loop, whenever it moves.
+        if asked >= len(steps) or (asked > 1 and taken < asked):
             raise KeyboardInterrupt
-        token.run_sync_soon(finish if seen == 1 else stop)
+        token.run_sync_soon(take, steps[asked], _NAMES[signal.Signals(number)])
+        asked += 1
 
+    with _handled_by(handle, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), now):
+        yield
+
+
+@contextmanager
+def signals_end_session() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP be for pytest what Ctrl-C is."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled_by(handle, (signal.SIGTERM, signal.SIGHUP), time.monotonic):
+        yield
+
+
+class _Handler:
+    """Calls `handle`, but once for signals that come together, and in this process alone."""
+
+    def __init__(self, handle: Handle, now: Callable[[], float]) -> None:
+        self._handle = handle
+        self._now = now
+        self._heard_at = -math.inf
+        self._process = os.getpid()
+        self.before: dict[int, Any] = {}
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            # A forked child, such as a server that a fixture ends with SIGTERM.
+            signal.signal(number, self.before[number])
+            signal.raise_signal(number)
+            return
+        now = self._now()
+        if now - self._heard_at >= _TOGETHER:
+            self._heard_at = now
+            self._handle(number, frame)
+
+
+@contextmanager
+def _handled_by(
+    handle: Handle, numbers: Sequence[signal.Signals], now: Callable[[], float]
+) -> Iterator[None]:
+    handler = _Handler(handle, now)
+    is_main = threading.current_thread() is threading.main_thread()
     try:
-        before = signal.signal(signal.SIGINT, handle)
-    except ValueError:  # not the main thread: Ctrl-C is somebody else's there
-        yield lambda: False
-        return
-    try:
-        yield lambda: seen > 0
+        for number in numbers if is_main else ():
+            before = signal.getsignal(number)
+            # Ctrl-C is always for us; what others made of the other two is theirs.
+            if number is signal.SIGINT or before is signal.SIG_DFL or isinstance(before, _Handler):
+                handler.before[number] = signal.signal(number, handler)
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for caught, before in handler.before.items():
+            signal.signal(caught, before)

@@ -7,10 +7,9 @@ publishes what other threads may see at once.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import trio
 from trio.abc import Clock
@@ -25,17 +24,18 @@ from pytest_k6api.load import (
     ScenarioContext,
     Scheduler,
     SetupTeardown,
+    StuckTasks,
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, RequestsRow, Snapshot
 from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot
-from pytest_k6api.report import Comparison, ProgressLine
+from pytest_k6api.report import Comparison
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
-from pytest_k6api.run.endings import LeavingError, gravest, trouble_of, why_early
-from pytest_k6api.run.interrupts import ENDING, STOPPING, interrupts
+from pytest_k6api.run.endings import LeavingError, announce, one_error, trouble_of, why_early
+from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.meter import Meter
-from pytest_k6api.run.progress import ProgressReader
+from pytest_k6api.run.progress import ProgressReader, View
 from pytest_k6api.run.published import Published
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
 from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
@@ -43,19 +43,6 @@ from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
 WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
-
-
-class View(Protocol):
-    """What shows the progress of a load test.
-
-    Attributes:
-        period: Seconds between two calls of `show`, and before the first.
-    """
-
-    period: float
-
-    def show(self, lines: Sequence[ProgressLine]) -> None:
-        """Show the progress of the scenarios, one line for each."""
 
 
 class LoadTest:
@@ -71,7 +58,7 @@ class LoadTest:
         verdict: Whether it passed; None while it is not over.
         started_at: Wall time of the start, in seconds since the epoch.
         ended_at: Wall time of the end.
-        was_interrupted: Whether somebody pressed Ctrl-C.
+        interrupted_by: What ended it before its time, such as ``Ctrl-C``; empty if nothing did.
         ended_itself: Why its own code ended it, through ``vu.stop()``; None if it did not.
         life: Its setup, teardown and setup data.
         comparison: It beside its baseline; None without one, or while it is not over.
@@ -90,7 +77,7 @@ class LoadTest:
         self.verdict: Verdict | None = None
         self.started_at: float | None = None
         self.ended_at: float | None = None
-        self.was_interrupted = False
+        self.interrupted_by = ""
         self.ended_itself: str | None = None
         self.comparison: Comparison | None = None
         self._settings = settings
@@ -99,6 +86,7 @@ class LoadTest:
         self._has_failed_fast = False
         self._yardstick = spec.yardstick
         self._http = HttpRuntime(settings.client)
+        self._stuck = StuckTasks()
         self._meter = meter = Meter(spec, settings, self._elapsed, self._warnings)
         self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._failures = FailureLog(
@@ -113,6 +101,7 @@ class LoadTest:
             finish=partial(self._end_by_itself, self._finish),
             seed=settings.seed,
             exceptions=settings.exceptions,
+            stuck=self._stuck,
         )
         self.life = SetupTeardown(
             load=context,
@@ -138,6 +127,7 @@ class LoadTest:
             teardown=self._tear_down,
             paused=settings.paused,
             segment=settings.segment,
+            stuck=self._stuck,
             on_status=self._publish,
         )
         self.published = self._freeze(meter.snapshot())
@@ -172,12 +162,12 @@ class LoadTest:
         self.started_at = time.time()
         outcome = None
         try:
-            with calm_collector():
+            with calm_collector(), one_error():
                 outcome = trio.run(self._main, view, clock=clock)
-        except BaseExceptionGroup as group:
-            raise gravest(group) from None
         finally:
             self._end(outcome)
+        if outcome is None:
+            raise KeyboardInterrupt
         assert self.verdict is not None
         return self.verdict
 
@@ -251,22 +241,25 @@ class LoadTest:
         )
         return next(scenario for scenario in self.scenarios() if scenario.name == name)
 
-    async def _main(self, view: View | None) -> RunOutcome:
-        async with trio.open_nursery() as services:
+    async def _main(self, view: View | None) -> RunOutcome | None:
+        outcome = None  # the third signal leaves it so
+        async with self._stuck.watched(), trio.open_nursery() as services:
             self.bridge.open(services)
+            abandon = partial(self._abandon, services.cancel_scope)
             try:
-                with interrupts(
-                    partial(self._interrupt, ENDING), partial(self._interrupt, STOPPING)
-                ):
+                with interrupts(self._interrupt, self._interrupt, abandon):
                     await services.start(self._http.run)
                     for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
                         services.start_soon(service)
                     if view is not None:
                         services.start_soon(self._keep_showing, view)
-                    return await self._scheduler.run()
+                    if self._settings.paused:
+                        self._settings.on_paused()
+                    outcome = await self._scheduler.run()
             finally:
                 self.bridge.close()
                 services.cancel_scope.cancel()
+        return outcome
 
     async def _set_up(self) -> None:
         if self._settings.run_setup:
@@ -274,6 +267,7 @@ class LoadTest:
         self._meter.load_began()
 
     async def _tear_down(self) -> None:
+        self._look_if_cut_short()
         self._meter.load_ended()
         if self._settings.run_teardown:
             await self._live(self.life.run_teardown)
@@ -284,11 +278,18 @@ class LoadTest:
         except self._settings.exceptions.exits as error:
             raise LeavingError from error
 
-    def _interrupt(self, text: str) -> None:
+    def _interrupt(self, signal: str) -> None:
         # The first time it lets iterations end, the second it does not.
-        self.was_interrupted = True
-        self._settings.tell(text)
-        self._finish("interrupted by Ctrl-C")
+        self._settings.tell(announce(signal, again=bool(self.interrupted_by)))
+        self.interrupted_by = self.interrupted_by or signal
+        self._finish(f"interrupted by {signal}")
+
+    def _abandon(self, everything: trio.CancelScope, signal: str) -> None:
+        self._settings.tell(
+            f"{signal}, the third: ending without what still runs; results so far are kept"
+        )
+        self._stuck.abandon_all()
+        everything.cancel()
 
     def _end_by_itself(self, end: Callable[[str], None], reason: str) -> None:
         # A load test that has seen enough is not one that was cut short by somebody else.
@@ -301,19 +302,23 @@ class LoadTest:
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
+        self._look_if_cut_short()
         self._meter.end()
         self.ended_at = time.time()
         self.published = self._freeze(self._meter.snapshot())
-        if self._yardstick is not None:
+        if self._yardstick is not None and self._scheduler.control.has_started:
             totals = self.totals(self._yardstick.metric_ids)
             self.comparison = self._yardstick.compare(totals, self._elapsed())
+        early = why_early(outcome, self.interrupted_by)
         self.verdict = judge(
             self.published.snapshot,
             options=self._options,
             kinds=self._meter.name_unjudged_requests(),
             has_failed_fast=self._has_failed_fast,
-            ended_early="" if self.ended_itself is not None else why_early(outcome),
-            trouble=(*trouble_of(outcome), *self._fixture_trouble()),
+            ended_early=early if self.ended_itself is None else "",
+            trouble=trouble_of(
+                outcome, (each.outcomes.failed_teardowns for each in self._scenarios.values())
+            ),
             worse=self.comparison.failures if self.comparison else (),
         )
 
@@ -323,11 +328,9 @@ class LoadTest:
             self._has_failed_fast = True
             self.stop("fail_fast, at the first failure")
 
-    def _fixture_trouble(self) -> Iterator[str]:
-        # Those that fail on the way up have failed an iteration, which says it all.
-        failed = sum(each.outcomes.failed_teardowns for each in self._scenarios.values())
-        if failed:
-            yield f"{failed:,} VU fixture{'s' if failed > 1 else ''} failed to be torn down"
+    def _look_if_cut_short(self) -> None:
+        if self.status().stopped and self.ended_itself is None:
+            self._meter.engine.cut_short()
 
     async def _keep_pumping(self) -> None:
         while True:

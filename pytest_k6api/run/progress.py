@@ -2,12 +2,26 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, StatusSnapshot, planned_duration
 from pytest_k6api.report import ProgressLine
 
 _FAILING = {"iteration_failures": "passes", "http_req_failed": "passes", "checks": "fails"}
+
+
+class View(Protocol):
+    """What shows the progress of a load test.
+
+    Attributes:
+        period: Seconds between two calls of `show`, and before the first.
+    """
+
+    period: float
+
+    def show(self, lines: Sequence[ProgressLine]) -> None:
+        """Show the progress of the scenarios, one line for each."""
 
 
 class ProgressReader:

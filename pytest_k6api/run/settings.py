@@ -68,6 +68,7 @@ class RunSettings:
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
         tell: Called with a sentence for whoever watches.
+        on_paused: Called when it waits for a resume before the load.
         on_samples: Called with each batch of samples; None if nobody wants them.
         on_crossed: Called with each threshold that is crossed at one evaluation and
             was not at the one before; None if nobody wants to know.
@@ -83,5 +84,6 @@ class RunSettings:
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
     tell: Callable[[str], None] = _say_nothing
+    on_paused: Callable[[], None] = lambda: None
     on_samples: Callable[[SampleBatch], None] | None = None
     on_crossed: Callable[[ThresholdSnapshot], None] | None = None

@@ -53,6 +53,9 @@ class SleepingVU:
             load.finished += 1
         return load.fails(self.id, iteration)
 
+    def abandon(self, line: str) -> None:
+        self._load.abandoned.append(line)
+
     def cut(self) -> None:
         assert not self._is_cut
         self._is_cut = True
@@ -88,6 +91,7 @@ class Load:
     finished: int = 0
     cut: int = 0
     closed: list[int] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
     alive: int = 0
 
     def __post_init__(self) -> None:

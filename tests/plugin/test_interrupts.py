@@ -1,65 +1,13 @@
 """Ctrl-C in sessions of their own: once, twice, and where the loop does not move."""
 
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.plugin.conftest import Service
+from tests.plugin.sessions import session_of
 
 pytestmark = pytest.mark.slow
-
-
-class Session:
-    """A pytest session in a process of its own, that tells in lines how far it is."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.output = ""
-
-    def wait_for(self, text: str) -> str:
-        """Read until a line contains `text`; return it."""
-        assert self._process.stdout
-        for line in self._process.stdout:
-            self.output += line
-            if text in line:
-                return line
-        pytest.fail(f"no line with {text!r} in:\n{self.output}")
-
-    def press_ctrl_c(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-
-    def goes_on(self, seconds: float) -> bool:
-        """Wait; return whether the session has not ended by then."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return True
-        return False
-
-    def end(self) -> int:
-        """Return the exit code, with the rest of the output read."""
-        assert self._process.stdout
-        self.output += self._process.stdout.read()
-        return self._process.wait(30)
-
-
-@contextmanager
-def session_of(service: Service, *arguments: str) -> Iterator[Session]:
-    command = [
-        *(sys.executable, "-u", "-m", "pytest", "-s", "-p", "k6api", "-p", "no:cacheprovider"),
-        *(f"--k6-base-url={service.url}", *arguments),
-    ]
-    pipe, both = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, stdout=pipe, stderr=both, text=True) as process:
-        try:
-            yield Session(process)
-        finally:
-            process.kill()
 
 
 LOAD = """

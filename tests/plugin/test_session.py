@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.plugin.conftest import RunPytest, Service
-from tests.plugin.test_interrupts import session_of
+from tests.plugin.sessions import session_of
 
 pytestmark = pytest.mark.sockets
 

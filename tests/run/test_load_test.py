@@ -136,7 +136,7 @@ def test_ctrl_c_lets_iterations_end_and_a_second_one_does_not():
     once = load_test((constant(duration=3600.0), press))
     verdict = run(once)
     assert verdict.reasons == ("stopped early: interrupted by Ctrl-C",)
-    assert once.was_interrupted
+    assert once.interrupted_by == "Ctrl-C"
     assert once.results.metrics["iterations"].sample["count"] == 4
 
     async def press_twice(vu: VU) -> None:

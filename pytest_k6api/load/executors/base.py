@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pytest_k6api.load.clock import RunClock
 from pytest_k6api.load.segments import ExecutionSegment
+from pytest_k6api.load.stuck_tasks import StuckTasks
 from pytest_k6api.load.turns import Turns
 from pytest_k6api.load.vu_pool import VUPool
 from pytest_k6api.model import ControlError, Recorder, ScenarioOptions
@@ -25,6 +26,9 @@ class ActiveVU(Protocol):
         Raises:
             trio.Cancelled: It was cut off; then it recorded no iteration.
         """
+
+    def abandon(self, line: str) -> None:
+        """Give up what runs, because its task was abandoned at `line` of the user's code."""
 
     def cut(self) -> None:
         """Drop whatever is recorded from now on; the running iteration is about to be cancelled."""
@@ -48,6 +52,7 @@ class Surroundings:
         recorder_for: Returns the recorder for what belongs to a scenario, but to none of its VUs.
         segment: The part of the load that is this instance's.
         turns: Counts the turns of Trio's loop.
+        stuck: Sees to it that cancelled tasks end.
     """
 
     clock: RunClock
@@ -56,6 +61,7 @@ class Surroundings:
     recorder_for: Callable[[str], Recorder]
     segment: ExecutionSegment
     turns: Turns
+    stuck: StuckTasks
 
 
 @dataclass(slots=True)

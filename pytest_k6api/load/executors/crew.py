@@ -9,10 +9,13 @@ iteration would cost a third of the load that one core makes).
     working    runs iterations, or waits for the next   retire, its work's end, cut
     retiring   ends its iteration, starts no other      keep, its iteration's end, cut
     leaving    its VU is being closed                   the end of that, or the deadline
+
+One that was cut and does not leave is abandoned (see `stuck_tasks`).
 """
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from time import process_time
@@ -33,7 +36,9 @@ class Worker:
 
     Attributes:
         index: Its place in the crew, from 1.
+        number: The VU's number; None until it has one.
         vu: The virtual user; None until its task runs.
+        runs_in: Its task; None until that runs.
         spare: Whether the plan did not foresee it.
         is_retiring: Whether it starts no more iterations.
         is_busy: Whether it runs an iteration.
@@ -48,6 +53,8 @@ class Worker:
         "is_busy",
         "is_cut",
         "is_retiring",
+        "number",
+        "runs_in",
         "scope",
         "spare",
         "task",
@@ -58,7 +65,9 @@ class Worker:
         self.index = index
         self.spare = spare
         self.scope = trio.CancelScope()
+        self.number: int | None = None
         self.vu: ActiveVU | None = None
+        self.runs_in: trio.lowlevel.Task | None = None
         self.is_busy = self.is_retiring = self.is_cut = False
         self.ends_at = math.inf
         # For arrivals: when the iteration handed to it was due (scenario time), and
@@ -120,8 +129,8 @@ class Crew:
         """Activate a VU as worker `index`; `spare` if the plan did not foresee it."""
         assert self._nursery is not None
         worker = self.workers[index] = Worker(index, spare=spare)
-        number = self._around.pool.take_nowait(spare=spare)
-        self._nursery.start_soon(self._live, worker, number)
+        worker.number = self._around.pool.take_nowait(spare=spare)
+        self._nursery.start_soon(self._live, worker)
         return worker
 
     def retire(self, worker: Worker, ends_at: float) -> None:
@@ -219,28 +228,47 @@ class Crew:
         self.busy -= 1
         self.tally.interrupted += 1
 
-    async def _live(self, worker: Worker, number: int | None) -> None:
-        pool = self._around.pool
+    async def _live(self, worker: Worker) -> None:
+        around = self._around
+        worker.runs_in = trio.lowlevel.current_task()
         try:
             with worker.scope:
-                if number is None:
-                    number = await pool.take()
-                worker.vu = self._around.make_vu(self._options, number)
+                if worker.number is None:
+                    worker.number = await around.pool.take()
+                worker.vu = around.make_vu(self._options, worker.number)
                 await self._work(worker, worker.vu)
         finally:
-            self._remove(worker)
-            if worker.due is not None:  # handed to it, but it was cut before it could begin
-                self.count_interrupted(worker)
-            self._idle.unpark_all()
-            if worker.vu is not None:
-                with trio.move_on_after(_CLOSING_TIME, shield=True):
-                    await worker.vu.close()
-            pool.give_back(number, spare=worker.spare)
+            around.stuck.has_ended(worker.runs_in)
+            await self._leave(worker)
+
+    async def _leave(self, worker: Worker) -> None:
+        self._remove(worker)
+        if worker.due is not None:  # handed to it, but it was cut before it could begin
+            self.count_interrupted(worker)
+        self._idle.unpark_all()
+        if worker.vu is not None:
+            stuck, task = self._around.stuck, trio.lowlevel.current_task()
+            stuck.expect_end(task, worker.vu.abandon, _CLOSING_TIME)
+            with trio.move_on_after(_CLOSING_TIME, shield=True):
+                await worker.vu.close()
+            stuck.has_ended(task)
+        self._around.pool.give_back(worker.number, spare=worker.spare)
 
     def _cut(self, worker: Worker) -> None:
         # Gone from the crew at once: nobody may keep it, and another may have its index.
         self._remove(worker)
         worker.cut()
+        if worker.runs_in is not None:
+            self._around.stuck.expect_end(worker.runs_in, partial(self._abandon, worker))
+
+    def _abandon(self, worker: Worker, line: str) -> None:
+        # Its task will not come to its own end.
+        assert self._nursery is not None
+        if worker.vu is not None:
+            worker.vu.abandon(line)
+        if worker.is_busy:
+            self.count_interrupted(worker)
+        self._nursery.start_soon(self._leave, worker)
 
     def _remove(self, worker: Worker) -> None:
         worker.ends_at = math.inf
