@@ -285,9 +285,7 @@ class LoadTest:
         self._finish(f"interrupted by {signal}")
 
     def _abandon(self, everything: trio.CancelScope, signal: str) -> None:
-        self._settings.tell(
-            f"{signal}, the third: ending without what still runs; results so far are kept"
-        )
+        self._settings.tell(f"{signal}, the third: ending without what still runs")
         self._stuck.abandon_all()
         everything.cancel()
 
