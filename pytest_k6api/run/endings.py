@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import trio
 
-from pytest_k6api.load import RunOutcome
+from pytest_k6api.load import RunOutcome, ScenarioContext
 from pytest_k6api.model import RunStatus
 
 
@@ -37,19 +37,20 @@ def why_early(outcome: RunOutcome | None, interrupted_by: str = "") -> str:
     return f"stopped early: {outcome.stop_reason}"
 
 
-def trouble_of(outcome: RunOutcome | None, failed_teardowns: Iterable[int] = ()) -> tuple[str, ...]:
+def trouble_of(
+    outcome: RunOutcome | None, scenarios: Iterable[ScenarioContext] = ()
+) -> tuple[str, ...]:
     """Return what went wrong in setup and teardown, one sentence each.
 
     Args:
         outcome: How the life of the load test went; None if it broke off.
-        failed_teardowns: How many VU fixtures of each scenario raised on their way down. Those that raise on
-            the way up have failed an iteration, which says it all.
+        scenarios: Those whose VU fixtures may have raised on their way down. One that
+            raises on the way up has failed an iteration, which says it all.
     """
     errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error} if outcome else {}
     trouble = [f"{what} failed: {error}" for what, error in errors.items() if error]
-    if failed := sum(failed_teardowns):
-        plural = "s" if failed > 1 else ""
-        trouble.append(f"{failed:,} VU fixture{plural} failed to be torn down")
+    if failed := sum(scenario.outcomes.failed_teardowns for scenario in scenarios):
+        trouble.append(f"{failed:,} VU fixture{'s' if failed > 1 else ''} failed to be torn down")
     return tuple(trouble)
 
 

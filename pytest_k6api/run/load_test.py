@@ -314,9 +314,7 @@ class LoadTest:
             kinds=self._meter.name_unjudged_requests(),
             has_failed_fast=self._has_failed_fast,
             ended_early=early if self.ended_itself is None else "",
-            trouble=trouble_of(
-                outcome, (each.outcomes.failed_teardowns for each in self._scenarios.values())
-            ),
+            trouble=trouble_of(outcome, self._scenarios.values()),
             worse=self.comparison.failures if self.comparison else (),
         )
 
@@ -365,8 +363,8 @@ class LoadTest:
             await trio.sleep(view.period)
             view.show(self._progress.read(self.status(), self.scenarios()))
 
-    def _warnings(self) -> Iterator[str]:
-        yield from (*self._scheduler.warnings(), *self._http.warnings())
+    def _warnings(self) -> tuple[str, ...]:
+        return (*self._scheduler.warnings(), *self._http.warnings())
 
     def _elapsed(self) -> float:
         return self._scheduler.clock.elapsed
