@@ -32,21 +32,16 @@ class _Option:
 
 
 class Misfits:
-    """Collects what scenarios left out of the session's options."""
+    """Collects what scenarios left out of the options of `session`."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: SessionLayers) -> None:
+        self._session = session
         self._options: dict[tuple[str, str], _Option] = {}
 
-    def add(
-        self,
-        item: pytest.Item,
-        scenario: CapturedScenario,
-        fitted: FittedScenario,
-        session: SessionLayers,
-    ) -> None:
-        """Note what the scenario of `item` took of `session`, and what it left out."""
+    def add(self, item: pytest.Item, scenario: CapturedScenario, fitted: FittedScenario) -> None:
+        """Note what the scenario of `item` took of the session's options, and what it left out."""
         left = {(misfit.layer.origin, misfit.option): misfit for misfit in fitted.misfits}
-        for layer in session.overrides:
+        for layer in self._session.overrides:
             for name in layer.values:
                 key = (layer.origin, name)
                 option = self._options.setdefault(key, _Option(layer))

@@ -8,7 +8,7 @@ needs.
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -60,11 +60,13 @@ class Planned:
 def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
     """Give every load test among `items` its plan, or the reason why it has none."""
     broken: list[str] = []
-    misfits = Misfits()
+    problems = list(settings.problems)
+    session = _without_bad_thresholds(settings.layers(), problems)
+    misfits = Misfits(session)
     for item in items:
         if CAPTURED in item.stash and isinstance(item, pytest.Function):
             try:
-                plan = item.stash[PLAN] = _plan(item, settings, misfits)
+                plan = item.stash[PLAN] = _plan(item, settings, session, misfits)
             except K6ApiError as error:
                 item.stash[BROKEN] = str(error)
             else:
@@ -73,8 +75,34 @@ def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
             item.stash[BROKEN] = stray_text(item)
         if BROKEN in item.stash:
             broken.append(f"{item.nodeid}: {item.stash[BROKEN]}")
-    problems = [*settings.problems, *_bad_thresholds(settings), *misfits.problems()]
+    problems += misfits.problems()
     return Planned(problems, broken, [*misfits.remarks(), *settings.remarks])
+
+
+def _without_bad_thresholds(session: SessionLayers, problems: list[str]) -> SessionLayers:
+    """Return `session` without thresholds that cannot be read; tell them once in `problems`."""
+    defaults, *overrides = (
+        _readable(layer, problems) for layer in (session.defaults, *session.overrides)
+    )
+    return SessionLayers(defaults, overrides)
+
+
+def _readable(layer: Layer, problems: list[str]) -> Layer:
+    entries: Any = layer.values.get("thresholds")
+    if not entries:
+        return layer
+    from pytest_k6api.metrics import parse_threshold
+
+    known = known_metrics()
+    readable = {}
+    for metric, expressions in entries.items():
+        try:
+            parse_threshold(metric, expressions, known)
+        except K6ApiError as error:
+            problems.append(f"{layer.origin}: {layer.spell('thresholds')}: {error}")
+        else:
+            readable[metric] = expressions
+    return replace(layer, values={**layer.values, "thresholds": readable})
 
 
 def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
@@ -88,7 +116,9 @@ def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
     item.obj.__doc__ = "\n".join([*lines, inspect.cleandoc(written or "")]).rstrip()
 
 
-def _plan(item: pytest.Function, settings: Settings, misfits: Misfits) -> LoadTestPlan:
+def _plan(
+    item: pytest.Function, settings: Settings, session: SessionLayers, misfits: Misfits
+) -> LoadTestPlan:
     captured = item.stash[CAPTURED]
     refuse_functions(captured)
     refuse_fixtures(item._fixtureinfo.name2fixturedefs)  # there is no public way to see them
@@ -102,16 +132,11 @@ def _plan(item: pytest.Function, settings: Settings, misfits: Misfits) -> LoadTe
             scenario.name: [_mix_layer(scenario.name, mark) for mark in scenario.marks]
             for scenario in captured.scenarios
         }
-    session = settings.layers()
     plans = []
+    smoke = settings.switch("smoke")
     for scenario in captured.scenarios:
-        fitted = fit_scenario(
-            scenario.name,
-            scenario_layers[scenario.name],
-            session,
-            smoke=settings.switch("smoke"),
-        )
-        misfits.add(item, scenario, fitted, session)
+        fitted = fit_scenario(scenario.name, scenario_layers[scenario.name], session, smoke=smoke)
+        misfits.add(item, scenario, fitted)
         changed = configure_scenario(item, fitted.options)
         plans.append(ScenarioPlan(options=changed, captured=scenario))
     _check_order([plan.options for plan in plans])
@@ -161,22 +186,6 @@ def _thresholds(
     return tuple(thresholds), listed, ()
 
 
-def _bad_thresholds(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with the session's thresholds, once and not for each load test."""
-    session = settings.layers()
-    for layer in (session.defaults, *session.overrides):
-        entries: Any = layer.values.get("thresholds", {})
-        if not entries:
-            continue
-        from pytest_k6api.metrics import parse_threshold
-
-        for metric, expressions in entries.items():
-            try:
-                parse_threshold(metric, expressions, known_metrics())
-            except K6ApiError as error:
-                yield f"{layer.origin}: {layer.spell('thresholds')}: {error}"
-
-
 def known_metrics() -> dict[str, Metric]:
     """Return every metric there can be, by name: the built-in and the declared ones."""
     # Whoever declares metrics has imported that package; nobody else is to pay for it.
@@ -189,9 +198,10 @@ def _check_order(scenarios: Sequence[ScenarioOptions]) -> None:
     order = {options.name: {options.after} - {""} for options in scenarios}
     for options in scenarios:
         if options.after and options.after not in order:
+            hint = _did_you_mean(options.after, order.keys() - {options.name})
             raise OptionError(
-                f"{options.name}: after={options.after!r} names no scenario of this load"
-                f" test{_did_you_mean(options.after, order.keys() - {options.name})} there are {', '.join(sorted(order))}"
+                f"{options.name}: after={options.after!r} names no scenario of this load test{hint}"
+                f" there are {', '.join(sorted(order))}"
             )
     try:
         TopologicalSorter(order).prepare()
