@@ -8,6 +8,7 @@ from pytest_k6api.http.auth import Auth, BasicAuth, BearerAuth
 from pytest_k6api.http.batches import BatchRequest
 from pytest_k6api.http.client import Client
 from pytest_k6api.http.cookies import Cookie, Cookies
+from pytest_k6api.http.descriptors import descriptor_shortage, raised_descriptor_limit
 from pytest_k6api.http.exchanges import describe_exchange
 from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.httpx_transport import instrument
@@ -42,6 +43,8 @@ __all__ = [
     "SyncClient",
     "Timings",
     "describe_exchange",
+    "descriptor_shortage",
     "instrument",
     "make_context",
+    "raised_descriptor_limit",
 ]

@@ -7,11 +7,13 @@ A connection to a known address needs no cancel scope and none of Trio's waits:
 import os
 import socket
 import ssl
+from functools import cached_property
 from time import perf_counter_ns
 
 import trio
 from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait_writable
 
+from pytest_k6api.http.descriptors import check_descriptor, first_reserved_descriptor
 from pytest_k6api.http.errors import (
     DIAL_TIMED_OUT,
     TIMED_OUT,
@@ -91,6 +93,11 @@ class Dialer:
             if dial.deadline <= now:
                 dial.expire()
 
+    @cached_property
+    def _first_reserved(self) -> int:
+        # When it is first needed: the limit is raised when the load test starts.
+        return first_reserved_descriptor()
+
     async def connect(
         self, origin: Origin, deadline: int, traffic: Traffic | None
     ) -> tuple[socket.socket, int]:
@@ -137,6 +144,7 @@ class Dialer:
         family, peer = address
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
+            check_descriptor(sock, self._first_reserved)
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:

@@ -7,7 +7,7 @@ publishes what other threads may see at once.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +15,12 @@ import trio
 from trio.abc import Clock
 
 from pytest_k6api.api import ScenarioChange, StatusChange
-from pytest_k6api.http import Client, HttpRuntime
+from pytest_k6api.http import (
+    Client,
+    HttpRuntime,
+    descriptor_shortage,
+    raised_descriptor_limit,
+)
 from pytest_k6api.load import (
     Failure,
     FailureLog,
@@ -162,7 +167,7 @@ class LoadTest:
         self.started_at = time.time()
         outcome = None
         try:
-            with calm_collector(), one_error():
+            with calm_collector(), raised_descriptor_limit(), one_error():
                 outcome = trio.run(self._main, view, clock=clock)
         finally:
             self._end(outcome)
@@ -184,10 +189,10 @@ class LoadTest:
         """Return the scenarios as of now; in the load test's thread."""
         return tuple(self._scheduler.scenarios())
 
-    async def snapshot(self) -> Snapshot:
-        """Return everything measured; in the load test's loop, which goes on meanwhile."""
+    def snapshot_steps(self) -> Generator[None, None, Snapshot]:
+        """Return everything measured; in steps in the load test's loop, which goes on meanwhile."""
         self._meter.pump()
-        return await self._meter.snapshot_gently()
+        return (yield from self._meter.snapshot_steps())
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; in the load test's thread, or after its end.
@@ -262,6 +267,7 @@ class LoadTest:
         return outcome
 
     async def _set_up(self) -> None:
+        self._check_descriptors()
         if self._settings.run_setup:
             await self._live(self.life.run_setup)
         self._meter.load_began()
@@ -297,6 +303,12 @@ class LoadTest:
 
     def _finish(self, reason: str) -> None:
         self._scheduler.finish(reason)
+
+    def _check_descriptors(self) -> None:
+        shortage = descriptor_shortage(self.status().vus_max)
+        if shortage is not None:
+            self._settings.tell(shortage)
+            self._meter.add_warning(shortage)
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.

@@ -6,7 +6,7 @@ test's thread, but for questions after its end.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -24,6 +24,7 @@ from pytest_k6api.metrics import (
 from pytest_k6api.metrics import Verdict as ThresholdVerdict
 from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
+from pytest_k6api.run.bridge import advance
 from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.settings import LoadTestSpec, RunSettings
 
@@ -57,6 +58,7 @@ class Meter:
         self._settings = settings
         self._elapsed = elapsed
         self._probe = GeneratorProbe()
+        self._warnings: list[str] = []
         self.engine = MetricsEngine(
             self._tags, spec.thresholds, spec.listed, settings.trend_memory, spec.tolerated
         )
@@ -105,13 +107,13 @@ class Meter:
         """Return everything that was taken in."""
         return self._with_warnings(self.engine.snapshot(self._elapsed()))
 
-    async def snapshot_gently(self) -> Snapshot:
-        """Return the same, and let virtual users run in between; takes some turns of the loop."""
+    def snapshot_steps(self) -> Generator[None, None, Snapshot]:
+        """Return the same; yield after each metric, so that virtual users can run in between."""
         elapsed = self._elapsed()
         metrics: dict[str, MetricSnapshot] = {}
         for metric_id, metric in self.engine.describe_each(elapsed):
             metrics[metric_id] = metric
-            await trio.lowlevel.checkpoint()
+            yield
         return self._with_warnings(self.engine.assemble(elapsed, metrics))
 
     def failed_requests(self) -> tuple[Failure, ...]:
@@ -122,6 +124,17 @@ class Meter:
         """Return the kinds of failed requests that no threshold is about, in one line."""
         series = (each for each in self.engine.failed_requests() if not each.is_judged)
         return name_kinds(self.requests.failures(series))
+
+    async def snapshot_gently(self) -> Snapshot:
+        """Return the same, within as many turns of the loop as `advance` takes."""
+        steps = self.snapshot_steps()
+        while True:
+            try:
+                advance(steps)
+            except StopIteration as done:
+                snapshot: Snapshot = done.value
+                return snapshot
+            await trio.lowlevel.checkpoint()
 
     def query(self, metric_id: str, stats: Sequence[str]) -> MetricSnapshot | None:
         """Return one metric with any tag filter; see `MetricsEngine.query`."""
@@ -140,9 +153,12 @@ class Meter:
         return self.engine.timeline(name)
 
     def _with_warnings(self, snapshot: Snapshot) -> Snapshot:
-        return replace(
-            snapshot, warnings=(*self._told(), *self._probe.warnings(), *snapshot.warnings)
-        )
+        warnings = (*self._warnings, *self._told(), *self._probe.warnings(), *snapshot.warnings)
+        return replace(snapshot, warnings=warnings)
+
+    def add_warning(self, text: str) -> None:
+        """Show `text` among the warnings of every snapshot from now on."""
+        self._warnings.append(text)
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""

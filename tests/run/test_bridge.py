@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -172,3 +172,60 @@ async def test_a_question_that_comes_when_the_nursery_is_closed_harms_nobody():
 
     with pytest.raises(NotRunningError):
         await bridge.ask_and_wait(nothing, patience=5)
+
+
+async def tick(turns: list[float]) -> None:
+    while True:
+        turns.append(time.monotonic())
+        await trio.lowlevel.checkpoint()
+
+
+@in_real_time
+async def test_a_long_answer_is_made_in_steps_between_which_the_loop_goes_on() -> None:
+    turns: list[float] = []
+    seen: list[int] = []
+
+    def steps() -> Generator[None, None, str]:
+        trio.lowlevel.spawn_system_task(tick, turns)
+        for _ in range(10):
+            time.sleep(0.006)
+            seen.append(len(turns))
+            yield
+        return "done"
+
+    with running_loop() as loop:
+        answer = await loop.bridge.ask_in_steps(steps, patience=10)
+
+    assert answer == "done"
+    assert len(set(seen)) >= 4  # two steps in a turn, at most
+
+
+@in_real_time
+async def test_an_error_of_a_step_is_the_answer() -> None:
+    def steps() -> Generator[None, None, str]:
+        yield
+        raise ValueError("broken")
+
+    with running_loop() as loop, pytest.raises(ValueError, match="broken"):
+        await loop.bridge.ask_in_steps(steps, patience=10)
+
+
+@in_real_time
+async def test_steps_that_nobody_waits_for_any_more_are_not_made() -> None:
+    made: list[int] = []
+
+    def steps() -> Generator[None, None, str]:
+        for number in range(1_000_000):
+            time.sleep(0.011)
+            made.append(number)
+            yield
+        return "done"
+
+    with running_loop() as loop:
+        with pytest.raises(UnresponsiveError):
+            await loop.bridge.ask_in_steps(steps, patience=0.05)
+        loop.end()
+        loop.thread.join(5)
+
+    count = len(made)
+    assert 0 < count < 100
