@@ -15,12 +15,7 @@ import trio
 from trio.abc import Clock
 
 from pytest_k6api.api import ScenarioChange, StatusChange
-from pytest_k6api.http import (
-    Client,
-    HttpRuntime,
-    descriptor_shortage,
-    raised_descriptor_limit,
-)
+from pytest_k6api.http import Client, HttpRuntime, raised_descriptor_limit
 from pytest_k6api.load import (
     Failure,
     FailureLog,
@@ -267,7 +262,7 @@ class LoadTest:
         return outcome
 
     async def _set_up(self) -> None:
-        self._check_descriptors()
+        self._meter.check_descriptors(self.status().vus_max)
         if self._settings.run_setup:
             await self._live(self.life.run_setup)
         self._meter.load_began()
@@ -303,12 +298,6 @@ class LoadTest:
 
     def _finish(self, reason: str) -> None:
         self._scheduler.finish(reason)
-
-    def _check_descriptors(self) -> None:
-        shortage = descriptor_shortage(self.status().vus_max)
-        if shortage is not None:
-            self._settings.tell(shortage)
-            self._meter.add_warning(shortage)
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import trio
 
+from pytest_k6api.http import descriptor_shortage
 from pytest_k6api.load import FailedRequests, Failure, name_kinds
 from pytest_k6api.metrics import (
     MetricsEngine,
@@ -156,9 +157,12 @@ class Meter:
         warnings = (*self._warnings, *self._told(), *self._probe.warnings(), *snapshot.warnings)
         return replace(snapshot, warnings=warnings)
 
-    def add_warning(self, text: str) -> None:
-        """Show `text` among the warnings of every snapshot from now on."""
-        self._warnings.append(text)
+    def check_descriptors(self, vus: int) -> None:
+        """Warn, now and in every snapshot, of a limit of open files that is too low for `vus`."""
+        shortage = descriptor_shortage(vus)
+        if shortage is not None:
+            self._settings.tell(shortage)
+            self._warnings.append(shortage)
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record how the loop did since the last time; in seconds, see `GeneratorProbe.add`."""
