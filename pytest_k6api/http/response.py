@@ -299,7 +299,7 @@ def _text_encoding(name: str) -> str | None:
     """
     try:
         known = codecs.lookup(name).name
-        b"".decode(known)
+        b" ".decode(known, "replace")  # not "", of which no codec is asked
     except (LookupError, ValueError):
         return None
     return None if known in _NO_CHARSETS else known

@@ -103,6 +103,7 @@ class Secrets:
 
     def mask_url(self, url: str) -> str:
         """Return `url`, relative or not, and readable or not, without its secrets."""
+        url = str(url)  # of a class of its own it may be, whose repr comes here
         if "@" in url:
             url = _USERINFO.sub(_mask_userinfo, _URL_USERINFO.sub(_mask_userinfo, url))
         return self._mask_parameters(url, _URL_PARAMETER, 0) if "=" in url else url

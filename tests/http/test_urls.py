@@ -176,3 +176,5 @@ def test_a_url_is_text_with_parts() -> None:
     assert (url.path, url.query, url.fragment) == ("/a b", b"q=1", "top")
     assert url.join("/c") == "https://u:p@Example.com:8443/c"
     assert URL("http://h").port is None
+    assert repr(URL("http://h/")) == "URL('http://h/')"
+    assert type(Target("http://h/").name) is str
