@@ -30,6 +30,7 @@ from pytest_k6api.plugin.reporting import (
     report_parts,
 )
 from pytest_k6api.plugin.results import LoadTestResults
+from pytest_k6api.plugin.session import how_to_resume
 from pytest_k6api.plugin.stashes import PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.step_summary import write_step_summary
 from pytest_k6api.plugin.terminal import Terminal, tell
@@ -125,8 +126,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
         on_paused=partial(
             tell,
             item.config,
-            f"k6: {item.name} is paused before its start; to start it:"
-            f" k6 resume -a {session.address.removeprefix('http://')}",
+            f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}",
             even_quiet=True,
         ),
         on_samples=hooks.on_samples,

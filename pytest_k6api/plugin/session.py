@@ -40,6 +40,19 @@ def address_of(config: pytest.Config) -> str:
     return session.address if session else ""
 
 
+def how_to_resume(config: pytest.Config) -> str:
+    """Return how to start a load test that is paused, without secrets: ``to start it: ...``."""
+    address = address_of(config)
+    if not Settings(config).text("token"):
+        return f"to start it: k6 resume -a {address.removeprefix('http://')}"
+    # The k6 command has no way to send a token.
+    return (
+        "to start it, with the token in $K6_TOKEN:"
+        f' curl -X PATCH -H "Authorization: Bearer $K6_TOKEN" {address}/v1/status'
+        """ -d '{"data":{"attributes":{"paused":false}}}'"""
+    )
+
+
 def problems_of(settings: Settings) -> list[str]:
     """Return what is wrong with settings that only a run needs, one text each."""
     problems = []

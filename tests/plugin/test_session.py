@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 from typing import Any
@@ -298,6 +299,23 @@ def test_a_paused_load_test_starts_when_it_is_told_to(pytester: pytest.Pytester,
 
     assert exit_code == 0
     assert service.paths == ["/"]
+
+
+def test_with_a_token_the_hint_is_a_command_that_sends_it_and_does_not_tell_it(
+    pytester: pytest.Pytester, service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    pytester.makepyfile(LOAD)
+    monkeypatch.setenv("K6_TOKEN", "s3cr3t")
+
+    with session_of(service, "--k6-address=127.0.0.1:0", "--k6-paused") as session:
+        line = session.wait_for("is paused before its start")
+        told, command = line.split(" in $K6_TOKEN: ")
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True, timeout=30)
+        exit_code = session.end()
+
+    assert exit_code == 0
+    assert "s3cr3t" not in session.output
+    assert told == "k6: test_browse is paused before its start; to start it, with the token"
 
 
 def test_a_stop_does_not_end_lingering_but_a_stop_of_the_session_does(
