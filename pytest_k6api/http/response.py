@@ -151,7 +151,7 @@ class Response:
             RequestError: There was no usable response.
             HTTPStatusError: The status is another.
         """
-        where = f"{self._plan.method} {self._plan.target.name}"
+        where = f"{self._plan.method} {self._plan.name}"
         if self._failure is not None:
             raise RequestError(f"{where}: {self.error} (code {self.error_code})", response=self)
         if not self.is_success:
@@ -320,6 +320,11 @@ class HTTPError(K6ApiError):
     def request(self) -> Request:
         """The request that was sent."""
         return self.response.request
+
+    @property
+    def name(self) -> str:
+        """The name of the request: its URL, unless it was given one."""
+        return self.response._plan.name
 
 
 class RequestError(HTTPError):

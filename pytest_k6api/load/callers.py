@@ -142,4 +142,4 @@ def make_caller(
 
 def target_of(function: UserFunction, caller: Caller) -> Callable[..., Awaitable[object]]:
     """Return what to await with its arguments to run `function`."""
-    return function.function if function.is_async else partial(caller.call, function.function)
+    return function.function if function.is_async else partial(caller.call, function.call)

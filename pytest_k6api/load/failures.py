@@ -18,7 +18,8 @@ from typing import Protocol
 from pytest_k6api.load.tracebacks import (
     failing_line,
     format_place,
-    group_message,
+    group_error,
+    hint_for,
     one_line,
     only_error,
     render_traceback,
@@ -30,13 +31,13 @@ EXAMPLES = 3
 """How many failures of one entry are kept with their requests."""
 
 ENTRIES = 100
-"""How many entries there are at the most, before the rest is only counted."""
+"""How many entries there are, before the rest has one for each kind, scenario and type."""
 
-MESSAGES_PER_PLACE = 3
-"""How many messages of one place get an entry of their own."""
+MOST = 2 * ENTRIES
+"""How many there are at the most, but for one of each kind and scenario."""
 
-OTHER = "other failures"
-"""The message of an entry that counts what found no entry of its own."""
+MESSAGES_PER_PLACE = 5
+"""How many messages of one place get an entry of their own, before they share one."""
 
 
 class FailureKind(Enum):
@@ -108,9 +109,18 @@ class Traceback:
     def __str__(self) -> str:
         error = self._error
         if error is not None:
-            self._text = self._render(error)
+            self._text = _rendered(error, self._render)
             self._error = None  # and with it the frames that it holds
         return self._text
+
+
+def _rendered(error: BaseException, render: Callable[[BaseException], str]) -> str:
+    try:
+        return render(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a __str__ or __repr__ of the test's code
+        return render_traceback(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +174,25 @@ class Failure:
         return "\n".join(parts)
 
 
+_REST = "rest"
+
 # (kind, scenario, code of the place, its line, type of the exception, message)
 _Key = tuple[FailureKind, str, CodeType | None, int, type[BaseException] | None, str]
 
 
 class _Entry:
-    __slots__ = ("count", "examples", "first_at", "last_at", "message", "place", "traceback")
+    __slots__ = (
+        "count", "examples", "first_at", "hint", "is_rest", "last_at", "message", "place",
+        "traceback",
+    )  # fmt: skip
 
-    def __init__(self, message: str, place: str, at: float, traceback: Traceback | None) -> None:
+    def __init__(
+        self, message: str, place: str, at: float, traceback: Traceback | None, hint: str
+    ) -> None:
         self.message = message
         self.place = place
+        self.hint = hint
+        self.is_rest = False
         self.traceback = traceback
         self.count = 0
         self.first_at = at
@@ -207,7 +226,7 @@ class FailureLog:
         """Count the exception `error`, raised in the VU `witness`."""
         code, line = failing_line(error)
         cause = only_error(error)
-        key = (kind, witness.scenario, code, line, type(cause), group_message(str(cause)))
+        key = (kind, witness.scenario, code, line, type(cause), group_error(cause))
         self._count(key, one_line(error), error, witness)
 
     def add_check(
@@ -231,7 +250,7 @@ class FailureLog:
                 code,
                 line,
                 type(error),
-                group_message(message),
+                f"{name}: {group_error(only_error(error))}",
             )
             self._count(key, message, error, witness)
 
@@ -246,7 +265,7 @@ class FailureLog:
                 _freeze(key, entry, (iterations or {}).get(key[1], 0))
                 for key, entry in self._entries.items()
             ]
-        return tuple(sorted(failures, key=lambda failure: -failure.count))
+        return tuple(sorted(failures, key=lambda failure: (failure.is_rest, -failure.count)))
 
     def _count(
         self, key: _Key, message: str, error: BaseException | None, witness: Witness
@@ -267,31 +286,41 @@ class FailureLog:
 
     def _open(self, key: _Key, message: str, error: BaseException | None) -> _Entry:
         kind, scenario, code, line, error_type, _ = key
-        if len(self._entries) >= ENTRIES:
-            return self._other((kind, scenario, None, 0, None, OTHER))
         there = self._messages.get((kind, scenario, code, line), 0)
-        if there >= MESSAGES_PER_PLACE:
+        is_rest = True
+        if len(self._entries) >= MOST:
+            key = (kind, scenario, None, 0, None, _REST)
+        elif len(self._entries) >= ENTRIES:
+            key = (kind, scenario, None, 0, error_type, _REST)
+        elif there >= MESSAGES_PER_PLACE:
             # Messages with a text of their own each time would use up all entries.
-            return self._other((kind, scenario, code, line, error_type, OTHER))
-        self._messages[kind, scenario, code, line] = there + 1
-        traceback = Traceback(error, self._render) if error is not None else None
-        entry = _Entry(self._mask(message), format_place(code, line), self._elapsed(), traceback)
-        self._entries[key] = entry
-        return entry
-
-    def _other(self, key: _Key) -> _Entry:
+            key = (kind, scenario, code, line, error_type, _REST)
+        else:
+            is_rest = False
+            self._messages[kind, scenario, code, line] = there + 1
         entry = self._entries.get(key)
         if entry is None:
-            place = format_place(key[2], key[3])
-            entry = self._entries[key] = _Entry(OTHER, place, self._elapsed(), None)
+            entry = self._entries[key] = self._entry(message, code, line, error)
+            entry.is_rest = is_rest
         return entry
+
+    def _entry(
+        self, message: str, code: CodeType | None, line: int, error: BaseException | None
+    ) -> _Entry:
+        return _Entry(
+            self._mask(message),
+            format_place(code, line),
+            self._elapsed(),
+            Traceback(error, self._render) if error is not None else None,
+            hint_for(error) if error is not None else "",
+        )
 
 
 def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
     return Failure(
         kind=key[0],
         scenario=key[1],
-        message=entry.message,
+        message=f"{entry.message} (and others)" if entry.is_rest else entry.message,
         place=entry.place,
         count=entry.count,
         share=min(1.0, entry.count / iterations) if iterations else None,
@@ -299,4 +328,6 @@ def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
         last_at=entry.last_at,
         first_traceback=entry.traceback,
         examples=tuple(entry.examples),
+        hint=entry.hint,
+        is_rest=entry.is_rest,
     )

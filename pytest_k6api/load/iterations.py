@@ -14,7 +14,7 @@ from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
 from pytest_k6api.load.load_context import ScenarioContext, Verdict, find_stop
 from pytest_k6api.load.stuck_tasks import Left
-from pytest_k6api.load.user_functions import UserFunction
+from pytest_k6api.load.user_functions import NotAwaitedError, UserFunction
 from pytest_k6api.load.vu import become, current_vu
 from pytest_k6api.load.vu_fixtures import VUFixtures, resolve_vu_fixtures
 from pytest_k6api.model import SampleBuffer
@@ -212,6 +212,8 @@ class VirtualUser:
                     kind = FailureKind.ITERATION if is_set_up else FailureKind.VU_FIXTURE
                     load.failures.add(kind, error, self.vu)
                     outcomes.failed += 1
+                    if isinstance(error, NotAwaitedError):
+                        (load.refuse or load.stop)(str(error))
                 return 1
             case Verdict.SKIPPED:
                 if stop := find_stop(error):

@@ -14,7 +14,7 @@ import trio
 from pytest_k6api.load.callers import make_caller, target_of
 from pytest_k6api.load.failures import FailureKind
 from pytest_k6api.load.load_context import LoadContext, Verdict, find_stop
-from pytest_k6api.load.tracebacks import failing_line, format_place, one_line
+from pytest_k6api.load.tracebacks import failing_line, format_place, hint_for, one_line, text_of
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import current_vu
 from pytest_k6api.model import SECRETS, ControlError, OptionError, current_recorder
@@ -142,7 +142,9 @@ class _Stage:
         """Keep `error` for the report; return what the API and the run make of it."""
         self._load.failures.add(self._kind, error, self._caller.vu)
         place = format_place(*failing_line(error))
-        detail = SECRETS.mask_text(f"{one_line(error)} ({place})" if place else str(error))
+        detail = SECRETS.mask_text(f"{one_line(error)} ({place})" if place else text_of(error))
+        if hint := hint_for(error):
+            detail += f"; {hint}"
         return ControlError(f"Error executing {self._kind.value}", detail, status=500)
 
     def _close(self) -> None:

@@ -86,6 +86,8 @@ class LoadContext:
             perhaps often.
         finish: Ends it gracefully, when there is no more data; called once at the most.
             Left out, it is `stop`.
+        refuse: Ends it at once because it cannot be run as it is written. Left out, it is
+            `stop`.
         seed: Where the chance of all VUs begins.
         exceptions: What exceptions mean.
         stuck: Sees to it that cancelled tasks end.
@@ -97,6 +99,7 @@ class LoadContext:
     failures: FailureLog
     stop: Callable[[str], None]
     finish: Callable[[str], None] | None = None
+    refuse: Callable[[str], None] | None = None
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     stuck: StuckTasks = field(default_factory=StuckTasks)

@@ -10,15 +10,23 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, TracebackType
 
+from pytest_k6api.model import storable
+
 _PACKAGE = str(Path(__file__).parents[1])
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _LONGEST = 200
+_KEPT = 1_000
 
-# What differs each time: addresses, UUIDs and hashes, timings, long numbers.
-# Short whole numbers stay, because «500» and «503» are different failures.
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F-]{16,}\b|\d+\.\d+(?:e-?\d+)?|\d{4,}")
+# What differs each time: quoted values, hexadecimal digits, and words with a digit (numbers,
+# ids, UUIDs, dates, addresses). Nothing is tried twice, so the time is linear.
+_VARYING = re.compile(
+    r"(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)|`[^`]*(?:`|$))"
+    r"|(?<![\w.:%+-])[^\W\d]*(?:[.:%+-][^\W\d]*)*\d(?:[\w.:%+-]|,(?=\d))*"
+    r"|\b[0-9a-fA-F]{8,}\b"
+)
+_URL_PATH = re.compile(r"(://[^/?#\s'\"]+)[/?#][^\s'\"]*")
 
 
 # A part of a path that names one thing of many: a number, hexadecimal digits, a long token.
@@ -26,13 +34,43 @@ _ID = re.compile(r"\d+|(?=.*\d)[0-9a-fA-F-]{6,}|(?=.*\d)[\w.~-]{16,}")
 _QUERY_VALUE = re.compile(r"=[^&#]*")
 
 
+def text_of(error: BaseException) -> str:
+    """Return what `error` says, safe to keep, whatever its ``__str__`` does."""
+    try:
+        return storable(str(error)[:_KEPT], _KEPT)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - the test's code; this says what Python says
+        return "<exception str() failed>"
+
+
 def group_message(message: str) -> str:
     """Return the first line of `message` without what differs each time.
 
-    >>> group_message("order 4711 took 0.25 s, status 503")
-    'order # took # s, status 503'
+    >>> group_message("order 4711 of 'Ann' took 0.25 s: http://shop.test/orders/4711")
+    'order # of # took # s: http://shop.test/#'
     """
-    return _VARYING.sub("#", message[:_LONGEST].partition("\n")[0])
+    line = message[:_LONGEST].partition("\n")[0]
+    if "://" in line:
+        line = _URL_PATH.sub(r"\1/#", line)
+    return _VARYING.sub("#", line)
+
+
+def group_error(error: BaseException) -> str:
+    """Return what `error` says without what differs each time.
+
+    One that carries a response is told by its status, and by the name of the request,
+    if it has one, as that of ``raise_for_status()`` has.
+    """
+    text = group_message(text_of(error))
+    try:
+        response, name = getattr(error, "response", None), getattr(error, "name", None)
+        status = getattr(response, "error_code", 0) or getattr(response, "status_code", None)
+    except Exception:  # noqa: BLE001 - properties of the test's code
+        return text
+    if not isinstance(status, int):
+        return text
+    return f"{status} {group_url(name) if isinstance(name, str) else text}"
 
 
 def group_url(url: str) -> str:
@@ -62,7 +100,7 @@ def only_error(error: BaseException) -> BaseException:
 def one_line(error: BaseException) -> str:
     """Return the type and the first line of the text of `error`, or of the only one it wraps."""
     error = only_error(error)
-    text = str(error)[:_LONGEST].partition("\n")[0]
+    text = text_of(error)[:_LONGEST].partition("\n")[0]
     name = type(error).__name__
     return f"{name}: {text}" if text else name
 
@@ -114,3 +152,33 @@ def trim_traceback(error: BaseException) -> BaseException:
 def render_traceback(error: BaseException) -> str:
     """Return `error` as Python prints it."""
     return "".join(traceback.format_exception(error)).rstrip()
+
+
+_ASYNCIO = (
+    (RuntimeError, "event loop"),
+    (RuntimeError, "should be used inside a task"),
+    (TypeError, "unrecognized yield message"),
+)
+ON_TRIO = (
+    "scenarios, VU fixtures, setup and teardown run on Trio, not on asyncio: write vu.sleep(1) or"
+    " trio.sleep(1) for asyncio.sleep(1), and trio's nurseries, timeouts, locks and channels for"
+    " asyncio's; what needs asyncio itself is called in a scenario without async, by asyncio.run()"
+)
+
+
+def hint_for(error: BaseException) -> str:
+    """Return what to write instead of what led to `error`; empty where that is not known."""
+    error = only_error(error)
+    for kind, words in _ASYNCIO:
+        if isinstance(error, kind) and words in text_of(error):
+            return ON_TRIO
+    if isinstance(error, AttributeError) and _is_raised_in_asyncio(error):
+        return ON_TRIO  # asyncio did not find its loop
+    return ""
+
+
+def _is_raised_in_asyncio(error: BaseException) -> bool:
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and Path(step.tb_frame.f_code.co_filename).parent.name == "asyncio"

@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import K6ApiError, OptionError
+
+
+class NotAwaitedError(K6ApiError):
+    """An ordinary function returned a coroutine, which nothing awaits, so nothing ran."""
+
 
 OWN_NAMES = frozenset({"vu", "setup_data"})
 """Parameters that are filled in for each virtual user."""
@@ -61,6 +66,24 @@ class UserFunction:
         """Whether calling it gives a coroutine or an async generator."""
         function = self.function
         return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+    def call(self, **arguments: object) -> object:
+        """Call the function, which is an ordinary one, where it is to run.
+
+        Raises:
+            NotAwaitedError: It returned a coroutine or an async generator.
+        """
+        value = self.function(**arguments)
+        if not (inspect.iscoroutine(value) or inspect.isasyncgen(value)):
+            return value
+        if inspect.iscoroutine(value):
+            value.close()  # or Python warns that it was never awaited
+        kind = "a coroutine" if inspect.iscoroutine(value) else "an async generator"
+        raise NotAwaitedError(
+            f"{self.name} is an ordinary function and returned {kind}, so nothing of it ran: its"
+            " decorator is not async-aware; let that wrap it in an async function (async def"
+            " wrapper(*args, **kwargs): return await function(*args, **kwargs)), or leave it out"
+        )
 
     def fill(self, own: Mapping[str, object]) -> dict[str, object]:
         """Return its arguments, those in `own` before the captured ones."""

@@ -19,7 +19,7 @@ import trio
 from pytest_k6api.http import Client, describe_exchange
 from pytest_k6api.load.checks import Checked, calling_line
 from pytest_k6api.load.groups import Group, GroupStack
-from pytest_k6api.load.load_context import LoadContext
+from pytest_k6api.load.load_context import LoadContext, Verdict
 from pytest_k6api.load.measuring import Measured
 from pytest_k6api.load.vu_tags import VUTags
 from pytest_k6api.model import current_recorder
@@ -133,6 +133,7 @@ class BaseVU:
 
         Raises:
             GroupError: A name contains ``::``.
+            TypeError: `checks` is no dict.
 
         Source: k6 v1.1.0, ``internal/js/modules/k6/k6.go``, ``Check``.
         """
@@ -140,7 +141,15 @@ class BaseVU:
         place = recorder.context
         record = recorder.buffer.checks.append
         all_passed = True
-        for name, question in checks.items():
+        try:
+            items = checks.items()
+        except AttributeError:
+            raise TypeError(
+                "vu.check() takes a value and a dict of named checks, such as vu.check(response,"
+                ' {"status is 200": lambda r: r.status_code == 200}); got'
+                f" {type(checks).__name__} {checks!r}"
+            ) from None
+        for name, question in items:
             tags_id = place.checks.get(name)
             if tags_id is None:
                 tags_id = place.check_id(name)
@@ -149,7 +158,7 @@ class BaseVU:
                 passed = answer is True or _is_true(name, answer)
             except self._load.exceptions.caught as error:
                 passed = all_passed = False
-                self._load.failures.add_check(name, self, error=error)
+                self._add_raised(name, error)
             else:
                 if not passed:
                     all_passed = False
@@ -158,6 +167,11 @@ class BaseVU:
         if recorder.failed is not None and recorder.failed is value and all_passed:
             recorder.buffer.accepted[recorder.failed_tags] = None
         return all_passed
+
+    def _add_raised(self, name: str, error: BaseException) -> None:
+        if self._load.exceptions.judge(error) is not Verdict.FAILED:
+            raise error  # such as pytest.exit()
+        self._load.failures.add_check(name, self, error=error)
 
     def checked(self, name: str) -> Checked:
         """Return a context manager that counts its block as the check `name`.

@@ -116,7 +116,7 @@ class VUFixtures:
             return await self._start_generator(function.function(**arguments), function.name)
         if function.is_async:
             return await function.function(**arguments)
-        return await self._call(function.function, **arguments)
+        return await self._call(function.call, **arguments)
 
     async def _start_async_generator(
         self, generator: AsyncGenerator[object, None], name: str

@@ -146,7 +146,7 @@ def _run_settings(settings: Settings) -> RunSettings:
         segment=_segment(settings),
         trend_memory=_trend_memory(settings),
         exceptions=ExceptionRules(
-            skips=(pytest.skip.Exception,),
+            skips=(pytest.skip.Exception, pytest.xfail.Exception),
             failures=(pytest.fail.Exception,),
             exits=(pytest.exit.Exception, KeyboardInterrupt),
         ),

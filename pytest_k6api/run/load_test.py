@@ -99,6 +99,7 @@ class LoadTest:
             failures=self._failures,
             stop=partial(self._end_by_itself, self.stop),
             finish=partial(self._end_by_itself, self._finish),
+            refuse=self.stop,
             seed=settings.seed,
             exceptions=settings.exceptions,
             stuck=self._stuck,

@@ -4,7 +4,7 @@ from types import CodeType
 import pytest
 
 from pytest_k6api.load import FailureKind, FailureLog
-from pytest_k6api.load.failures import ENTRIES, EXAMPLES, MESSAGES_PER_PLACE, OTHER
+from pytest_k6api.load.failures import ENTRIES, EXAMPLES, MESSAGES_PER_PLACE, MOST
 
 
 @dataclass
@@ -69,7 +69,21 @@ def test_entries_come_most_frequent_first() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "entries"),
     [
-        (ValueError("status 500"), ValueError("status 503"), 2),
+        (ValueError("status 500"), ValueError("status 503"), 1),
+        (ValueError("user 7 of 1,200"), ValueError("user 12345678901 of 9"), 1),
+        (ValueError("no item b7-x1"), ValueError("no item c9-y22"), 1),
+        (
+            ValueError("no 7f0c2b1e-3b7a-4ad5-9f6e-1f2d3c4b5a69"),
+            ValueError("no c0ffee11-aaaa-bbbb-cccc-dddddddddddd"),
+            1,
+        ),
+        (ValueError("digest deadbeefcafe"), ValueError("digest beefdeadcafe"), 1),
+        (KeyError("ann"), KeyError("bob's"), 1),
+        (ValueError('no "ann" here'), ValueError('no "bob" here'), 1),
+        (ValueError("http://a.test/x/y is gone"), ValueError("http://a.test/z?q=1 is gone"), 1),
+        (ValueError("http://a.test/x is gone"), ValueError("http://b.test/x is gone"), 2),
+        (ValueError("it isn't there"), ValueError("it isn't here"), 2),
+        (ValueError("no shop"), ValueError("no bank"), 2),
         (ValueError("order 471100"), ValueError("order 471101"), 1),
         (ValueError("took 0.25 s"), ValueError("took 0.31 s"), 1),
         (ValueError("<A at 0x7f01>"), ValueError("<A at 0x7f02>"), 1),
@@ -121,28 +135,160 @@ def test_only_the_first_traceback_and_the_first_requests_are_rendered() -> None:
     assert len(rendered) == 1
 
 
+WORDS = [f"{one}{other}" for one in "ghijklmnopqrstuvwxyz" for other in "ghijklmnopqrstuvwxyz"]
+
+
 def test_ever_new_messages_of_one_place_do_not_use_up_all_entries() -> None:
     log = FailureLog(FakeClock())
 
-    for number in range(500):
-        _fail(log, ValueError(f"user {number} is unknown"))
+    for word in WORDS:
+        _fail(log, ValueError(f"user {word} is unknown"))
 
     failures = log.snapshot()
     assert len(failures) == MESSAGES_PER_PLACE + 1
-    assert (failures[0].message, failures[0].count) == (OTHER, 500 - MESSAGES_PER_PLACE)
-    assert failures[0].place.startswith("tests/load/test_failures.py:")
+    rest = failures[-1]
+    assert rest.is_rest
+    assert rest.count == 400 - MESSAGES_PER_PLACE
+    assert rest.message == "ValueError: user gl is unknown (and others)"
+    assert "ValueError: user gl is unknown" in rest.traceback
+    assert rest.place.startswith("tests/load/test_failures.py:")
+    assert rest.examples[0].exchange == "> GET /0"
 
 
-def test_what_finds_no_entry_is_only_counted() -> None:
+def test_what_sums_up_the_rest_comes_last_however_frequent_it_is() -> None:
     log = FailureLog(FakeClock())
 
-    for code in _places(ENTRIES + 50):
+    for word in WORDS:
+        _fail(log, ValueError(f"user {word} is unknown"))
+    _fail(log, LookupError("no shop"))
+
+    assert [failure.is_rest for failure in log.snapshot()] == [False] * 5 + [True] * 2
+
+
+def test_beyond_the_number_of_entries_there_is_one_for_each_type() -> None:
+    log = FailureLog(FakeClock())
+
+    for code in _places(ENTRIES):
         log.add_check("is 200", FakeWitness(), place=(code, 1))
+    for number in range(50):
+        _fail(log, ValueError(f"user {number} is unknown"))
+        _fail(log, LookupError(f"no shop {number}"))
+        log.add_check("is 200", FakeWitness(), place=(_places(200)[100 + number], 1))
+
+    rest = log.snapshot()[ENTRIES:]
+    assert [(each.count, each.message) for each in rest] == [
+        (50, "ValueError: user 0 is unknown (and others)"),
+        (50, "LookupError: no shop 0 (and others)"),
+        (50, "is 200 (and others)"),
+    ]
+    assert "LookupError: no shop 0" in rest[1].traceback
+
+
+def test_the_number_of_entries_is_bounded_also_where_each_failure_has_a_type_of_its_own() -> None:
+    log = FailureLog(FakeClock())
+
+    for number in range(MOST + 50):
+        _fail(log, type(f"Error{number}", (Exception,), {})("no"))
 
     failures = log.snapshot()
-    assert len(failures) == ENTRIES + 1
-    assert (failures[0].message, failures[0].place, failures[0].count) == (OTHER, "", 50)
-    assert sum(failure.count for failure in failures) == ENTRIES + 50
+    assert len(failures) <= MOST + 1
+    assert sum(failure.count for failure in failures) == MOST + 50
+
+
+@dataclass
+class FakeResponse:
+    status_code: int
+
+
+class StatusError(Exception):
+    def __init__(self, text: str, status: int, name: str | None = None) -> None:
+        super().__init__(text)
+        self.response = FakeResponse(status)
+        if name is not None:
+            self.name = name
+
+
+def test_an_error_with_a_response_is_told_by_its_status_and_the_name_of_the_request() -> None:
+    log = FailureLog(FakeClock())
+
+    for number in range(100):
+        url = f"http://shop.test/products/{number}"
+        _fail(log, StatusError(f"GET product: {404 - number % 2}", 404 - number % 2, "product"))
+        _fail(log, StatusError(f"GET {url}: 404", 404, url))
+        _fail(log, StatusError(f"Client error '410' for url '{url}'", 410))
+
+    assert [(each.count, each.message) for each in log.snapshot()] == [
+        (100, "StatusError: GET http://shop.test/products/0: 404"),
+        (100, "StatusError: Client error '410' for url 'http://shop.test/products/0'"),
+        (50, "StatusError: GET product: 404"),
+        (50, "StatusError: GET product: 403"),
+    ]
+
+
+class Unprintable(Exception):
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        self.error = error
+
+    def __str__(self) -> str:
+        raise self.error
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("kind", [AttributeError, SystemExit, BaseExceptionGroup])
+def test_an_exception_that_cannot_be_printed_is_counted_all_the_same(
+    kind: type[BaseException],
+) -> None:
+    log = FailureLog(FakeClock())
+    noted = Unprintable(kind)
+    noted.add_note("a note")
+    group = ExceptionGroup("two", [Unprintable(kind), ValueError("b")])
+
+    _fail(log, noted)
+    _fail(log, ExceptionGroup("one", [Unprintable(kind)]))
+    _fail(log, group)
+    log.add_check("is fine", FakeWitness(), error=Unprintable(kind))
+
+    failures = log.snapshot()
+    assert sorted({each.message for each in failures}) == [
+        "ExceptionGroup: two (2 sub-exceptions)",
+        "Unprintable: <exception str() failed>",
+        "is fine: Unprintable: <exception str() failed>",
+    ]
+    assert all("<exception str() failed>" in each.traceback for each in failures)
+
+
+def test_a_message_holds_nothing_that_a_file_cannot_hold() -> None:
+    log = FailureLog(FakeClock())
+
+    _fail(log, ValueError("half \ud83d and \0"))
+
+    assert log.snapshot()[0].message == "ValueError: half \ufffd and \ufffd"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("no running event loop"),
+        RuntimeError("There is no current event loop in thread 'VU 1'."),
+        RuntimeError("Timeout should be used inside a task"),
+        TypeError("trio.run received unrecognized yield message <Future>. Are you"),
+        ExceptionGroup("", [RuntimeError("no running event loop")]),
+    ],
+    ids=str,
+)
+def test_calls_of_asyncio_get_a_hint(error: Exception) -> None:
+    log = FailureLog(FakeClock())
+
+    _fail(log, error)
+
+    (failure,) = log.snapshot()
+    assert failure.hint.startswith(
+        "scenarios, VU fixtures, setup and teardown run on Trio, not on asyncio: write vu.sleep(1)"
+        " or trio.sleep(1) for asyncio.sleep(1)"
+    )
+    assert failure.hint in failure.details
 
 
 def test_a_traceback_is_rendered_when_it_is_read_and_only_once() -> None:
