@@ -44,10 +44,10 @@ class Recorder:
         Args:
             tags_id: The number of the tag set of the request's samples.
             status: The response's status; 0 without a response.
-            response: What the user's code gets to see of it.
+            response: What the user's code gets to see of it; None if that is an exception.
             describe: Makes text of the exchange, masked.
         """
-        self.failed = response
+        self.failed = describe if response is None else response
         self.failed_tags = tags_id
         self.got_no_response = not status
         exchanges = self.buffer.exchanges
