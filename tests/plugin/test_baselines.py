@@ -48,6 +48,21 @@ def test_what_was_saved_is_compared(
     )
 
 
+def test_quietly_one_line_tells_the_comparison_too(
+    saved: Path, pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    write(pytester, "/slow")
+
+    result = run_pytest("-q", "--k6-compare=main", "--k6-compare-fail=http_req_duration:med:50%")
+
+    result.stdout.re_match_lines(
+        [
+            r"test_shop.py::test_browse: failed, .+; compared with main \(passed, .+\):"
+            r".*✗ http_req_duration med [\d.]+ms \(\+[\d.,]+%\), http_req_duration p\(95\) [\d.]+ms"
+        ]
+    )
+
+
 def test_the_summary_says_where_results_were_saved(
     pytester: pytest.Pytester, run_pytest: RunPytest, tmp_path: Path
 ) -> None:
