@@ -53,7 +53,8 @@ async def test_prices(vu):
     vu.check(response, {"is fast": lambda r: r.timings.duration < 0.5})
 """
 
-_LIVE = re.compile(r"[^\n]*req/s[^\n]*")
+# The target, and the scenario below it.
+_LIVE = re.compile(r"  http://[^\n]*\n[^\r\n]*req/s[^\r\n]*")
 
 
 def run(source: str) -> str:
@@ -66,8 +67,11 @@ def run(source: str) -> str:
         )
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--k6-address="]
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+        plugins = ("-p", "k6api", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", *plugins, "--k6-address="]
+        terminal = {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+        # As a reader sees it who has installed nothing else.
+        environment = {**os.environ, **terminal, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         with subprocess.Popen(
             command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
         ):
@@ -99,7 +103,7 @@ def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
     passed = run(PASSING)
-    live = [line for line in re.split(r"\r|\n", passed) if _LIVE.search(line)]
+    live = _LIVE.findall(passed)
     draw("live", "pytest --k6-vus=20", live[len(live) // 2])
     draw("summary", "pytest", _between(passed, " load tests ", "NETWORK"))
     draw("failure", "pytest", _between(run(FAILING), " FAILURES ", " load tests "))
