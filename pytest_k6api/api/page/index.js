@@ -18,14 +18,15 @@ function show(label, value) {
   }));
 }
 
-const number = (value) => value === null || value === undefined ? "–" :
-  value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : 0 });
+// Before anything was measured there is no number, and no verdict.
+const nothing = "–";
+const number = (value, unit = "") => value === null || value === undefined ? nothing :
+  value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : 0 }) + unit;
 
 function onStatus(event) {
   const status = JSON.parse(event.data).data.attributes;
   byId("state").textContent = status.paused && status.status === 7 ? "paused" : names[status.status];
   show("VUs", `${status.vus} of ${status["vus-max"]}`);
-  show("Thresholds", status.tainted ? "crossed" : "fine");
 }
 
 function onTest(event) {
@@ -34,15 +35,21 @@ function onTest(event) {
 }
 
 function onMetrics(event) {
-  const metrics = Object.fromEntries(JSON.parse(event.data).data.map((m) => [m.id, m.attributes.sample]));
-  const tell = (label, id, member, unit = "") => {
-    if (metrics[id]) show(label, number(metrics[id][member]) + unit);
+  const data = JSON.parse(event.data).data;
+  const metrics = Object.fromEntries(data.map((m) => [m.id, m.attributes.sample]));
+  // A threshold lists its metric, samples or none.
+  const tell = (label, id, member, counter, unit = "", factor = 1) => {
+    if (!metrics[id]) return;
+    const measured = metrics[counter] && metrics[counter].count > 0;
+    show(label, number(measured ? metrics[id][member] * factor : null, unit));
   };
-  tell("Requests per second", "http_reqs", "rate");
-  tell("Request p(95)", "http_req_duration", "p(95)", " ms");
-  tell("Iterations", "iterations", "count");
-  if (metrics.http_req_failed) show("Requests failed", number(metrics.http_req_failed.rate * 100) + " %");
-  if (metrics.checks) show("Checks passed", number(metrics.checks.rate * 100) + " %");
+  tell("Requests per second", "http_reqs", "rate", "http_reqs");
+  tell("Request p(95)", "http_req_duration", "p(95)", "http_reqs", " ms");
+  tell("Iterations", "iterations", "count", "iterations");
+  tell("Requests failed", "http_req_failed", "rate", "http_reqs", " %", 100);
+  tell("Checks passed", "checks", "rate", "iterations", " %", 100);
+  const verdicts = data.map((m) => m.attributes.tainted).filter((tainted) => tainted !== null);
+  show("Thresholds", verdicts.includes(true) ? "crossed" : verdicts.length ? "hold" : nothing);
 }
 
 for (const code of document.querySelectorAll(".curl")) {
