@@ -10,41 +10,14 @@ from pytest_k6api.plugin.settings_table import Setting
 
 _NAMES = frozenset(
     f"K6_{name}"
-    for name in [
-        "BATCH",
-        "BATCH_PER_HOST",
-        "BLACKLIST_IPS",
-        "BLOCK_HOSTNAMES",
-        "COMPATIBILITY_MODE",
-        "CONFIG",
-        "CONSOLE_OUTPUT",
-        "DISCARD_RESPONSE_BODIES",
-        "DNS",
-        "HOSTS",
-        "INCLUDE_SYSTEM_ENV_VARS",
-        "LOCAL_IPS",
-        "LOG_FORMAT",
-        "LOG_OUTPUT",
-        "MAX_REDIRECTS",
-        "METRIC_SAMPLES_BUFFER_SIZE",
-        "NO_CONNECTION_REUSE",
-        "NO_COOKIES_RESET",
-        "NO_SUMMARY",
-        "NO_VU_CONNECTION_REUSE",
-        "OUT",
-        "RPS",
-        "SUMMARY_MODE",
-        "SUMMARY_TIME_UNIT",
-        "SUMMARY_TREND_STATS",
-        "SYSTEM_TAGS",
-        "THROW",
-        "TLSAUTH",
-        "TLS_CIPHER_SUITES",
-        "TLS_VERSION",
-        "TRACES_OUTPUT",
-        "TYPE",
-        "USER_AGENT",
-    ]
+    for name in """
+        BATCH BATCH_PER_HOST BLACKLIST_IPS BLOCK_HOSTNAMES COMPATIBILITY_MODE CONFIG
+        CONSOLE_OUTPUT DISCARD_RESPONSE_BODIES DNS HOSTS INCLUDE_SYSTEM_ENV_VARS LOCAL_IPS
+        LOG_FORMAT LOG_OUTPUT MAX_REDIRECTS METRIC_SAMPLES_BUFFER_SIZE NO_CONNECTION_REUSE
+        NO_COOKIES_RESET NO_SUMMARY NO_VU_CONNECTION_REUSE OUT RPS SUMMARY_TIME_UNIT
+        SUMMARY_TREND_STATS SYSTEM_TAGS THROW TLSAUTH TLS_CIPHER_SUITES TLS_VERSION TRACES_OUTPUT
+        TYPE USER_AGENT
+    """.split()
 )
 _FAMILIES = (
     *("K6_BROWSER_", "K6_CLOUD_", "K6_CSV_", "K6_INFLUXDB_", "K6_JSON_", "K6_KAFKA_", "K6_OTEL_"),

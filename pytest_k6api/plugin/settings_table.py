@@ -96,6 +96,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="rate",
         metavar="N",
         option="rate",
+        is_common_word=True,
         about="Iterations per time unit of constant-arrival-rate scenarios.",
     ),
     Setting(
@@ -176,6 +177,7 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="METRIC:EXPRESSION",
         option="thresholds",
         repeated=True,
+        is_common_word=True,
         about="A threshold of every load test that has samples of its metric, such as"
         " http_req_failed:rate<0.01; may be repeated.",
     ),
@@ -197,6 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="fail_fast",
         option="fail_fast",
+        is_common_word=True,
         about="End a load test at its first failed iteration, check or request.",
     ),
     Setting(
@@ -218,6 +221,9 @@ SETTINGS: tuple[Setting, ...] = (
         name="summary",
         metavar="full|compact|off",
         choices=("full", "compact", "off"),
+        synonyms={"legacy": "full", "disabled": "off"},
+        k6_variable="K6_SUMMARY_MODE",
+        is_common_word=True,
         about="The summary at the end: all of it (default), a line for each load test (default"
         " with -q), or nothing.",
     ),

@@ -320,7 +320,10 @@ BAD = {
         for name, case in BAD.items()
         # On the command line a switch has no value; in the environment these names may be others'.
         if (place, name) != ("command line", "a switch")
-        and (place != "environment" or name not in {"a choice", "a number", "a stage", "a tag"})
+        and (
+            place != "environment"
+            or name not in {"a choice", "a number", "a rate", "a stage", "a tag"}
+        )
     ],
 )
 def test_a_bad_value_is_a_usage_error_that_names_its_place(
@@ -535,6 +538,8 @@ def test_in_the_environment_entries_are_separated_by_commas_or_by_lines(
         ("K6_STAGE=dev", "cannot read the stage 'dev'; write DURATION:TARGET, as in '30s:20'"),
         ("K6_STAGES=dev", "cannot read the stage 'dev'; write DURATION:TARGET, as in '30s:20'"),
         ("K6_SEED=lucky", "takes a whole number, got 'lucky'"),
+        ("K6_RATE=weekly", "takes a number, got 'weekly'"),
+        ("K6_SUMMARY=mine", "takes full or compact or off, got 'mine'"),
     ],
 )
 def test_a_variable_of_the_users_own_does_not_stop_the_session(
@@ -567,12 +572,14 @@ def test_variables_of_k6_say_what_they_say_to_k6(
         "K6_TAGS": "kind:smoke,page:a:b",
         "K6_HTTP_DEBUG": "full",
         "K6_SETUP_TIMEOUT": "5s",
+        "K6_SUMMARY_MODE": "disabled",
     }
 
     given = settings(pytester, monkeypatch, environment=variables)
 
     assert (given.problems, given.remarks) == ([], [])
     assert given.text("http_debug") == "all"
+    assert given.text("summary") == "off"
     assert dict(given.layers().overrides[0].values) == {
         "stages": [("1s", 1), ("2s", 0)],
         "tags": {"kind": "smoke", "page": "a:b"},
