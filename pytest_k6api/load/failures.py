@@ -25,7 +25,7 @@ from pytest_k6api.load.tracebacks import (
     render_traceback,
     trim_traceback,
 )
-from pytest_k6api.model import SECRETS
+from pytest_k6api.model import SECRETS, storable
 
 EXAMPLES = 3
 """How many failures of one entry are kept with their requests."""
@@ -38,6 +38,8 @@ MOST = 2 * ENTRIES
 
 MESSAGES_PER_PLACE = 5
 """How many messages of one place get an entry of their own, before they share one."""
+
+_LONGEST_TRACEBACK = 100_000  # characters
 
 
 class FailureKind(Enum):
@@ -217,7 +219,7 @@ class FailureLog:
     ) -> None:
         self._elapsed = elapsed
         self._mask = mask
-        self._render = lambda error: mask(render(error))
+        self._render = lambda error: storable(mask(render(error)), _LONGEST_TRACEBACK)
         self._entries: dict[_Key, _Entry] = {}
         self._messages: dict[tuple[FailureKind, str, CodeType | None, int], int] = {}
         self._lock = threading.Lock()
@@ -308,7 +310,7 @@ class FailureLog:
         self, message: str, code: CodeType | None, line: int, error: BaseException | None
     ) -> _Entry:
         return _Entry(
-            self._mask(message),
+            storable(self._mask(message)),
             format_place(code, line),
             self._elapsed(),
             Traceback(error, self._render) if error is not None else None,

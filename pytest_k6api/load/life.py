@@ -17,7 +17,7 @@ from pytest_k6api.load.load_context import LoadContext, Verdict, find_stop
 from pytest_k6api.load.tracebacks import failing_line, format_place, hint_for, one_line, text_of
 from pytest_k6api.load.user_functions import UserFunction
 from pytest_k6api.load.vu import current_vu
-from pytest_k6api.model import SECRETS, ControlError, OptionError, current_recorder
+from pytest_k6api.model import SECRETS, ControlError, OptionError, current_recorder, storable
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class SetupTeardown:
 
     def _encode(self, value: object, stage: "_Stage") -> str:
         try:
-            return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
             assert self.setup is not None
             raise stage.refuse(
@@ -92,6 +92,8 @@ class SetupTeardown:
                     " dictionaries, lists, texts, finite numbers, booleans and None"
                 )
             ) from error
+        # Half of a surrogate pair, which UTF-8 does not have, as JSON escapes it.
+        return text.encode(errors="backslashreplace").decode()
 
 
 class _Stage:
@@ -145,7 +147,7 @@ class _Stage:
         detail = SECRETS.mask_text(f"{one_line(error)} ({place})" if place else text_of(error))
         if hint := hint_for(error):
             detail += f"; {hint}"
-        return ControlError(f"Error executing {self._kind.value}", detail, status=500)
+        return ControlError(f"Error executing {self._kind.value}", storable(detail), status=500)
 
     def _close(self) -> None:
         self._caller.close()

@@ -32,6 +32,7 @@ from pytest_k6api.model import (
     ScenarioOptions,
     ScenarioSnapshot,
     StatusSnapshot,
+    storable,
 )
 
 
@@ -257,7 +258,7 @@ class Scheduler:
     def _end(self, reason: str) -> None:
         if self._status >= RunStatus.ENDED:
             return
-        self._stop_reason = self._stop_reason or reason
+        self._stop_reason = self._stop_reason or storable(reason)
         self._is_stopped = self._is_ending = True
         self.control.release()
 

@@ -29,6 +29,8 @@ class VUTags(MutableMapping[str, str]):
     def __setitem__(self, key: str, value: object) -> None:
         if key in _TAKEN:
             raise KeyError(f"vu.tags cannot hold the tag {key!r}: {_TAKEN[key]}")
+        if not isinstance(key, str):
+            raise TypeError(f"vu.tags takes names that are strings, got {key!r}")
         text = str(value)
         if self._tags.get(key) != text:
             self._tags[key] = text

@@ -13,6 +13,9 @@ from threading import Lock
 from types import MappingProxyType
 
 from pytest_k6api.model.groups import check_path, group_path
+from pytest_k6api.model.text import storable
+
+_LONGEST_PATH = 100_000  # the names in it were cut before
 
 
 class TagTable:
@@ -33,12 +36,19 @@ class TagTable:
         self._lock = Lock()
 
     def intern(self, tags: Mapping[str, str]) -> int:
-        """Return the number of `tags`, the same one whenever the same tags come."""
+        """Return the number of `tags`, the same one whenever the same tags come.
+
+        Kept are names and values that every file and document can carry.
+        """
         key = frozenset(tags.items())
         number = self._ids.get(key)
         return number if number is not None else self._add(key, tags)
 
     def _add(self, key: frozenset[tuple[str, str]], tags: Mapping[str, str]) -> int:
+        kept = {storable(name): _kept(name, value) for name, value in tags.items()}
+        if kept != tags:
+            self._ids[key] = same = self.intern(kept)
+            return same
         # Synchronous scenarios intern from their threads: without the lock two
         # sets could get one number.
         with self._lock:
@@ -57,6 +67,10 @@ class TagTable:
 
     def __iter__(self) -> Iterator[Mapping[str, str]]:
         return iter(self._tags)
+
+
+def _kept(name: str, value: str) -> str:
+    return storable(value, _LONGEST_PATH) if name == "group" else storable(value)
 
 
 class TagContext:
@@ -80,8 +94,8 @@ class TagContext:
 
     def __init__(self, table: TagTable, tags: Mapping[str, str]) -> None:
         self.table = table
-        self.tags: Mapping[str, str] = MappingProxyType({"group": "", **tags})
-        self.id = table.intern(self.tags)
+        self.id = table.intern({"group": "", **tags})
+        self.tags = table[self.id]
         self.group = self.tags["group"]
         self.requests: dict[object, int] = {}
         self.groups: dict[str, TagContext] = {}
@@ -96,7 +110,7 @@ class TagContext:
         """
         child = self.groups.get(name)
         if child is None:
-            path = group_path(self.group, name)
+            path = group_path(self.group, storable(name))
             child = self.groups[name] = TagContext(self.table, {**self.tags, "group": path})
         return child
 

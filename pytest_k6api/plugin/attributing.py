@@ -11,11 +11,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from typing import Any
 
 import pytest
 
 from pytest_k6api.load import current_vu
+from pytest_k6api.model import printable
 from pytest_k6api.plugin.terminal import Terminal, uncaptured
 
 LONGEST_LINE = 10_000
@@ -55,7 +57,7 @@ class AttributedLines:
             self._begun[who] = rest
         if lines:
             # In one piece, because other threads write, too.
-            self._write("".join(f"{who}{line}\n" for line in lines))
+            self._write("".join(f"{who}{printable(line, lines=True)}\n" for line in lines))
         return len(text)
 
     def close(self) -> None:
@@ -63,7 +65,7 @@ class AttributedLines:
         self._is_open = False
         begun, self._begun = self._begun, {}
         for who, text in begun.items():
-            self._write(f"{who}{text}\n")
+            self._write(f"{who}{printable(text, lines=True)}\n")
 
     def open(self) -> None:
         """Ask again who is writing."""
@@ -155,13 +157,24 @@ class _Debugging:
             lines.open()
 
 
+def _indented(text: str) -> str:
+    # No line but the first begins where a line of pytest's could.
+    return printable(text, lines=True).replace("\n", "\n    ")
+
+
 class _AttributedRecords(logging.Formatter):
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self._formatter = formatter
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{speaker()}{self._formatter.format(record)}"
+        shown = copy(record)
+        # What a message brings along is shown; only the formatter's own colours are obeyed.
+        shown.name = printable(record.name)
+        shown.msg, shown.args = _indented(record.getMessage()), None
+        if record.exc_info:
+            shown.exc_text = _indented(self._formatter.formatException(record.exc_info))
+        return f"{speaker()}{self._formatter.format(shown)}"
 
 
 @contextmanager

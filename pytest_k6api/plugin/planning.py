@@ -27,6 +27,7 @@ from pytest_k6api.model import (
     fit_scenario,
     options_of,
     resolve_load_test,
+    storable,
 )
 from pytest_k6api.plugin.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.configuring import configure_scenario
@@ -144,7 +145,7 @@ def _plan(
     _check_life(options)
     thresholds, listed, tolerated = _thresholds(layers, session, settings)
     return LoadTestPlan(
-        name=item.nodeid,
+        name=storable(item.nodeid, longest=10_000),
         scenarios=tuple(plans),
         options=options,
         thresholds=thresholds,

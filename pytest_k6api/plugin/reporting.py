@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,8 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
         for name, problem in _parts(load_test):
             with subtests.test(name):
                 if problem:
-                    pytest.fail(in_encoding(problem, encoding), pytrace=False)
+                    shown = in_encoding(printable(problem, lines=True), encoding)
+                    pytest.fail(shown, pytrace=False)
 
 
 def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
@@ -301,6 +303,11 @@ def _brief(exchange: str, body_lines: int) -> list[str]:
     return [*sent[:1], *received[:1], *(f"  {line}" for line in body[:body_lines])]
 
 
+def _finite(text: str) -> float | str:
+    # 1e400 is JSON, and what Python makes of it is not.
+    return number if isfinite(number := float(text)) else text
+
+
 def export_summary(load_test: LoadTest, folder: Path, pattern: str, load_tests: int) -> list[str]:
     """Write k6's summary JSON of `load_test`; return what went wrong with that.
 
@@ -315,7 +322,8 @@ def export_summary(load_test: LoadTest, folder: Path, pattern: str, load_tests: 
     if "{name}" not in pattern and load_tests > 1:
         path = path.with_name(f"{path.stem}-{load_tests}{path.suffix}")
     data = load_test.life.data
-    document = summary_export(load_test.results, json.loads(data) if data is not None else None)
+    setup_data = json.loads(data, parse_float=_finite) if data is not None else None
+    document = summary_export(load_test.results, setup_data)
     try:
         write_whole(path, json.dumps(document, indent=4, ensure_ascii=False))
     except OSError as error:

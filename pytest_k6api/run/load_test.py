@@ -28,7 +28,7 @@ from pytest_k6api.load import (
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, RequestsRow, Snapshot
-from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot, storable
 from pytest_k6api.report import Comparison
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
@@ -294,7 +294,7 @@ class LoadTest:
     def _end_by_itself(self, end: Callable[[str], None], reason: str) -> None:
         # A load test that has seen enough is not one that was cut short by somebody else.
         if not self.status().stopped:
-            self.ended_itself = reason
+            self.ended_itself = storable(reason)
         end(reason)
 
     def _finish(self, reason: str) -> None:
