@@ -7,16 +7,18 @@ of them.
 
 from collections.abc import Coroutine, Iterable
 from functools import partial
+from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Unpack
 
+from pytest_k6api.http import tagging
 from pytest_k6api.http.auth import Auth
 from pytest_k6api.http.authority import InvalidURL
 from pytest_k6api.http.batches import BatchRequest, run_batch
 from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.cookies import Cookies
 from pytest_k6api.http.decoding import DecodingError, decode
-from pytest_k6api.http.errors import Failure, NetworkError
+from pytest_k6api.http.errors import TIMED_OUT, Failure, NetworkError
 from pytest_k6api.http.exchanges import describe_exchange, describe_fully
 from pytest_k6api.http.headers import Headers, HeaderSource
 from pytest_k6api.http.redirects import redirect
@@ -25,7 +27,6 @@ from pytest_k6api.http.requests import checked_method, prepare, prepare_broken, 
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.routes import Expected, Origin, Plan
 from pytest_k6api.http.runtime import HttpRuntime
-from pytest_k6api.http.tagging import failed_phases, failure_tags, intern, outcome_tags
 from pytest_k6api.model import HttpRow, Recorder
 
 # k6's default response callback.
@@ -167,9 +168,8 @@ class Client:
             plan, wire = prepare(self, method, url, options)
         except InvalidURL as error:
             plan = prepare_broken(self, method, url, options)
-            return await self._conclude(
-                self._fail(plan, b"", Failure(error.code, str(error))), plan
-            )
+            response = self._fail(plan, b"", Failure(error.code, str(error)))
+            return await self._conclude(response, plan, 0)
         return await self._round_trip(plan, wire)
 
     async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
@@ -187,27 +187,30 @@ class Client:
 
     # One function, because each call would cost 0.1 µs or more.
     async def _round_trip(  # noqa: C901, PLR0912, PLR0915
-        self, plan: Plan, wire: bytes
+        self, plan: Plan, wire: bytes, first: tagging.Attempt | None = None
     ) -> Response:
         recorder = self._recorder
         context = recorder.context
         origin = plan.origin
         began = perf_counter_ns()
+        deadline = began + plan.timeout if first is None else first.deadline
         connection = self._idle.pop(origin, None)
         try:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
                 # If there is none, the old one's last exchange must not pass for this one.
                 kept, connection = connection, None
-                connection = await self._obtain(plan, kept, began + plan.timeout)
-            await connection.exchange(
-                wire, began + plan.timeout, has_body=plan.has_body, upload=plan.upload
-            )
+                connection = await self._obtain(plan, kept, deadline)
+            await connection.exchange(wire, deadline, has_body=plan.has_body, upload=plan.upload)
             if connection.is_plain:
                 body = connection.body
             else:
-                body = await self._unpack(plan, connection, began + plan.timeout)
+                body = await self._unpack(plan, connection, deadline)
         except NetworkError as error:
-            return await self._fail_or_repeat(plan, wire, error, connection, began)
+            if connection is not None and self._may_repeat(plan, error, connection, deadline):
+                first = first or tagging.Attempt(connection.started_at, deadline)
+                return await self._round_trip(plan, wire, first)
+            response = self._fail(plan, wire, error.failure, connection, began, first)
+            return await self._conclude(response, plan, deadline)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._count_bytes(connection)
             if connection is not None:
@@ -222,6 +225,9 @@ class Client:
             connecting = connection.connecting // 1000
             handshaking = connection.handshaking // 1000
         started = connection.started_at
+        if first is not None:  # as in k6: it took until now to be written
+            started = first.started_at
+            blocked = connecting = handshaking = 0
         sending = (connection.sent_at - started) // 1000
         waiting = (connection.first_byte_at - started) // 1000 - sending
         duration = (connection.ended_at - started) // 1000
@@ -240,7 +246,9 @@ class Client:
         key = (plan.key, status, failed, protocol)
         tags = context.requests.get(key)
         if tags is None:
-            tags = intern(context, key, outcome_tags(plan, status, failed, protocol))
+            tags = tagging.intern(
+                context, key, tagging.outcome_tags(plan, status, failed, protocol)
+            )
         row = (
             tags,
             failed,
@@ -264,7 +272,7 @@ class Client:
         elif self._idle.setdefault(origin, connection) is not connection:
             self._spare.setdefault(origin, []).append(connection)
         if status >= _FIRST_REDIRECT or failed or self._debug:
-            return await self._conclude(response, plan)
+            return await self._conclude(response, plan, deadline)
         self.last_response = response
         return response
 
@@ -301,29 +309,28 @@ class Client:
             self._recorder.bytes_sent += connection.bytes_sent
             self._recorder.bytes_received += connection.bytes_received
 
-    async def _fail_or_repeat(
-        self,
-        plan: Plan,
-        wire: bytes,
-        error: NetworkError,
-        connection: Connection | None,
-        began: int,
-    ) -> Response:
+    def _may_repeat(
+        self, plan: Plan, error: NetworkError, connection: Connection, deadline: int
+    ) -> bool:
+        """Count what a failed attempt sent; return whether to send again, and count that, too."""
         self._count_bytes(connection)
-        if connection is not None:
-            connection.close()
-            if error.is_stale and (plan.is_repeatable or not connection.bytes_sent):
-                return await self._round_trip(plan, wire)
-        response = self._fail(plan, wire, error.failure, connection, began)
-        return await self._conclude(response, plan)
+        connection.close()
+        if not error.is_stale or not (plan.is_repeatable or not connection.bytes_sent):
+            return False
+        if perf_counter_ns() >= deadline:
+            error.failure = TIMED_OUT
+            return False
+        tagging.record_retry(self._recorder, plan)
+        return True
 
-    def _fail(
+    def _fail(  # noqa: PLR0917 - as `Response`
         self,
         plan: Plan,
         wire: bytes,
         failure: Failure,
         connection: Connection | None = None,
         began: int = 0,
+        first: tagging.Attempt | None = None,
     ) -> Response:
         """Record a round trip that got no usable response, and return what is told of it."""
         context = self._recorder.context
@@ -332,8 +339,8 @@ class Client:
         key = (plan.key, failure, failed)
         tags = context.requests.get(key)
         if tags is None:
-            tags = intern(context, key, failure_tags(plan, failure, failed))
-        phases = failed_phases(connection, began)
+            tags = tagging.intern(context, key, tagging.failure_tags(plan, failure, failed))
+        phases = tagging.failed_phases(connection, began, first)
         row: HttpRow = (tags, failed, *phases)
         self._recorder.buffer.http.append(row)
         head, body, received = b"", b"", 0
@@ -347,25 +354,20 @@ class Client:
             describe = partial(describe_exchange, response)
             self._recorder.keep_failed(tags_id, response.status_code, response, describe)
 
-    async def _conclude(self, response: Response, plan: Plan) -> Response:
+    async def _conclude(self, response: Response, plan: Plan, deadline: int) -> Response:
         """Follow redirects, and do what else a response that is no plain 2xx may need."""
         self.last_response = response
         self._keep_failure(response)
-        if self._debug:
-            self._show(response)
+        if self._debug == "all" or (self._debug and response.is_error):
+            self._runtime.options.show_exchange(describe_fully(response))
         if plan.is_hop:
             return response
-        response = await self._follow(response, plan)
+        response = await self._follow(response, plan, deadline)
         if plan.throw and response.is_error:
             response.raise_for_status()
         return response
 
-    def _show(self, response: Response) -> None:
-        if self._debug == "all" or response.is_error:
-            self._runtime.options.show_exchange(describe_fully(response))
-
-    async def _follow(self, response: Response, plan: Plan) -> Response:
-        deadline = perf_counter_ns() + plan.timeout - response.microseconds * 1000
+    async def _follow(self, response: Response, plan: Plan, deadline: int) -> Response:
         history: list[Response] = []
         redirects = plan.redirects
         is_foreign = False
@@ -376,10 +378,8 @@ class Client:
             is_foreign = is_foreign or hop.is_foreign
             if hop.failure is not None:
                 plan = prepare_broken(self, hop.method, hop.url, hop.options)
-                response = self._fail(plan, b"", hop.failure)
-                self._keep_failure(response)
-                if self._debug:
-                    self._show(response)
+                plan.is_hop = True
+                response = await self._conclude(self._fail(plan, b"", hop.failure), plan, deadline)
                 break
             plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
             plan.is_hop = True
@@ -391,10 +391,7 @@ class Client:
 
     def close(self) -> None:
         """Close all idle connections at once; one in use is closed when its task is cancelled."""
-        for connection in self._idle.values():
+        for connection in chain(self._idle.values(), *self._spare.values()):
             connection.close()
-        for connections in self._spare.values():
-            for connection in connections:
-                connection.close()
         self._idle.clear()
         self._spare.clear()

@@ -15,7 +15,6 @@ has the figures), written for few operations rather than few lines:
 Times are ``time.perf_counter_ns``, taken beside the system calls.
 """
 
-import errno
 import math
 import socket
 import ssl
@@ -36,9 +35,12 @@ from trio.lowlevel import (
 
 from pytest_k6api.http.errors import (
     CLOSED_EARLY,
+    CLOSED_MIDWAY,
     TIMED_OUT,
     NetworkError,
     explain_transfer,
+    is_end_of_tls,
+    is_gone,
 )
 from pytest_k6api.http.framing import keeps_alive
 from pytest_k6api.http.known_heads import KnownHeads, PlainHead, is_plain, remember
@@ -52,7 +54,6 @@ _MORE_SIZE = 128 * 1024
 # Nanoseconds of receiving after which the loop gets its turn.
 _TURN = 500_000
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_PEER_IS_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 class Connection:
@@ -153,7 +154,8 @@ class Connection:
         self.deadline = deadline
         self.wire = wire
         self.data = b""
-        self.bytes_sent = self.bytes_received = self.sent_at = self.first_byte_at = 0
+        self.bytes_sent = self.bytes_received = 0
+        self.started_at = self.sent_at = self.first_byte_at = 0
         try:
             traffic = self._traffic
             if traffic is not None and upload is None:
@@ -229,12 +231,37 @@ class Connection:
         """Do what `Traffic` did not do, or not to its end; return the first bytes received."""
         if not self.bytes_sent:
             self.started_at = perf_counter_ns()
-        self._check_wake()
-        if upload is not None or self.bytes_sent != len(self.wire):
-            await self._send_rest(memoryview(self.wire)[self.bytes_sent :], upload)
-            self.sent_at = perf_counter_ns()
-        data = await self._receive_more()
+        try:
+            self._check_wake()
+            if upload is not None or self.bytes_sent != len(self.wire):
+                await self._send_rest(memoryview(self.wire)[self.bytes_sent :], upload)
+                self.sent_at = perf_counter_ns()
+        except OSError as error:
+            if self.sent_at or not is_gone(error):
+                raise
+            data = await self._receive_last_words(error)
+        else:
+            data = await self._receive_more()
         self.first_byte_at = self.ended_at
+        return data
+
+    async def _receive_last_words(self, broken: OSError) -> bytes:
+        """Return what the peer said before it closed and `broken` was raised by sending.
+
+        A server may close before it has read everything: its answer (413, say) or its
+        TLS alert tells more than the broken pipe.
+        """
+        self.is_reusable = False
+        self.sent_at = perf_counter_ns()
+        try:
+            data = await self._receive_more()
+        except OSError as error:
+            if not is_gone(error):
+                raise
+            data = b""
+        if not data:
+            self.sent_at = 0
+            raise broken
         return data
 
     def _check_wake(self) -> None:
@@ -247,16 +274,9 @@ class Connection:
             raise NetworkError(TIMED_OUT)
 
     async def _send_rest(self, data: memoryview, upload: Upload | None) -> None:
-        try:
-            await self.send_all(data)
-            if upload is not None:
-                await upload.send(self.send_all, self.deadline)
-        except OSError as error:
-            if error.errno not in _PEER_IS_GONE:
-                raise
-            # A server may answer before it has read everything, and close: the
-            # answer (413, say) tells more than the broken pipe.
-            self.is_reusable = False
+        await self.send_all(data)
+        if upload is not None:
+            await upload.send(self.send_all, self.deadline)
 
     async def send_all(self, data: memoryview) -> None:
         """Put `data` on the wire, waiting whenever the send buffer is full."""
@@ -277,14 +297,14 @@ class Connection:
         # First `recv`, then wait: an edge is told once, and TLS holds bytes that
         # the socket no longer shows.
         data: bytes | None = None
+        offset = 0 if self._traffic is None else self._traffic.clock.offset
         while data is None:
             try:
-                data, self.received_at = receive(self.sock, _MORE_SIZE)
+                data, self.received_at = receive(self.sock, _MORE_SIZE, offset, self.started_at)
             except (BlockingIOError, ssl.SSLWantReadError):
                 data = await self._wait()
             except ssl.SSLWantWriteError:
                 await wait_writable(self.fd)
-        # The wall clock, by which the kernel stamps, may have been set meanwhile.
         self.ended_at = max(self.ended_at, self.received_at)
         self.bytes_received += len(data)
         # A server that never pauses is not waited for: the sweeper does not see the task,
@@ -320,10 +340,11 @@ class Connection:
         if isinstance(error, trio.ClosedResourceError) and overdue:
             return NetworkError(TIMED_OUT)
         if isinstance(error, OSError):
-            operation = "read" if self.sent_at else "write"
+            if self.first_byte_at and is_end_of_tls(error):
+                return NetworkError(CLOSED_MIDWAY)
             return NetworkError(
-                explain_transfer(error, operation),
-                is_stale=self.is_used and not self.bytes_received and error.errno in _PEER_IS_GONE,
+                explain_transfer(error, "read" if self.sent_at else "write"),
+                is_stale=self.is_used and not self.first_byte_at and is_gone(error),
             )
         return error if isinstance(error, NetworkError) else None
 

@@ -23,8 +23,11 @@ from pytest_k6api.http.errors import (
 )
 from pytest_k6api.http.resolving import Address, Resolver
 from pytest_k6api.http.routes import Origin
-from pytest_k6api.http.tls import shake_hands
+from pytest_k6api.http.tls import server_name, shake_hands
 from pytest_k6api.http.traffic import Traffic
+
+# Seconds after which the next address of a name is tried beside the one before.
+_HEAD_START = 0.25
 
 
 class Dial:
@@ -120,7 +123,7 @@ class Dialer:
                 with trio.fail_after(_seconds_until(limit)):
                     addresses = await self._resolver.resolve(origin.host, origin.port)
             began = perf_counter_ns()
-            sock = await self._connect_to_any(addresses, limit, traffic)
+            sock = await self._connect_to_any(self._resolver.in_turn(addresses), limit, traffic)
         except (trio.TooSlowError, TimeoutError) as error:
             is_ours = isinstance(error, trio.TooSlowError)
             raise NetworkError(overdue if is_ours else DIAL_TIMED_OUT) from error
@@ -131,12 +134,38 @@ class Dialer:
     async def _connect_to_any(
         self, addresses: list[Address], limit: int, traffic: Traffic | None
     ) -> socket.socket:
-        for address in addresses[:-1]:
+        """Return a socket to one of `addresses`, the first of them if it answers.
+
+        One that refuses is followed by the next at once, one that does not answer is
+        left to go on and joined by the next (RFC 8305).
+        """
+        if len(addresses) == 1:
+            return await self._connect(addresses[0], limit, traffic)
+        sockets: list[socket.socket] = []
+        errors: list[OSError | trio.TooSlowError] = []
+
+        async def attempt(address: Address, has_failed: trio.Event) -> None:
             try:
-                return await self._connect(address, limit, traffic)
-            except OSError:  # the last address's error is the one to report
-                continue
-        return await self._connect(addresses[-1], limit, traffic)
+                sockets.append(await self._connect(address, limit, traffic))
+            except (OSError, trio.TooSlowError) as error:
+                errors.append(error)
+                has_failed.set()
+            else:
+                nursery.cancel_scope.cancel()
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for address in addresses:
+                    has_failed = trio.Event()
+                    nursery.start_soon(attempt, address, has_failed)
+                    with trio.move_on_after(_HEAD_START):
+                        await has_failed.wait()
+        finally:
+            for unused in sockets[1:]:
+                unused.close()
+        if not sockets:
+            raise errors[0]
+        return sockets[0]
 
     async def _connect(
         self, address: Address, limit: int, traffic: Traffic | None
@@ -194,7 +223,12 @@ async def secure(
 async def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
     tls = None
     try:
-        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        tls = context.wrap_socket(
+            sock,
+            server_hostname=server_name(host),
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
         await shake_hands(tls)
     except BaseException:
         (sock if tls is None else tls).close()

@@ -7,11 +7,13 @@ Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary wr
 """
 
 import errno
+import re
 import socket
 import ssl
 from dataclasses import dataclass
 
 GENERIC = 1000
+REMOTE_ERROR = 1010
 INVALID_URL = 1020
 TIMEOUT = 1050
 DNS = 1100
@@ -34,6 +36,25 @@ DECOMPRESSION = 1701
 # differs from the certificate's.
 _UNTRUSTED = frozenset({18, 19, 20, 21})
 _MISMATCHED = frozenset({62, 64})
+
+
+# OpenSSL's reasons for alerts that the peer sent, and Go's words where they differ.
+_ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(.+)")
+_ALERTS = {
+    "BAD_RECORD_MAC": "bad record MAC",
+    "CERTIFICATE_EXPIRED": "expired certificate",
+    "CERTIFICATE_REVOKED": "revoked certificate",
+    "CERTIFICATE_UNKNOWN": "unknown certificate",
+    "DECODE_ERROR": "error decoding message",
+    "DECRYPT_ERROR": "error decrypting message",
+    "INSUFFICIENT_SECURITY": "insufficient security level",
+    "PROTOCOL_VERSION": "protocol version not supported",
+    "UNKNOWN_CA": "unknown certificate authority",
+    "UNKNOWN_PSK_IDENTITY": "unknown PSK identity",
+    "USER_CANCELLED": "user canceled",
+}
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +110,10 @@ def explain_dial(error: OSError) -> Failure:
         return Failure(DIAL_REFUSED, "dial: connection refused")
     if error.errno == errno.ETIMEDOUT:
         return DIAL_TIMED_OUT
-    return Failure(
-        DIAL_UNKNOWN_ERRNO,
-        f"dial: unknown errno {error.errno} error with msg `{error.strerror}`",
-    )
+    if error.errno in _OUT_OF_FILES:
+        return Failure(DIAL_UNKNOWN_ERRNO, "dial: too many open files")
+    text = (error.strerror or "").lower()  # as Go writes it
+    return Failure(DIAL_UNKNOWN_ERRNO, f"dial: unknown errno {error.errno} error with msg `{text}`")
 
 
 def _explain_lookup(error: socket.gaierror) -> Failure:
@@ -110,12 +131,28 @@ def explain_tls(error: ssl.SSLError) -> Failure:
         if error.verify_code in _UNTRUSTED:
             return Failure(UNKNOWN_AUTHORITY, "x509: unknown authority")
         return Failure(TLS, f"x509: {error.verify_message}")
-    # Python 3.11.2, Debian 12's, tells every end of the stream by SSLZeroReturnError.
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+    if is_end_of_tls(error):
         return CLOSED_EARLY
+    alert = _ALERT.fullmatch(error.reason or "")
+    if alert is not None:
+        text = _ALERTS.get(alert[1]) or alert[1].lower().replace("_", " ")
+        return Failure(REMOTE_ERROR, f"remote error: tls: {text}")
     # OpenSSL's reason is a constant such as WRONG_VERSION_NUMBER.
     reason = (error.reason or "handshake failed").lower().replace("_", " ")
     return Failure(TLS, f"tls: {reason}")
+
+
+def is_end_of_tls(error: OSError) -> bool:
+    """Return whether `error` tells that the stream under TLS ended, and no more."""
+    # Python 3.11.2, Debian 12's, knows no SSLEOFError for the second.
+    return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or (
+        isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
+    )
+
+
+def is_gone(error: OSError) -> bool:
+    """Return whether `error` tells that the peer is not there any more."""
+    return error.errno in _GONE or is_end_of_tls(error)
 
 
 def explain_transfer(error: OSError, operation: str) -> Failure:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import random
 import socket
 from typing import Any
 
@@ -22,6 +23,9 @@ class Resolver:
     """
 
     def __init__(self) -> None:
+        # Which connection gets which address depends on when it is made: no seed would
+        # repeat that.
+        self._random = random.Random()
         # Until when they hold, and the addresses.
         self._answers: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._lookups: dict[tuple[str, int], _Lookup] = {}
@@ -68,9 +72,26 @@ class Resolver:
             del self._lookups[key]
             lookup.done.set()
         addresses: list[Address] = [(family, address) for family, _, _, _, address in found]
-        addresses.sort(key=lambda address: address[0] != socket.AF_INET)
+        addresses.sort(key=_is_ipv6)
         self._answers[key] = (trio.current_time() + _TIME_TO_LIVE, addresses)
         return addresses
+
+    def in_turn(self, addresses: list[Address]) -> list[Address]:
+        """Return `addresses` in the order to try them: IPv4 first, else by chance.
+
+        So the connections of a load test spread over a name's addresses.
+
+        Source: k6 v1.1.0, ``lib/types/dnsconfig.go``, ``DNSrandom``, ``DNSpreferIPv4``.
+        """
+        if len(addresses) == 1:
+            return addresses
+        shuffled = self._random.sample(addresses, len(addresses))
+        shuffled.sort(key=_is_ipv6)
+        return shuffled
+
+
+def _is_ipv6(address: Address) -> bool:
+    return address[0] != socket.AF_INET
 
 
 class _Lookup:

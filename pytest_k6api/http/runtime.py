@@ -81,13 +81,19 @@ class HttpRuntime:
             traffic.close()
 
     async def _watch(self) -> None:
-        looked_at = perf_counter_ns()
+        swept_at = perf_counter_ns()
+        may_wait = True
         while True:
             await trio.sleep(_PERIOD)
             now = perf_counter_ns()
-            if now - looked_at < _STOOD_STILL * 1e9:
-                self._sweep(now)
-            looked_at = now
+            # One round, not more: a loop that stands still again and again has timeouts, too.
+            if may_wait and now - swept_at > _STOOD_STILL * 1e9:
+                may_wait = False
+                continue
+            self._sweep(now)
+            if self._traffic is not None:
+                self._traffic.clock.read()
+            swept_at, may_wait = now, True
 
     def _sweep(self, now: int) -> None:
         self._dialer.sweep(now)

@@ -3,13 +3,28 @@
 Source: k6 v1.1.0, ``lib/netext/httpext/transport.go``, ``measureAndEmitMetrics``.
 """
 
-from typing import Protocol
+from time import perf_counter_ns
+from typing import NamedTuple, Protocol
 
 from pytest_k6api.http.connection import Connection
 from pytest_k6api.http.errors import Failure
-from pytest_k6api.model import TagContext
+from pytest_k6api.http.routes import Plan
+from pytest_k6api.model import Recorder, TagContext
+from pytest_k6api.model.metrics import HTTP_REQ_RETRIES
 
 _FIRST_ERROR_STATUS = 400
+
+
+class Attempt(NamedTuple):
+    """The first sending of a request that is sent again.
+
+    Attributes:
+        started_at: When it began, in perf_counter_ns.
+        deadline: When the request is overdue, its repetitions included.
+    """
+
+    started_at: int
+    deadline: int
 
 
 class Asked(Protocol):
@@ -57,6 +72,16 @@ def failure_tags(plan: Asked, failure: Failure, failed: int | None) -> dict[str,
     return tags
 
 
+def record_retry(recorder: Recorder, plan: Plan) -> None:
+    """Count that a request is sent again; it stays one of ``http_reqs``."""
+    context = recorder.context
+    key = (plan.key, "retry")
+    tags = context.requests.get(key)
+    if tags is None:
+        tags = intern(context, key, _request_tags(plan, None))
+    recorder.buffer.samples.append((HTTP_REQ_RETRIES, tags, 1.0))
+
+
 def _request_tags(plan: Asked, failed: int | None) -> dict[str, str]:
     tags = dict(plan.tags or {})
     tags.update(method=plan.method, name=plan.name, url=plan.name)
@@ -72,13 +97,16 @@ def intern(context: TagContext, key: object, tags: dict[str, str]) -> int:
 
 
 def failed_phases(
-    connection: Connection | None, began: int
+    connection: Connection | None, began: int, first: Attempt | None = None
 ) -> tuple[int, int, int, int, int, int, int]:
     """Return duration, blocked, connecting, tls, sending, waiting, receiving in microseconds.
 
     All are 0 without a connection, as in k6. Without a response, waiting goes on
-    to the end.
+    to the end. A request that was sent before took until now to be written.
     """
+    if first is not None:
+        sending = (perf_counter_ns() - first.started_at) // 1000
+        return sending, 0, 0, 0, sending, 0, 0
     if connection is None:
         return 0, 0, 0, 0, 0, 0, 0
     is_new = not connection.is_used

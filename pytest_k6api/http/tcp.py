@@ -1,11 +1,12 @@
 """What the kernel knows of a TCP connection: what it carried, when, and whether it ended."""
 
+import math
 import socket
 import ssl
 import struct
 import sys
 from contextlib import suppress
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 
 # Linux, struct tcp_info: tcpi_bytes_received and tcpi_bytes_sent with, behind
 # it, tcpi_bytes_retrans (since Linux 4.19). macOS has no such counters.
@@ -53,20 +54,61 @@ def tell_arrivals(sock: socket.socket) -> None:
             sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
 
 
-def arrived_at(told: bytes, now: int, wall: int) -> int:
+class KernelClock:
+    """The clock by which the kernel stamps what arrives.
+
+    It is the wall clock, but asked of the kernel: what Python says may have been moved or
+    frozen by a test (time-machine, freezegun).
+
+    Attributes:
+        offset: How much more it shows than perf_counter_ns; 0 where nothing is stamped.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self._ends: tuple[socket.socket, socket.socket] | None = None
+        if _TIMESTAMPS is not None:
+            self._ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            tell_arrivals(self._ends[1])
+            self.read()
+
+    def read(self) -> None:
+        """Set `offset` anew, for the wall clock is set now and then; takes 5 µs."""
+        if self._ends is None:
+            return
+        sender, receiver = self._ends
+        shortest = math.inf
+        for _ in range(2):  # the quicker of two was hardly interrupted
+            began = perf_counter_ns()
+            sender.send(b".")
+            _, told, _, _ = receiver.recvmsg(1, ROOM_FOR_ARRIVAL)
+            took = perf_counter_ns() - began
+            if told and took < shortest:
+                shortest = took
+                seconds, nanoseconds = _TIMESPEC(told[0][2])
+                self.offset = seconds * 1_000_000_000 + nanoseconds - began - took // 2
+
+    def close(self) -> None:
+        """Give the system's resources back."""
+        for end in self._ends or ():
+            end.close()
+
+
+def arrived_at(told: bytes, now: int, offset: int, earliest: int) -> int:
     """Return when the bytes arrived that came with `told`.
 
     Args:
         told: The data of the one item of ancillary data that ``recvmsg`` gave.
         now: The time, in perf_counter_ns.
-        wall: The same moment in ``time.time_ns``, which the kernel's clock goes by.
+        offset: That of the `KernelClock`.
+        earliest: The time before which they cannot have come.
 
     Returns:
-        The time in perf_counter_ns.
+        The time in perf_counter_ns; `now` if the wall clock was set in the meantime.
     """
     seconds, nanoseconds = _TIMESPEC(told)
-    age: int = wall - seconds * 1_000_000_000 - nanoseconds
-    return now - age if age > 0 else now
+    arrived: int = seconds * 1_000_000_000 + nanoseconds - offset
+    return arrived if earliest <= arrived <= now else now
 
 
 def peek_arrival(sock: socket.socket) -> list[tuple[int, int, bytes]]:
@@ -78,8 +120,10 @@ def peek_arrival(sock: socket.socket) -> list[tuple[int, int, bytes]]:
     return told
 
 
-def receive(sock: socket.socket, size: int) -> tuple[bytes, int]:
+def receive(sock: socket.socket, size: int, offset: int, earliest: int) -> tuple[bytes, int]:
     """Return up to `size` bytes, none at the end of the stream, and when they came in.
+
+    `offset` and `earliest` are those of `arrived_at`.
 
     Raises:
         OSError: There are none yet, or something is wrong.
@@ -89,8 +133,8 @@ def receive(sock: socket.socket, size: int) -> tuple[bytes, int]:
         data = sock.recv(size)
     else:
         data, told, _, _ = sock.recvmsg(size, ROOM_FOR_ARRIVAL)
-    now, wall = perf_counter_ns(), time_ns()
-    return data, arrived_at(told[0][2], now, wall) if told else now
+    now = perf_counter_ns()
+    return data, arrived_at(told[0][2], now, offset, earliest) if told else now
 
 
 def has_ended(sock: socket.socket) -> bool:

@@ -34,6 +34,9 @@ def make_context(verify: bool | str) -> ssl.SSLContext:
             f" {_reason(error)}; give a file with certificates in PEM"
         ) from None
     context.set_alpn_protocols(["http/1.1"])
+    # Python tells OpenSSL to take every end of the stream for a proper one. But without
+    # close_notify a body that ends with the connection may have been cut by anybody.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -44,6 +47,15 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return "it holds no certificate that can be read"
     return error.strerror or str(error)
+
+
+def server_name(host: str) -> str:
+    """Return the name that `host` is asked for by SNI, and must have a certificate for.
+
+    That is the host without the dot of a fully qualified name and without the zone of
+    an IPv6 address.
+    """
+    return host.partition("%")[0].removesuffix(".")
 
 
 def version_name(sock: ssl.SSLSocket) -> str:

@@ -22,7 +22,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import Protocol
 
 import trio
@@ -37,7 +37,7 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from pytest_k6api.http.tcp import ROOM_FOR_ARRIVAL, arrived_at, peek_arrival
+from pytest_k6api.http.tcp import ROOM_FOR_ARRIVAL, KernelClock, arrived_at, peek_arrival
 
 # Only Linux has it.
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
@@ -115,17 +115,21 @@ class Traffic(trio.abc.Instrument):
 
     Attributes:
         outbox: Connections whose `wire` is to be sent when the loop comes round.
+        clock: What tells when bytes arrived.
     """
 
     is_available = sys.platform == "linux"
 
     def __init__(self) -> None:
         self.outbox: list[Line] = []
+        self.clock = KernelClock()
         self._epoll = select.epoll() if self.is_available else None
         self._lines: dict[int, Line] = {}
         self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
         self._token: TrioToken | None = None
+        # When the last poll began that told all there was, in perf_counter_ns.
+        self._polled_at = 0
 
     def __repr__(self) -> str:
         return f"<Traffic over {len(self._lines)} connections>"
@@ -203,8 +207,13 @@ class Traffic(trio.abc.Instrument):
     ) -> None:
         """Receive what has come, and wake who waits for it."""
         assert self._epoll is not None
+        asked = perf_counter_ns()
         events = self._epoll.poll(0, _MOST_EVENTS)
-        now, wall = perf_counter_ns(), time_ns()
+        now, offset = perf_counter_ns(), self.clock.offset
+        # What is told now has come since the last poll, unless that had too much to tell.
+        earliest = self._polled_at
+        if len(events) < _MOST_EVENTS:
+            self._polled_at = asked
         if self._missed:
             events += [(line.fd, 0) for line in self._missed]
             self._missed.clear()
@@ -225,7 +234,7 @@ class Traffic(trio.abc.Instrument):
                     line.data = line.sock.recv(_FIRST_SIZE)
                 else:
                     line.data, told, _, _ = line.sock.recvmsg(_FIRST_SIZE, ROOM_FOR_ARRIVAL)
-                line.received_at = arrived_at(told[0][2], now, wall) if told else now
+                line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue
             except Exception as error:  # noqa: BLE001 - as above
@@ -254,6 +263,7 @@ class Traffic(trio.abc.Instrument):
         """Give the system's resource back."""
         if self._epoll is not None:
             self._epoll.close()
+        self.clock.close()
 
 
 def _nothing() -> None:

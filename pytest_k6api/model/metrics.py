@@ -94,12 +94,14 @@ DATA_SENT = _counter("data_sent", Contains.DATA)
 DATA_RECEIVED = _counter("data_received", Contains.DATA)
 
 # Ours, beyond k6: what pytest promises needs them (a green test means that
-# nothing went wrong), and so does honest pacing; the last two are for `vu.measure`.
+# nothing went wrong), and so do honest pacing and honest requests; the last two are
+# for `vu.measure`.
 ITERATION_FAILURES = _rate("iteration_failures")
 ITERATION_LATENESS = _time("iteration_lateness")
 GENERATOR_LATENESS = _time("generator_lateness")
 RESPONSE_TIME_FROM_DUE = _time("response_time_from_due")
 ITERATIONS_SKIPPED = _counter("iterations_skipped")
+HTTP_REQ_RETRIES = _counter("http_req_retries")
 MEASURED_DURATION = _time("measured_duration")
 MEASURED_FAILED = _rate("measured_failed")
 

@@ -56,6 +56,10 @@ class Peer:
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)
 
+    async def close(self) -> None:
+        """End the connection properly: over TLS with close_notify."""
+        await self.stream.aclose()
+
     async def reset(self) -> None:
         """End the connection with RST."""
         stream = self.stream

@@ -128,6 +128,7 @@ async def _check(sequence: list[Reply], context: ssl.SSLContext | None) -> None:
             reply = left.pop(0)
             await _send(peer, reply)
             if reply.is_last and not reply.late:
+                await peer.close()
                 return
 
     async with serving(handler, context) as server, a_tester(verify=False) as tester:

@@ -1,6 +1,7 @@
 """Servers that misbehave: every request ends in a response that says what happened."""
 
 import contextlib
+import errno
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -183,6 +184,22 @@ async def test_a_refused_connection() -> None:
     assert (response.error, response.error_code) == ("dial: connection refused", 1212)
     assert tester.rows[0][1:] == (1, 0, 0, 0, 0, 0, 0, 0)
     assert tester.recorder.bytes_sent == 0
+
+
+@in_real_time
+async def test_a_process_without_room_for_a_socket_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with replying(OK) as server, a_tester() as tester:
+
+        def no_socket(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr("pytest_k6api.http.dialing.socket.socket", no_socket)
+        response = await tester.client.get(server.url)
+        monkeypatch.undo()
+
+    assert (response.error, response.error_code) == ("dial: too many open files", 1213)
 
 
 @contextlib.asynccontextmanager

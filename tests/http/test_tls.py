@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -237,3 +238,109 @@ def test_a_file_without_authorities_is_a_clear_error(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="cannot read certificate authorities") as caught:
             make_context(cafile)
         assert f" from '{cafile}': " in str(caught.value)
+
+
+@in_real_time
+async def test_a_server_that_wants_a_certificate_says_so(
+    authority: trustme.CA, authority_file: str
+) -> None:
+    context = server_context(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    errors = set()
+
+    def serve() -> None:
+        # In a thread: whether the alert or the broken pipe comes first is a race.
+        for _ in range(20):
+            client, _ = listener.accept()
+            with suppress(OSError):
+                context.wrap_socket(client, server_side=True)
+            client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        async with a_tester(verify=authority_file) as tester:
+            for _ in range(20):
+                url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+                response = await tester.client.post(url, content=bytes(3000))
+                errors.add((response.error, response.error_code))
+        thread.join(5)
+
+    assert errors == {("remote error: tls: certificate required", 1010)}
+
+
+@pytest.mark.parametrize(
+    ("framing", "is_proper", "error"),
+    [
+        (b"X: y", True, ""),
+        (b"X: y", False, "unexpected EOF"),
+        (b"Content-Length: 5", False, ""),
+        (b"Content-Length: 9", False, "unexpected EOF"),
+        (b"Content-Length: 9", True, "unexpected EOF"),
+    ],
+)
+@in_real_time
+async def test_a_stream_that_was_cut_is_no_complete_body(
+    authority: trustme.CA, authority_file: str, framing: bytes, is_proper: bool, error: str
+) -> None:
+    async def answer(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 200 OK\r\n%b\r\n\r\nhello" % framing)
+        if is_proper:
+            await peer.close()
+
+    async with (
+        serving(answer, server_context(authority)) as server,
+        a_tester(verify=authority_file) as tester,
+    ):
+        response = await tester.client.get(server.url)
+
+    assert (response.error, response.content) == (error, b"hello")
+
+
+@in_real_time
+async def test_a_kept_connection_that_was_cut_is_replaced(
+    authority: trustme.CA, authority_file: str
+) -> None:
+    async def answer(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(OK)
+        await peer.head()
+
+    async with (
+        serving(answer, server_context(authority)) as server,
+        a_tester(verify=authority_file) as tester,
+    ):
+        errors = [(await tester.client.get(server.url)).error for _ in range(3)]
+
+    assert errors == ["", "", ""]
+    assert server.connections == 3
+
+
+class Here(trio.abc.HostnameResolver):
+    """Know every name, and let all of them be this machine."""
+
+    async def getaddrinfo(self, host: object, port: object, *_: object, **__: object) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def getnameinfo(self, *_: object) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("host", ["shop.test", "shop.test."])
+@in_real_time
+async def test_the_dot_of_a_whole_name_is_no_part_of_its_certificate(
+    authority: trustme.CA, authority_file: str, host: str
+) -> None:
+    trio.socket.set_custom_hostname_resolver(Here())
+    names = []
+    context = server_context(authority, "shop.test")
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+    async with (
+        replying(OK, context=context) as server,
+        a_tester(verify=authority_file) as tester,
+    ):
+        response = await tester.client.get(f"https://{host}:{server.port}/")
+
+    assert (response.error, names) == ("", ["shop.test"])
