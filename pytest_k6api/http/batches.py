@@ -8,7 +8,7 @@ import trio
 from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.response import Response
 from pytest_k6api.http.urls import URL
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import SECRETS, OptionError
 
 BatchRequest = str | tuple[str, str] | tuple[str, str, RequestOptions]
 
@@ -32,6 +32,8 @@ async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> li
         OptionError: One of them is nothing of this; none was made then.
         HTTPError: One of them failed and had ``throw=True``; the others are ended.
     """
+    if not isinstance(requests, Iterable):
+        raise OptionError(f"a batch takes a collection of requests, got {requests!r}")
     calls = [_read(item) for item in requests]
     responses: list[Response | None] = [None] * len(calls)
     errors: list[Exception] = []
@@ -56,11 +58,11 @@ async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> li
     return [response for response in responses if response is not None]
 
 
-def _read(item: BatchRequest) -> tuple[str, str, RequestOptions]:
+def _read(item: object) -> tuple[str, str, RequestOptions]:
     if isinstance(item, str):
         return "GET", item, {}
-    if len(item) in (2, 3):
+    if isinstance(item, (tuple, list)) and len(item) in (2, 3):
         return item[0], item[1], item[2] if len(item) == 3 else {}
     raise OptionError(
-        f"a batch takes URLs, (method, url) or (method, url, {{options}}), got {item!r}"
+        f"a batch takes URLs, (method, url) or (method, url, {{options}}), got {SECRETS.mask_text(repr(item))}"
     )

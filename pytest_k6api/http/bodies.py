@@ -7,7 +7,7 @@ from pytest_k6api.http.json_codec import encode_json
 from pytest_k6api.http.multipart import encode_multipart
 from pytest_k6api.http.request_options import RequestOptions
 from pytest_k6api.http.uploading import Chunks
-from pytest_k6api.http.urls import encode_form
+from pytest_k6api.http.urls import encodable, encode_form
 from pytest_k6api.model import OptionError
 
 
@@ -51,7 +51,9 @@ def encode_body(options: RequestOptions) -> Body:
 def _multipart_body(options: RequestOptions) -> Body:
     fields = options.get("data")
     if fields is not None and not isinstance(fields, Mapping):
-        raise OptionError(f"data= beside files= is a mapping of form fields, got {fields!r}")
+        raise OptionError(
+            f"data= beside files= is a mapping of form fields, got {type(fields).__name__}"
+        )
     return Body(*encode_multipart(fields, options.get("files") or {}))
 
 
@@ -64,11 +66,12 @@ def _json_body(value: Any) -> Body:
 
 def _raw_body(data: Any) -> Body:
     if isinstance(data, str):
-        return Body("text/plain; charset=utf-8", data.encode())
+        return Body("text/plain; charset=utf-8", encodable(data).encode())
     if isinstance(data, (bytes, bytearray, memoryview)):
         return Body(None, bytes(data))
     if isinstance(data, Mapping):
         return Body("application/x-www-form-urlencoded", encode_form(data).encode())
     if isinstance(data, (Iterable, AsyncIterable)):
         return Body(None, None, data)
-    raise OptionError(f"a body is bytes, text, an iterator of them or a mapping, got {data!r}")
+    kind = type(data).__name__
+    raise OptionError(f"a body is bytes, text, an iterator of them or a mapping, got {kind}")

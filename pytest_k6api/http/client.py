@@ -61,8 +61,8 @@ class Client:
 
     def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
         options = runtime.options
-        self._runtime = runtime
-        self._recorder = recorder
+        self._runtime, self._recorder = runtime, recorder
+        recorder.secrets = options.secrets
         self._debug = options.http_debug
         self._expected: Expected = _DEFAULT_EXPECTED
         self._idle: dict[Origin, Connection] = {}
@@ -77,7 +77,7 @@ class Client:
         self.base_url = options.base_url
 
     def __repr__(self) -> str:
-        return f"<Client of {self.base_url or 'any server'} with {len(self._idle)} connections>"
+        return f"<Client of {self.routes.secrets.mask_url(self.base_url) or 'any server'} with {len(self._idle)} connections>"
 
     @property
     def base_url(self) -> str:

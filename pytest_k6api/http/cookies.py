@@ -12,7 +12,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Union
 
-from pytest_k6api.model import MASK, OptionError
+from pytest_k6api.model import MASK, OptionError, read_pairs
 
 CookieSource = Union["Cookies", Mapping[str, str], None]
 
@@ -65,7 +65,7 @@ class Cookies(MutableMapping[str, str]):
         if isinstance(cookies, Cookies):
             self.by_key.update(cookies.by_key)
         elif cookies:
-            for name, value in cookies.items():
+            for name, value in read_pairs("cookies", cookies):
                 self.set(name, value)
 
     def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
@@ -74,11 +74,7 @@ class Cookies(MutableMapping[str, str]):
         Raises:
             OptionError: The name or value would break the header.
         """
-        if not name or "=" in name or not _FORBIDDEN.isdisjoint(name + value):
-            raise OptionError(
-                f"cannot send the cookie {name!r} with its value, which is not shown; leave out line"
-                " ends and ';', and '=' in the name"
-            )
+        name, value = _checked(name, value)
         domain = domain.lower()
         cookie = Cookie(
             name=name,
@@ -171,6 +167,20 @@ class Cookies(MutableMapping[str, str]):
             for cookie in self.by_key.values()
         )
         return f"<Cookies {cookies}>"
+
+
+def _checked(name: object, value: object) -> tuple[str, str]:
+    if isinstance(value, (int, float)):
+        value = str(value)
+    if not (isinstance(name, str) and isinstance(value, str)):
+        kinds = f"{type(name).__name__} and {type(value).__name__}"
+        raise OptionError(f"a cookie has a name and a value that are text, got {kinds}")
+    if not name or "=" in name or not _FORBIDDEN.isdisjoint(name + value):
+        raise OptionError(
+            f"cannot send the cookie {name!r} with its value, which is not shown; leave out line"
+            " ends and ';', and '=' in the name"
+        )
+    return name, value
 
 
 def parse_set_cookie(header: str, host: str, path: str, *, now: float) -> Cookie | None:

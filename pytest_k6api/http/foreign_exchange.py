@@ -21,7 +21,7 @@ from pytest_k6api.http.routes import Expected
 from pytest_k6api.http.tagging import failure_tags, outcome_tags
 from pytest_k6api.http.tls import version_name
 from pytest_k6api.http.urls import Target
-from pytest_k6api.model import SECRETS, HttpRow, OptionError, Recorder
+from pytest_k6api.model import SECRETS, HttpRow, OptionError, Recorder, Secrets
 
 _STARTED = "send_request_headers.started"
 _AFTER_START = (
@@ -65,7 +65,7 @@ class ForeignExchange:
         self.method: str = request.method
         self.tags = {str(key): str(value) for key, value in dict(told.get("tags", {})).items()}
         name = told.get("name") or self.tags.get("name")
-        self.name = _name_of(str(request.url)) if name is None else str(name)
+        self.name = _name_of(str(request.url), recorder.secrets) if name is None else str(name)
         self._expected: Expected = read_expected(told.get("expected_statuses", expected))
         self.received = 0
         self._request = request
@@ -178,11 +178,11 @@ def _read_extension(told: Any) -> dict[str, Any]:  # whatever a user wrote
     )
 
 
-def _name_of(url: str) -> str:
+def _name_of(url: str, secrets: Secrets) -> str:
     try:
-        return Target(url).name  # its secrets are masked
+        return Target(url, secrets).name  # its secrets are masked
     except InvalidURL:
-        return Target.broken(url).name
+        return Target.broken(url, secrets).name
 
 
 def _describe(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Union
 
-from pytest_k6api.model import SECRETS, OptionError
+from pytest_k6api.model import SECRETS, OptionError, read_pairs
 
 HeaderSource = Union["Headers", Mapping[str, str], Iterable[tuple[str, str]], None]
 
@@ -39,7 +39,8 @@ class Headers(MutableMapping[str, str]):
         self._names: frozenset[str] | None = None
         self.tail: bytes | None = None
         if fields is not None:
-            for name, value in _pairs(fields):
+            own = fields._fields if isinstance(fields, Headers) else read_pairs("headers", fields)
+            for name, value in own:
                 self._fields.append(checked_field(name, value))
 
     @classmethod
@@ -175,14 +176,18 @@ def encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
         ) from None
 
 
-def checked_field(name: str, value: object) -> tuple[str, str]:
+def checked_field(name: object, value: object) -> tuple[str, str]:
     """Return a header field that can be sent.
 
     Raises:
-        OptionError: `name` is no header name, or `value` is no text or would end
-            the field early.
+        OptionError: `name` is no header name, or `value` is neither text, bytes nor a
+            number, or would end the field early.
     """
-    if not _NAME.fullmatch(name):
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OptionError(
             f"cannot send a header named {name!r}; use letters, digits and any of !#$%&'*+-.^_`|~"
         )
@@ -198,13 +203,3 @@ def checked_field(name: str, value: object) -> tuple[str, str]:
             f" character {forbidden.start() + 1} of {len(value)}; use strip() on what was read"
         )
     return name, value
-
-
-def _pairs(
-    fields: Union["Headers", Mapping[str, str], Iterable[tuple[str, str]]],
-) -> Iterable[tuple[str, str]]:
-    if isinstance(fields, Headers):
-        return fields._fields
-    if isinstance(fields, Mapping):
-        return fields.items()
-    return fields

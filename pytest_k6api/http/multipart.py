@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_k6api.http.urls import primitive_text
-from pytest_k6api.model import OptionError
+from pytest_k6api.http.urls import encodable, primitive_text
+from pytest_k6api.model import OptionError, read_pairs
 
 FileContent = IO[bytes] | IO[str] | bytes | str
 FileSpec = (
@@ -38,7 +38,7 @@ def encode_multipart(data: Mapping[str, Any] | None, files: Files) -> tuple[str,
             _part(boundary, {"name": name}, {}, primitive_text(element).encode())
             for element in values
         )
-    for name, spec in files.items() if isinstance(files, Mapping) else files:
+    for name, spec in read_pairs("files", files):
         parts.append(_file_part(boundary, name, spec))
     parts.append(f"--{boundary}--\r\n".encode())
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
@@ -73,11 +73,11 @@ def _read(name: str, source: Any) -> bytes:
     if hasattr(source, "seek"):
         source.seek(0)  # the next iteration uploads the same open file
     if isinstance(content, str):
-        return content.encode()
+        return encodable(content).encode()
     if isinstance(content, (bytes, bytearray, memoryview)):
         return bytes(content)
     raise OptionError(
-        f"cannot upload {content!r} as the file {name!r}; give bytes, text or a file that is"
+        f"cannot upload {type(content).__name__} as the file {name!r}; give bytes, text or a file that is"
         " open for reading"
     )
 
@@ -86,7 +86,7 @@ def _part(
     boundary: str, parameters: Mapping[str, str], headers: Mapping[str, str], content: bytes
 ) -> bytes:
     disposition = "".join(
-        f'; {key}="{text.translate(_ESCAPES)}"' for key, text in parameters.items()
+        f'; {key}="{encodable(text).translate(_ESCAPES)}"' for key, text in parameters.items()
     )
     head = f"--{boundary}\r\nContent-Disposition: form-data{disposition}\r\n"
     for key, text in headers.items():

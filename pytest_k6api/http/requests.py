@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from pytest_k6api.http.auth import Auth, AuthFunction, authorization
@@ -15,7 +15,7 @@ from pytest_k6api.http.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.http.routes import Expected, Plan, Routes, request_line
 from pytest_k6api.http.uploading import IteratorUpload
 from pytest_k6api.http.urls import add_params
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import OptionError, read_pairs
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _KNOWN = frozenset(RequestOptions.__annotations__)
@@ -75,6 +75,8 @@ def prepare_broken(defaults: Defaults, method: str, url: str, options: RequestOp
 
 def _apply_settings(plan: Plan, options: RequestOptions) -> None:
     tags = options.get("tags")
+    if tags:
+        tags = dict(read_pairs("tags", tags))
     name = options.get("name") or (tags or {}).get("name")
     if name is not None:
         plan.name = str(name)
@@ -87,14 +89,21 @@ def _apply_settings(plan: Plan, options: RequestOptions) -> None:
         plan.timeout = _nanoseconds(timeout)
     if "expected_statuses" in options:
         plan.expected = read_expected(options["expected_statuses"])
-    plan.redirects = options.get("max_redirects", plan.redirects)
+    if "max_redirects" in options:
+        plan.redirects = _redirects(options["max_redirects"])
     if not options.get("follow_redirects", True):
         plan.redirects = 0
     plan.throw = options.get("throw", False)
 
 
-def _nanoseconds(timeout: float) -> int:
-    if not (math.isfinite(timeout) and timeout > 0):
+def _redirects(count: object) -> int:
+    if isinstance(count, int) and count >= 0:
+        return count
+    raise OptionError(f"max_redirects is a whole number, 0 or more, got {count!r}")
+
+
+def _nanoseconds(timeout: object) -> int:
+    if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
         raise OptionError(f"timeout is a number of seconds above 0, got {timeout!r}")
     return round(timeout * 1e9)
 
@@ -110,12 +119,13 @@ def read_expected(value: ExpectedStatuses) -> Expected:
     if isinstance(value, int):
         return frozenset((value,))
     statuses: set[int] = set()
-    for element in value:
+    elements: object = value
+    for element in elements if isinstance(elements, Iterable) else [elements]:
         if isinstance(element, range):
             statuses.update(element)
         elif isinstance(element, int):
             statuses.add(element)
-        else:  # a text, for one
+        else:  # a text, for one, or a float
             raise OptionError(
                 f"expected_statuses takes a status, a range, a collection of them or None,"
                 f" got {value!r}; write 404, or [range(200, 300), 404]"
@@ -150,7 +160,10 @@ def _own_headers(source: HeaderSource) -> Headers | None:
         return source
     # Users write the same headers again and again; reading them once is enough.
     # Treated as read-only from here on.
-    items = tuple(source.items() if isinstance(source, Mapping) else source)
+    if isinstance(source, Mapping):
+        items = tuple(source.items())
+    else:
+        items = tuple(read_pairs("headers", source))
     try:
         return _headers_of(items)
     except TypeError:  # something unhashable; the error for it is better
@@ -228,13 +241,13 @@ def _sign(sign: AuthFunction, plan: Plan, head: bytes) -> bytes:
     return b"%b%b\r\n%b" % (start, request.headers.block, plan.content)
 
 
-def checked_method(method: str) -> str:
+def checked_method(method: object) -> str:
     """Return `method` in upper case.
 
     Raises:
         OptionError: It is no token (RFC 9110, section 5.6.2).
     """
-    if not _TOKEN.fullmatch(method):
+    if not isinstance(method, str) or not _TOKEN.fullmatch(method):
         raise OptionError(
             f"an HTTP method is made of letters, digits and any of !#$%&'*+-.^_`|~, got {method!r};"
             " write 'GET', say"

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from pytest_k6api.http.authority import InvalidURL, read_authority, read_credentials
 from pytest_k6api.http.errors import GENERIC
-from pytest_k6api.model import SECRETS, OptionError, Secrets, storable
+from pytest_k6api.model import SECRETS, OptionError, Secrets, read_pairs, storable
 
 Primitive = str | int | float | bool | None
 QueryParams = (
@@ -180,9 +180,7 @@ class Target:
         text = text.strip()
         if _CONTROL.search(text):
             raise InvalidURL("invalid control character in URL")
-        if not text.isascii():
-            text = _HALF.sub("\ufffd", text)
-        parts = _split(text)
+        parts = _split(encodable(text))
         scheme = (parts.scheme or "").lower()
         if scheme not in _DEFAULT_PORTS:
             raise InvalidURL(f'unsupported protocol scheme "{scheme[:_SHOWN]}"', GENERIC)
@@ -247,15 +245,17 @@ def resolve_location(base: URL, location: str) -> URL:
     return url if fragment is None or "#" in url else URL(f"{url}#{fragment}")
 
 
-def join_base(base_url: str, url: str) -> str:
+def join_base(base_url: str, url: object) -> str:
     """Return `url` as an absolute URL: itself, or what it says below `base_url`.
 
     ``/items`` and ``items`` are both put after the whole of `base_url`, path
     included, as httpx does.
 
     Raises:
-        OptionError: `url` is relative and there is no `base_url`.
+        OptionError: `url` is no text, or relative and there is no `base_url`.
     """
+    if not isinstance(url, str):
+        raise OptionError(f"a URL is text, got {type(url).__name__}; write str(url)")
     url = url.strip()
     if _WHOLE.match(url):
         return url
@@ -279,7 +279,7 @@ def add_params(url: str, params: QueryParams) -> str:
     if params is None:
         return url
     if isinstance(params, bytes):
-        query = params.decode("ascii")
+        query = quote(params, safe=f"{_SAFE}%")
     elif isinstance(params, str):
         query = params.removeprefix("?")
     else:
@@ -294,13 +294,22 @@ def encode_form(
     data: Mapping[str, Primitive | Iterable[Primitive]] | Iterable[tuple[str, Primitive]],
 ) -> str:
     """Return `data` as ``application/x-www-form-urlencoded``."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in data.items() if isinstance(data, Mapping) else data:
+    pairs: list[tuple[str, str | bytes]] = []
+    for name, value in read_pairs("a query or form", data):
         if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-            pairs.append((name, primitive_text(value)))
+            pairs.append((encodable(str(name)), _form_value(value)))
         else:
-            pairs.extend((name, primitive_text(element)) for element in value)
+            pairs.extend((encodable(str(name)), _form_value(element)) for element in value)
     return urlencode(pairs)
+
+
+def _form_value(value: object) -> str | bytes:
+    return value if isinstance(value, bytes) else primitive_text(value)
+
+
+def encodable(text: str) -> str:
+    """Return `text` with U+FFFD for halves of surrogate pairs, which have no UTF-8, as k6 does it."""
+    return text if text.isascii() else _HALF.sub("\ufffd", text)
 
 
 def primitive_text(value: object) -> str:
@@ -309,4 +318,4 @@ def primitive_text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else encodable(str(value))

@@ -15,7 +15,13 @@ from pytest_k6api.model.errors import (
 from pytest_k6api.model.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
-from pytest_k6api.model.option_values import Stage, parse_size, read_base_url, split_entries
+from pytest_k6api.model.option_values import (
+    Stage,
+    parse_size,
+    read_base_url,
+    read_pairs,
+    split_entries,
+)
 from pytest_k6api.model.options import (
     OPTIONS,
     TAKES,
@@ -101,6 +107,7 @@ __all__ = [
     "printable",
     "read_base_url",
     "read_option",
+    "read_pairs",
     "resolve_load_test",
     "resolve_scenario",
     "split_entries",

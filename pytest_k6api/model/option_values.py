@@ -10,9 +10,11 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_k6api.model.durations import parse_duration
 from pytest_k6api.model.errors import OptionError
+from pytest_k6api.model.secrets import SECRETS
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
@@ -86,8 +88,25 @@ def read_base_url(value: object) -> str:
     text = read_text(value)
     if text and not text.lower().startswith(("http://", "https://")):
         bare = text.rpartition("://")[2]
-        raise OptionError(f"takes a URL such as 'http://{bare}', got {value!r}")
+        raise OptionError(
+            f"takes a URL such as {SECRETS.mask_url(f'http://{bare}')!r},"
+            f" got {SECRETS.mask_url(text)!r}"
+        )
     return text
+
+
+def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:
+    """Return the pairs of the option `name`, given as a mapping or as an iterable of pairs."""
+    pairs: Any = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(value, (str, bytes)):
+        try:
+            return [(key, item) for key, item in pairs]
+        except (TypeError, ValueError):
+            pass
+    # Not its repr: it may be what somebody's password is sent in.
+    raise OptionError(
+        f"{name} takes a mapping, or pairs of name and value, got {type(value).__name__}"
+    )
 
 
 def read_texts(value: object) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ that a group entered by the one is a tag on the samples of the others.
 from contextvars import ContextVar
 
 from pytest_k6api.model.samples import Describe, SampleBuffer
+from pytest_k6api.model.secrets import SECRETS
 from pytest_k6api.model.tags import TagContext
 
 
@@ -21,12 +22,13 @@ class Recorder:
         bytes_received: Bytes read off the wire since the iteration began.
         failed: The response to the last failed request of the iteration; None before one.
         failed_tags: The number of that request's tag set.
+        secrets: What is masked in the names of requests.
         got_no_response: Whether that request got none, as from a server that is down.
     """
 
     __slots__ = (
         "buffer", "bytes_received", "bytes_sent", "context", "failed", "failed_tags",
-        "got_no_response",
+        "got_no_response", "secrets",
     )  # fmt: skip
 
     def __init__(self, buffer: SampleBuffer, context: TagContext) -> None:
@@ -37,6 +39,7 @@ class Recorder:
         self.failed: object = None
         self.failed_tags = 0
         self.got_no_response = False
+        self.secrets = SECRETS
 
     def keep_failed(self, tags_id: int, status: int, response: object, describe: Describe) -> None:
         """Keep one exchange of each tag set for reports; called for every failed request.

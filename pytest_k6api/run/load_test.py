@@ -28,7 +28,7 @@ from pytest_k6api.load import (
     VirtualUser,
 )
 from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, RequestsRow, Snapshot
-from pytest_k6api.model import SECRETS, Recorder, ScenarioSnapshot, StatusSnapshot, storable
+from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot, storable
 from pytest_k6api.report import Comparison
 from pytest_k6api.run.bridge import Bridge
 from pytest_k6api.run.collector import calm_collector
@@ -81,7 +81,7 @@ class LoadTest:
         self.ended_itself: str | None = None
         self.comparison: Comparison | None = None
         self._settings = settings
-        self.target = SECRETS.mask_url(settings.client.base_url)
+        self.target = settings.client.secrets.mask_url(settings.client.base_url)
         self._options = spec.options
         self._has_failed_fast = False
         self._yardstick = spec.yardstick

@@ -38,8 +38,8 @@ def test_an_iterator_is_kept_for_later() -> None:
         ({"json": 1, "data": {}}, "a request has one body, got json and data; keep one of them"),
         ({"json": float("nan")}, "json= cannot be encoded: Out of range float values"),
         ({"json": {1, 2}}, "json= cannot be encoded: Object of type set"),
-        ({"content": 5}, "a body is bytes, text, an iterator of them or a mapping, got 5"),
-        ({"files": {"f": 5}}, "cannot upload 5 as the file 'f'"),
+        ({"content": 5}, "a body is bytes, text, an iterator of them or a mapping, got int"),
+        ({"files": {"f": 5}}, "cannot upload int as the file 'f'"),
         ({"files": {"f": b""}, "data": b"x"}, "data= beside files= is a mapping of form fields"),
     ],
 )
