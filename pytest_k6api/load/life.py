@@ -70,6 +70,11 @@ class SetupTeardown:
         """
         self.data = text
 
+    def let_go(self) -> None:
+        """Keep the setup data alone: the load test is over, and neither function runs again."""
+        self.setup = self.teardown = None
+        del self.load
+
     async def run_teardown(self) -> None:
         """Run teardown, with a copy of the setup data. A skip is passed on.
 

@@ -244,6 +244,8 @@ class MetricsEngine:
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""
         self._settled = True
+        for window in self._windows.values():
+            window.forget()
         for store in self._stores.values():
             store.settle()
 

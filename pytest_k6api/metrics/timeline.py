@@ -3,8 +3,7 @@
 Kept are counts and sums, no values: for each second how many samples there were,
 what they add up to, the greatest and the last. So it costs a sum over a column that
 was just counted. A load test that lasts longer than `MOST_POINTS` seconds has points of
-two seconds, then of four, and so on; the 32 bytes of each point are taken at once, so
-that no run needs more the longer it lasts.
+two seconds, then of four, and so on; a point takes 32 bytes.
 
 Pure: the engine says what time it is.
 """
@@ -58,18 +57,17 @@ class Timeline:
         now: Seconds of test-run time up to which samples have come.
     """
 
-    __slots__ = ("_counts", "_end", "_greatest", "_lasts", "_metric", "_totals", "_width", "now")
+    __slots__ = ("_counts", "_greatest", "_lasts", "_metric", "_totals", "_width", "now")
 
     def __init__(self, metric: Metric) -> None:
         self.now = 0.0
         self._metric = metric
         self._width = 1
-        # By number of the point; up to `_end` there may be something.
-        self._counts = array("q", [0]) * MOST_POINTS
-        self._totals = array("d", [0]) * MOST_POINTS
-        self._greatest = array("d", [0]) * MOST_POINTS
-        self._lasts = array("d", [0]) * MOST_POINTS
-        self._end = 0
+        # By number of the point.
+        self._counts = array("q")
+        self._totals = array("d")
+        self._greatest = array("d")
+        self._lasts = array("d")
 
     def add_many(self, values: Sequence[float], /) -> None:
         """Add samples, oldest first; there is at least one."""
@@ -86,19 +84,22 @@ class Timeline:
         have some: there it did nothing, which is worth knowing.
         """
         counts = self._counts
-        numbers = [number for number in range(self._end) if counts[number]]
+        numbers = [number for number, count in enumerate(counts) if count]
         if numbers and self._metric.kind is MetricKind.COUNTER:
             numbers = list(range(numbers[0], numbers[-1] + 1))
         return tuple(map(self._point, numbers))
 
     def _add(self, number: int, count: int, total: float, greatest: float, last: float) -> None:
+        missing = number + 1 - len(self._counts)
+        if missing > 0:
+            for column in (self._counts, self._totals, self._greatest, self._lasts):
+                column.frombytes(bytes(missing * column.itemsize))
         if self._counts[number]:
             greatest = max(self._greatest[number], greatest)
         self._counts[number] += count
         self._totals[number] += total
         self._greatest[number] = greatest
         self._lasts[number] = last
-        self._end = max(self._end, number + 1)
 
     def _fold(self) -> None:
         cells = zip(self._counts, self._totals, self._greatest, self._lasts, strict=True)
@@ -108,7 +109,6 @@ class Timeline:
                 folded._add(number // 2, *cell)
         self._counts, self._totals = folded._counts, folded._totals
         self._greatest, self._lasts = folded._greatest, folded._lasts
-        self._end = folded._end
         self._width *= 2
 
     def _point(self, number: int) -> Point:

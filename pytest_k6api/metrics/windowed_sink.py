@@ -91,6 +91,11 @@ class WindowedSink:
             self._reading = Reading(self._joined(), self._seconds())
         return self._reading
 
+    def forget(self) -> None:
+        """Let go of all samples: the load is over, and all has been judged."""
+        self._slices.clear()
+        self._reading = None
+
     @property
     def is_full(self) -> bool:
         """Whether the load has lasted long enough for all of the window."""

@@ -81,6 +81,7 @@ class Bridge:
     def __init__(self) -> None:
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
+        self._was_opened = False
 
     @property
     def is_open(self) -> bool:
@@ -90,7 +91,7 @@ class Bridge:
     @property
     def was_opened(self) -> bool:
         """Whether there is a loop, or was one."""
-        return self._nursery is not None
+        return self._was_opened
 
     async def wait_until_opened(self, patience: float) -> None:
         """Wait until there is a loop, or was one.
@@ -108,11 +109,12 @@ class Bridge:
     def open(self, nursery: trio.Nursery) -> None:
         """Let questions in; those that wait run as tasks of `nursery`."""
         self._token = trio.lowlevel.current_trio_token()
-        self._nursery = nursery  # last, because it is what tells others that this is done
+        self._nursery = nursery
+        self._was_opened = True  # last, because it is what tells others that this is done
 
     def close(self) -> None:
         """Let no more questions in."""
-        self._token = None
+        self._token = self._nursery = None
 
     def tell(self, fn: Callable[[], None]) -> None:
         """Have `fn` called in the loop, soon; do nothing where there is none. From any thread."""

@@ -179,11 +179,13 @@ class LoadTest:
 
     def status(self) -> StatusSnapshot:
         """Return the status as of now; in the load test's thread."""
+        if self.verdict is not None:
+            return self.published.status
         return self._scheduler.status(tainted=self._meter.engine.tainted)
 
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """Return the scenarios as of now; in the load test's thread."""
-        return tuple(self._scheduler.scenarios())
+        return self.published.scenarios if self.verdict else tuple(self._scheduler.scenarios())
 
     def snapshot_steps(self) -> Generator[None, None, Snapshot]:
         """Return everything measured; in steps in the load test's loop, which goes on meanwhile."""
@@ -214,7 +216,8 @@ class LoadTest:
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
-        self._scheduler.stop(reason)
+        if self.verdict is None:
+            self._scheduler.stop(reason)
 
     async def change(self, change: StatusChange) -> StatusSnapshot:
         """Pause, resume, scale: all of `change`, or nothing; return the status afterwards.
@@ -298,7 +301,8 @@ class LoadTest:
         end(reason)
 
     def _finish(self, reason: str) -> None:
-        self._scheduler.finish(reason)
+        if self.verdict is None:
+            self._scheduler.finish(reason)
 
     def _end(self, outcome: RunOutcome | None) -> None:
         # Also when something broke that should not: what was measured is kept.
@@ -319,6 +323,14 @@ class LoadTest:
             trouble=trouble_of(outcome, self._scenarios.values()),
             worse=self.comparison.failures if self.comparison else (),
         )
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # A session may have a thousand load tests: what was measured stays, what made the load
+        # goes, with virtual users, connections, fixtures' values and Trio's loop.
+        self.life.let_go()
+        self._meter.let_go()
+        del self._scheduler, self._scenarios, self._http, self._failures, self._progress
 
     def _stop_if_failing(self) -> None:
         failures = failing(self._meter.engine.unjudged(), self._options)
@@ -369,6 +381,8 @@ class LoadTest:
         return (*self._scheduler.warnings(), *self._http.warnings())
 
     def _elapsed(self) -> float:
+        if self.verdict is not None:
+            return self.published.snapshot.elapsed
         return self._scheduler.clock.elapsed
 
     def _publish(self) -> None:
@@ -392,6 +406,8 @@ class LoadTest:
 
     def failures(self) -> tuple[Failure, ...]:
         """Return what went wrong, most frequent first; what sums up the rest last."""
+        if self.verdict is not None:
+            return self.published.failures
         iterations = {
             name: scenario.outcomes.completed for name, scenario in self._scenarios.items()
         }

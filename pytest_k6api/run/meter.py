@@ -104,6 +104,10 @@ class Meter:
         self.evaluate(final=True)
         self.engine.settle()
 
+    def let_go(self) -> None:
+        """Keep what was measured alone; after `end`."""
+        del self.buffer, self.place
+
     def snapshot(self) -> Snapshot:
         """Return everything that was taken in."""
         return self._with_warnings(self.engine.snapshot(self._elapsed()))

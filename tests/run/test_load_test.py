@@ -1,7 +1,10 @@
 """A load test from its start to its verdict, on a clock that jumps."""
 
+import gc
 import signal
 import threading
+import tracemalloc
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -326,3 +329,48 @@ def test_an_ended_load_test_answers_and_refuses_commands():
             await remote.run_setup()
 
     trio.run(ask)
+
+
+def test_a_load_test_that_is_over_keeps_its_results_and_lets_everything_else_go() -> None:
+    class Fixture:
+        """A value that a scenario was given."""
+
+    async def use(vu: VU, fixture: Fixture) -> None:
+        await browse(vu)
+
+    held = Fixture()
+    gone = weakref.ref(held)
+    scenario = UserFunction(function=use, values={"fixture": held})
+    spec = LoadTestSpec(name="test_use", scenarios=[(constant(), scenario)])
+    tested = LoadTest(1, spec, RunSettings())
+
+    run(tested)
+    del held, scenario, spec
+    gc.collect()
+
+    assert gone() is None
+    assert tested.status().status is RunStatus.ENDED
+    assert [each.state for each in tested.scenarios()] == [ScenarioState.ENDED]
+    metric = tested.query("thinking{scenario:test_browse}", ("p(50)",))
+    assert metric is not None
+    assert (metric.samples, metric.extra["p(50)"]) == (22, 1.5)
+    tested.stop("too late")
+    assert tested.status().stopped is False
+
+
+def test_a_thousand_load_tests_hold_little_memory_each() -> None:
+    def once() -> LoadTest:
+        tested = load_test((constant(), browse), thresholds={"thinking": ["p(95)<9"]})
+        run(tested)
+        return tested
+
+    kept = [once() for _ in range(3)]  # what is made once and for all
+    gc.collect()
+    tracemalloc.start()
+    kept += [once() for _ in range(10)]
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0] / 10
+    tracemalloc.stop()
+
+    assert len(kept) == 13
+    assert held < 30_000
