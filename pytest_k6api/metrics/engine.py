@@ -248,6 +248,7 @@ class MetricsEngine:
             window.forget()
         for store in self._stores.values():
             store.settle()
+        self._memory.close()
 
     def _describe(
         self, view: View, elapsed: float, asked: Iterable[Aggregation] = ()

@@ -188,7 +188,7 @@ class MetricStore:
 
     def settle(self) -> None:
         """Finish what was put off, so that reading changes nothing any more."""
-        self._routes.clear()
+        self._routes = {}
         for sink in self.series.values():
             sink.settle()
         for view in (*self.views, *self._asked.values()):

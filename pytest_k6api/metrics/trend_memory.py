@@ -75,6 +75,10 @@ class TrendMemory:
         self._joined += 1
         return self._joined - 1
 
+    def close(self) -> None:
+        """Forget the trends: nothing is added to them any more."""
+        self._owners.clear()
+
     def make_room(self) -> None:
         """Cut some values if there are too many; after a trend has added to `used`."""
         if self._cutting is not None:

@@ -7,7 +7,7 @@ publishes what other threads may see at once.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from pytest_k6api.load import (
     StuckTasks,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricSnapshot, MetricTotal, Point, RequestsRow, Snapshot
+from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot, storable
 from pytest_k6api.report import Comparison
 from pytest_k6api.run.bridge import Bridge
@@ -62,6 +62,7 @@ class LoadTest:
         ended_itself: Why its own code ended it, through ``vu.stop()``; None if it did not.
         life: Its setup, teardown and setup data.
         comparison: It beside its baseline; None without one, or while it is not over.
+        totals, requests_by_name, timeline: Asked after its end; see `Meter`.
 
     Args:
         number: Its number in the session, from 1.
@@ -88,6 +89,8 @@ class LoadTest:
         self._http = HttpRuntime(settings.client)
         self._stuck = StuckTasks()
         self._meter = meter = Meter(spec, settings, self._elapsed, self._warnings)
+        self.totals, self.timeline = meter.totals, meter.timeline
+        self.requests_by_name = meter.requests_by_name
         self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._failures = FailureLog(
             self._elapsed, settings.render, settings.client.secrets.mask_text
@@ -202,18 +205,6 @@ class LoadTest:
             self._meter.pump()
         return self._meter.query(metric_id, stats)
 
-    def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
-        """Return what every listed metric adds up to, and those in `also`; after its end."""
-        return self._meter.totals(also)
-
-    def requests_by_name(self) -> tuple[RequestsRow, ...]:
-        """Return the HTTP requests by name, the most frequent first; after its end."""
-        return self._meter.requests_by_name()
-
-    def timeline(self, name: str) -> tuple[Point, ...] | None:
-        """Return the metric `name` second by second, or None if that is not kept; after its end."""
-        return self._meter.timeline(name)
-
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
         if self.verdict is None:
@@ -237,11 +228,7 @@ class LoadTest:
             ControlError: It cannot be carried out.
         """
         await self._scheduler.control.change_scenario(
-            name,
-            paused=change.paused,
-            vus=change.vus,
-            rate=change.rate,
-            give_back=change.give_back,
+            name, paused=change.paused, vus=change.vus, rate=change.rate, give_back=change.give_back
         )
         return next(scenario for scenario in self.scenarios() if scenario.name == name)
 
@@ -326,11 +313,17 @@ class LoadTest:
         self._let_go()
 
     def _let_go(self) -> None:
-        # A session may have a thousand load tests: what was measured stays, what made the load
-        # goes, with virtual users, connections, fixtures' values and Trio's loop.
+        # What was measured stays; virtual users, connections, fixtures' values and the loop go.
         self.life.let_go()
         self._meter.let_go()
-        del self._scheduler, self._scenarios, self._http, self._failures, self._progress
+        del (
+            self._scheduler,
+            self._scenarios,
+            self._http,
+            self._failures,
+            self._progress,
+            self._stuck,
+        )
 
     def _stop_if_failing(self) -> None:
         failures = failing(self._meter.engine.unjudged(), self._options)

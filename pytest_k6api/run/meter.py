@@ -145,7 +145,7 @@ class Meter:
         """Return one metric with any tag filter; see `MetricsEngine.query`."""
         return self.engine.query(metric_id, self._elapsed(), stats)
 
-    def totals(self, also: Iterable[str]) -> Mapping[str, MetricTotal]:
+    def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
         """Return what every listed metric adds up to; see `MetricsEngine.totals`."""
         return self.engine.totals(also)
 
