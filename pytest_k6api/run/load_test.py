@@ -1,9 +1,7 @@
 """One load test: everything below wired together, in one nursery, from start to verdict.
 
-`LoadTest.run` is called in pytest's main thread and returns when all is over.
-While it runs, the tasks beside the scheduler are few: the pump moves rows into
-the meter, the judge evaluates thresholds, the watch records `vus` and
-publishes what other threads may see at once.
+`LoadTest.run` is called in pytest's main thread and returns when all is over. Beside the scheduler
+the pump moves rows into the meter, the judge evaluates thresholds, the watch records `vus`.
 """
 
 import time
@@ -316,14 +314,8 @@ class LoadTest:
         # What was measured stays; virtual users, connections, fixtures' values and the loop go.
         self.life.let_go()
         self._meter.let_go()
-        del (
-            self._scheduler,
-            self._scenarios,
-            self._http,
-            self._failures,
-            self._progress,
-            self._stuck,
-        )
+        del self._scheduler, self._scenarios, self._http, self._stuck
+        del self._failures, self._progress
 
     def _stop_if_failing(self) -> None:
         failures = failing(self._meter.engine.unjudged(), self._options)
