@@ -2,7 +2,7 @@
 
 The control API comes up before the first test, if there is a load test, and
 goes down when all has been reported, so that it answers between tests too, and
-with ``--k6-linger`` for as long as somebody wants to look.
+with ``--k6-linger`` until Ctrl-C.
 """
 
 import threading

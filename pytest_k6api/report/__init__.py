@@ -53,7 +53,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Only a terminal that somebody watches needs rich.
+    # Only the live view needs rich.
     if name == "ProgressDisplay":
         from pytest_k6api.report.progress import ProgressDisplay
 

@@ -4,7 +4,7 @@ Trends are kept as value → count pairs, so every statistic can be asked of a
 file that could be asked of the load test. ``docs/reference/results-format.md``
 describes the members; `VERSION` grows when a reader of the old form would go wrong.
 
-Documents and values only: who reads and writes files is the plugin.
+Documents and values only; the plugin reads and writes the files.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The end-of-test summary as lines of text, in the spirit of k6's.
 
 Thresholds and checks first, because they decide; then the metrics in groups,
-aligned. Plain text: whoever prints it may colour the marks ✓ and ✗.
+aligned. Plain text, without colours.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

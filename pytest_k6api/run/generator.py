@@ -2,7 +2,7 @@
 
 A load generator that has no time left measures itself: iterations wait for its
 loop, not for the server. Two readings tell: how late the loop wakes, and what
-share of a core it uses. Pure: whoever calls gives the readings.
+share of a core it uses. Pure: readings are arguments.
 """
 
 _LATE = 0.01

@@ -41,7 +41,7 @@ class Meter:
 
     Args:
         spec: Its thresholds, and what is listed.
-        settings: Who is told of samples and crossed thresholds.
+        settings: The callbacks for samples and crossed thresholds.
         elapsed: Tells the seconds of test-run time.
         warnings: Tells what people should know beside the numbers, one sentence each.
     """

@@ -67,11 +67,11 @@ class RunSettings:
         trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
-        tell: Called with a sentence for whoever watches.
+        tell: Called with a sentence for the terminal.
         on_paused: Called when it waits for a resume before the load.
-        on_samples: Called with each batch of samples; None if nobody wants them.
+        on_samples: Called with each batch of samples; None for none.
         on_crossed: Called with each threshold that is crossed at one evaluation and
-            was not at the one before; None if nobody wants to know.
+            was not at the one before; None for none.
     """
 
     client: ClientOptions = field(default_factory=ClientOptions)

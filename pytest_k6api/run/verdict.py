@@ -11,8 +11,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_k6api.load import Failure, FailureKind
-from pytest_k6api.metrics import Snapshot, ThresholdSnapshot, Unjudged
+from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot, Unjudged
 from pytest_k6api.model import LoadTestOptions
+from pytest_k6api.report import observed_text
 
 # The rates that count failures, which thresholds may allow; others always fail a load test.
 _RATES = {
@@ -81,19 +82,19 @@ def judge(
 
 
 def _threshold_reasons(snapshot: Snapshot) -> Iterator[str]:
-    for threshold in snapshot.thresholds:
-        if threshold.ok is False:
-            yield f"the threshold {threshold.metric}: {threshold.text} was crossed{_how(threshold)}"
+    for metric in snapshot.metrics.values():
+        for threshold in metric.thresholds:
+            if threshold.ok is False:
+                crossed = f"the threshold {threshold.metric}: {threshold.text} was crossed"
+                yield f"{crossed}{_how(threshold, metric)}"
 
 
-def _how(threshold: ThresholdSnapshot) -> str:
-    if threshold.crossed_at is not None:
-        return f" at {threshold.crossed_at:.1f} s"
-    if threshold.observed is None:
-        window = " in its window" if threshold.window else ""
-        seen = f"; {threshold.seen}" if threshold.seen else ""
-        return f"; its metric had no samples{window}{seen}"
-    return ""
+def _how(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
+    if threshold.observed is not None:
+        return f": {observed_text(threshold, metric)}"
+    window = " in its window" if threshold.window else ""
+    seen = f"; {threshold.seen}" if threshold.seen else ""
+    return f"; its metric had no samples{window}{seen}"
 
 
 def _failure_reasons(

@@ -28,7 +28,7 @@ def test_a_crossed_threshold_fails_and_one_that_held_passes(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "load test failed: the threshold http_reqs: count>2 was crossed",
+            "load test failed: the threshold http_reqs: count>2 was crossed: count=2",
             "      ✓ count>1  count=2",
             "      ✗ count>2  count=2",
         ]
@@ -104,8 +104,8 @@ def test_before_pytest_9_one_failure_tells_all(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test failed: the threshold http_reqs: count>1 was crossed (and 1 more)",
-            "  ✗ the threshold http_reqs: count>2 was crossed",
+            "load test failed: the threshold http_reqs: count>1 was crossed: count=1 (and 1 more)",
+            "  ✗ the threshold http_reqs: count>2 was crossed: count=1",
         ]
     )
     result.stdout.no_fnmatch_line("*SUBFAILED*")
@@ -127,7 +127,9 @@ def test_subtests_that_are_switched_off_are_not_missed(
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["load test failed: the threshold http_reqs: count>1 was crossed"])
+    result.stdout.fnmatch_lines(
+        ["load test failed: the threshold http_reqs: count>1 was crossed: count=1"]
+    )
 
 
 def test_a_threshold_that_never_got_a_sample_fails_and_says_so(
@@ -205,7 +207,7 @@ def test_abort_on_fail_ends_the_load_test_at_once(pytester: pytest.Pytester, run
         [
             "load test interrupted: stopped early: abort_on_fail: the threshold iterations: count<1"
             " was crossed (and 1 more)",
-            "  ✗ the threshold iterations: count<1 was crossed",
+            "  ✗ the threshold iterations: count<1 was crossed: count=*",
         ]
     )
     assert result.duration < 10

@@ -40,7 +40,7 @@ def test_a_window_that_was_crossed_is_told_with_its_time(
 
     result.stdout.re_match_lines(
         [
-            r".*the threshold http_req_duration: max<190 over the last 2s was crossed at 1\.\d s",
+            r".*the threshold http_req_duration: max<190 over the last 2s was crossed: max=2\d\d.*ms at 1\.\d s",
             r".*    ✗ max<190 over the last 2s  max=2\d\d.*ms at 1\.\d s",
         ]
     )

@@ -123,7 +123,7 @@ def test_an_aborting_threshold_ends_it_at_the_next_evaluation():
 
     assert verdict.reasons == (
         "stopped early: abort_on_fail: the threshold thinking: max<2 was crossed",
-        "the threshold thinking: max<2 was crossed",
+        "the threshold thinking: max<2 was crossed: max=2",
     )
     assert verdict.outcome == "interrupted"
     assert tested.results.elapsed == pytest.approx(2, abs=0.1)

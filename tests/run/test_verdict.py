@@ -67,7 +67,7 @@ def test_nothing_wrong_passes():
     [
         (
             snapshot_of(metric("http_reqs", thresholds=(threshold(ok=False),))),
-            "the threshold http_reqs: count>2 was crossed",
+            "the threshold http_reqs: count>2 was crossed: count=1",
         ),
         (
             snapshot_of(metric("http_reqs", thresholds=(threshold(ok=False, observed=None),))),
