@@ -116,7 +116,10 @@ def _failed_request_lines(load_test: LoadTest) -> list[str]:
     failures = [each for each in load_test.failures() if each.kind is FailureKind.REQUEST]
     if not failures:
         return []
-    lines = [f"  {failure.count:,}x {failure.message}" for failure in failures[:_LISTED_REQUESTS]]
+    lines = [
+        f"  {failure.count:,}x {printable(failure.message)}"
+        for failure in failures[:_LISTED_REQUESTS]
+    ]
     if left := failures[_LISTED_REQUESTS:]:
         count = sum(failure.count for failure in left)
         lines.append(f"  {count:,}x {len(left)} more kind{'s' if len(left) > 1 else ''}")
