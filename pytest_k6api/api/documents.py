@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType, convert
+from msgspec import UNSET, Raw, Struct, UnsetType, convert, field
 
 from pytest_k6api.api.ports import FailureSnapshot, LoadTestPort
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot, ThresholdSnapshot
+from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, ThresholdSnapshot
 from pytest_k6api.model import (
     Contains,
     MetricKind,
@@ -182,7 +182,7 @@ class ThresholdAttributes(Struct, frozen=True, rename="kebab"):
     """A threshold and its last evaluation; `ok` is null before the first."""
 
     metric: str
-    expression: str
+    source: str = field(name="expression")
     window: str
     ok: bool | None
     observed: float | None
@@ -309,25 +309,11 @@ def scenario_data(scenario: ScenarioSnapshot) -> ScenarioData:
     return ScenarioData(scenario.name, attributes)
 
 
-def thresholds_data(snapshot: Snapshot) -> Iterator[ThresholdData]:
-    """Yield every threshold, in the order of the metrics."""
-    yield from map(threshold_data, snapshot.thresholds)
-
-
 def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
     """Return `threshold` as a document's data."""
     return ThresholdData(
         f"{threshold.metric}: {threshold.text}",
-        ThresholdAttributes(
-            metric=threshold.metric,
-            expression=threshold.source,
-            window=threshold.window,
-            ok=threshold.ok,
-            observed=threshold.observed,
-            samples=threshold.samples,
-            abort_on_fail=threshold.abort_on_fail,
-            crossed_at=threshold.crossed_at,
-        ),
+        convert(threshold, ThresholdAttributes, from_attributes=True),
     )
 
 

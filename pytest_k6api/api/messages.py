@@ -56,6 +56,10 @@ Handler = Callable[[Call], Awaitable[Reply[Any]]]  # Any: of each handler anothe
 Stream = AsyncIterator[bytes]
 
 
+async def _not_found(_: Call) -> Reply[None]:
+    raise ControlError("Not Found", "nothing answers here", status=404)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A parameter of an endpoint's query, with a value that works as `example`."""
@@ -65,35 +69,41 @@ class Query:
     example: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path, with what the OpenAPI document and the index say about it.
+    """One method of one path; the decorator of the handler that answers there.
 
     Attributes:
         method: The HTTP method.
         path: The template: ``{name}`` is one segment, ``{name...}`` all the rest, which
             may have slashes and may be empty.
-        handler: Its docstring's first line is the summary; its annotation says what the
-            body of the reply is.
         media: The content type of the reply, and of errors if it is JSON.
         errors: The statuses of errors, beside those that any request can get.
         takes: The type of the request's body; None if it takes none.
         body_required: Whether an empty body is an error.
         queries: The parameters of its query.
-        example: What follows ``curl``, in the API's index.
+        example: The arguments of ``curl`` that show it; of a plain GET they are known.
         each_test: Whether it is also there below ``/v1/tests/{test}``.
+        handler: Its docstring's first line is the summary; its annotation says what the
+            body of the reply is.
     """
 
     method: str
     path: str
-    handler: Handler
-    media: str = JSON
-    errors: tuple[int, ...] = ()
-    takes: Any = None  # a type, as msgspec takes them
-    body_required: bool = True
-    queries: tuple[Query, ...] = ()
-    example: str = ""
-    each_test: bool = False
+    media: str = field(default=JSON, kw_only=True)
+    errors: tuple[int, ...] = field(default=(), kw_only=True)
+    takes: Any = field(default=None, kw_only=True)  # a type, as msgspec takes them
+    body_required: bool = field(default=True, kw_only=True)
+    queries: tuple[Query, ...] = field(default=(), kw_only=True)
+    example: str = field(default="", kw_only=True)
+    each_test: bool = field(default=False, kw_only=True)
+    handler: Handler = field(default=_not_found, kw_only=True)
+
+    def __call__(self, handler: Handler) -> "Endpoint":
+        """Return the endpoint with its handler."""
+        is_plain = self.method == "GET" and "{" not in self.path
+        example = self.example or ("{url}" + self.path if is_plain else "")
+        return replace(self, handler=handler, example=example)
 
     @property
     def summary(self) -> str:

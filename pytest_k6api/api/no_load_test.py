@@ -69,11 +69,7 @@ class NoLoadTest:
         """Return nothing measured."""
         return _SNAPSHOT
 
-    async def metric(
-        self,
-        metric_id: str,  # noqa: ARG002 - the port's signature
-        stats: Sequence[str] = (),  # noqa: ARG002 - the port's signature
-    ) -> MetricSnapshot | None:
+    async def metric(self, _metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return None: nothing was measured."""
         return None
 

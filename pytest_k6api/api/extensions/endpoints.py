@@ -11,7 +11,7 @@ from pytest_k6api.api.documents import (
     failure_data,
     load_test_data,
     scenario_data,
-    thresholds_data,
+    threshold_data,
 )
 from pytest_k6api.api.extensions.index import show_index
 from pytest_k6api.api.extensions.openapi import show_openapi
@@ -20,7 +20,7 @@ from pytest_k6api.api.extensions.scenario_change import (
     decode_scenario_change,
 )
 from pytest_k6api.api.k6.endpoints import meta_of_later
-from pytest_k6api.api.messages import HTML, Call, Endpoint, Reply, Stream
+from pytest_k6api.api.messages import Call, Endpoint, Reply, Stream
 from pytest_k6api.api.ports import Delivery
 from pytest_k6api.model import ControlError
 
@@ -28,12 +28,14 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of Prometheus' text format."""
 
 
+@Endpoint("GET", "/v1/scenarios", each_test=True)
 async def list_scenarios(call: Call) -> Reply[Document[list[ScenarioData]]]:
     """List the scenarios with their executors, progress, VUs and rates."""
     scenarios = await call.load_test.read_scenarios()
     return Reply(Document([scenario_data(scenario) for scenario in scenarios]))
 
 
+@Endpoint("GET", "/v1/scenarios/{name}", errors=(404,), each_test=True)
 async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     """Show one scenario."""
     for scenario in await call.load_test.read_scenarios():
@@ -42,6 +44,13 @@ async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     raise _no_scenario()
 
 
+@Endpoint(
+    "PATCH",
+    "/v1/scenarios/{name}",
+    errors=(400, 404, 409, 500),
+    takes=ScenarioChangeDocument,
+    example='-X PATCH {url}/v1/scenarios/test_buy -d \'{"data":{"attributes":{"rate":50}}}\'',
+)
 async def change_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     """Pause or resume one scenario, or override its VUs or its rate."""
     change = decode_scenario_change(call.body)
@@ -58,17 +67,20 @@ def _no_scenario() -> ControlError:
     return ControlError("Not Found", "No scenario with that name was found", status=404)
 
 
+@Endpoint("GET", "/v1/thresholds", each_test=True)
 async def list_thresholds(call: Call) -> Reply[Document[list[ThresholdData]]]:
     """List the thresholds with the numbers of their last evaluation."""
     snapshot = await call.load_test.snapshot()
-    return Reply(Document(list(thresholds_data(snapshot))))
+    return Reply(Document([threshold_data(threshold) for threshold in snapshot.thresholds]))
 
 
+@Endpoint("GET", "/v1/failures", each_test=True)
 async def list_failures(call: Call) -> Reply[Document[list[FailureData]]]:
     """List the failures inside virtual users, like ones grouped, most frequent first."""
     return Reply(Document([failure_data(failure) for failure in call.load_test.failures]))
 
 
+@Endpoint("GET", "/v1/tests")
 async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
     """List the session's load tests in the order of their start."""
     current = call.session.current
@@ -79,6 +91,7 @@ async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
     return Reply(Document(data))
 
 
+@Endpoint("GET", "/v1/tests/{test}", errors=(404,))
 async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
     """Show one load test of the session."""
     status = await call.load_test.read_status()
@@ -86,11 +99,13 @@ async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
     return Reply(Document(load_test_data(call.load_test, status, is_current=is_current)))
 
 
+@Endpoint("GET", "/v1/events", media="text/event-stream", example="-N {url}/v1/events")
 async def stream_events(call: Call) -> Reply[Stream]:
     """Stream what happens as server-sent events: tests, states, metrics, thresholds."""
     return Reply(call.api.events.subscribe(), headers={"Cache-Control": "no-store"})
 
 
+@Endpoint("GET", "/metrics", media=_PROMETHEUS)
 async def export_prometheus(call: Call) -> Reply[bytes]:
     """Show the metrics in the text format of Prometheus."""
     # Imported by the first scrape, so that nobody else pays for it.
@@ -101,64 +116,16 @@ async def export_prometheus(call: Call) -> Reply[bytes]:
 
 
 EXTENSIONS: Final = (
-    Endpoint(
-        method="GET",
-        path="/v1/scenarios",
-        handler=list_scenarios,
-        example="{url}/v1/scenarios",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/scenarios/{name}",
-        handler=get_scenario,
-        errors=(404,),
-        each_test=True,
-    ),
-    Endpoint(
-        method="PATCH",
-        path="/v1/scenarios/{name}",
-        handler=change_scenario,
-        errors=(400, 404, 409, 500),
-        takes=ScenarioChangeDocument,
-        example='-X PATCH {url}/v1/scenarios/test_buy -d \'{"data":{"attributes":{"rate":50}}}\'',
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/thresholds",
-        handler=list_thresholds,
-        example="{url}/v1/thresholds",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/failures",
-        handler=list_failures,
-        example="{url}/v1/failures",
-        each_test=True,
-    ),
-    Endpoint(method="GET", path="/v1/tests", handler=list_load_tests, example="{url}/v1/tests"),
-    Endpoint(method="GET", path="/v1/tests/{test}", handler=get_load_test, errors=(404,)),
-    Endpoint(
-        method="GET",
-        path="/v1/events",
-        handler=stream_events,
-        media="text/event-stream",
-        example="-N {url}/v1/events",
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/openapi.json",
-        handler=show_openapi,
-        example="{url}/v1/openapi.json",
-    ),
-    Endpoint(method="GET", path="/v1/", handler=show_index, media=HTML),
-    Endpoint(
-        method="GET",
-        path="/metrics",
-        handler=export_prometheus,
-        media=_PROMETHEUS,
-        example="{url}/metrics",
-    ),
+    list_scenarios,
+    get_scenario,
+    change_scenario,
+    list_thresholds,
+    list_failures,
+    list_load_tests,
+    get_load_test,
+    stream_events,
+    show_openapi,
+    show_index,
+    export_prometheus,
 )
 """What the API has beyond k6's."""

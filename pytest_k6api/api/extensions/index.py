@@ -9,11 +9,12 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from pytest_k6api.api.messages import Call, Endpoint, Reply
+from pytest_k6api.api.messages import HTML, Call, Endpoint, Reply
 
 _OUR_URL: Final = "http://localhost:6565"
 
 
+@Endpoint("GET", "/v1/", media=HTML)
 async def show_index(call: Call) -> Reply[bytes]:
     """Show this page."""
     page = _page(call.api.endpoints)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from pytest_k6api.api.documents import ErrorDocument, JsonObject
-from pytest_k6api.api.messages import JSON, Call, Endpoint, Reply
+from pytest_k6api.api.messages import JSON, Call, Endpoint, Reply, Stream
 
 Schema = dict[str, Any]
 
@@ -30,10 +30,12 @@ _WORDS: Final = {
     413: "The body is too large.",
     500: "The command cannot be carried out now, in k6's words.",
 }
+_NO_JSON: Final = (None, type(None), bytes, Stream)
 _BEFORE_ROUTING: Final = frozenset({401, 403, 408, 413})
 """Statuses of errors that any request can get."""
 
 
+@Endpoint("GET", "/v1/openapi.json")
 async def show_openapi(call: Call) -> Reply[JsonObject]:
     """Show the OpenAPI description of all this."""
     return Reply(describe(call.api.endpoints, asks_token=call.api.asks_token))
@@ -68,7 +70,7 @@ class _Schemas:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         pairs = [(endpoint.answers, endpoint.takes) for endpoint in endpoints]
-        kinds = [kind for pair in pairs for kind in pair if is_document(kind)]
+        kinds = [kind for pair in pairs for kind in pair if kind not in _NO_JSON]
         self._kinds = [*kinds, ErrorDocument]
         self._schemas, self.components = msgspec.json.schema_components(
             self._kinds,
@@ -79,15 +81,6 @@ class _Schemas:
     def of(self, kind: object) -> Schema:
         """Return the schema of `kind`, which refers to `components`."""
         return self._schemas[self._kinds.index(kind)]
-
-
-def is_document(kind: object) -> bool:
-    """Return whether `kind` is JSON, and not an empty body, bytes, or a stream of them."""
-    return kind is not None and kind is not type(None) and not _is_bytes(kind)
-
-
-def _is_bytes(kind: object) -> bool:
-    return "bytes" in str(kind)
 
 
 def _operation(endpoint: Endpoint, schemas: _Schemas, *, asks_token: bool) -> Schema:
@@ -153,5 +146,5 @@ def _content(endpoint: Endpoint, schemas: _Schemas) -> Schema:
     kind = endpoint.answers
     if kind is type(None):
         return {}
-    schema = schemas.of(kind) if is_document(kind) else {"type": "string"}
+    schema = {"type": "string"} if kind in _NO_JSON else schemas.of(kind)
     return {"content": {endpoint.media: {"schema": schema}}}

@@ -32,7 +32,15 @@ _STATUS_JSON: Final = "application/json; charset=utf-8"
 
 _NOT_FOUND: Final = "Not Found"
 
+_STATS: Final = Query(
+    name="stats",
+    description="The statistics to show instead of k6's, separated by commas: count, sum, avg,"
+    " min, med, max, p(N), rate, value.",
+    example="p(99),max",
+)
 
+
+@Endpoint("GET", "/v1/status", media=_STATUS_JSON, each_test=True)
 async def get_status(call: Call) -> Reply[Document[StatusData]]:
     """Tell where in its life the load test is, and how many VUs it has."""
     data = status_data(await call.load_test.read_status())
@@ -42,6 +50,14 @@ async def get_status(call: Call) -> Reply[Document[StatusData]]:
     return Reply(Document(data, Meta(unresponsive=blocked, detail=_blocked(blocked))))
 
 
+@Endpoint(
+    "PATCH",
+    "/v1/status",
+    media=_STATUS_JSON,
+    errors=(400, 409, 500),
+    takes=StatusBody,
+    example='-X PATCH {url}/v1/status -d \'{"data":{"attributes":{"paused":true}}}\'',
+)
 async def change_status(call: Call) -> Reply[Document[StatusData]]:
     """Pause, resume, scale or stop the load test."""
     status, delivery = await call.load_test.change(decode_status_change(call.body))
@@ -60,12 +76,21 @@ def _blocked(seconds: float) -> str:
     return f"event loop blocked for {seconds:.1f} s by a scenario"
 
 
+@Endpoint("GET", "/v1/metrics", each_test=True)
 async def list_metrics(call: Call) -> Reply[Document[list[MetricData]]]:
     """List the metrics that have samples or thresholds."""
     snapshot = await call.load_test.snapshot()
     return Reply(Document([metric_data(metric) for metric in snapshot.metrics.values()]))
 
 
+@Endpoint(
+    "GET",
+    "/v1/metrics/{id...}",
+    errors=(400, 404),
+    queries=(_STATS,),
+    example="'{url}/v1/metrics/http_req_duration?stats=p(99),max'",
+    each_test=True,
+)
 async def get_metric(call: Call) -> Reply[Document[MetricData]]:
     """Show one metric, with any tag filter and any statistics."""
     metric_id = call.parameters["id"]
@@ -86,12 +111,20 @@ async def _find_metric(call: Call, metric_id: str, stats: tuple[str, ...]) -> Me
         raise ControlError("Invalid metric query", str(error)) from None
 
 
+@Endpoint("GET", "/v1/groups", each_test=True)
 async def list_groups(call: Call) -> Reply[Document[list[GroupData]]]:
     """List the groups with their checks, parents first."""
     snapshot = await call.load_test.snapshot()
     return Reply(Document(list(groups_data(snapshot.root))))
 
 
+@Endpoint(
+    "GET",
+    "/v1/groups/{id}",
+    errors=(404,),
+    example="{url}/v1/groups/d41d8cd98f00b204e9800998ecf8427e",
+    each_test=True,
+)
 async def get_group(call: Call) -> Reply[Document[GroupData]]:
     """Show one group with its checks."""
     snapshot = await call.load_test.snapshot()
@@ -101,16 +134,26 @@ async def get_group(call: Call) -> Reply[Document[GroupData]]:
     raise ControlError(_NOT_FOUND, "No group with that ID was found", status=404)
 
 
+@Endpoint("GET", "/v1/setup", each_test=True)
 async def get_setup(call: Call) -> Reply[Document[SetupData]]:
     """Show the setup data."""
     return Reply(Document(setup_data(call.load_test.setup_data)))
 
 
+@Endpoint("POST", "/v1/setup", errors=(409, 500), example="-X POST {url}/v1/setup")
 async def run_setup(call: Call) -> Reply[Document[SetupData]]:
     """Run setup now; what it returns becomes the setup data."""
     return Reply(Document(setup_data(await call.load_test.run_setup())))
 
 
+@Endpoint(
+    "PUT",
+    "/v1/setup",
+    errors=(400, 409),
+    takes=AnyJson,
+    body_required=False,
+    example='-X PUT {url}/v1/setup -d \'{"user":"anna"}\'',
+)
 async def replace_setup(call: Call) -> Reply[Document[SetupData]]:
     """Replace the setup data by the body; an empty body removes it."""
     text = setup_text(call.body)
@@ -118,96 +161,23 @@ async def replace_setup(call: Call) -> Reply[Document[SetupData]]:
     return Reply(Document(setup_data(text)))
 
 
+@Endpoint("POST", "/v1/teardown", errors=(409, 500), example="-X POST {url}/v1/teardown")
 async def run_teardown(call: Call) -> Reply[None]:
     """Run teardown now."""
     await call.load_test.run_teardown()
     return Reply(None)
 
 
-_STATS: Final = Query(
-    name="stats",
-    description="The statistics to show instead of k6's, separated by commas: count, sum, avg,"
-    " min, med, max, p(N), rate, value.",
-    example="p(99),max",
-)
 K6_ENDPOINTS: Final = (
-    Endpoint(
-        method="GET",
-        path="/v1/status",
-        handler=get_status,
-        media=_STATUS_JSON,
-        example="{url}/v1/status",
-        each_test=True,
-    ),
-    Endpoint(
-        method="PATCH",
-        path="/v1/status",
-        handler=change_status,
-        media=_STATUS_JSON,
-        errors=(400, 409, 500),
-        takes=StatusBody,
-        example='-X PATCH {url}/v1/status -d \'{"data":{"attributes":{"paused":true}}}\'',
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/metrics",
-        handler=list_metrics,
-        example="{url}/v1/metrics",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/metrics/{id...}",
-        handler=get_metric,
-        errors=(400, 404),
-        queries=(_STATS,),
-        example="'{url}/v1/metrics/http_req_duration?stats=p(99),max'",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/groups",
-        handler=list_groups,
-        example="{url}/v1/groups",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/groups/{id}",
-        handler=get_group,
-        errors=(404,),
-        example="{url}/v1/groups/d41d8cd98f00b204e9800998ecf8427e",
-        each_test=True,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/setup",
-        handler=get_setup,
-        example="{url}/v1/setup",
-        each_test=True,
-    ),
-    Endpoint(
-        method="POST",
-        path="/v1/setup",
-        handler=run_setup,
-        errors=(409, 500),
-        example="-X POST {url}/v1/setup",
-    ),
-    Endpoint(
-        method="PUT",
-        path="/v1/setup",
-        handler=replace_setup,
-        errors=(400, 409),
-        takes=AnyJson,
-        body_required=False,
-        example='-X PUT {url}/v1/setup -d \'{"user":"anna"}\'',
-    ),
-    Endpoint(
-        method="POST",
-        path="/v1/teardown",
-        handler=run_teardown,
-        errors=(409, 500),
-        example="-X POST {url}/v1/teardown",
-    ),
+    get_status,
+    change_status,
+    list_metrics,
+    get_metric,
+    list_groups,
+    get_group,
+    get_setup,
+    run_setup,
+    replace_setup,
+    run_teardown,
 )
 """What k6's API has."""

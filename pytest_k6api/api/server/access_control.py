@@ -21,28 +21,12 @@ Pure.
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from pytest_k6api.model import ControlError
+
 _CROSS_SITE: Final = frozenset({"cross-site", "same-site"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is not answered.
-
-    Attributes:
-        status: 400, 401 or 403.
-        title: What is missing, in two or three words.
-        detail: What was read and what would be let in.
-        headers: What HTTP wants said beside.
-    """
-
-    status: int
-    title: str
-    detail: str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class AccessControl:
@@ -64,7 +48,7 @@ class AccessControl:
         """Whether requests must show a token."""
         return self._token is not None
 
-    def refusal(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
+    def refusal(self, method: str, headers: Mapping[str, str]) -> ControlError | None:
         """Return why the request is refused, or None to let it in.
 
         Args:
@@ -77,16 +61,16 @@ class AccessControl:
             or self._refuse_token(headers)
         )
 
-    def _refuse_host(self, headers: Mapping[str, str]) -> Refusal | None:
+    def _refuse_host(self, headers: Mapping[str, str]) -> ControlError | None:
         # HTTP/1.0 knows no Host; browsers, which rebinding needs, always send one.
         host = headers.get("host")
         if host is None or self.asks_token or self._is_ours(host):
             return None
-        return Refusal(
-            403,
+        return ControlError(
             "Host refused",
             f"the request is addressed to {host[:100]!r}; use 'localhost' or an IP address, or set"
             " a token (--k6-token)",
+            status=403,
         )
 
     def _is_ours(self, host: str) -> bool:
@@ -101,22 +85,24 @@ class AccessControl:
             return False
         return True
 
-    def _refuse_origin(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
+    def _refuse_origin(self, method: str, headers: Mapping[str, str]) -> ControlError | None:
         origin = headers.get("origin")
         if origin is not None and not _same_origin(origin, headers.get("host", "")):
-            return Refusal(
-                403,
+            return ControlError(
                 "Origin refused",
                 f"a page of {origin[:100]!r} sent the request; only programs and the API's own"
                 " pages may",
+                status=403,
             )
         # A link may lead here; whatever else another site's page fetches may not.
         is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in _CROSS_SITE and not is_link:
-            return Refusal(403, "Origin refused", "a page of another site sent the request")
+            return ControlError(
+                "Origin refused", "a page of another site sent the request", status=403
+            )
         return None
 
-    def _refuse_token(self, headers: Mapping[str, str]) -> Refusal | None:
+    def _refuse_token(self, headers: Mapping[str, str]) -> ControlError | None:
         if self._token is None:
             return None
         scheme, _, shown = headers.get("authorization", "").partition(" ")
@@ -124,11 +110,10 @@ class AccessControl:
         right = hmac.compare_digest(shown.strip().encode(), self._token.encode())
         if scheme.lower() == "bearer" and right:
             return None
-        return Refusal(
-            401,
+        return ControlError(
             "Unauthorized",
             "send the token of this session in the header 'Authorization: Bearer <token>'",
-            {"WWW-Authenticate": "Bearer"},
+            status=401,
         )
 
 

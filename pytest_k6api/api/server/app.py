@@ -114,6 +114,7 @@ class ControlApp(QuartTrio):
             RESPONSE_TIMEOUT=None,
             SEND_TIME=limits.send_time,
         )
+        self._limits = limits
         self._session = session
         self._api = api
         self._access = access
@@ -182,9 +183,7 @@ class ControlApp(QuartTrio):
         """Return the reply to a request that is not let in, or whose path is not clean; or None."""
         refusal = self._access.refusal(request.method, _headers(request.scope["headers"]))
         if refusal is not None:
-            response = _error(refusal.status, refusal.title, refusal.detail)
-            response.headers.update(refusal.headers)
-            return response
+            raise refusal
         # Read before anything else is answered: with a body left unread, the connection closes.
         await request.get_data()
         path = request.path
@@ -201,14 +200,15 @@ class ControlApp(QuartTrio):
             ControlError: self._on_control_error,
             NotFound: self._on_not_found,
             MethodNotAllowed: self._on_wrong_method,
-            RequestEntityTooLarge: self._on_large_body,
-            RequestTimeout: self._on_slow_body,
             HTTPException: self._on_http_error,
             Exception: self._on_exception,
         }
 
     async def _on_control_error(self, error: ControlError) -> Response:
-        return _error(error.status, error.title, error.detail)
+        response = _error(error.status, error.title, error.detail)
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     async def _on_not_found(self, _error: NotFound) -> Response:
         if request.path.startswith("/v1/"):
@@ -221,17 +221,13 @@ class ControlApp(QuartTrio):
         allowed = [method for method in _ANY_METHOD if method in (error.valid_methods or ())]
         return _response(Reply(None, 405, {"Allow": ", ".join(allowed)}), TEXT)
 
-    async def _on_large_body(self, _: RequestEntityTooLarge) -> Response:
-        limit = self.config["MAX_CONTENT_LENGTH"]
-        return _error(413, "Body too large", f"a body may have {limit} bytes")
-
-    async def _on_slow_body(self, _: RequestTimeout) -> Response:
-        limit = self.config["BODY_TIMEOUT"]
-        return _error(408, "Body too slow", f"a body may take {limit:g} seconds")
-
     async def _on_http_error(self, error: HTTPException) -> Response:
-        status = error.code or 500
-        return _response(Reply(f"{status} {error.name}".encode(), status), TEXT)
+        limits = self._limits
+        if isinstance(error, RequestEntityTooLarge):
+            return _error(413, "Body too large", f"a body may have {limits.body_bytes} bytes")
+        if isinstance(error, RequestTimeout):
+            return _error(408, "Body too slow", f"a body may take {limits.body_time:g} seconds")
+        return _response(Reply(f"{error.code} {error.name}".encode(), error.code or 400), TEXT)
 
     async def _on_exception(self, error: Exception) -> Response:
         self._report(error)
