@@ -1,6 +1,8 @@
 """The control API: k6's REST API, complete, on every load test, and safe to have open.
 
-This front door imports neither Quart nor Hypercorn; `ApiServer` does, when somebody knocks.
+``server`` is from the port to the application, ``k6`` the endpoints that k6 has,
+``extensions`` those beyond it. This front door imports neither Quart nor msgspec;
+`ApiServer` does for the first client.
 """
 
 from pytest_k6api.api.ports import (

@@ -29,7 +29,7 @@ Data = TypeVar("Data")
 
 
 class Meta(Struct, frozen=True, omit_defaults=True):
-    """What is to be said about an answer: a command that waits, a loop that is blocked."""
+    """Remarks about an answer: a command that waits, an event loop that is blocked."""
 
     delivery: str | UnsetType = UNSET
     detail: str | UnsetType = UNSET
@@ -37,7 +37,7 @@ class Meta(Struct, frozen=True, omit_defaults=True):
 
 
 class Document(Struct, Generic[Data], frozen=True):
-    """An answer: its data, and what is to be said about the answer itself."""
+    """An answer: its data, and remarks about the answer itself."""
 
     data: Data
     meta: Meta | UnsetType = UNSET
@@ -331,7 +331,7 @@ def failure_data(failure: FailureSnapshot) -> FailureData:
 def load_test_data(
     load_test: LoadTestPort, status: StatusSnapshot, *, is_current: bool
 ) -> LoadTestData:
-    """Return what the session's list tells about `load_test`, whose status is `status`."""
+    """Return `load_test` as a document's data; `status` is its status."""
     return LoadTestData(
         load_test.id,
         LoadTestAttributes(

@@ -1,11 +1,11 @@
-"""What the control API needs of a session and of a load test: its side of the border.
+"""Interfaces of a session and of a load test that the control API uses.
 
 The API lives in a thread of its own; these protocols are all that it knows of
 the rest. Properties answer at once from what was last published, also while a
 scenario blocks the load test's loop. Coroutines ask the loop itself; they are
-called in the API's own Trio and do not hang: a loop that does not move within
-`PATIENCE` is answered for from what was last published (reads), or the command
-is left for it and the answer says so (`Delivery.LATER`).
+called in the API's own Trio and do not hang: if that loop is blocked for
+`PATIENCE`, a read returns what was last published, and a command is carried out
+when the loop goes on, which the answer says (`Delivery.LATER`).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ PATIENCE = 2.0
 
 
 class Delivery(Enum):
-    """What became of a command."""
+    """Outcome of a command: carried out, or waiting for the blocked loop."""
 
     DONE = "done"
     LATER = "later"
@@ -29,7 +29,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange:
-    """What a PATCH asks for; None stands for «leave it», as in k6.
+    """A change of the load test; None leaves a value as it is.
 
     Attributes:
         paused: Pause or resume.
@@ -48,7 +48,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioChange:
-    """What a PATCH of one scenario asks for.
+    """A change of one scenario; None leaves a value as it is.
 
     Attributes:
         give_back: Names among ``vus`` and ``rate`` whose override is to end.

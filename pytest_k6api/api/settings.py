@@ -1,4 +1,4 @@
-"""How the control API is set up: where it listens, who may use it, how much it bears.
+"""Settings of the control API: address, token, limits.
 
 Values and their validation; nothing here opens a socket.
 """
@@ -17,7 +17,7 @@ class ApiError(K6ApiError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiLimits:
-    """What the control API bears before it refuses; all times in seconds.
+    """Limits beyond which the control API refuses; all times in seconds.
 
     Attributes:
         connections: Connections at a time. For one more, the longest idle is closed; if
@@ -42,7 +42,7 @@ class ApiLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """Where the control API listens and who may use it.
+    """Address, token and limits of the control API.
 
     Attributes:
         address: ``host:port``; port 0 takes any free one; ``""`` switches the API off.

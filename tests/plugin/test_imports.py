@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"trio", "rich", "quart", "hypercorn"}
+HEAVY = {"trio", "rich", "quart", "hypercorn", "msgspec"}
 
 PROBE = """
     import atexit, sys

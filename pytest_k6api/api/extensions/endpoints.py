@@ -108,7 +108,7 @@ async def stream_events(call: Call) -> Reply[Stream]:
 @Endpoint("GET", "/metrics", media=_PROMETHEUS)
 async def export_prometheus(call: Call) -> Reply[bytes]:
     """Show the metrics in the text format of Prometheus."""
-    # Imported by the first scrape, so that nobody else pays for it.
+    # Imported by the first scrape: other sessions do not pay for it.
     from pytest_k6api.api.extensions.prometheus import exposition
 
     snapshot = await call.load_test.snapshot()

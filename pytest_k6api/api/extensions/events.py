@@ -1,4 +1,4 @@
-"""What happens in the session, as server-sent events for whoever listens.
+"""Server-sent events of the session: starts, ends, states, metrics, thresholds.
 
 ==============  ==========================================================  ===============
 event           data                                                        sent
@@ -10,8 +10,8 @@ event           data                                                        sent
 ``threshold``   a threshold that was crossed, or holds again                when it does
 ==============  ==========================================================  ===============
 
-A listener that does not keep up is dropped, never waited for. Nobody listening
-costs nothing: the load tests are asked only while somebody does.
+A listener that does not keep up is dropped, never waited for. Without listeners
+the hub costs nothing: load tests are asked only while there are some.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,11 +40,11 @@ _HEARTBEAT: Final = 15.0
 
 
 class EventHub:
-    """Watches a session while somebody listens, and tells all listeners.
+    """Watches a session while there are listeners, and sends them its events.
 
     Args:
         session: The session.
-        report: Called with exceptions that nobody foresaw.
+        report: Called with unforeseen exceptions.
     """
 
     def __init__(self, session: SessionPort, report: Callable[[Exception], None]) -> None:

@@ -1,4 +1,4 @@
-"""What was measured, in the text format that Prometheus scrapes.
+"""Metrics in the text format that Prometheus scrapes.
 
 Names follow Prometheus' customs: prefix ``k6_``, base units (seconds, bytes),
 ``_total`` for counters, a summary with quantiles for a trend. Sub-metrics are

@@ -1,7 +1,7 @@
 """The body of ``PATCH /v1/scenarios/{name}``, which is ours and therefore strict.
 
-k6 ignores what it does not know; here a misspelt member is an error, so that
-nobody believes a rate was changed that was not.
+k6 ignores unknown members. Here a misspelt one is an error, not a change that did
+not happen.
 
 Pure.
 """

@@ -1,7 +1,7 @@
 """From the text of an address to listening sockets.
 
-Sockets are bound in the caller's thread, so that a busy port is an error where
-somebody can read it.
+Sockets are bound in the caller's thread, so that a busy port is an error that pytest
+shows.
 """
 
 import errno
@@ -83,7 +83,7 @@ def bind(settings: ApiSettings, warn: Callable[[str], None]) -> tuple[Address, l
     """Return the address taken, its port never 0, and its listening sockets.
 
     Args:
-        settings: Whose address is taken; it must not be ``""``.
+        settings: Address and token; the address must not be ``""``.
         warn: Called with a sentence if the default port was busy and another is used.
 
     Raises:
@@ -140,7 +140,7 @@ def _bind_all(address: Address) -> tuple[Address, list[socket.socket]]:
             try:
                 bound = _listen(host, port)
             except OSError as error:
-                # A free port of IPv4 need not be free in IPv6, and nobody asked for it.
+                # A free port of IPv4 need not be free in IPv6, and that one was not asked for.
                 if sockets and (error.errno in _HOST_MISSING or address.port == 0):
                     continue
                 raise

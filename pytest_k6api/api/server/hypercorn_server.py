@@ -1,13 +1,15 @@
 """Hypercorn on sockets that are open already, with limits that Hypercorn does not have.
 
-Hypercorn speaks HTTP; around each of its connections stands a stream that gives
-up on clients that do not read, lets a last reply arrive before it closes, and
-can be closed at once when the API stops.
+Its public ``serve`` has no way to count connections, to close an idle one for a new
+one, or to end a send to a client that does not read: it shields sends from
+cancellation, so that only closing the stream below ends them. Hence its connection
+class is used here, which is none of its public interface: pyproject.toml has an
+upper bound on its version, and ``tests/api/test_hypercorn_inside.py`` fails when the
+classes used here change.
 """
 
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,93 +23,13 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
+from pytest_k6api.api.server.guarded_stream import LINGER_TIME, GuardedStream
 from pytest_k6api.api.settings import ApiLimits
 
 if TYPE_CHECKING:
     import h11
 
-_LINGER_TIME = 0.5
-_LINGER_BYTES = 1024 * 1024
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class GuardedStream(trio.abc.HalfCloseableStream):
-    """A TCP stream that no client can hold open against our will.
-
-    Args:
-        stream: The accepted connection.
-        send_time: Seconds in which the client must take what is sent.
-    """
-
-    def __init__(self, stream: trio.SocketStream, send_time: float) -> None:
-        self.socket = stream.socket
-        self._stream = stream
-        self._send_time = send_time
-        self._linger_time = _LINGER_TIME
-        self._to_discard = _LINGER_BYTES
-        self._said_eof = False
-        self._is_reading = False
-        self._heard_eof = trio.Event()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send `data`; a client that does not take it in time is cut off."""
-        with trio.move_on_after(self._send_time) as patience:
-            await self._stream.send_all(data)
-        if patience.cancelled_caught:
-            await self.cut()
-            raise trio.BrokenResourceError("the client does not read")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until sending might work."""
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Return what came; after our end of file it is read and thrown away."""
-        self._is_reading = True
-        try:
-            while data := await self._stream.receive_some(max_bytes):
-                if not self._said_eof:
-                    return data
-                self._to_discard -= len(data)
-                if self._to_discard <= 0:
-                    break
-        except trio.BrokenResourceError:
-            self._heard_eof.set()
-            raise
-        finally:
-            self._is_reading = False
-        self._heard_eof.set()
-        return b""
-
-    async def send_eof(self) -> None:
-        """Say that nothing more will be sent."""
-        self._said_eof = True
-        await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        """Close, but give a last reply the time to arrive.
-
-        Closing while the client still sends would reset the connection, and the
-        reset may overtake the reply that says why (such as 413).
-        """
-        gone = (trio.BrokenResourceError, trio.ClosedResourceError)
-        try:
-            if self._said_eof:
-                with trio.move_on_after(self._linger_time), suppress(*gone):
-                    if self._is_reading:
-                        await self._heard_eof.wait()
-                    else:
-                        await self.receive_some()
-        finally:
-            await self._stream.aclose()
-
-    def hurry(self) -> None:
-        """Close without waiting for the client, when it comes to that."""
-        self._linger_time = 0.0
-
-    async def cut(self) -> None:
-        """Close at once."""
-        await trio.aclose_forcefully(self._stream)
 
 
 class _Http1(H11Protocol):
@@ -240,7 +162,7 @@ class HypercornServer:
 
 
 async def _refuse(stream: GuardedStream) -> None:
-    with trio.move_on_after(_LINGER_TIME):
+    with trio.move_on_after(LINGER_TIME):
         try:
             await stream.send_all(_FULL)
             await stream.send_eof()

@@ -35,7 +35,7 @@ async def serve(
 
     Args:
         session: The session that requests are about.
-        settings: Who may use it, and how much it bears.
+        settings: Token and limits.
         address: What it is bound to.
         sockets: The listening sockets.
         stop: Ends it; replies under way get `ApiLimits.grace` seconds.

@@ -33,7 +33,7 @@ class ApiServer:
 
     Args:
         session: What requests are about.
-        settings: Where it listens and who may use it.
+        settings: Address, token and limits.
         warn: Called, in the thread that calls `start` or `stop`, with a sentence for the user.
     """
 
@@ -112,9 +112,9 @@ class ApiServer:
 
     async def _serve(self, address: Address, sockets: list[socket.socket]) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        # The kernel takes connections from here on; whoever knocks first is answered
-        # when Quart and Hypercorn are imported, a quarter of a second of processor
-        # time that load tests to which nobody talks do not pay (`benchmarks/startup.py`).
+        # The kernel accepts connections from here on. The first client is answered when
+        # Quart and Hypercorn are imported: a quarter of a second of processor time that
+        # load tests without clients do not pay (`benchmarks/startup.py`).
         self._ready.set()
         await _wait_for_client(sockets, self._stop)
         if self._stop.is_set():
@@ -155,8 +155,8 @@ async def _wait_for_client(sockets: list[socket.socket], stop: trio.Event) -> No
     """Wait until one of the listening `sockets` has a connection, or until `stop`."""
     async with trio.open_nursery() as nursery:
 
-        async def wait(whom: socket.socket) -> None:
-            await trio.lowlevel.wait_readable(whom)
+        async def wait(listening: socket.socket) -> None:
+            await trio.lowlevel.wait_readable(listening)
             nursery.cancel_scope.cancel()
 
         for bound in sockets:
