@@ -271,6 +271,21 @@ def test_a_number_that_is_not_finite_breaks_no_list(browser: Browser) -> None:
     assert len(document["data"]) == 2
 
 
+def test_half_an_emoji_in_a_name_breaks_no_reply(browser: Browser) -> None:
+    metric_id = "http_reqs{name:\ud83d}"
+    browser.current.metrics = {
+        metric_id: replace(measured(1), id=metric_id, sample={"count": 1.0, "rate": float("inf")})
+    }
+    browser.current.failures = (replace(FAILURE, message="'\ud83d' != 'x'"),)
+
+    status, document = browser.ask("/v1/metrics")
+
+    assert status == 200
+    assert document["data"][0]["attributes"]["sample"] == {"count": 1, "rate": None}
+    assert browser.ask("/v1/failures")[0] == 200
+    assert status_of(get(browser.address, "/metrics")) == 200
+
+
 def test_a_metric_id_that_no_metric_can_have_is_not_found(browser: Browser) -> None:
     assert browser.ask("/v1/metrics/no%20name")[0] == 404
 

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import Contains, MetricKind, StatusSnapshot
+from pytest_k6api.model import Contains, MetricKind, StatusSnapshot, storable
 
 _QUANTILES: Final = {"0.5": "med", "0.9": "p(90)", "0.95": "p(95)", "0.99": "p(99)"}
 _MS_PER_SECOND: Final = 1000.0
@@ -56,7 +56,8 @@ class _Scrape(Collector):
     def _labelled(self, families: Iterable[Family]) -> Iterator[Family]:
         for family in families:
             for sample in family.samples:
-                sample.labels.update(self._labels)
+                labels = {**sample.labels, **self._labels}
+                sample.labels.update((name, storable(text)) for name, text in labels.items())
             yield family
 
     def _thresholds(self) -> Family:
