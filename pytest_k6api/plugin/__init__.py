@@ -92,7 +92,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Tell what load tests do without, and which cannot run, before the first test."""
-    return remark_lines(config)
+    # Programs read the ids of `--collect-only -q`, one a line.
+    is_list = config.option.collectonly and config.option.verbose < 0
+    return [] if is_list else remark_lines(config)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -437,6 +437,22 @@ def test_a_long_list_of_load_tests_without_a_place_is_cut(
     ]
 
 
+def test_a_list_of_ids_for_programs_has_nothing_else(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(test_mixed=MIXED)
+
+    result = run_pytest("--k6-vus=5", "--collect-only", "-q")
+
+    assert [line for line in result.outlines if line][:-1] == [
+        "test_mixed.py::test_constant",
+        "test_mixed.py::test_ramp",
+        "test_mixed.py::test_rate",
+        "test_mixed.py::test_shared",
+        "test_mixed.py::test_ordinary",
+    ]
+
+
 def test_an_option_that_no_load_test_can_take_is_refused_with_what_would_work(
     pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
 ):
