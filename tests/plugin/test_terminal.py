@@ -66,6 +66,7 @@ def test_a_live_line_is_drawn_through_pytests_capture(service: Service, capture:
     assert re.search(LINE, plain(written))
     assert written.index("running") < written.index("load tests")
     assert ("a VU says something" in written) == (capture == "no")
+    assert "failed[test_browse" not in plain(written)
     assert "1 passed" in plain(written)
 
 
