@@ -162,3 +162,21 @@ def test_what_others_name_is_shown_and_never_obeyed(
     assert result.outlines.count(r"    ✗ line\nFAILED test_forged.py \x1b[2J") == 1
     assert not any(line.startswith("FAILED test_forged") for line in result.outlines)
     assert "\x1b" not in result.stdout.str() + page.read_text(encoding="utf-8")
+
+
+def test_the_target_is_told_without_its_password(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            await vu.http.get("/")
+    """)
+    url = service.url.replace("http://", "http://anna:s3cr3t@")
+
+    result = run_pytest(f"--k6-base-url={url}")
+
+    result.stdout.fnmatch_lines(["*::test_browse: passed, * on http://*@127.0.0.1:*"])
+    assert "s3cr3t" not in result.stdout.str()
