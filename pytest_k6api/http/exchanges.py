@@ -1,18 +1,20 @@
 """A request and its response as text, with secrets masked.
 
-One form for all who show exchanges: reports, ``/v1/failures`` and ``--k6-http-debug``.
+One form for all that show exchanges: reports, ``/v1/failures`` and
+``--k6-http-debug``, of ``vu.http`` and of instrumented clients alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pytest_k6api.http.excerpts import excerpt
-from pytest_k6api.http.headers import Headers
 from pytest_k6api.http.response import Response
-from pytest_k6api.model import Secrets, printable
+from pytest_k6api.model import HttpRow, Secrets, printable
 
 _REPORTED = 1_000
 _SHOWN = 2_000
 _LONGEST_LINE = 2_000
+
+Fields = Iterable[tuple[str, str]]
 
 
 def describe_exchange(response: Response) -> str:
@@ -20,46 +22,60 @@ def describe_exchange(response: Response) -> str:
 
     The body of the request is not shown: it often holds somebody's password.
     """
-    return "\n".join((*_request_lines(response), *_response_lines(response, _REPORTED)))
+    return _describe(response, "", _REPORTED)
 
 
 def describe_fully(response: Response) -> str:
     """Return the same with the request's body and more of the response's."""
-    request, secrets = response.request, response.secrets
-    sent = excerpt(request.content, request.headers.get("content-type", ""), _SHOWN, secrets)
-    return "\n".join(
-        (
-            *_request_lines(response),
-            *([sent] if sent else ()),
-            *_response_lines(response, _SHOWN),
-        )
+    request = response.request
+    content_type = request.headers.get("content-type", "")
+    return _describe(
+        response, excerpt(request.content, content_type, _SHOWN, response.secrets), _SHOWN
     )
 
 
-def _request_lines(response: Response) -> Iterator[str]:
+def _describe(response: Response, sent: str, limit: int) -> str:
     request, secrets = response.request, response.secrets
-    yield _line(f"> {request.method} {secrets.mask_url(request.url)}")
-    yield from _header_lines(">", request.headers, secrets)
-
-
-def _response_lines(response: Response, limit: int) -> Iterator[str]:
-    timings, secrets = response.timings, response.secrets
-    came = f"{response.status_code} {response.reason_phrase}".rstrip()
     if response.error:
-        came = f"{response.error} (error code {response.error_code})"
-    yield _line(
-        f"< {came} after {timings.duration:.3f} ms (blocked {timings.blocked:.3f}, sending"
-        f" {timings.sending:.3f}, waiting {timings.waiting:.3f}, receiving {timings.receiving:.3f})"
-    )
-    yield from _header_lines("<", response.headers, secrets)
+        outcome = f"{response.error} (error code {response.error_code})"
+    else:
+        outcome = f"{response.status_code} {response.reason_phrase}".rstrip()
     content_type = response.headers.get("content-type", "")
     body = excerpt(response.content, content_type, limit, secrets)
-    if body:
-        yield body
+    lines = [
+        *request_lines(request.method, str(request.url), request.headers.fields, secrets),
+        sent,
+        *response_lines(outcome, response.row, response.headers.fields, secrets),
+        body,
+    ]
+    return "\n".join(filter(None, lines))
 
 
-def _header_lines(mark: str, headers: Headers, secrets: Secrets) -> Iterator[str]:
-    for name, value in headers.fields:
+def request_lines(method: str, url: str, fields: Fields, secrets: Secrets) -> Iterator[str]:
+    """Yield the first line of a request and its header fields."""
+    yield _line(f"> {method} {secrets.mask_url(url)}")
+    yield from _field_lines(">", fields, secrets)
+
+
+def response_lines(outcome: str, row: HttpRow, fields: Fields, secrets: Secrets) -> Iterator[str]:
+    """Yield what came of a request and when, and the header fields of the response.
+
+    Args:
+        outcome: The status with its reason, or the error with its code.
+        row: Has the phases.
+        fields: Empty if there was no response.
+        secrets: What is masked.
+    """
+    duration, blocked, _, _, sending, waiting, receiving = (time / 1000 for time in row[2:])
+    yield _line(
+        f"< {secrets.mask_text(outcome)} after {duration:.3f} ms (blocked {blocked:.3f}, sending"
+        f" {sending:.3f}, waiting {waiting:.3f}, receiving {receiving:.3f})"
+    )
+    yield from _field_lines("<", fields, secrets)
+
+
+def _field_lines(mark: str, fields: Fields, secrets: Secrets) -> Iterator[str]:
+    for name, value in fields:
         yield _line(f"{mark} {name}: {secrets.mask_header(name, value[:_LONGEST_LINE])}")
 
 

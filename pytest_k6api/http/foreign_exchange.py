@@ -7,13 +7,14 @@ receiving. Bytes are estimated: the heads as HTTP/1.1 would write them, and the
 bodies without the framing of chunks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
 from pytest_k6api.http.authority import InvalidURL
 from pytest_k6api.http.errors import Failure
+from pytest_k6api.http.exchanges import request_lines, response_lines
 from pytest_k6api.http.foreign_errors import explain_foreign
 from pytest_k6api.http.request_options import ExpectedStatuses
 from pytest_k6api.http.requests import read_expected
@@ -21,7 +22,7 @@ from pytest_k6api.http.routes import Expected
 from pytest_k6api.http.tagging import failure_tags, outcome_tags
 from pytest_k6api.http.tls import version_name
 from pytest_k6api.http.urls import Target
-from pytest_k6api.model import SECRETS, HttpRow, OptionError, Recorder, Secrets
+from pytest_k6api.model import HttpRow, OptionError, Recorder, Secrets
 
 _STARTED = "send_request_headers.started"
 _AFTER_START = (
@@ -140,7 +141,7 @@ class ForeignExchange:
         recorder.buffer.http.append(row)
         if failed:
             response = self._response
-            describe = partial(_describe, self._request, response, row, failure)
+            describe = partial(_describe, self._request, response, row, failure, recorder.secrets)
             recorder.keep_failed(row[0], status, response, describe)
 
     def _phases(self) -> tuple[int, int, int, int, int, int, int]:
@@ -186,24 +187,21 @@ def _name_of(url: str, secrets: Secrets) -> str:
 
 
 def _describe(
-    request: Any, response: Any, row: HttpRow, failure: Failure | None
+    request: Any, response: Any, row: HttpRow, failure: Failure | None, secrets: Secrets
 ) -> str:  # see `ForeignExchange`
     """Return the exchange as text, masked; without bodies, which belong to the user's client."""
-    lines = [f"> {request.method} {SECRETS.mask_url(str(request.url))}"]
-    lines += [f"> {line}" for line in _header_lines(request)]
     if failure is not None:
-        came = f"{failure.text} (error code {failure.code})"
+        outcome = f"{failure.text} (error code {failure.code})"
     else:
-        came = f"{response.status_code} {response.reason_phrase}".rstrip()
-    lines.append(f"< {came} after {row[2] / 1000:.3f} ms")
-    if response is not None:
-        lines += [f"< {line}" for line in _header_lines(response)]
-    return "\n".join(lines)
-
-
-def _header_lines(message: Any) -> Iterator[str]:  # see `ForeignExchange`
-    for name, value in message.headers.multi_items():
-        yield f"{name}: {SECRETS.mask_header(name, value)}"
+        outcome = f"{response.status_code} {response.reason_phrase}".rstrip()
+    sent, url = request.headers.multi_items(), str(request.url)
+    received = response.headers.multi_items() if response is not None else ()
+    return "\n".join(
+        (
+            *request_lines(request.method, url, sent, secrets),
+            *response_lines(outcome, row, received, secrets),
+        )
+    )
 
 
 def _protocol(response: Any) -> str:  # see `ForeignExchange`

@@ -1,9 +1,9 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from pytest_k6api.http import Headers, Request, Response, Timings
+from pytest_k6api.http import Headers, Request, Response
 from pytest_k6api.http.exchanges import describe_exchange
-from pytest_k6api.model import SECRETS, Secrets
+from pytest_k6api.model import SECRETS, HttpRow, Secrets
 
 
 @dataclass
@@ -17,18 +17,9 @@ class FakeResponse:
     error_code: int = 0
     headers: Headers = field(default_factory=lambda: Headers({"Content-Type": "text/plain"}))
     content: bytes = b"try again"
+    # tags, failed, duration, blocked, connecting, tls, sending, waiting, receiving
+    row: HttpRow = (0, 1, 2350, 0, 0, 0, 100, 2000, 250)
     secrets: Secrets = SECRETS
-    timings: Timings = field(
-        default_factory=lambda: Timings(
-            blocked=0.0,
-            connecting=0.0,
-            tls_handshaking=0.0,
-            sending=0.1,
-            waiting=2.0,
-            receiving=0.25,
-            duration=2.35,
-        )
-    )
 
 
 def _describe(response: FakeResponse) -> str:

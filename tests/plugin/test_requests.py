@@ -185,7 +185,7 @@ def test_synchronous_scenarios_and_other_clients_count_too(
             "load test failed: 2 of 2 requests failed: 2x 500 GET sync",
             "load test failed: 2 of 2 requests failed: 2x 404 GET gone (a check accepts it; *",
             "*> GET http://127.0.0.1:*/status/404",
-            "*< 404 Said So after * ms",
+            "*< 404 Said So after * ms (blocked *",
         ]
     )
     result.stdout.no_fnmatch_line("*abc*")
