@@ -22,12 +22,10 @@ _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
 _OPERATIONS = ("dial: ", "lookup: ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Kind:
-    scenario: str
     code: str  # k6's error code; the status where there is none
-    method: str
-    name: str  # without what differs from URL to URL
+    group: tuple[str, str, str]  # scenario, method, name without what differs from URL to URL
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +55,7 @@ class FailedRequests:
         self._tags = tags
         self._secrets = secrets
         self._kinds: dict[int, _Kind] = {}  # by tag set, of all requests that were asked about
+        self._by_key: dict[tuple[str, ...], _Kind] = {}
         self._seen: dict[_Kind, _Seen] = {}
         self._rest: _Seen | None = None  # all kinds beyond
 
@@ -89,10 +88,11 @@ class FailedRequests:
         asked: dict[tuple[str, str, str], int] = {}
         for series in all_series:
             kind = self._kind_of(series.tags_id, series.tags)
-            group = (kind.scenario, kind.method, kind.name)
-            asked[group] = asked.get(group, 0) + series.samples
+            asked[kind.group] = asked.get(kind.group, 0) + series.samples
             if series.failed:
-                one = sums.setdefault(kind, _Sum(tags=series.tags))
+                one = sums.get(kind)
+                if one is None:
+                    one = sums[kind] = _Sum(tags=series.tags)
                 one.count += series.failed
                 one.names.add(series.tags.get("name", ""))
         ordered = sorted(sums.items(), key=lambda item: -item[1].count)
@@ -101,8 +101,8 @@ class FailedRequests:
                 self._message(one),
                 one.count,
                 self._seen[kind],
-                scenario=kind.scenario,
-                share=one.count / asked[kind.scenario, kind.method, kind.name],
+                scenario=kind.group[0],
+                share=one.count / asked[kind.group],
                 hint=_hint(kind.code) if self._seen[kind].is_accepted else "",
             )
             for kind, one in ordered
@@ -130,12 +130,14 @@ class FailedRequests:
     def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> _Kind:
         kind = self._kinds.get(tags_id)
         if kind is None:
-            kind = self._kinds[tags_id] = _Kind(
-                scenario=tags.get("scenario", ""),
-                code=tags.get("error_code") or tags.get("status", ""),
-                method=tags.get("method", ""),
-                name=group_url(tags.get("name", "")),
+            group = (
+                tags.get("scenario", ""),
+                tags.get("method", ""),
+                group_url(tags.get("name", "")),
             )
+            code = tags.get("error_code") or tags.get("status", "")
+            kind = self._by_key.setdefault((code, *group), _Kind(code=code, group=group))
+            self._kinds[tags_id] = kind
         return kind
 
 

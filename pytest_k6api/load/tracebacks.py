@@ -155,7 +155,8 @@ def render_traceback(error: BaseException) -> str:
 
 
 _ASYNCIO = (
-    (RuntimeError, "event loop"),
+    (RuntimeError, "no running event loop"),
+    (RuntimeError, "no current event loop"),
     (RuntimeError, "should be used inside a task"),
     (TypeError, "unrecognized yield message"),
 )

@@ -6,7 +6,7 @@ samples that pass its filter, so coverage is decided for each tag set. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import Unjudged
@@ -23,8 +23,7 @@ FAILURE_RATES: Mapping[str, bool] = {
 """The rates that tell of failures, and whether a failure is their non-zero sample."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureSeries:
+class FailureSeries(NamedTuple):
     """One series of a rate that tells of failures.
 
     Attributes:
@@ -59,16 +58,11 @@ class Coverage:
         # By metric and tag set: neither changes once it is there.
         self._known: dict[tuple[str, int], bool] = {}
 
-    def series(self, name: str, sinks: Mapping[int, Sink]) -> Iterator[FailureSeries]:
-        """Yield the series of the rate `name`, whose `sinks` are given by tag set."""
-        for tags_id, sink in sinks.items():
-            yield FailureSeries(
-                tags_id=tags_id,
-                tags=self._tags[tags_id],
-                failed=_failed(name, sink),
-                samples=sink.count,
-                is_judged=self._covers(name, tags_id),
-            )
+    def series(self, name: str, store: MetricStore) -> Iterator[FailureSeries]:
+        """Yield the series of the rate `name`, whose samples are in `store`, if any failed."""
+        for tags_id, sink in store.series.items() if _failed(name, store.whole.sink) else ():
+            failed, is_judged = _failed(name, sink), self._covers(name, tags_id)
+            yield FailureSeries(tags_id, self._tags[tags_id], failed, sink.count, is_judged)
 
     def unjudged(self, name: str, store: MetricStore, scenario: str | None = None) -> Unjudged:
         """Return what no threshold covers of the rate `name`.
@@ -85,13 +79,14 @@ class Coverage:
             whole = store.whole.sink
             return Unjudged(failed=_failed(name, whole), samples=whole.count)
         left = [
-            series
-            for series in self.series(name, store.series)
-            if not series.is_judged and scenario in {None, series.tags.get("scenario", "")}
+            sink
+            for tags_id, sink in store.series.items()
+            if not self._covers(name, tags_id)
+            and (scenario is None or self._tags[tags_id].get("scenario", "") == scenario)
         ]
         return Unjudged(
-            failed=sum(series.failed for series in left),
-            samples=sum(series.samples for series in left),
+            failed=sum(_failed(name, sink) for sink in left),
+            samples=sum(sink.count for sink in left),
         )
 
     def _covers(self, name: str, tags_id: int) -> bool:

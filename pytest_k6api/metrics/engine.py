@@ -179,9 +179,11 @@ class MetricsEngine:
         }
 
     def failed_requests(self) -> Iterator[FailureSeries]:
-        """Yield the series of ``http_req_failed``: each a tag set, and how many failed."""
-        series = self._series_of(built_in.HTTP_REQ_FAILED)
-        return self._coverage.series(built_in.HTTP_REQ_FAILED.name, series)
+        """Yield the series of ``http_req_failed``, if any request failed."""
+        name = built_in.HTTP_REQ_FAILED.name
+        store = self._stores.get(name)
+        if store is not None:
+            yield from self._coverage.series(name, store)
 
     def query(
         self, metric_id: str, elapsed: float, stats: Iterable[str] = ()
