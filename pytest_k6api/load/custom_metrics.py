@@ -9,6 +9,7 @@ import gc
 import math
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from types import TracebackType
@@ -18,7 +19,7 @@ from weakref import WeakSet
 import trio
 
 from pytest_k6api.load.vu import current_vu
-from pytest_k6api.model import Contains, Metric, MetricError, MetricKind, current_recorder
+from pytest_k6api.model import Contains, Metric, MetricError, MetricKind, current_recorder, storable
 from pytest_k6api.model.metrics import BUILT_IN
 
 _BUILT_IN_NAMES = frozenset(metric.name for metric in BUILT_IN)
@@ -72,13 +73,16 @@ class _CustomMetric:
         recorder.buffer.samples.append((self.metric, tags_id, self._number(value)))
 
     def _number(self, value: object) -> float:
+        number = math.nan
         if isinstance(value, (Real, Decimal)):
-            number = float(value)
-            # NaN compares false with everything and would spoil every later percentile.
-            if math.isfinite(number):
-                return number
+            with suppress(OverflowError, ValueError):  # 10**400, Decimal("sNaN")
+                number = float(value)
+        # NaN compares false with everything and would spoil every later percentile.
+        if math.isfinite(number):
+            return number
         raise MetricError(
-            f"{self.metric.name}: a {self._kind.value} takes finite numbers, got {value!r}"
+            f"{self.metric.name}: a {self._kind.value} takes finite numbers up to 1.8e308, got"
+            f" {_shown(value)}"
         )
 
     def __repr__(self) -> str:
@@ -197,6 +201,13 @@ _declared: WeakSet[_CustomMetric] = WeakSet()
 def declared_metrics() -> Mapping[str, Metric]:
     """Return the metrics that users have declared so far, by name."""
     return {custom.metric.name: custom.metric for custom in list(_declared)}
+
+
+def _shown(value: object) -> str:
+    """Return `value` for a message; Python spells no integer of more than 4,300 digits."""
+    if isinstance(value, int) and value.bit_length() > 1024:
+        return f"an integer of {math.floor(value.bit_length() * math.log10(2)) + 1:,} digits"
+    return storable(repr(value), 100)
 
 
 def _read_contains(name: str, contains: str) -> Contains:

@@ -6,7 +6,15 @@ from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.judgement import Verdict
 from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
-from pytest_k6api.metrics.sinks import CounterSink, GaugeSink, RateSink, Sink, measure, new_sink
+from pytest_k6api.metrics.sinks import (
+    CounterSink,
+    GaugeSink,
+    RateSink,
+    Sink,
+    finite,
+    measure,
+    new_sink,
+)
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
     GroupSnapshot,
@@ -59,6 +67,7 @@ __all__ = [
     "Unjudged",
     "Verdict",
     "Window",
+    "finite",
     "is_countable",
     "measure",
     "new_sink",

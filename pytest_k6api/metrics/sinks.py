@@ -188,9 +188,16 @@ def measure(sink: Sink, aggregation: Aggregation, elapsed: float) -> float:
     number = sink.measure(aggregation)
     if isinstance(sink, CounterSink) and aggregation.text == "rate":
         number = number / elapsed if elapsed > 0 else 0.0
+    return finite(number)
+
+
+def finite(number: float) -> float:
+    """Return `number` as JSON can hold it.
+
+    The sum of finite numbers can still overflow: infinity is the greatest float then, and
+    NaN, the difference of two overflows, is as good as 0.
+    """
     if math.isfinite(number):
         # A gauge that was told True is 1 in JSON, not true.
         return int(number) if isinstance(number, bool) else number
-    # The sum of finite numbers can still overflow, and JSON has no infinity. A NaN
-    # (the difference of two overflows) is as good as 0.
     return math.copysign(sys.float_info.max, number) if math.isinf(number) else 0.0

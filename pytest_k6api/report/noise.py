@@ -85,14 +85,18 @@ def _mean_test(before: Trend, after: Trend) -> float | None:
         return None
     from scipy.stats import ttest_ind_from_stats
 
-    spreads = _deviation(before), _deviation(after)
+    try:
+        spreads = _deviation(before), _deviation(after)
+    except OverflowError:  # numbers near the greatest there are
+        return None
     means = before.total / before.count, after.total / after.count
     if not any(spreads):
         return 1.0 if means[0] == means[1] else 0.0
     found = ttest_ind_from_stats(
         means[0], spreads[0], before.count, means[1], spreads[1], after.count, equal_var=False
     )
-    return float(found.pvalue)
+    chance = float(found.pvalue)
+    return chance if math.isfinite(chance) else None
 
 
 def _deviation(trend: Trend) -> float:

@@ -20,6 +20,7 @@ from pytest_k6api.metrics import (
     Sink,
     Snapshot,
     Trend,
+    finite,
     new_sink,
 )
 from pytest_k6api.model import TAKES, Contains, K6ApiError, Metric, MetricKind, ScenarioOptions
@@ -109,7 +110,7 @@ def _metric(total: MetricTotal) -> Document:
 def _sums(sink: Sink) -> Document:
     match sink:
         case CounterSink():
-            return {"sum": sink.total}
+            return {"sum": finite(sink.total)}
         case GaugeSink():
             return {"last": sink.last, "min": sink.least, "max": sink.greatest}
         case RateSink():
@@ -118,7 +119,7 @@ def _sums(sink: Sink) -> Document:
             # A truth value is a number to Python and is not to JSON.
             pairs = sorted((value + 0, count) for value, count in sink.counts().items())
             return {
-                "sum": sink.total,
+                "sum": finite(sink.total),
                 "min": sink.lowest,
                 "max": sink.highest,
                 "digits": sink.digits,

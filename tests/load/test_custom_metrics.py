@@ -91,7 +91,37 @@ async def test_what_is_no_finite_number_fails_the_iteration(value: Any) -> None:
 
     assert load.samples("level") == []
     assert load.the_failure().message == (
-        f"MetricError: level: a gauge takes finite numbers, got {value!r}"
+        f"MetricError: level: a gauge takes finite numbers up to 1.8e308, got {value!r}"
+    )
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**400, "an integer of 401 digits"),
+        (-(10**5000), "an integer of 5,001 digits"),
+        (Decimal("1e400"), "Decimal('1E+400')"),
+        (Decimal("sNaN"), "Decimal('sNaN')"),
+        (Fraction(10**310, 3), f"Fraction(1{'0' * 72}… (326 characters)"),
+        ("\ud83d", r"'\ud83d'"),
+    ],
+    ids=["integer", "huge integer", "decimal", "signalling", "fraction", "text"],
+)
+async def test_a_number_that_no_float_can_hold_is_refused_where_it_enters(
+    value: Any, shown: str
+) -> None:
+    load = FakeLoadTest()
+    level = Gauge("level")
+
+    async def browse() -> None:
+        level.add(value)
+
+    await load.user(browse).run_iteration()
+
+    assert load.samples("level") == []
+    assert load.the_failure().message == (
+        f"MetricError: level: a gauge takes finite numbers up to 1.8e308, got {shown}"
     )
 
 

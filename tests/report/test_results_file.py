@@ -146,3 +146,11 @@ def test_what_holds_no_results_is_refused(document: object, message: str) -> Non
         read_results(document)
 
     assert str(caught.value) == message
+
+
+def test_a_sum_beyond_the_greatest_float_is_a_number_in_the_file() -> None:
+    document = document_of(fed([1e308, 1e308, 1e308]))
+
+    assert "Infinity" not in json.dumps(document)
+    assert document["metrics"]["own_trend"]["sum"] == 1.7976931348623157e308
+    assert document["metrics"]["own_counter"]["sum"] == 1.7976931348623157e308
