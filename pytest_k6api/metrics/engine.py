@@ -24,7 +24,7 @@ from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
 from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
-from pytest_k6api.metrics.requests_by_name import RequestsRow, requests_by_name
+from pytest_k6api.metrics.requests_by_name import RequestsRow, names_by_count, requests_by_name
 from pytest_k6api.metrics.sample_batch import Observer
 from pytest_k6api.metrics.sinks import RateSink, Sink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot, Unjudged
@@ -237,6 +237,10 @@ class MetricsEngine:
     def requests_by_name(self, elapsed: float) -> tuple[RequestsRow, ...]:
         """Return the HTTP requests by name; see `requests_by_name`. Ask after `settle`."""
         return requests_by_name(self._tagged_series, elapsed)
+
+    def request_names(self) -> list[str]:
+        """Return the names of the HTTP requests, the most frequent first."""
+        return names_by_count(self._tagged_series)
 
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return the metric `name` second by second; None if that is not kept."""

@@ -86,6 +86,15 @@ def requests_by_name(series_of: SeriesOf, elapsed: float) -> tuple[RequestsRow, 
     return tuple(rows)
 
 
+def names_by_count(series_of: SeriesOf) -> list[str]:
+    """Return the names of the HTTP requests, the most frequent first."""
+    counts: dict[str, int] = {}
+    for tags, sink in series_of(HTTP_REQ_DURATION):
+        if name := tags.get("name", ""):
+            counts[name] = counts.get(name, 0) + sink.count
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
 def _gathered(series_of: SeriesOf) -> dict[tuple[str, str], _Named]:
     found: dict[tuple[str, str], _Named] = {}
 

@@ -8,7 +8,7 @@ is told before the first request.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,8 @@ from pytest_k6api.report import (
     Yardstick,
     describe_environment,
     file_stem,
+    ids_by_name,
+    kept_names,
     parse_rule,
     read_results,
     results_document,
@@ -92,27 +94,42 @@ class Baselines:
             return None
         return Yardstick(name=self._name, baseline=self._baselines.get(name), rules=self._rules)
 
-    @property
-    def saved(self) -> str:
-        """Where `keep` saves, for the summary; empty if it does not."""
+    def saved(self, load_test: LoadTest) -> str:
+        """Return where `keep` saved `load_test`, for the summary; empty if it did not."""
         if not self._save_as:
             return ""
         folder = self._folder / self._save_as
         inside = folder.relative_to(self._root) if folder.is_relative_to(self._root) else folder
-        return f"saved as {self._save_as}, in {inside}; compare with --k6-compare={self._save_as}"
+        seen = load_test.request_names()
+        kept = kept_names(seen)
+        names = (
+            f", {len(kept)} of {len(seen):,} names of requests apart"
+            if len(kept) < len(seen)
+            else ""
+        )
+        return (
+            f"saved as {self._save_as}, in {inside}{names}; compare with"
+            f" --k6-compare={self._save_as}"
+        )
 
     def keep(self, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
         """Save the results of `load_test` if that is wanted; return what went wrong with that."""
         verdict = load_test.verdict
         if not self._save_as or verdict is None or load_test.started_at is None:
             return []
+        seen = load_test.request_names()
+        kept = kept_names(seen)
         results = Results(
             name=load_test.name,
             outcome=verdict.outcome,
             started_at=load_test.started_at,
             elapsed=load_test.results.elapsed,
             environment=describe_environment(self._root),
-            totals=load_test.totals([rule.metric_id for rule in self._rules]),
+            totals=load_test.totals(
+                [*(rule.metric_id for rule in self._rules), *ids_by_name(kept)]
+            ),
+            names_kept=len(kept),
+            names_seen=len(seen),
         )
         options = [scenario.options for scenario in plan.scenarios]
         try:
@@ -180,14 +197,28 @@ class Baselines:
                     )
 
     def _rules_without_baseline(self) -> Iterator[str]:
-        had = {key for baseline in self._baselines.values() for key in baseline.totals}
+        baselines = self._baselines.values()
         for rule in self._rules:
-            if rule.metric_id not in had:
+            if not any(baseline.total(rule.metric_id) for baseline in baselines):
+                had = sorted({key for baseline in baselines for key in baseline.totals})
                 yield (
                     f"--k6-compare-fail: no load test has {rule.metric_id} in {self._name!r}; they"
-                    f" have {_listed(had)}"
+                    f" have {_listed(had)}{''.join(map(_left_out, baselines))}"
                 )
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+_MOST_LISTED = 20
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = len(ids) - _MOST_LISTED
+    return ", ".join(ids[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _left_out(baseline: Results) -> str:
+    if baseline.names_kept >= baseline.names_seen:
+        return ""
+    return (
+        f"; of {baseline.name} it keeps {baseline.names_kept} of {baseline.names_seen:,} names of"
+        " requests, the most frequent"
+    )

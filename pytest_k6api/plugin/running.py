@@ -154,8 +154,8 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     baselines = item.config.stash[BASELINES]
     problems = baselines.keep(load_test, item.stash[PLAN])
     load_test.add_trouble(problems)
-    if baselines.saved and not problems:
-        added = [baselines.saved, *added]
+    if (saved := baselines.saved(load_test)) and not problems:
+        added = [saved, *added]
     pattern = Settings(item.config).text("summary_export")
     if pattern:
         folder = item.config.invocation_params.dir

@@ -16,6 +16,8 @@ from pytest_k6api.report.requests_table import request_rows
 from pytest_k6api.report.results_file import (
     Results,
     ResultsFormatError,
+    ids_by_name,
+    kept_names,
     read_results,
     results_document,
 )
@@ -37,7 +39,9 @@ __all__ = [
     "comparison_lines",
     "describe_environment",
     "file_stem",
+    "ids_by_name",
     "in_encoding",
+    "kept_names",
     "markdown_summary",
     "observed_text",
     "parse_rule",

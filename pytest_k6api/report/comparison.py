@@ -158,7 +158,7 @@ class Yardstick:
     ) -> Iterator[ComparedNumber]:
         tests = can_test()
         for metric_id, after in totals.items():
-            before = baseline.totals.get(metric_id)
+            before = baseline.total(metric_id)
             if before is None or not before.sink.count or not after.sink.count:
                 continue
             for stat in self._stats(metric_id, after):
@@ -203,7 +203,7 @@ class Yardstick:
             if number.broken is not None:
                 yield f"{_failure(number, number.broken)} {self.name}{_in_brackets(number)}"
         for metric_id in dict.fromkeys(self.metric_ids):
-            had, has = baseline.totals.get(metric_id), totals.get(metric_id)
+            had, has = baseline.total(metric_id), totals.get(metric_id)
             if had is not None and had.sink.count and (has is None or not has.sink.count):
                 yield f"{metric_id} had no samples, so it cannot be compared with {self.name}"
 

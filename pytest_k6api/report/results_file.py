@@ -10,6 +10,7 @@ Documents and values only; the plugin reads and writes the files.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from pytest_k6api.metrics import (
@@ -22,8 +23,18 @@ from pytest_k6api.metrics import (
     Trend,
     finite,
     new_sink,
+    parse_metric_id,
 )
-from pytest_k6api.model import TAKES, Contains, K6ApiError, Metric, MetricKind, ScenarioOptions
+from pytest_k6api.model import (
+    TAKES,
+    Contains,
+    K6ApiError,
+    Metric,
+    MetricError,
+    MetricKind,
+    ScenarioOptions,
+)
+from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS
 from pytest_k6api.report.summary_export import summary_export
 
 FORMAT = "pytest-k6api results"
@@ -47,7 +58,9 @@ class Results:
         started_at: Wall time of the start, in seconds since the epoch.
         elapsed: Seconds of test-run time.
         environment: Facts about where and on what it ran, as text.
-        totals: Every listed metric, by id.
+        totals: Every listed metric, and the requests of the most frequent names, by id.
+        names_kept: How many names that are.
+        names_seen: How many names the requests had.
     """
 
     name: str
@@ -56,6 +69,46 @@ class Results:
     elapsed: float
     environment: Mapping[str, str]
     totals: Mapping[str, MetricTotal]
+    names_kept: int = 0
+    names_seen: int = 0
+
+    def total(self, metric_id: str) -> MetricTotal | None:
+        """Return a metric or sub-metric, however its filter is spelled; None if it is not here."""
+        if metric_id in self.totals:
+            return self.totals[metric_id]
+        wanted = _meaning(metric_id)
+        return next((total for key, total in self.totals.items() if _meaning(key) == wanted), None)
+
+
+MOST_NAMES = 50
+"""How many names of requests are kept apart, the most frequent."""
+
+_KEPT_BY_NAME = (HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS)
+
+
+def kept_names(names: Sequence[str]) -> list[str]:
+    """Return those of `names`, the most frequent first, whose requests are kept apart.
+
+    A name that a filter cannot spell, as with a comma in it, is not.
+    """
+    return list(islice(filter(_can_be_asked, names), MOST_NAMES))
+
+
+def ids_by_name(names: Sequence[str]) -> list[str]:
+    """Return the sub-metrics that are kept of requests with `names`."""
+    return [f"{metric.name}{{name:{name}}}" for name in names for metric in _KEPT_BY_NAME]
+
+
+def _can_be_asked(name: str) -> bool:
+    try:
+        return _meaning(f"{{name:{name}}}")[1] == {("name", name)}
+    except MetricError:
+        return False
+
+
+def _meaning(metric_id: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    name, tag_filter = parse_metric_id(metric_id)
+    return name, tag_filter.pairs if tag_filter is not None else frozenset()
 
 
 def results_document(
@@ -82,6 +135,7 @@ def results_document(
             for threshold in snapshot.thresholds
         ],
         "root_group": summary_export(snapshot)["root_group"],
+        "request_names": {"kept": results.names_kept, "seen": results.names_seen},
         "metrics": {key: _metric(total) for key, total in results.totals.items()},
     }
 
@@ -141,6 +195,7 @@ def read_results(document: object) -> Results:
             f"it has version {document.get('version')!r} of the format, and version {VERSION} is"
             " what can be read here"
         )
+    names = document.get("request_names", {})
     try:
         return Results(
             name=str(document["name"]),
@@ -149,6 +204,8 @@ def read_results(document: object) -> Results:
             elapsed=float(document["elapsed"]),
             environment={str(key): str(item) for key, item in document["environment"].items()},
             totals={key: _read_metric(item) for key, item in document["metrics"].items()},
+            names_kept=int(names.get("kept", 0)),
+            names_seen=int(names.get("seen", 0)),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ResultsFormatError(f"it is damaged: {type(error).__name__}: {error}") from None

@@ -60,7 +60,7 @@ class LoadTest:
         ended_itself: Why its own code ended it, through ``vu.stop()``; None if it did not.
         life: Its setup, teardown and setup data.
         comparison: It beside its baseline; None without one, or while it is not over.
-        totals, requests_by_name, timeline: Asked after its end; see `Meter`.
+        totals, requests_by_name, request_names, timeline: Asked after its end; see `Meter`.
 
     Args:
         number: Its number in the session, from 1.
@@ -88,7 +88,7 @@ class LoadTest:
         self._stuck = StuckTasks()
         self._meter = meter = Meter(spec, settings, self._elapsed, self._warnings)
         self.totals, self.timeline = meter.totals, meter.timeline
-        self.requests_by_name = meter.requests_by_name
+        self.requests_by_name, self.request_names = meter.requests_by_name, meter.request_names
         self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
         self._failures = FailureLog(
             self._elapsed, settings.render, settings.client.secrets.mask_text

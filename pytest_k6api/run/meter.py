@@ -153,6 +153,10 @@ class Meter:
         """Return the HTTP requests by name; see `MetricsEngine.requests_by_name`."""
         return self.engine.requests_by_name(self._elapsed())
 
+    def request_names(self) -> list[str]:
+        """Return the names of the HTTP requests, the most frequent first."""
+        return self.engine.request_names()
+
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return a metric second by second, or None if that is not kept."""
         return self.engine.timeline(name)

@@ -103,7 +103,7 @@ async def test_what_is_no_finite_number_fails_the_iteration(value: Any) -> None:
         (-(10**5000), "an integer of 5,001 digits"),
         (Decimal("1e400"), "Decimal('1E+400')"),
         (Decimal("sNaN"), "Decimal('sNaN')"),
-        (Fraction(10**310, 3), f"Fraction(1{'0' * 72}… (326 characters)"),
+        (Fraction(10**310, 3), f"Fraction(1{'0' * 72}… (324 characters)"),
         ("\ud83d", r"'\ud83d'"),
     ],
     ids=["integer", "huge integer", "decimal", "signalling", "fraction", "text"],

@@ -210,3 +210,59 @@ def test_results_that_cannot_be_saved_fail_the_load_test(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*cannot save its results: *"])
     result.stdout.no_fnmatch_line("*saved as main*")
+
+
+def test_a_name_needs_no_threshold_to_be_compared(
+    saved: Path, pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    document = json.loads(saved.read_text())
+    assert document["metrics"]["http_req_duration{name:home}"]["samples"] == 5
+    assert document["metrics"]["http_req_failed{name:home}"]["passes"] == 0
+    assert document["metrics"]["http_reqs{name:home}"]["sum"] == 5
+    assert document["request_names"] == {"kept": 1, "seen": 1}
+    write(pytester, "/slow")
+
+    result = run_pytest(
+        "--k6-compare=main", "--k6-compare-fail=http_req_duration{ name: home }:p(95):10%"
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*http_req_duration{name: home}: p(95) grew from *, by more than 10%, since main*"]
+    )
+
+
+def test_a_baseline_keeps_the_most_frequent_names_and_says_what_it_left_out(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_browse(vu):
+            for number in range(53):
+                for _ in range(1 if number else 2):
+                    await vu.http.get("/", name=f"page {number:02}")
+            await vu.http.get("/", name="a, b")
+    """)
+
+    saving = run_pytest("--k6-save=main")
+    comparing = run_pytest(
+        "--k6-compare=main",
+        "--k6-compare-fail=http_reqs{name:page 00}:count:1",
+        "--k6-compare-fail=http_reqs{name:page 52}:count:1",
+    )
+
+    saving.assert_outcomes(passed=1)
+    saving.stdout.fnmatch_lines(
+        ["  saved as main, in .k6api/main, 50 of 54 names of requests apart; compare with *"]
+    )
+    assert comparing.ret == pytest.ExitCode.USAGE_ERROR
+    (problem,) = [line for line in comparing.stderr.lines if "page 52" in line]
+    assert problem.startswith(
+        "ERROR: --k6-compare-fail: no load test has http_reqs{name:page 52} in 'main'; they have"
+    )
+    assert problem.endswith(
+        "more; of test_a_baseline_keeps_the_most_frequent_names_and_says_what_it_left_out.py"
+        "::test_browse it keeps 50 of 54 names of requests, the most frequent"
+    )
