@@ -336,10 +336,7 @@ class Client:
         context = self._recorder.context
         expected = self._expected if plan.expected is ... else plan.expected
         failed = None if expected is None else 0 if 0 in expected else 1
-        key = (plan.key, failure, failed)
-        tags = context.requests.get(key)
-        if tags is None:
-            tags = tagging.intern(context, key, tagging.failure_tags(plan, failure, failed))
+        tags = tagging.failure_id(context, plan, failure, failed)
         phases = tagging.failed_phases(connection, began, first)
         row: HttpRow = (tags, failed, *phases)
         self._recorder.buffer.http.append(row)

@@ -51,7 +51,7 @@ from pytest_k6api.http.uploading import Upload
 
 NEVER = 1 << 63
 _MORE_SIZE = 128 * 1024
-# Nanoseconds of receiving after which the loop gets its turn.
+# Nanoseconds of sending or receiving after which the loop gets its turn.
 _TURN = 500_000
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -291,6 +291,7 @@ class Connection:
             else:
                 self.bytes_sent += sent
                 data = data[sent:]
+                await self._take_turn()
 
     async def _receive_more(self) -> bytes:
         """Return the next bytes, or ``b""`` at the end of the connection."""
@@ -307,15 +308,20 @@ class Connection:
                 await wait_writable(self.fd)
         self.ended_at = max(self.ended_at, self.received_at)
         self.bytes_received += len(data)
-        # A server that never pauses is not waited for: the sweeper does not see the task,
-        # and the loop does not come round.
+        await self._take_turn()
+        return data
+
+    async def _take_turn(self) -> None:
+        """Let the loop come round now and then.
+
+        A peer that never pauses is not waited for: the sweeper does not see the task.
+        """
         now = perf_counter_ns()
         if now >= self.deadline:
             raise NetworkError(TIMED_OUT)
         if now - self._turned_at > _TURN:
             await trio.lowlevel.checkpoint()
             self._turned_at = perf_counter_ns()
-        return data
 
     async def _wait(self) -> bytes | None:
         """Wait for something to be received; return it, or None if there may be something now."""

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 # A new one comes each second for every URL; beyond that they are never seen again.
 _MOST_HEADS = 1024
+# Bytes. Longer ones would fill the memory, and do not come as a whole.
+_LONGEST_HEAD = 8192
 
 
 class PlainHead(NamedTuple):
@@ -34,6 +36,7 @@ def is_plain(lowered: bytes) -> bool:
     """Return whether a head (in lower case) says nothing about its body but the length."""
     return (
         lowered.startswith(b"http/1.1 2")
+        and len(lowered) <= _LONGEST_HEAD
         and b"\r\ncontent-length:" in lowered
         and b"\r\ntransfer-encoding:" not in lowered
         and b"\r\ncontent-encoding:" not in lowered

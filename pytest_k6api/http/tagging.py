@@ -13,6 +13,7 @@ from pytest_k6api.model import Recorder, TagContext
 from pytest_k6api.model.metrics import HTTP_REQ_RETRIES
 
 _FIRST_ERROR_STATUS = 400
+_MOST_WITH_QUOTES = 1000
 
 
 class Attempt(NamedTuple):
@@ -70,6 +71,22 @@ def failure_tags(plan: Asked, failure: Failure, failed: int | None) -> dict[str,
     tags["error"] = failure.text
     tags["error_code"] = str(failure.code)
     return tags
+
+
+def failure_id(context: TagContext, plan: Plan, failure: Failure, failed: int | None) -> int:
+    """Return the number of a failed round trip's tags.
+
+    Where very many have been seen, the words are kept without what they quote: a
+    server that answers with other bytes each time would make a series of each.
+    """
+    key = (plan.key, failure, failed)
+    tags = context.requests.get(key)
+    if tags is not None:
+        return tags
+    text, quote, _ = failure.text.partition(' "')
+    if quote and len(context.requests) >= _MOST_WITH_QUOTES:
+        return failure_id(context, plan, Failure(failure.code, text), failed)
+    return intern(context, key, failure_tags(plan, failure, failed))
 
 
 def record_retry(recorder: Recorder, plan: Plan) -> None:

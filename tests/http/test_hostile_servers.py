@@ -5,8 +5,9 @@ import socket
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 
 import brotli
 import pytest
@@ -136,6 +137,50 @@ TEXTS = {
     "head": "server response headers exceeded 131072 bytes; aborted",
     "body": "response body exceeded 1048576 bytes",
 }
+
+
+@in_real_time
+async def test_a_server_that_reads_whatever_comes_leaves_the_loop_its_turns() -> None:
+    turns = [0]
+
+    def drain() -> None:
+        with listener.accept()[0] as client, suppress(OSError):
+            while client.recv(1 << 20):
+                pass
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield bytes(100_000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drain)
+        thread.start()
+        async with a_tester() as tester, trio.open_nursery() as nursery:
+            nursery.start_soon(count_turns, turns)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            response = await tester.client.post(url, content=endless(), timeout=0.5)
+            nursery.cancel_scope.cancel()
+        thread.join(5)
+
+    assert response.error == "request timeout"
+    assert turns[0] > 3
+
+
+@in_real_time
+async def test_a_server_that_answers_with_other_bytes_each_time_makes_few_series() -> None:
+    numbers = count()
+
+    async def babble(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"secret-%d\r\n" % next(numbers))
+
+    async with serving(babble) as server, a_tester() as tester:
+        for _ in range(1100):
+            response = await tester.client.get(server.url)
+
+    assert response.error == 'malformed HTTP response "secret-1099"'
+    assert tester.tags()["error"] == "malformed HTTP response"
+    assert len(tester.table) < 1010
 
 
 @pytest.mark.parametrize("flood", FLOODS)
