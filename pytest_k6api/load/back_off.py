@@ -17,8 +17,8 @@ _FIRST = AT_ONCE
 # Many VUs that fail at once wait for each other, so each takes longer. What they do not do
 # is to let the processor rest: this share of the time it works for them.
 _BUSY_SHARE = 0.25
-# How many must fail at once for each that waited: a busy machine delays some.
-_OF_WHICH_ONE_WAITS = 4
+# Iterations that fail at once for each that took longer: a busy machine delays some.
+_AT_ONCE_FOR_EACH_DELAY = 4
 
 
 class BackOff:
@@ -55,7 +55,7 @@ class BackOff:
         else:
             self._waited += 1
             self._pause = self._pause / 4 if self._pause > _FIRST else 0.0
-            if self._waited > 1 + self._at_once / _OF_WHICH_ONE_WAITS:
+            if self._waited > 1 + self._at_once / _AT_ONCE_FOR_EACH_DELAY:
                 self._since, self._at_once, self._waited = now, 0, 0
         self.resume(now, worked)
         return self._pause

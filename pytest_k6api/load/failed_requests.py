@@ -123,8 +123,9 @@ class FailedRequests:
         for operation in _OPERATIONS:
             error = error.removeprefix(operation)
         what = f"{error} ({code})" if error else status
-        name = tags.get("name", "")
-        name = self._secrets.mask_url(name) if len(one.names) == 1 else group_url(name)
+        name = self._secrets.mask_url(tags.get("name", ""))
+        if len(one.names) > 1:
+            name = group_url(name)
         return f"{what} {tags.get('method', '')} {name}"
 
     def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> _Kind:
