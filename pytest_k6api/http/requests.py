@@ -74,10 +74,8 @@ def prepare_broken(defaults: Defaults, method: str, url: str, options: RequestOp
 
 
 def _apply_settings(plan: Plan, options: RequestOptions) -> None:
-    tags = options.get("tags")
-    if tags:
-        tags = dict(read_pairs("tags", tags))
-    name = options.get("name") or (tags or {}).get("name")
+    tags = _read_tags(options["tags"]) if options.get("tags") else {}
+    name = options.get("name") or tags.get("name")
     if name is not None:
         plan.name = str(name)
         plan.key = f"{plan.method} {name}"
@@ -94,6 +92,10 @@ def _apply_settings(plan: Plan, options: RequestOptions) -> None:
     if not options.get("follow_redirects", True):
         plan.redirects = 0
     plan.throw = options.get("throw", False)
+
+
+def _read_tags(tags: object) -> Mapping[str, object]:
+    return tags if isinstance(tags, Mapping) else dict(read_pairs("tags", tags))
 
 
 def _redirects(count: object) -> int:

@@ -295,8 +295,9 @@ def encode_form(
 ) -> str:
     """Return `data` as ``application/x-www-form-urlencoded``."""
     pairs: list[tuple[str, str | bytes]] = []
-    for name, value in read_pairs("a query or form", data):
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    items = data.items() if isinstance(data, Mapping) else read_pairs("a query or form", data)
+    for name, value in items:
+        if isinstance(value, (str, bytes, int)) or not isinstance(value, Iterable):
             pairs.append((encodable(str(name)), _form_value(value)))
         else:
             pairs.extend((encodable(str(name)), _form_value(element)) for element in value)
