@@ -1,9 +1,11 @@
 """Time that a server takes is in a metric, and no request takes longer than its timeout."""
 
+import json
 import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import trio
 
 from pytest_k6api.model.metrics import HTTP_REQ_RETRIES
 from tests.http.serving import OK, Harness, Peer, a_tester, replying, serving
+from tests.http.test_against_k6 import k6
 from tests.http.test_traffic import answering_after
 from tests.virtual_time import in_real_time
 
@@ -242,3 +245,35 @@ async def test_the_error_of_a_name_is_that_of_its_first_address() -> None:
             response = await tester.client.get(f"http://shop.test:{unused.getsockname()[1]}/")
 
     assert (response.error, response.error_code) == ("dial: connection refused", 1212)
+
+
+@pytest.mark.k6_binary
+@in_real_time
+async def test_k6_counts_a_lost_attempt_as_we_do(tmp_path: Path) -> None:
+    (tmp_path / "script.js").write_text(
+        "import http from 'k6/http';\n"
+        "export const options = { vus: 1, iterations: 3 };\n"
+        "export default function () { http.get(__ENV.URL); }\n"
+    )
+    summary = tmp_path / "summary.json"
+    options = ["--quiet", "--address", "", "--summary-export", str(summary)]
+    async with serving(Holding()) as server:
+        await trio.run_process(
+            [k6(), "run", *options, "-e", f"URL={server.url}", "script.js"],
+            cwd=tmp_path,
+            capture_stdout=True,
+            capture_stderr=True,
+        )
+    metrics = json.loads(summary.read_text())["metrics"]
+    handler = Holding()
+    async with serving(handler) as server, a_tester() as tester:
+        for _ in range(3):
+            await tester.client.get(server.url)
+
+    assert metrics["http_reqs"]["count"] == len(tester.rows) == 3
+    for durations_ms in (
+        [metrics["http_req_duration"][name] for name in ("min", "med", "max")],
+        sorted(row[2] / 1000 for row in tester.rows),
+    ):
+        shortest, *others = durations_ms
+        assert shortest < HOLD * 1000 <= min(others)
