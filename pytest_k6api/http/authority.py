@@ -89,6 +89,8 @@ def _read_name(name: str) -> str:
         return name
     if _FORBIDDEN.search(name):
         raise InvalidURL("invalid character in host name")
+    if len(name) > _LONGEST_NAME:
+        raise _no_such_host()
     name = name.lower() if name.isascii() else _encode(name)
     labels = name.removesuffix(".").split(".")
     if len(name) > _LONGEST_NAME or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):

@@ -29,6 +29,7 @@ _PARTS = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
 )
 _SHOWN = 40  # characters of a scheme, in a tag
+_LONGEST_NAME = 4000  # characters of a URL that are masked for a tag, which keeps fewer
 _HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: has no UTF-8
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\-._0-9A-Za-z]")
@@ -198,7 +199,7 @@ class Target:
             base = self.authority if userinfo is None else f"{userinfo}@{self.authority}"
         self.url = URL(f"{scheme}://{base}{encoded}{query}{fragment}")
         self.secrets = secrets
-        self.name = secrets.mask_url(self.url)
+        self.name = secrets.mask_url(self.url[:_LONGEST_NAME])
         self.credentials = None if userinfo is None else read_credentials(userinfo)
 
     @classmethod
@@ -207,7 +208,7 @@ class Target:
         target = object.__new__(cls)
         target.url = URL(text)
         target.secrets = secrets
-        target.name = storable(secrets.mask_url(text))
+        target.name = storable(secrets.mask_url(text[:_LONGEST_NAME]))
         target.is_tls = False
         target.host = target.authority = target.path = ""
         target.port = 0

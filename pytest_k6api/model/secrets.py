@@ -19,7 +19,7 @@ MASK = "****"
 # Anywhere in a name, in lower case.
 _PARTS = (
     r"authorization|authenticat(?!e\b)|cookie|token|secret|passw|passphrase|passcode|signature"
-    r"|session|sessid|credential|jwt|bearer|saml|assertion|[cx]srf|hmac"
+    r"|session|sessid|(?<!allow-)credential|jwt|bearer|saml|assertion|[cx]srf|hmac"
     r"|(?:api|access|app|auth|license|master|private|secret|shared|signing)[\W_]*key"
 )
 # As a whole word of a name: `apiKey` and `x-api-key` hold the word `key`, `monkey` does not.
