@@ -106,6 +106,15 @@ def test_a_password_is_in_no_text_of_a_url(password: str) -> None:
     assert "MARK" not in str(caught.value) + repr(URL(text)) + Target.broken(text).name
 
 
+@pytest.mark.parametrize("host", ["shop.test", "shop test"])
+def test_a_password_of_any_length_is_masked(host: str) -> None:
+    text = f"http://ann:{'secret' * 2000}@{host}/"
+
+    name = Target.broken(text).name
+
+    assert "secret" not in name
+
+
 @given(st.text())
 def test_any_text_is_a_target_or_refused(text: str) -> None:
     try:
