@@ -53,7 +53,7 @@ def _describe(response: Response, sent: str, limit: int) -> str:
 
 def request_lines(method: str, url: str, fields: Fields, secrets: Secrets) -> Iterator[str]:
     """Yield the first line of a request and its header fields."""
-    yield _line(f"> {method} {secrets.mask_url(url[:_LONGEST_LINE])}")
+    yield _line(f"> {method} {secrets.mask_url_start(url, _LONGEST_LINE)}")
     yield from _field_lines(">", fields, secrets)
 
 

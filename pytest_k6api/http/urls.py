@@ -199,7 +199,7 @@ class Target:
             base = self.authority if userinfo is None else f"{userinfo}@{self.authority}"
         self.url = URL(f"{scheme}://{base}{encoded}{query}{fragment}")
         self.secrets = secrets
-        self.name = _shown(self.url, secrets)
+        self.name = secrets.mask_url_start(self.url, _LONGEST_NAME)
         self.credentials = None if userinfo is None else read_credentials(userinfo)
 
     @classmethod
@@ -208,19 +208,12 @@ class Target:
         target = object.__new__(cls)
         target.url = URL(text)
         target.secrets = secrets
-        target.name = storable(_shown(text, secrets))
+        target.name = storable(secrets.mask_url_start(text, _LONGEST_NAME))
         target.is_tls = False
         target.host = target.authority = target.path = ""
         target.port = 0
         target.credentials = None
         return target
-
-
-def _shown(url: str, secrets: Secrets) -> str:
-    start = url[:_LONGEST_NAME]
-    if len(url) > _LONGEST_NAME and "@" in url[_LONGEST_NAME:]:
-        start += "@"  # what was cut off may have told that a password came before
-    return secrets.mask_url(start)
 
 
 def _percent_encode(text: str) -> str:

@@ -108,6 +108,13 @@ class Secrets:
             url = _USERINFO.sub(_mask_userinfo, _URL_USERINFO.sub(_mask_userinfo, url))
         return self._mask_parameters(url, _URL_PARAMETER, 0) if "=" in url else url
 
+    def mask_url_start(self, url: str, longest: int) -> str:
+        """Return the first `longest` characters of `url`, masked in a time that they bound."""
+        start = url[:longest]
+        if "@" in url[longest:]:
+            start += "@"  # what is cut off may have told that a password comes before
+        return self.mask_url(start)
+
     def mask_header(self, name: str, value: str) -> str:
         """Return `value` as it may be shown in a header field called `name`.
 
