@@ -39,7 +39,7 @@ def excerpt(content: bytes, content_type: str, limit: int, secrets: Secrets) -> 
     size = f"({len(content):,} bytes{_of(content_type)})"
     if secrets.hides_bodies:
         return size
-    if "html" in content_type.lower() or (not content_type and _PAGE.match(content)):
+    if "html" in content_type.lower() or (not content_type and _PAGE.match(content, 0, _LOOKED_AT)):
         return secrets.mask_text(_page(_decode(content, content_type))) or size
     if not _is_text(content, content_type):
         return size

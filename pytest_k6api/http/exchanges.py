@@ -5,6 +5,7 @@ One form for all that show exchanges: reports, ``/v1/failures`` and
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from pytest_k6api.http.excerpts import excerpt
 from pytest_k6api.http.response import Response
@@ -13,6 +14,7 @@ from pytest_k6api.model import HttpRow, Secrets, printable
 _REPORTED = 1_000
 _SHOWN = 2_000
 _LONGEST_LINE = 2_000
+_MOST_FIELDS = 200
 
 Fields = Iterable[tuple[str, str]]
 
@@ -75,8 +77,11 @@ def response_lines(outcome: str, row: HttpRow, fields: Fields, secrets: Secrets)
 
 
 def _field_lines(mark: str, fields: Fields, secrets: Secrets) -> Iterator[str]:
-    for name, value in fields:
+    shown = list(islice(fields, _MOST_FIELDS + 1))
+    for name, value in shown[:_MOST_FIELDS]:
         yield _line(f"{mark} {name}: {secrets.mask_header(name, value[:_LONGEST_LINE])}")
+    if len(shown) > _MOST_FIELDS:
+        yield f"{mark} …"
 
 
 def _line(text: str) -> str:

@@ -70,6 +70,15 @@ def test_a_long_body_is_cut() -> None:
     assert _describe(response).splitlines()[-1] == "x" * 1000 + "… (5,000 bytes of text/plain)"
 
 
+def test_a_head_of_very_many_fields_is_cut() -> None:
+    headers = Headers([("X", str(number)) for number in range(5000)])
+    response = FakeResponse(Request("GET", "http://a/", Headers()), headers=headers)
+
+    lines = _describe(response).splitlines()
+
+    assert lines[-3:] == ["< X: 199", "< …", "try again"]
+
+
 def test_names_of_a_users_own_are_masked_and_urls_in_headers_too() -> None:
     request = Request("GET", "http://h/?tenant=abc", Headers({"Referer": "/?token=abc"}))
     headers = Headers({"Location": "http://a:abc@h/cb?code=abc#id_token=abc", "X-Shop-Id": "abc"})
