@@ -1,0 +1,190 @@
+"""Outputs never hold a load test up, and never lose samples in silence."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+
+from pytest_k6api.metrics import SampleBatch, Series
+from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.outputs import OutputError, OutputUnavailable, QueuedOutput
+
+
+def batch(*values: float) -> SampleBatch:
+    series = Series(
+        metric="orders", kind=MetricKind.TREND, contains=Contains.DEFAULT, tags={}, values=values
+    )
+    return SampleBatch(at=0.0, elapsed=0.0, series=(series,))
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    limit = monotonic() + 30
+    while not is_true():
+        assert monotonic() < limit, "it did not happen in 30 s"
+        pause.wait(0.002)
+
+
+class Target:
+    """Keeps what it is given; `before` is called ahead of each write."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.taken: list[float] = []
+        self.calls: list[str] = []
+        self._before = before
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+    def write(self, batches):
+        self.calls.append("write")
+        self._before()
+        for each in batches:
+            self.taken += each.series[0].values
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_samples_arrive_in_their_order_and_the_target_is_closed_once():
+    target = Target()
+    output = QueuedOutput("file", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0, 2.0))
+    output.add(batch(3.0))
+    output.stop()
+
+    assert target.taken == [1.0, 2.0, 3.0]
+    assert (target.calls[0], target.calls[-1]) == ("open", "close")
+    status = output.status()
+    assert (status.written, status.dropped, status.waiting, status.error) == (3, 0, 0, "")
+
+
+def test_what_was_added_between_two_writes_is_one_write():
+    target = Target()
+    output = QueuedOutput("file", target, period=3600)
+
+    output.start()
+    for number in range(50):
+        output.add(batch(number))
+    output.stop()
+
+    assert target.calls == ["open", "write", "close"]
+    assert len(target.taken) == 50
+
+
+def test_a_target_that_blocks_drops_what_exceeds_the_queue_and_counts_it():
+    release = threading.Event()
+    began = threading.Event()
+
+    def block():
+        began.set()
+        assert release.wait(30)
+
+    target = Target(block)
+    output = QueuedOutput("slow", target, period=0.001, capacity=5)
+
+    output.start()
+    output.add(batch(1.0, 2.0))
+    assert began.wait(30)
+    output.add(batch(3.0, 4.0, 5.0))
+    output.add(batch(6.0))
+    release.set()
+    output.stop()
+
+    assert target.taken == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert output.status().dropped == 1
+
+
+def test_a_target_that_is_away_gets_the_same_samples_when_it_is_back():
+    attempts = []
+
+    def be_away_twice():
+        attempts.append("attempt")
+        if len(attempts) < 3:
+            raise OutputUnavailable("connection refused")
+
+    target = Target(be_away_twice)
+    output = QueuedOutput("remote", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0))
+    wait_until(lambda: output.status().written == 1)
+    output.stop()
+
+    assert target.taken == [1.0]
+    status = output.status()
+    assert (status.retries, status.error, status.dropped) == (2, "", 0)
+
+
+def test_a_target_that_stays_away_is_given_up_when_the_load_test_has_ended():
+    def be_away():
+        raise OutputUnavailable("connection refused")
+
+    output = QueuedOutput("remote", Target(be_away), period=0.001, close_timeout=0.2)
+
+    output.start()
+    output.add(batch(1.0))
+    output.stop()
+
+    status = output.status()
+    assert (status.written, status.dropped, status.waiting) == (0, 1, 0)
+    assert status.error == "connection refused"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OutputError("the token was refused"), "the token was refused"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (ValueError("a bug"), "ValueError: a bug"),
+    ],
+)
+def test_a_target_that_failed_gets_no_more_samples(error, text):
+    def fail():
+        raise error
+
+    target = Target(fail)
+    output = QueuedOutput("disk", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0))
+    wait_until(lambda: output.status().error != "")
+    output.add(batch(2.0))
+    output.stop()
+
+    assert target.calls == ["open", "write", "close"]
+    status = output.status()
+    assert (status.written, status.dropped, status.error) == (0, 2, text)
+
+
+def test_a_target_that_hangs_does_not_hold_up_the_end():
+    release = threading.Event()
+    output = QueuedOutput(
+        "hangs", Target(lambda: assert_released(release)), period=0.001, close_timeout=0.05
+    )
+
+    output.start()
+    output.add(batch(1.0))
+    output.stop()
+
+    status = output.status()
+    assert (status.dropped, status.error) == (1, "took longer than 0.05 s for what was left")
+    release.set()
+
+
+def assert_released(release: threading.Event) -> None:
+    assert release.wait(30)
+
+
+def test_a_target_that_cannot_be_opened_is_told_before_any_load():
+    class Locked(Target):
+        def open(self):
+            raise PermissionError(13, "Permission denied")
+
+    output = QueuedOutput("file", Locked())
+
+    with pytest.raises(PermissionError):
+        output.start()
