@@ -21,6 +21,7 @@ class Series:
         contains: Plain numbers, milliseconds or bytes.
         tags: The tags of all these samples.
         values: In the metric's unit, oldest first; of a rate 1.0 and 0.0. Never empty.
+        times_us: Wall time of each value, in whole microseconds since the epoch.
     """
 
     metric: str
@@ -28,6 +29,7 @@ class Series:
     contains: Contains
     tags: Mapping[str, str]
     values: tuple[float, ...]
+    times_us: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Observer:
             at: Wall time of the end of the batch.
             elapsed: Test-run time of it.
         """
+        now_us = round(at * 1e6)
         series = [
             Series(
                 metric=metric.name,
@@ -73,6 +76,7 @@ class Observer:
                 contains=metric.contains,
                 tags=tags[tags_id],
                 values=_in_unit(values, metric.samples_per_unit),
+                times_us=(now_us,) * len(values),
             )
             for metric, tags_id, values in self._seen
         ]

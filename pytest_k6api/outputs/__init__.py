@@ -6,9 +6,13 @@ back-off and a last flush. It sees batches of samples and nothing above.
 """
 
 from pytest_k6api.outputs.base import Output, OutputError, OutputUnavailable, Writer
+from pytest_k6api.outputs.csv_rows import CsvWriter
+from pytest_k6api.outputs.json_lines import JsonLinesWriter
 from pytest_k6api.outputs.queued import OutputStatus, QueuedOutput
 
 __all__ = [
+    "CsvWriter",
+    "JsonLinesWriter",
     "Output",
     "OutputError",
     "OutputStatus",

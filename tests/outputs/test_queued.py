@@ -13,7 +13,12 @@ from pytest_k6api.outputs import OutputError, OutputUnavailable, QueuedOutput
 
 def batch(*values: float) -> SampleBatch:
     series = Series(
-        metric="orders", kind=MetricKind.TREND, contains=Contains.DEFAULT, tags={}, values=values
+        metric="orders",
+        kind=MetricKind.TREND,
+        contains=Contains.DEFAULT,
+        tags={},
+        values=values,
+        times_us=(0,) * len(values),
     )
     return SampleBatch(at=0.0, elapsed=0.0, series=(series,))
 

@@ -1,0 +1,79 @@
+"""k6's CSV output: one row for each sample, with a column for each of k6's system tags.
+
+Source: k6 v1.1.0, ``output/csv/output.go`` and ``metrics/system_tag.go``.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_k6api.metrics import SampleBatch, Series
+from pytest_k6api.outputs.base import OutputError
+from pytest_k6api.outputs.targets import LineTarget
+from pytest_k6api.outputs.timestamps import TIME_FORMATS, TimeColumn
+
+TAG_COLUMNS = (
+    "check", "error", "error_code", "expected_response", "group", "method", "name", "proto",
+    "scenario", "service", "status", "subproto", "tls_version", "url",
+)  # fmt: skip
+"""k6's default system tags, in the order of its columns."""
+
+HEADER = ("metric_name", "timestamp", "metric_value", *TAG_COLUMNS, "extra_tags", "metadata")
+
+
+class CsvWriter:
+    """Writes samples as k6's CSV; a `Writer`.
+
+    Args:
+        path: See `LineTarget`.
+        time_format: ``unix``, ``unix_milli``, ``unix_micro``, ``unix_nano``, ``rfc3339`` or
+            ``rfc3339_nano``.
+    """
+
+    def __init__(self, path: str, time_format: str = "unix") -> None:
+        if time_format not in TIME_FORMATS:
+            known = ", ".join(TIME_FORMATS)
+            raise OutputError(f"cannot write times as {time_format!r}; write one of {known}")
+        self._target = LineTarget(path)
+        self._format_time = TIME_FORMATS[time_format]
+        # By metric and tags, as `JsonLinesWriter` keeps them.
+        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+
+    def open(self) -> None:
+        """Open the file, and write the header."""
+        self._target.open()
+        self._target.write(_row(HEADER))
+
+    def write(self, batches: Sequence[SampleBatch]) -> None:
+        """Append a row for each sample."""
+        rows: list[str] = []
+        for batch in batches:
+            times = TimeColumn(self._format_time)
+            for series in batch.series:
+                head, tail = self._frame(series)
+                rows += [
+                    f"{head}{time},{value:f}{tail}"
+                    for time, value in zip(times.texts(series.times_us), series.values, strict=True)
+                ]
+        self._target.write("".join(rows))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._target.close()
+
+    def _frame(self, series: Series) -> tuple[str, str]:
+        key = series.metric, id(series.tags)
+        frame = self._frames.get(key)
+        if frame is None:
+            tags = series.tags
+            extra = sorted(name for name in tags if name not in TAG_COLUMNS)
+            columns = [tags.get(name, "") for name in TAG_COLUMNS]
+            tail = _row([*columns, "&".join(f"{name}={tags[name]}" for name in extra), ""])
+            frame = self._frames[key] = f"{series.metric},", f",{tail}", tags
+        return frame[0], frame[1]
+
+
+def _row(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()

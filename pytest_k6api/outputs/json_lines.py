@@ -1,0 +1,102 @@
+"""k6's JSON output: a line for each metric before its first sample, and a line for each sample.
+
+What reads the files of ``k6 run --out json=FILE`` reads these. A sample costs two
+string formattings; everything that a series repeats is made once
+(``benchmarks/bench_outputs.py`` has the figures).
+
+Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_k6api.metrics import SampleBatch, Series, Threshold
+from pytest_k6api.outputs.targets import LineTarget
+from pytest_k6api.outputs.timestamps import TimeColumn, rfc3339
+
+
+class JsonLinesWriter:
+    """Writes samples as k6's JSON lines; a `Writer`.
+
+    Args:
+        path: See `LineTarget`.
+        thresholds: The load test's; a metric's line lists those on it, and its sub-metrics.
+    """
+
+    def __init__(self, path: str, thresholds: Iterable[Threshold] = ()) -> None:
+        self._target = LineTarget(path)
+        self._thresholds = tuple(thresholds)
+        self._described: set[str] = set()
+        # By metric and tags: what stands before and behind the numbers of each line. The
+        # tags are kept, so that their `id` stays theirs.
+        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+
+    def open(self) -> None:
+        """Open the file."""
+        self._target.open()
+
+    def write(self, batches: Sequence[SampleBatch]) -> None:
+        """Append a line for each sample."""
+        lines: list[str] = []
+        for batch in batches:
+            times = TimeColumn(rfc3339)
+            for series in batch.series:
+                if series.metric not in self._described:
+                    self._described.add(series.metric)
+                    lines.append(self._metric_line(series))
+                head, tail = self._frame(series)
+                lines += [
+                    f'{head}{time}","value":{value!r}{tail}'
+                    for time, value in zip(times.texts(series.times_us), series.values, strict=True)
+                ]
+        self._target.write("".join(lines))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._target.close()
+
+    def _frame(self, series: Series) -> tuple[str, str]:
+        key = series.metric, id(series.tags)
+        frame = self._frames.get(key)
+        if frame is None:
+            name, tags = _json(series.metric), _json(dict(sorted(series.tags.items())))
+            head = f'{{"metric":{name},"type":"Point","data":{{"time":"'
+            frame = self._frames[key] = head, f',"tags":{tags}}}}}\n', series.tags
+        return frame[0], frame[1]
+
+    def _metric_line(self, series: Series) -> str:
+        on_it = [each for each in self._thresholds if each.metric.name == series.metric]
+        filters = dict.fromkeys(each.filter for each in on_it if each.filter is not None)
+        data = {
+            "name": series.metric,
+            "type": series.kind.value,
+            "contains": series.contains.value,
+            "thresholds": [_threshold(each) for each in on_it if each.filter is None],
+            "submetrics": [
+                {
+                    "name": f"{series.metric}{{{tag_filter.text}}}",
+                    "suffix": tag_filter.text,
+                    "tags": dict(tag_filter.pairs),
+                }
+                for tag_filter in filters
+            ]
+            or None,
+        }
+        line = {"type": "Metric", "data": data, "metric": series.metric}
+        return f"{_json(line)}\n"
+
+
+def _threshold(threshold: Threshold) -> object:
+    """Return `threshold` as k6's option holds it: its text, or an object if it may abort."""
+    if not threshold.abort_on_fail:
+        return threshold.source
+    delay = threshold.delay_abort_eval
+    return {
+        "threshold": threshold.source,
+        "abortOnFail": True,
+        "delayAbortEval": None if delay is None else f"{delay:g}s",
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
