@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pytest_k6api.load import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
     from pytest_k6api.metrics import SampleBatch, Series, ThresholdSnapshot
     from pytest_k6api.model import K6ApiError, ScenarioOptions
-    from pytest_k6api.plugin.hook_values import LoadTestInfo, Output
+    from pytest_k6api.outputs import Output
+    from pytest_k6api.plugin.hook_values import LoadTestInfo
     from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
     from pytest_k6api.plugin.results import LoadTestResults
 
@@ -50,7 +51,8 @@ _HOMES = {
     "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
     "pytest_k6api.model": ("K6ApiError", "ScenarioOptions"),
-    "pytest_k6api.plugin.hook_values": ("LoadTestInfo", "Output"),
+    "pytest_k6api.outputs": ("Output",),
+    "pytest_k6api.plugin.hook_values": ("LoadTestInfo",),
     "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),
     "pytest_k6api.plugin.results": ("LoadTestResults",),
 }

@@ -17,7 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, ThresholdSnapshot
     from pytest_k6api.model import ScenarioOptions
-    from pytest_k6api.plugin.hook_values import LoadTestInfo, Output
+    from pytest_k6api.outputs import Output
+    from pytest_k6api.plugin.hook_values import LoadTestInfo
     from pytest_k6api.plugin.results import LoadTestResults
 
 

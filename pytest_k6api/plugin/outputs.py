@@ -13,7 +13,8 @@ from functools import partial
 import pytest
 
 from pytest_k6api.metrics import SampleBatch
-from pytest_k6api.plugin.hook_values import LoadTestInfo, Output
+from pytest_k6api.outputs import Output
+from pytest_k6api.plugin.hook_values import LoadTestInfo
 
 Attempt = Callable[[str, str, Callable[[], object]], bool]
 
