@@ -1,7 +1,7 @@
 """k6's JSON output: a line for each metric before its first sample, and a line for each sample.
 
 What reads the files of ``k6 run --out json=FILE`` reads these. A sample costs two
-string formattings; everything that a series repeats is made once
+formatted strings; everything that a series repeats is made once
 (``benchmarks/bench_outputs.py`` has the figures).
 
 Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
