@@ -4,7 +4,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -48,16 +49,27 @@ class Session:
         self.output += self._process.stdout.read()
         return self._process.wait(30)
 
+    def close_output(self) -> None:
+        """Read nothing more."""
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return self._process.wait(30)
+
 
 @contextmanager
-def session_of(service: Service, *arguments: str) -> Iterator[Session]:
+def session_of(service: Service, *arguments: str, errors: str = "") -> Iterator[Session]:
+    """Run pytest in the current folder, its standard error in the file `errors` if there is one."""
     command = [
         *(sys.executable, "-u", "-m", "pytest", "-s", "-p", "k6api", "-p", "no:cacheprovider"),
         *(f"--k6-base-url={service.url}", *arguments),
     ]
-    pipe, both = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, stdout=pipe, stderr=both, text=True) as process:
-        try:
-            yield Session(process)
-        finally:
-            process.kill()
+    with ExitStack() as stack:
+        other = stack.enter_context(Path(errors).open("w")) if errors else subprocess.STDOUT
+        process = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other, text=True)
+        )
+        stack.callback(process.kill)
+        yield Session(process)

@@ -315,6 +315,36 @@ def test_the_third_ctrl_c_ends_what_swallows_its_interruption(
 
 
 @pytest.mark.slow
+def test_a_closed_output_ends_quietly_and_keeps_the_results(
+    pytester: pytest.Pytester, service: Service
+):
+    pytester.makepyfile("""
+        from pathlib import Path
+        import pytest, trio
+
+        def clear():
+            Path("teardown").touch()
+
+        @pytest.mark.scenario(teardown=clear)
+        async def test_browse(vu):
+            print("is under way", flush=True)
+            while not Path("closed").exists():
+                await trio.sleep(0.01)
+    """)
+
+    with session_of(service, "--k6-address=", "--k6-save=x", errors="errors.txt") as session:
+        session.wait_for("is under way")
+        session.close_output()
+        (pytester.path / "closed").touch()
+        exit_code = session.wait()
+
+    assert exit_code == 1
+    assert (pytester.path / "errors.txt").read_text(encoding="utf-8") == ""
+    assert (pytester.path / "teardown").exists()
+    assert len([*(pytester.path / ".k6api/x").glob("*.json")]) == 1
+
+
+@pytest.mark.slow
 def test_a_thread_that_asks_for_nothing_sends_nothing_after_its_load_test(
     pytester: pytest.Pytester, service: Service
 ):
