@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -335,6 +336,15 @@ def test_a_bug_of_ours_is_a_bare_500_for_the_client_and_a_warning_for_the_user()
     assert status_of(reply) == 500
     assert b"secret" not in reply
     assert warned == ["the control API could not answer a request: RuntimeError('secret path')"]
+
+
+def test_the_interpreters_switch_interval_is_as_it_was_once_the_first_client_is_answered() -> None:
+    before = sys.getswitchinterval()
+
+    with served() as address:
+        get(address, "/v1/status")
+
+        assert sys.getswitchinterval() == before
 
 
 def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
