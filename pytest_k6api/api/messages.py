@@ -12,6 +12,9 @@ from pytest_k6api.model import ControlError
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
+INVALID_DATA: Final = "Invalid data"
+"""k6's title for a body that cannot be decoded."""
+_LONGEST_PROBLEM: Final = 200
 
 Body = TypeVar("Body")
 
@@ -165,6 +168,8 @@ def decode(body: bytes, kind: Any, *, title: str, example: str) -> Any:
         return msgspec.json.decode(body, type=kind)
     except (ValueError, RecursionError) as error:
         problem = _explain(error, body)
+    if len(problem) > _LONGEST_PROBLEM:
+        problem = problem[:_LONGEST_PROBLEM] + "…"
     raise ControlError(title, f"{problem}; write {example}")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from pytest_k6api.api.messages import decode
+from pytest_k6api.api.messages import INVALID_DATA, decode
 from pytest_k6api.api.ports import ScenarioChange
 
 _EXAMPLE: Final = '{"data":{"attributes":{"vus":5}}}, with any of paused, vus and rate'
@@ -49,7 +49,7 @@ def decode_scenario_change(body: bytes) -> ScenarioChange:
         ControlError: It is not JSON, or holds anything but what is described above.
     """
     document: ScenarioChangeDocument = decode(
-        body, ScenarioChangeDocument, title="Invalid data", example=_EXAMPLE
+        body, ScenarioChangeDocument, title=INVALID_DATA, example=_EXAMPLE
     )
     asked = document.data.attributes
     numbers = {"vus": asked.vus, "rate": asked.rate}

@@ -8,18 +8,13 @@ is refused, where k6 answers 200 and changes nothing.
 Pure. Source: k6 v1.1.0, ``api/v1/status.go``, ``status_jsonapi.go``.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from pytest_k6api.api.messages import decode
+from pytest_k6api.api.messages import INVALID_DATA, decode
 from pytest_k6api.api.ports import StatusChange
-from pytest_k6api.model import ControlError
 
-INVALID_DATA: Final = "Invalid data"
-"""k6's title for a body that cannot be decoded."""
-
-_EXAMPLE: Final = '{"data":{"attributes":{"paused":true}}}'
 _IGNORED: Final = "Ignored."
 
 Number = (
@@ -51,7 +46,7 @@ class StatusChangeAttributes(Struct, frozen=True, rename="kebab"):
 class StatusChangeData(Struct, frozen=True):
     """The one resource that can be changed."""
 
-    attributes: StatusChangeAttributes | None = None
+    attributes: StatusChangeAttributes | UnsetType | None = UNSET
     type: Ignored = None
     id: Ignored = None
 
@@ -72,10 +67,25 @@ _LEADS_TO_DATA: Final = {
 class StatusChangeDocument(Struct, frozen=True):
     """The body of ``PATCH /v1/status``."""
 
-    data: Annotated[StatusChangeData | None, Meta(extra_json_schema=_LEADS_TO_ATTRIBUTES)] = None
+    data: Annotated[
+        StatusChangeData | UnsetType | None, Meta(extra_json_schema=_LEADS_TO_ATTRIBUTES)
+    ] = UNSET
 
 
 StatusBody = Annotated[StatusChangeDocument | None, Meta(extra_json_schema=_LEADS_TO_DATA)]
+
+
+class _Empty(Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Bare(Struct, forbid_unknown_fields=True):
+    type: Ignored = None
+    id: Ignored = None
+
+
+class _BareDocument(Struct):
+    data: _Bare
 
 
 def decode_status_change(body: bytes) -> StatusChange:
@@ -84,12 +94,13 @@ def decode_status_change(body: bytes) -> StatusChange:
     Raises:
         ControlError: It cannot be decoded; title and status are k6's.
     """
-    document: StatusBody = decode(body, StatusBody, title=INVALID_DATA, example=_EXAMPLE)
+    document: StatusBody = _decode(body, StatusBody)
     data = document.data if document else None
-    if data is None or data.attributes is None:
-        _check_envelope(body)
-        return StatusChange()
-    asked = data.attributes
+    if data is UNSET:
+        _decode(body, _Empty)  # what else is there stands outside of the envelope
+    elif data is not None and data.attributes is UNSET:
+        _decode(body, _BareDocument)
+    asked = (data.attributes if data else None) or StatusChangeAttributes()
     return StatusChange(
         paused=asked.paused,
         vus=_number(asked.vus),
@@ -99,26 +110,10 @@ def decode_status_change(body: bytes) -> StatusChange:
     )
 
 
+def _decode(body: bytes, kind: Any) -> Any:  # as `decode` has them
+    example = '{"data":{"attributes":{"paused":true}}}'
+    return decode(body, kind, title=INVALID_DATA, example=example)
+
+
 def _number(value: int | str | None) -> int | None:
     return None if value in (None, "") else int(value)
-
-
-def _check_envelope(body: bytes) -> None:
-    """Refuse a body that has members, but not those that lead to the attributes."""
-    place, members = "the body", body
-    for name, ignored in (("data", set()), ("attributes", {"type", "id"})):
-        found = _members(members)
-        if name in found:
-            members = bytes(found[name])
-            place = name
-        elif found.keys() - ignored:
-            first = next(iter(found.keys() - ignored))
-            raise ControlError(
-                INVALID_DATA,
-                f"{place}: {first!r} stands outside of data.attributes; write {_EXAMPLE}",
-            )
-
-
-def _members(body: bytes) -> dict[str, Raw]:
-    kind = dict[str, Raw] | None
-    return decode(body, kind, title=INVALID_DATA, example=_EXAMPLE) or {}

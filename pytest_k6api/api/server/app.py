@@ -213,7 +213,8 @@ class ControlApp(QuartTrio):
     async def _on_not_found(self, _error: NotFound) -> Response:
         if request.path.startswith("/v1/"):
             return _response(Reply(b"404 page not found\n", 404), TEXT)
-        if request.path == "/" and "text/html" in request.headers.get("Accept", ""):
+        is_browser = "text/html" in request.headers.get("Accept", "")
+        if is_browser and (request.method, request.path) == ("GET", "/"):
             return _response(Reply(None, 302, {"Location": _PAGE, "Vary": "Accept"}), TEXT)
         return _response(Reply(b"ok"), TEXT)
 
