@@ -43,6 +43,7 @@ class SortedCounts:
     float. An integer and a float that are equal are one number.
 
     Attributes:
+        different: How many different values there are.
         size: How many bytes the values take, about.
 
     >>> counts = SortedCounts()
@@ -51,11 +52,11 @@ class SortedCounts:
     ([(1.0, 2), (2.5, 1), (3.0, 1)], 1.0, 2.5)
     """
 
-    __slots__ = ("_asked", "_different", "_later", "_lowest", "_ranked", "size")
+    __slots__ = ("_asked", "_later", "_lowest", "_ranked", "different", "size")
 
     def __init__(self) -> None:
         self.size = 0
-        self._different = 0
+        self.different = 0
         self._lowest: _Block = _Pairs([], [])
         # By the least value that belongs into each; None while there is but the lowest.
         self._later: SortedDict | None = None
@@ -63,10 +64,6 @@ class SortedCounts:
         # for the values of the block that was asked last. None when something came since.
         self._ranked: tuple[list[_Block], list[int]] | None = None
         self._asked: tuple[_Block, array[int]] | None = None
-
-    def __len__(self) -> int:
-        """Return how many different values there are."""
-        return self._different
 
     def items(self) -> Iterator[tuple[float, int]]:
         """Yield the values in ascending order, each with its count."""
@@ -132,7 +129,7 @@ class SortedCounts:
         pairs = list(self.items())
         values = [value for value, _ in pairs]
         assert values == sorted(set(values))
-        assert len(self) == len(values)
+        assert self.different == len(values)
         assert all(count > 0 for _, count in pairs)
         assert self.size == sum(block.size for block in self._blocks())
         bounds = [-math.inf, *(self._later or ()), math.inf]
@@ -179,11 +176,11 @@ class SortedCounts:
 
     def _remember(self, block: "_Block") -> None:
         self.size += block.size
-        self._different += block.different
+        self.different += block.different
 
     def _forget(self, block: "_Block") -> None:
         self.size -= block.size
-        self._different -= block.different
+        self.different -= block.different
 
 
 class _Block(Protocol):

@@ -31,8 +31,8 @@ from pytest_k6api.metrics.trend_memory import TrendMemory, cut
 
 # So many may wait, 8 bytes each: fewer by up to a half for some trends than for others, lest
 # all series of a request are put in order in the same turn of the loop.
-_MOST_WAITING = 8_000
-_STAGGER, _STEPS = 125, 32
+_MOST_WAITING = 7_000
+_STAGGER, _STEPS = 110, 32
 # Counting at once is quicker where values come again and again, but what was counted takes
 # some twelve times the room.
 _FEW_VALUES = 500
@@ -136,12 +136,13 @@ class Trend:
             self._counted[first] += count
             self.total += first * count
         else:
-            if len(self._sorted) < _FEW_VALUES:
+            if self._sorted.different < _FEW_VALUES:
                 self._counted.update(values)
             else:
                 self._keep(values, count)
             self.total += sum(values)
-        self._settle_many()
+        if len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
+            self.settle()
 
     def merge(self, other: "Trend") -> None:
         """Add everything that `other` has counted; `other` stays as it is."""
@@ -150,7 +151,8 @@ class Trend:
         if other.digits is None:
             # Many small ones are merged in a row: they are put in order together.
             self._counted.update(other.counts())
-            self._settle_many()
+            if _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
+                self.settle()
             return
         self.settle()
         lowest, highest = min(self._min, other.lowest), max(self._max, other.highest)
@@ -231,10 +233,6 @@ class Trend:
             self._sorted.add(cut(counts, digits))
             self._tell_size()
             yield
-
-    def _settle_many(self) -> None:
-        if len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
-            self.settle()
 
     def _keep(self, values: Sequence[float], count: int) -> None:
         try:

@@ -84,7 +84,7 @@ class MetricResult:
         Raises:
             ResultError: This is no trend, or `rank` is outside [0, 100].
         """
-        return self._ask(f"p({rank:g})")
+        return self._ask(f"p({rank:.15g})")
 
     @property
     def avg(self) -> float:
