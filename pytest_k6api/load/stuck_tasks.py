@@ -16,7 +16,7 @@ even its ``finally`` blocks, and its frames stay in memory until the process end
 import ctypes
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from heapq import heapify, heappop, heappush
 from itertools import count
 from pathlib import Path
@@ -33,6 +33,7 @@ PATIENCE = 6.0
 """Seconds that a cancelled task gets to end; longer than the thread that it may wait for gets."""
 
 _AGAIN = 0.05
+_PACKAGE = str(Path(__file__).parents[1])
 _TRIO = str(Path(trio.__file__).parent)
 
 T = TypeVar("T")
@@ -173,16 +174,32 @@ def _abandon(task: Task) -> bool:
         # swallow that too, perhaps for ever.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.coro))
         task._child_nurseries.clear()
-        nothing_more = _nothing_more()
+        nothing_more = _nothing_more(task.coro)
         nothing_more.send(None)
         task.coro = cast("Any", nothing_more)
     _lift_shields(task)
     return not children
 
 
-def _nothing_more() -> Generator[None, None, None]:
+def _nothing_more(left: Any) -> Generator[None, None, None]:
     # Trio resumes it in place of the task's own code, and the task is over.
     yield
+    called = _called_by_user(left)
+    if called is not None:
+        with suppress(RuntimeError):  # it waits for something on its way out
+            called.close()
+
+
+def _called_by_user(coro: Any) -> Any:
+    """Return what user code awaits of this package, such as a request; None if it does not."""
+    called, is_below_user = None, False
+    while (code := getattr(coro, "cr_code", None)) is not None:
+        if _is_users(code.co_filename):
+            called, is_below_user = None, True
+        elif is_below_user and called is None and code.co_filename.startswith(_PACKAGE):
+            called = coro
+        coro = coro.cr_await
+    return called
 
 
 _NOTHING_MORE = _nothing_more.__code__
@@ -197,6 +214,10 @@ def _lift_shields(task: Task) -> None:
     while status is not None and status._scope is not outermost:
         status._scope.shield = False
         status = status.parent
+
+
+def _is_users(filename: str) -> bool:
+    return is_users(filename) and not filename.startswith(_TRIO)
 
 
 def _users_line(task: Task) -> str:

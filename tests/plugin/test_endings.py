@@ -256,6 +256,25 @@ def test_a_fixture_sees_the_load_test_that_it_was_set_up_for(
     result.stdout.fnmatch_lines(["sees test_second *::test_second 5"])
 
 
+LEFT = """
+    import os, threading
+
+    def pytest_unconfigure():
+        links = []
+        for number in os.listdir("/proc/self/fd"):
+            try:
+                links.append(os.readlink(f"/proc/self/fd/{number}"))
+            except FileNotFoundError:  # that of the listing itself
+                pass
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread():
+                thread.join(0.5)
+        threads = [thread.name for thread in threading.enumerate()]
+        print("sockets left:", sum(link.startswith("socket:") for link in links), flush=True)
+        print("threads left:", len(threads), *threads, flush=True)
+"""
+
+
 BARE = """
     import pytest
 
@@ -280,6 +299,7 @@ def test_the_end_of_the_plan_ends_what_swallows_its_interruption(
     pytester: pytest.Pytester, service: Service, prefix: str, call: str
 ):
     pytester.makepyfile(BARE.format(prefix=prefix, call=call).replace("DURATION", '"1s"'))
+    pytester.makeconftest(LEFT)
     with session_of(service, "--k6-address=") as session:
         exit_code = session.end()
 
@@ -288,7 +308,7 @@ def test_the_end_of_the_plan_ends_what_swallows_its_interruption(
     lines.fnmatch_lines(["*::test_retries: passed, *, 2 iterations interrupted", "    http_reqs*"])
     if prefix:  # a thread may have been hit outside of its try
         lines.fnmatch_lines(["  ! 2 tasks of test_retries did not end when they were interrupted*"])
-    lines.fnmatch_lines(["*passed*"])
+        lines.fnmatch_lines(["sockets left: 0", "threads left: 1 MainThread"])
 
 
 @pytest.mark.slow
@@ -300,8 +320,9 @@ def test_the_third_ctrl_c_ends_what_swallows_its_interruption(
     pytester: pytest.Pytester, service: Service, prefix: str, call: str
 ):
     pytester.makepyfile(BARE.format(prefix=prefix, call=call).replace("DURATION", '"1h"'))
+    pytester.makeconftest(LEFT)
 
-    with session_of(service, "--k6-address=") as session:
+    with session_of(service, "--k6-address=127.0.0.1:0") as session:
         session.wait_for("is under way")
         for answer in ("ending;", "ending at once;", "the third:"):
             session.press_ctrl_c()
@@ -311,7 +332,8 @@ def test_the_third_ctrl_c_ends_what_swallows_its_interruption(
 
     assert exit_code == pytest.ExitCode.INTERRUPTED
     assert summaries(session.output, "test_retries") == 1
-    assert "http_reqs." in session.output, session.output
+    assert "http_reqs." in session.output
+    assert "sockets left: 0" in session.output
 
 
 @pytest.mark.slow
