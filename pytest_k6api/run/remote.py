@@ -250,7 +250,7 @@ class RemoteLoadTest:
         except UnresponsiveError:
             raise ControlError(
                 title,
-                f"the load test's loop does not move; {what} runs as soon as it does",
+                f"event loop blocked by a scenario; {what} runs when it goes on",
                 status=500,
             ) from None
 

@@ -46,6 +46,10 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Return what came; after our end of file it is read and thrown away."""
+        if self._is_reading:
+            # The stream is about to close, and reads for itself: nothing more is for the caller.
+            await self._heard_eof.wait()
+            return b""
         self._is_reading = True
         try:
             while data := await self._stream.receive_some(max_bytes):
@@ -82,6 +86,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
                     else:
                         await self.receive_some()
         finally:
+            self._heard_eof.set()
             await self._stream.aclose()
 
     def hurry(self) -> None:
@@ -90,4 +95,5 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     async def cut(self) -> None:
         """Close at once."""
+        self._heard_eof.set()
         await trio.aclose_forcefully(self._stream)
