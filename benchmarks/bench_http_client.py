@@ -7,7 +7,7 @@ kernel's share of the loopback included).
     python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--profile] [--alone]
 
 ``--alone`` lets each connection send and receive by itself, as it has to where there
-is no epoll, and knows no heads; the difference is what `pytest_k6api.http.traffic`
+is no epoll, and knows no heads; the difference is what `pytest_k6api.protocols.http.net.batched_io`
 gives.
 """
 
@@ -26,9 +26,9 @@ from pathlib import Path
 
 import trio
 
-from pytest_k6api.http import Client, ClientOptions, HttpRuntime
-from pytest_k6api.http.traffic import Traffic
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
+from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.protocols.http.net.batched_io import Traffic
 
 _CONFIG = """
 worker_processes 1;

@@ -12,13 +12,13 @@ from typing import cast
 
 import trio
 
-from pytest_k6api.http import Client
-from pytest_k6api.load.failures import FailureLog
-from pytest_k6api.load.iterations import VirtualUser
-from pytest_k6api.load.load_context import LoadContext, ScenarioContext
-from pytest_k6api.load.user_functions import UserFunction
-from pytest_k6api.load.vu import VU
 from pytest_k6api.model import SampleBuffer, ScenarioOptions, TagContext, TagTable
+from pytest_k6api.protocols.http import Client
+from pytest_k6api.vu.context import LoadContext, ScenarioContext
+from pytest_k6api.vu.failures.failure_log import FailureLog
+from pytest_k6api.vu.runner import VirtualUser
+from pytest_k6api.vu.user_functions import UserFunction
+from pytest_k6api.vu.vu import VU
 
 ROUNDS = 60
 ITERATIONS = 1_000

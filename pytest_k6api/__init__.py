@@ -12,14 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_k6api.http import BearerAuth, HTTPStatusError, Response, instrument
-    from pytest_k6api.load import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
     from pytest_k6api.metrics import SampleBatch, Series, ThresholdSnapshot
     from pytest_k6api.model import K6ApiError, ScenarioOptions
     from pytest_k6api.outputs import Output
-    from pytest_k6api.plugin.hook_values import LoadTestInfo
-    from pytest_k6api.plugin.marks import load_test, scenario, vu_fixture
-    from pytest_k6api.plugin.results import LoadTestResults
+    from pytest_k6api.plugin.collection.marks import load_test, scenario, vu_fixture
+    from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
+    from pytest_k6api.plugin.runtime.results import LoadTestResults
+    from pytest_k6api.protocols.http import BearerAuth, HTTPStatusError, Response
+    from pytest_k6api.protocols.instrument import instrument
+    from pytest_k6api.vu import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
 
 __all__ = [
     "VU",
@@ -47,14 +48,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "pytest_k6api.http": ("BearerAuth", "HTTPStatusError", "Response", "instrument"),
-    "pytest_k6api.load": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
+    "pytest_k6api.protocols.http": ("BearerAuth", "HTTPStatusError", "Response"),
+    "pytest_k6api.protocols.instrument": ("instrument",),
+    "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
     "pytest_k6api.model": ("K6ApiError", "ScenarioOptions"),
     "pytest_k6api.outputs": ("Output",),
-    "pytest_k6api.plugin.hook_values": ("LoadTestInfo",),
-    "pytest_k6api.plugin.marks": ("load_test", "scenario", "vu_fixture"),
-    "pytest_k6api.plugin.results": ("LoadTestResults",),
+    "pytest_k6api.plugin.hooks.hook_values": ("LoadTestInfo",),
+    "pytest_k6api.plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
+    "pytest_k6api.plugin.runtime.results": ("LoadTestResults",),
 }
 
 

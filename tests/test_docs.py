@@ -8,8 +8,8 @@ import pytest
 
 import pytest_k6api
 from pytest_k6api.model import BUILT_IN, Metric
-from pytest_k6api.plugin import hookspecs
-from pytest_k6api.plugin.options import settings_table
+from pytest_k6api.plugin.hooks import hookspecs
+from pytest_k6api.plugin.settings.sources import settings_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pytest_k6api.model import Layer, OptionError, ScenarioOptions, options_of, resolve_scenario
-from pytest_k6api.plugin.options import settings_table
+from pytest_k6api.plugin.settings.sources import settings_table
 
 Table = Mapping[str, Mapping[str, str]]
 

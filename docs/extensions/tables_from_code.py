@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from pytest_k6api.model import format_duration
-from pytest_k6api.model.options import (
+from pytest_k6api.model.options.declarations import (
     NEEDS,
     TAKES,
     ExecutorKind,
@@ -22,7 +22,7 @@ from pytest_k6api.model.options import (
     default_of,
     options_of,
 )
-from pytest_k6api.plugin.options import settings_table
+from pytest_k6api.plugin.settings.sources import settings_table
 
 Row = tuple[str, ...]
 

@@ -1,12 +1,10 @@
 """Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
 
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
-from pytest_k6api.metrics.coverage import FailureSeries
 from pytest_k6api.metrics.engine import MetricsEngine
-from pytest_k6api.metrics.judgement import Verdict
 from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
-from pytest_k6api.metrics.sinks import (
+from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
     GaugeSink,
     RateSink,
@@ -15,6 +13,9 @@ from pytest_k6api.metrics.sinks import (
     measure,
     new_sink,
 )
+from pytest_k6api.metrics.sinks.trend import Trend, is_countable
+from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT as DEFAULT_TREND_MEMORY
+from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
     GroupSnapshot,
@@ -25,18 +26,17 @@ from pytest_k6api.metrics.snapshot import (
 )
 from pytest_k6api.metrics.store import MetricTotal
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
-from pytest_k6api.metrics.threshold import (
+from pytest_k6api.metrics.thresholds.coverage import FailureSeries
+from pytest_k6api.metrics.thresholds.evaluation import Verdict
+from pytest_k6api.metrics.thresholds.expression import (
     Threshold,
     parse_selections,
     parse_threshold,
     parse_thresholds,
 )
+from pytest_k6api.metrics.thresholds.window import Window
 from pytest_k6api.metrics.timeline import KEPT as KEPT_BY_SECOND
 from pytest_k6api.metrics.timeline import Point
-from pytest_k6api.metrics.trend import Trend, is_countable
-from pytest_k6api.metrics.trend_memory import DEFAULT_LIMIT as DEFAULT_TREND_MEMORY
-from pytest_k6api.metrics.trend_memory import TrendMemory
-from pytest_k6api.metrics.window import Window
 
 __all__ = [
     "DEFAULT_TREND_MEMORY",

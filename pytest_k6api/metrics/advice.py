@@ -6,8 +6,8 @@ Texts only: who counts what is said with each function's arguments.
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
+from pytest_k6api.metrics.sinks.trend_memory import ERROR_PERCENT
 from pytest_k6api.metrics.tag_filter import TagFilter
-from pytest_k6api.metrics.trend_memory import ERROR_PERCENT
 from pytest_k6api.model import SECRETS, printable
 
 MOST_SERIES = 10_000

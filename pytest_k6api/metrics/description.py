@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
-from pytest_k6api.metrics.judgement import Judgement
-from pytest_k6api.metrics.sinks import measure
+from pytest_k6api.metrics.sinks.simple import measure
 from pytest_k6api.metrics.snapshot import MetricSnapshot
 from pytest_k6api.metrics.store import View
+from pytest_k6api.metrics.thresholds.evaluation import Judgement
 from pytest_k6api.model import MetricKind
 
 

@@ -19,22 +19,22 @@ from pytest_k6api.metrics.advice import (
     widest_tag,
 )
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
-from pytest_k6api.metrics.coverage import FAILURE_RATES, Coverage, FailureSeries
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ingest
-from pytest_k6api.metrics.judgement import Judgement, Verdict, WindowedJudgement, sum_up
 from pytest_k6api.metrics.requests_by_name import RequestsRow, names_by_count, requests_by_name
 from pytest_k6api.metrics.sample_batch import Observer
-from pytest_k6api.metrics.sinks import RateSink, Sink
+from pytest_k6api.metrics.sinks.simple import RateSink, Sink
+from pytest_k6api.metrics.sinks.trend import Trend
+from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
+from pytest_k6api.metrics.sinks.windowed import WindowedSink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot, Unjudged
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
-from pytest_k6api.metrics.threshold import Threshold
+from pytest_k6api.metrics.thresholds.coverage import FAILURE_RATES, Coverage, FailureSeries
+from pytest_k6api.metrics.thresholds.evaluation import Judgement, Verdict, WindowedJudgement, sum_up
+from pytest_k6api.metrics.thresholds.expression import Threshold
 from pytest_k6api.metrics.timeline import KEPT, Point, Timeline
-from pytest_k6api.metrics.trend import Trend
-from pytest_k6api.metrics.trend_memory import DEFAULT_LIMIT, TrendMemory
-from pytest_k6api.metrics.windowed_sink import WindowedSink
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 

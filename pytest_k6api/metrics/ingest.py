@@ -10,16 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_k6api.metrics.trend import is_countable
-from pytest_k6api.model import (
-    Batch,
-    HttpRow,
-    IterationRow,
-    Metric,
-    MetricKind,
-    SampleRow,
-    ValueRow,
-)
+from pytest_k6api.metrics.sinks.trend import is_countable
+from pytest_k6api.model import Batch, HttpRow, IterationRow, Metric, MetricKind, SampleRow, ValueRow
 from pytest_k6api.model import metrics as built_in
 
 

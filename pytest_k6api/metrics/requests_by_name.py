@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_k6api.metrics.aggregation import parse_aggregation
-from pytest_k6api.metrics.sinks import RateSink, Sink, measure, new_sink
+from pytest_k6api.metrics.sinks.simple import RateSink, Sink, measure, new_sink
 from pytest_k6api.model import Metric, MetricKind
 from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED
 

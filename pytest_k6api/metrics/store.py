@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_k6api.metrics.sinks import Sink, new_sink
+from pytest_k6api.metrics.sinks.simple import Sink, new_sink
+from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.metrics.tag_filter import Selection
-from pytest_k6api.metrics.trend_memory import TrendMemory
 from pytest_k6api.model import Metric, MetricKind, TagTable
 
 # How many views of a metric are kept because they were asked for. Each costs

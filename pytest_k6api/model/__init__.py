@@ -12,17 +12,9 @@ from pytest_k6api.model.errors import (
     OptionError,
     ThresholdError,
 )
-from pytest_k6api.model.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
 from pytest_k6api.model.groups import check_path, group_path, path_id
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
-from pytest_k6api.model.option_values import (
-    Stage,
-    parse_size,
-    read_base_url,
-    read_pairs,
-    split_entries,
-)
-from pytest_k6api.model.options import (
+from pytest_k6api.model.options.declarations import (
     OPTIONS,
     TAKES,
     ExecutorKind,
@@ -34,13 +26,21 @@ from pytest_k6api.model.options import (
     planned_duration,
     read_option,
 )
-from pytest_k6api.model.recorder import Recorder, current_recorder
-from pytest_k6api.model.resolving import (
+from pytest_k6api.model.options.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
+from pytest_k6api.model.options.resolving import (
     Layer,
     check_scenario,
     resolve_load_test,
     resolve_scenario,
 )
+from pytest_k6api.model.options.values import (
+    Stage,
+    parse_size,
+    read_base_url,
+    read_pairs,
+    split_entries,
+)
+from pytest_k6api.model.recorder import Recorder, current_recorder
 from pytest_k6api.model.samples import (
     Batch,
     HttpRow,

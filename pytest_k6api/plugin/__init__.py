@@ -8,11 +8,11 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_k6api.plugin.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.noticing import concerns_us, may_be_load_test
-from pytest_k6api.plugin.settings_table import add_options
-from pytest_k6api.plugin.spreading import leave_to_first_worker, remark_lines
-from pytest_k6api.plugin.stashes import BROKEN, PLAN, REMARKS, SESSION
+from pytest_k6api.plugin.collection.detection import concerns_us, may_be_load_test
+from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, REMARKS, SESSION
+from pytest_k6api.plugin.runtime.fixtures import k6, k6_base_url, setup_data, vu
+from pytest_k6api.plugin.runtime.xdist_worker import leave_to_first_worker, remark_lines
+from pytest_k6api.plugin.settings.table import add_options
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
 
@@ -24,7 +24,7 @@ _MARKERS = (
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the hooks that other plugins can implement."""
-    from pytest_k6api.plugin import hookspecs
+    from pytest_k6api.plugin.hooks import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
 
@@ -42,11 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Give the numbers and the summaries of load tests their place in what others report."""
-    from pytest_k6api.plugin.summaries import hide_sections
+    from pytest_k6api.plugin.reporting.summaries import hide_sections
 
     hide_sections(session.config.pluginmanager.get_plugin("terminalreporter"))
     if session.config.getoption("xmlpath", None):
-        from pytest_k6api.plugin.junit import place_numbers
+        from pytest_k6api.plugin.reporting.junit import place_numbers
 
         place_numbers(session.config)
 
@@ -58,7 +58,7 @@ def pytest_pycollect_makeitem(
     """Collect scenarios and load test classes; first, before plugins that run async tests."""
     if not may_be_load_test(collector, obj):
         return None
-    from pytest_k6api.plugin.collecting import make_items
+    from pytest_k6api.plugin.collection.collecting import make_items
 
     return make_items(collector, name, obj)
 
@@ -68,9 +68,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Check every load test that was selected, and tell all mistakes at once."""
     if not any(map(concerns_us, items)):
         return
-    from pytest_k6api.plugin.options import Settings
-    from pytest_k6api.plugin.planning import known_metrics, make_plans
-    from pytest_k6api.plugin.timeouts import warn_of_timeouts
+    from pytest_k6api.plugin.collection.planning import known_metrics, make_plans
+    from pytest_k6api.plugin.runtime.timeouts import warn_of_timeouts
+    from pytest_k6api.plugin.settings.sources import Settings
 
     settings = Settings(config)
     planned = make_plans(items, settings)
@@ -78,8 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[REMARKS] = [*(f"cannot run {text}" for text in planned.broken), *planned.remarks]
     problems = [*planned.problems, *warn_of_timeouts(items)]
     if not config.option.collectonly:
-        from pytest_k6api.plugin.baselines import open_baselines
-        from pytest_k6api.plugin.session import problems_of
+        from pytest_k6api.plugin.runtime.baselines import open_baselines
+        from pytest_k6api.plugin.runtime.session import problems_of
 
         names = [item.nodeid for item in items if PLAN in item.stash]
         problems += [
@@ -104,7 +104,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     will_run = not session.testsfailed or option.continue_on_collection_errors
     has_load_tests = any(PLAN in item.stash for item in session.items)
     if has_load_tests and will_run and not option.collectonly:
-        from pytest_k6api.plugin.session import open_session
+        from pytest_k6api.plugin.runtime.session import open_session
 
         open_session(session)
     return (yield)
@@ -117,8 +117,8 @@ def pytest_sessionfinish(
     """Take the control API down when all has been reported: people may linger until then."""
     result = yield
     if SESSION in session.config.stash:
-        from pytest_k6api.plugin.session import close_session
-        from pytest_k6api.plugin.summaries import print_missed_summaries
+        from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
+        from pytest_k6api.plugin.runtime.session import close_session
 
         print_missed_summaries(session.config)
         close_session(session, exitstatus)
@@ -139,7 +139,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a load test; first, before plugins that run async tests."""
     if PLAN not in pyfuncitem.stash:
         return None
-    from pytest_k6api.plugin.running import run_load_test
+    from pytest_k6api.plugin.runtime.running import run_load_test
 
     run_load_test(pyfuncitem)
     return True
@@ -152,7 +152,7 @@ def pytest_runtest_makereport(
     """Attach what is told of a load test, so that it reaches the terminal from any process."""
     report = yield
     if PLAN in item.stash:
-        from pytest_k6api.plugin.completing import complete_report
+        from pytest_k6api.plugin.reporting.completing import complete_report
 
         complete_report(item, report)
     return report
@@ -165,7 +165,7 @@ def pytest_json_runtest_metadata(
     """Let pytest-json-report tell of a load test what the terminal does."""
     if PLAN not in item.stash or call.when != "call":
         return None
-    from pytest_k6api.plugin.reporting import metadata_of
+    from pytest_k6api.plugin.reporting.failure_report import metadata_of
 
     return metadata_of(item)
 
@@ -173,7 +173,7 @@ def pytest_json_runtest_metadata(
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Tell a worker of pytest-xdist which one it is."""
-    from pytest_k6api.plugin.workers import number_worker
+    from pytest_k6api.plugin.runtime.xdist_controller import number_worker
 
     number_worker(node)
 
@@ -183,13 +183,13 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None
     """Let pytest-timeout end a load test in order."""
     if PLAN not in item.stash:
         return None
-    from pytest_k6api.plugin.timeouts import set_timer
+    from pytest_k6api.plugin.runtime.timeouts import set_timer
 
     return set_timer(item, settings)
 
 
 def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:
     """Print the summaries of the load tests."""
-    from pytest_k6api.plugin.summaries import print_summaries
+    from pytest_k6api.plugin.reporting.summaries import print_summaries
 
     print_summaries(config, terminalreporter)

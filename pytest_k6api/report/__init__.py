@@ -5,15 +5,16 @@ Sees snapshots, never executors.
 
 from typing import TYPE_CHECKING
 
-from pytest_k6api.report.characters import in_encoding
-from pytest_k6api.report.comparison import Comparison, Yardstick, comparison_line, comparison_lines
-from pytest_k6api.report.comparison_rule import ComparisonRule, parse_rule
-from pytest_k6api.report.environment import describe_environment
-from pytest_k6api.report.files import file_stem, write_whole
-from pytest_k6api.report.markdown import markdown_summary
-from pytest_k6api.report.progress_line import ProgressLine, progress_text
-from pytest_k6api.report.requests_table import request_rows
-from pytest_k6api.report.results_file import (
+from pytest_k6api.report.comparison.comparing import (
+    Comparison,
+    Yardstick,
+    comparison_line,
+    comparison_lines,
+)
+from pytest_k6api.report.comparison.rule import ComparisonRule, parse_rule
+from pytest_k6api.report.files.environment import describe_environment
+from pytest_k6api.report.files.markdown import markdown_summary
+from pytest_k6api.report.files.results_file import (
     Results,
     ResultsFormatError,
     ids_by_name,
@@ -21,11 +22,15 @@ from pytest_k6api.report.results_file import (
     read_results,
     results_document,
 )
-from pytest_k6api.report.summary import observed_text, summary_line, summary_lines
-from pytest_k6api.report.summary_export import summary_export
+from pytest_k6api.report.files.summary_export import summary_export
+from pytest_k6api.report.files.writing import file_stem, write_whole
+from pytest_k6api.report.live.progress_line import ProgressLine, progress_text
+from pytest_k6api.report.text.characters import in_encoding
+from pytest_k6api.report.text.requests_table import request_rows
+from pytest_k6api.report.text.summary import observed_text, summary_line, summary_lines
 
 if TYPE_CHECKING:
-    from pytest_k6api.report.progress import ProgressDisplay
+    from pytest_k6api.report.live.display import ProgressDisplay
 
 __all__ = [
     "Comparison",
@@ -59,7 +64,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Only the live view needs rich.
     if name == "ProgressDisplay":
-        from pytest_k6api.report.progress import ProgressDisplay
+        from pytest_k6api.report.live.display import ProgressDisplay
 
         return ProgressDisplay
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

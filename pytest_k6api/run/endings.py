@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 import trio
 
-from pytest_k6api.load import RunOutcome, ScenarioContext
 from pytest_k6api.model import RunStatus
+from pytest_k6api.scheduling import RunOutcome
+from pytest_k6api.vu import ScenarioContext
 
 
 def announce(signal: str, *, again: bool) -> str:

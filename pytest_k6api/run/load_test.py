@@ -13,30 +13,29 @@ import trio
 from trio.abc import Clock
 
 from pytest_k6api.api import ScenarioChange, StatusChange
-from pytest_k6api.http import Client, HttpRuntime, raised_descriptor_limit
-from pytest_k6api.load import (
+from pytest_k6api.metrics import MetricSnapshot, Snapshot
+from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot, storable
+from pytest_k6api.protocols.http import Client, HttpRuntime, raised_descriptor_limit
+from pytest_k6api.report import Comparison
+from pytest_k6api.run.endings import LeavingError, announce, one_error, trouble_of, why_early
+from pytest_k6api.run.gc_tuning import calm_collector
+from pytest_k6api.run.interrupts import interrupts
+from pytest_k6api.run.live_state import Published
+from pytest_k6api.run.loop_portal import Bridge
+from pytest_k6api.run.metrics_collector import Meter
+from pytest_k6api.run.progress import ProgressReader, View
+from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
+from pytest_k6api.scheduling import RunOutcome, Scheduler
+from pytest_k6api.vu import (
     Failure,
     FailureLog,
     LoadContext,
-    RunOutcome,
     ScenarioContext,
-    Scheduler,
     SetupTeardown,
     StuckTasks,
     VirtualUser,
 )
-from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot, storable
-from pytest_k6api.report import Comparison
-from pytest_k6api.run.bridge import Bridge
-from pytest_k6api.run.collector import calm_collector
-from pytest_k6api.run.endings import LeavingError, announce, one_error, trouble_of, why_early
-from pytest_k6api.run.interrupts import interrupts
-from pytest_k6api.run.meter import Meter
-from pytest_k6api.run.progress import ProgressReader, View
-from pytest_k6api.run.published import Published
-from pytest_k6api.run.settings import LoadTestSpec, RunSettings
-from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
 
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's

@@ -25,11 +25,11 @@ from pytest_k6api.api import (
     ScenarioChange,
     StatusChange,
 )
-from pytest_k6api.load import Failure
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import ControlError, ScenarioSnapshot, StatusSnapshot
-from pytest_k6api.run.bridge import NotRunningError, NotStartedError, UnresponsiveError
 from pytest_k6api.run.load_test import LoadTest
+from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
+from pytest_k6api.vu import Failure
 
 Answer = TypeVar("Answer")
 

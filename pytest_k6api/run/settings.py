@@ -3,14 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_k6api.http import ClientOptions
-from pytest_k6api.load import (
-    WHOLE,
-    ExceptionRules,
-    ExecutionSegment,
-    UserFunction,
-    render_traceback,
-)
 from pytest_k6api.metrics import (
     DEFAULT_TREND_MEMORY,
     SampleBatch,
@@ -19,7 +11,10 @@ from pytest_k6api.metrics import (
     ThresholdSnapshot,
 )
 from pytest_k6api.model import LoadTestOptions, ScenarioOptions
+from pytest_k6api.protocols.http import ClientOptions
 from pytest_k6api.report import Yardstick
+from pytest_k6api.scheduling import WHOLE, ExecutionSegment
+from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

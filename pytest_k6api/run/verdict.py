@@ -10,10 +10,10 @@ states, for the samples that it is about.
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_k6api.load import Failure, FailureKind
 from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot, Unjudged
 from pytest_k6api.model import LoadTestOptions
 from pytest_k6api.report import observed_text
+from pytest_k6api.vu import Failure, FailureKind
 
 # The rates that count failures, which thresholds may allow; others always fail a load test.
 _RATES = {

@@ -6,8 +6,16 @@ from typing import Any, cast
 
 import trio
 
-from pytest_k6api.http import Client
-from pytest_k6api.load import (
+from pytest_k6api.model import (
+    IterationRow,
+    Recorder,
+    SampleBuffer,
+    ScenarioOptions,
+    TagContext,
+    TagTable,
+)
+from pytest_k6api.protocols.http import Client
+from pytest_k6api.vu import (
     ExceptionRules,
     Failure,
     FailureLog,
@@ -16,14 +24,6 @@ from pytest_k6api.load import (
     SetupTeardown,
     UserFunction,
     VirtualUser,
-)
-from pytest_k6api.model import (
-    IterationRow,
-    Recorder,
-    SampleBuffer,
-    ScenarioOptions,
-    TagContext,
-    TagTable,
 )
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 import trio
 import trio.testing
 
-from pytest_k6api.load.scheduler import RunOutcome, Scheduler
-from pytest_k6api.load.segments import WHOLE, ExecutionSegment
 from pytest_k6api.model import (
     Layer,
     Recorder,
@@ -18,6 +16,8 @@ from pytest_k6api.model import (
     resolve_scenario,
 )
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
+from pytest_k6api.scheduling.scheduler import RunOutcome, Scheduler
+from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 
 
 @dataclass

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import VU, FailureKind
+from pytest_k6api.vu import VU, FailureKind
 from tests.load.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
 

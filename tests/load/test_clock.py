@@ -5,7 +5,8 @@ import math
 import pytest
 import trio
 
-from pytest_k6api.load.clock import Bell, RunClock
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.vu.timing import Bell
 from tests.virtual_time import in_virtual_time
 
 

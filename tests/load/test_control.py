@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from pytest_k6api.load import read_segment
 from pytest_k6api.model import (
     ControlError,
     RunStatus,
@@ -14,6 +13,7 @@ from pytest_k6api.model import (
     ScenarioSnapshot,
     ScenarioState,
 )
+from pytest_k6api.scheduling import read_segment
 from tests.load.loads import Load, scenario
 from tests.load.test_scheduler import Script, every_executor
 from tests.virtual_time import in_virtual_time

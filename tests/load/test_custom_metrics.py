@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 import trio
 
-from pytest_k6api.load import VU, Counter, Gauge, Rate, Trend, declared_metrics
 from pytest_k6api.model import Contains, MetricError, MetricKind
+from pytest_k6api.vu import VU, Counter, Gauge, Rate, Trend, declared_metrics
 from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
 

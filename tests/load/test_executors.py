@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 import trio
 
-from pytest_k6api.load.segments import ExecutionSegment
-from pytest_k6api.load.turns import Turns
 from pytest_k6api.model import RunStatus, ScenarioOptions
+from pytest_k6api.scheduling.loop_ticks import Turns
+from pytest_k6api.scheduling.segments import ExecutionSegment
 from tests.load.loads import Load, SleepingVU, scenario
 from tests.virtual_time import in_virtual_time
 

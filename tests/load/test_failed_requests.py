@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from pytest_k6api.load import FailedRequests, Failure, name_kinds
-from pytest_k6api.load.failed_requests import MOST_KINDS
 from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import Batch, Recorder, SampleBuffer, TagContext, TagTable
+from pytest_k6api.vu import FailedRequests, Failure, name_kinds
+from pytest_k6api.vu.failures.failed_requests import MOST_KINDS
 
 REFUSED: dict[str, Any] = {"error_code": "1212", "error": "dial: connection refused"}
 

@@ -3,8 +3,8 @@ from types import CodeType
 
 import pytest
 
-from pytest_k6api.load import FailureKind, FailureLog
-from pytest_k6api.load.failures import ENTRIES, EXAMPLES, MESSAGES_PER_PLACE, MOST
+from pytest_k6api.vu import FailureKind, FailureLog
+from pytest_k6api.vu.failures.failure_log import ENTRIES, EXAMPLES, MESSAGES_PER_PLACE, MOST
 
 
 @dataclass

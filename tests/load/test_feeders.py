@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.load import VU, FeederError, FeederExhausted, VirtualUser, feeder
 from pytest_k6api.model import OptionError
+from pytest_k6api.vu import VU, FeederError, FeederExhausted, VirtualUser, feeder
 from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import VU
 from pytest_k6api.model import GroupError
+from pytest_k6api.vu import VU
 from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
 

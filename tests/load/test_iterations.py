@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import VU, FailureKind, StopRequest, VirtualUser
 from pytest_k6api.model import ScenarioOptions
+from pytest_k6api.vu import VU, FailureKind, StopRequest, VirtualUser
 from tests.load.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
 

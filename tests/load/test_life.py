@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import VU, FailureKind, StopRequest, SyncVU, current_vu
 from pytest_k6api.model import ControlError, OptionError
+from pytest_k6api.vu import VU, FailureKind, StopRequest, SyncVU, current_vu
 from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_real_time, in_virtual_time
 

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from pytest_k6api.load import VU
+from pytest_k6api.vu import VU
 from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
 

@@ -7,8 +7,9 @@ import pytest
 import trio
 import trio.testing
 
-from pytest_k6api.load.clock import Bell, RunClock, is_real
-from pytest_k6api.load.naps import NapTimer
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.scheduling.precise_sleep import NapTimer
+from pytest_k6api.vu.timing import Bell, is_real
 from tests.virtual_time import in_real_time, in_virtual_time
 
 naps = pytest.mark.skipif(not NapTimer.is_available, reason="on Linux only")

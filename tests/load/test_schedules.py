@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.load.schedules import Steps, end_of, ramp, sliding_highest
-from pytest_k6api.load.segments import ExecutionSegment
 from pytest_k6api.model import Stage
+from pytest_k6api.scheduling.schedules import Steps, end_of, ramp, sliding_highest
+from pytest_k6api.scheduling.segments import ExecutionSegment
 
 unhurried = settings(deadline=None, max_examples=100)
 

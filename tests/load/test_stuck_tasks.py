@@ -7,8 +7,8 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from pytest_k6api.load import StuckTasks
-from pytest_k6api.load.stuck_tasks import Left
+from pytest_k6api.vu import StuckTasks
+from pytest_k6api.vu.stuck_tasks import Left
 from tests.virtual_time import in_real_time, in_virtual_time
 
 # Code that ignores its end must not end the test by ignoring that too.
@@ -149,7 +149,7 @@ async def test_a_call_returns_and_raises_what_the_function_does():
 
 @in_real_time
 async def test_a_call_that_ignores_its_timeout_is_abandoned(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pytest_k6api.load.stuck_tasks.PATIENCE", 0.05)
+    monkeypatch.setattr("pytest_k6api.vu.stuck_tasks.PATIENCE", 0.05)
     stuck = StuckTasks()
 
     async with stuck.watched():

@@ -7,8 +7,9 @@ import pytest
 import trio
 import trio.testing
 
-from pytest_k6api.load import VU, SyncVU, Trend, VirtualUser, VUFixture, current_vu, vu_thread
-from pytest_k6api.load.vu_thread import IterationInterrupted, VUThread
+from pytest_k6api.vu import VU, SyncVU, Trend, VirtualUser, VUFixture, current_vu
+from pytest_k6api.vu import thread as vu_thread
+from pytest_k6api.vu.thread import IterationInterrupted, VUThread
 from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_real_time
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_k6api.load.tracebacks import (
+from pytest_k6api.model import parse_duration
+from pytest_k6api.vu.failures.tracebacks import (
     failing_line,
     format_place,
     group_message,
@@ -12,7 +13,6 @@ from pytest_k6api.load.tracebacks import (
     render_traceback,
     trim_traceback,
 )
-from pytest_k6api.model import parse_duration
 
 
 def _raised(function: Callable[..., object], *args: object) -> Exception:

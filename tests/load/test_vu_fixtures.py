@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import (
+from pytest_k6api.model import OptionError
+from pytest_k6api.vu import (
     VU,
     FailureKind,
     UserFunction,
@@ -13,8 +14,7 @@ from pytest_k6api.load import (
     VUFixture,
     resolve_vu_fixtures,
 )
-from pytest_k6api.load.iterations import CLOSE_TIMEOUT
-from pytest_k6api.model import OptionError
+from pytest_k6api.vu.runner import CLOSE_TIMEOUT
 from tests.load.fake_load_test import Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import Aggregation, Trend, TrendMemory, measure
-from pytest_k6api.metrics.sorted_counts import MOST_IN_BLOCK, SortedCounts
+from pytest_k6api.metrics.sinks.sorted_counts import MOST_IN_BLOCK, SortedCounts
 
 # No deadline: a busy machine is no failure.
 unhurried = settings(deadline=None, max_examples=50)

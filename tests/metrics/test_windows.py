@@ -16,7 +16,7 @@ from pytest_k6api.metrics import (
     parse_threshold,
     parse_thresholds,
 )
-from pytest_k6api.metrics.windowed_sink import MOST_SLICES, WindowedSink
+from pytest_k6api.metrics.sinks.windowed import MOST_SLICES, WindowedSink
 from pytest_k6api.model import Batch, Metric, MetricKind, TagTable, ThresholdError
 
 # No deadline: a busy machine is no failure.

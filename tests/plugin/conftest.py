@@ -14,10 +14,10 @@ import scipy.stats  # noqa: F401
 # pytester forgets what a run imported; what is imported here stays, so that the
 # runs share it and do not each pay for it.
 import pytest_k6api.api.server.service
-import pytest_k6api.plugin.results
-import pytest_k6api.plugin.running
-import pytest_k6api.plugin.session
-import pytest_k6api.report.progress  # noqa: F401
+import pytest_k6api.plugin.runtime.results
+import pytest_k6api.plugin.runtime.running
+import pytest_k6api.plugin.runtime.session
+import pytest_k6api.report.live.display  # noqa: F401
 
 RunPytest = Callable[..., pytest.RunResult]
 

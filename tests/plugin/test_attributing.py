@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from pytest_k6api.load import current_vu
-from pytest_k6api.plugin import attributing
-from pytest_k6api.plugin.attributing import AttributedLines
+from pytest_k6api.plugin.runtime import vu_output as attributing
+from pytest_k6api.plugin.runtime.vu_output import AttributedLines
+from pytest_k6api.vu import current_vu
 from tests.plugin.conftest import RunPytest
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_k6api.plugin import bounding
+from pytest_k6api.plugin.runtime import output_limits as bounding
 from tests.plugin.conftest import RunPytest
 
 

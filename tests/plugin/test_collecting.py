@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from pytest_k6api.model import OPTIONS, ExecutorKind, LoadTestOptions, options_of
-from pytest_k6api.plugin.marks import LoadTestKeywords, ScenarioKeywords
+from pytest_k6api.plugin.collection.marks import LoadTestKeywords, ScenarioKeywords
 from tests.plugin.conftest import RunPytest, Service
 
 

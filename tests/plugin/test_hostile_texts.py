@@ -132,7 +132,7 @@ def test_a_number_that_only_json_can_hold_is_exported_as_it_was_written(
 
         @pytest.fixture(autouse=True)
         def huge(monkeypatch):
-            from pytest_k6api.load import SetupTeardown
+            from pytest_k6api.vu import SetupTeardown
             async def put(self):  # as PUT /v1/setup stores it
                 self.replace('{"huge":1e400,"small":0.5}')
             monkeypatch.setattr(SetupTeardown, "run_setup", put)

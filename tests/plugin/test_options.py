@@ -13,8 +13,8 @@ from pytest_k6api.model import (
     options_of,
     resolve_load_test,
 )
-from pytest_k6api.plugin.options import Settings
-from pytest_k6api.plugin.settings_table import SETTINGS
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.settings.table import SETTINGS
 from tests.plugin.conftest import RunPytest, Service
 
 # A value of each setting in each place, lowest first, and what is in force in the end.

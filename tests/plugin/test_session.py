@@ -27,7 +27,7 @@ ASK = '''
 
     @pytest.fixture
     def api(request):
-        from pytest_k6api.plugin.stashes import SESSION
+        from pytest_k6api.plugin.hooks.stash_keys import SESSION
         return request.config.stash[SESSION].address
 
     def patch_status(**attributes):
@@ -131,7 +131,7 @@ def test_a_busy_default_port_is_a_warning_and_the_next_one_is_taken(
     pytester.makepyfile(LOAD)
     with socket.create_server(("127.0.0.1", 0)) as busy:
         default = f"127.0.0.1:{busy.getsockname()[1]}"
-        monkeypatch.setattr("pytest_k6api.plugin.session.DEFAULT_ADDRESS", default)
+        monkeypatch.setattr("pytest_k6api.plugin.runtime.session.DEFAULT_ADDRESS", default)
 
         result = pytester.runpytest_inprocess("-p", "k6api", f"--k6-base-url={service.url}")
 

@@ -4,7 +4,12 @@ import types
 
 import pytest
 
-from pytest_k6api.plugin.spreading import DIST, NUMBER, address_for, leave_to_first_worker
+from pytest_k6api.plugin.runtime.xdist_worker import (
+    DIST,
+    NUMBER,
+    address_for,
+    leave_to_first_worker,
+)
 
 
 def worker(number: int, dist: str = "load") -> types.SimpleNamespace:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import Layer, ScenarioOptions, resolve_scenario
-from pytest_k6api.plugin.timeouts import planned_length
+from pytest_k6api.plugin.runtime.timeouts import planned_length
 
 
 def scenario(name: str = "test_it", **options: Any) -> ScenarioOptions:

@@ -8,8 +8,8 @@ import pytest
 from pytest_k6api.metrics import Aggregation, MetricTotal, Sink, new_sink, parse_aggregation
 from pytest_k6api.model import BUILT_IN, Metric, OptionError, split_entries
 from pytest_k6api.report import Results, Yardstick, comparison_lines, parse_rule
-from pytest_k6api.report import comparison as comparison_module
-from pytest_k6api.report.noise import SIGNIFICANT, p_value
+from pytest_k6api.report.comparison import comparing as comparison_module
+from pytest_k6api.report.comparison.noise import SIGNIFICANT, p_value
 
 KNOWN = {metric.name: metric for metric in BUILT_IN}
 DURATION = KNOWN["http_req_duration"]

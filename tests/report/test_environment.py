@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_k6api.report import describe_environment
-from pytest_k6api.report.environment import find_commit
+from pytest_k6api.report.files.environment import find_commit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

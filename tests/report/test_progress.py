@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pytest_k6api.report import ProgressDisplay, ProgressLine, progress_text
-from pytest_k6api.report.progress_cells import table_of
+from pytest_k6api.report.live.cells import table_of
 
 BROWSE = ProgressLine(
     name="test_browse",

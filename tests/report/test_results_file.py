@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.metrics import (
-    MetricsEngine,
-    measure,
-    parse_aggregation,
-    parse_thresholds,
-)
+from pytest_k6api.metrics import MetricsEngine, measure, parse_aggregation, parse_thresholds
 from pytest_k6api.model import Batch, Layer, Metric, MetricKind, TagTable, resolve_scenario
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.report import Results, ResultsFormatError, read_results, results_document

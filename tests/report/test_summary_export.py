@@ -11,7 +11,7 @@ import pytest
 from pytest_k6api.metrics import MetricsEngine, parse_selections, parse_thresholds
 from pytest_k6api.model import Batch, Contains, Metric, MetricKind, SampleRow, TagTable
 from pytest_k6api.model import metrics as built_in
-from pytest_k6api.report.summary_export import summary_export
+from pytest_k6api.report.files.summary_export import summary_export
 
 CNT = Metric(name="cnt", kind=MetricKind.COUNTER)
 UNUSED = Metric(name="unused", kind=MetricKind.COUNTER)

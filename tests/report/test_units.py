@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.model import Contains
-from pytest_k6api.report.units import (
+from pytest_k6api.report.text.units import (
     format_bytes,
     format_count,
     format_number,

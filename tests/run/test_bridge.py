@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import trio
 
-from pytest_k6api.run.bridge import Bridge, NotRunningError, UnresponsiveError
+from pytest_k6api.run.loop_portal import Bridge, NotRunningError, UnresponsiveError
 from tests.virtual_time import in_real_time
 
 

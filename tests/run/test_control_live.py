@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.load import VU, UserFunction
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
 from pytest_k6api.model.metrics import BUILT_IN
 from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.vu import VU, UserFunction
 from tests.run.live import Client, Json, Live, live, wait_until
 from tests.run.twins import Gate
 

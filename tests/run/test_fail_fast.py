@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import trio.testing
 
-from pytest_k6api.load import VU, UserFunction
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import BUILT_IN, Layer, LoadTestOptions, ScenarioOptions, resolve_scenario
 from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings
+from pytest_k6api.vu import VU, UserFunction
 
 PLANS: list[dict[str, Any]] = [
     {"executor": "constant-vus", "vus": 2, "duration": 600},

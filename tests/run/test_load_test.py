@@ -13,7 +13,6 @@ import trio
 import trio.testing
 
 from pytest_k6api.api import Delivery, StatusChange
-from pytest_k6api.load import VU, ExceptionRules, Trend, UserFunction
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import (
     BUILT_IN,
@@ -28,6 +27,7 @@ from pytest_k6api.model import (
 from pytest_k6api.report import ProgressLine
 from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings, Verdict
 from pytest_k6api.run.remote import RemoteLoadTest
+from pytest_k6api.vu import VU, ExceptionRules, Trend, UserFunction
 
 THINKING = Trend("thinking")
 

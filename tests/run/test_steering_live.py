@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from pytest_k6api.load import VU, UserFunction
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
 from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.vu import VU, UserFunction
 from tests.run.live import Answer, live
 
 CLIENTS = 3

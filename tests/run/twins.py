@@ -12,7 +12,6 @@ from typing import Any
 
 import trio
 
-from pytest_k6api.load import VU, Counter, Gauge, Rate, Trend, UserFunction
 from pytest_k6api.metrics import parse_selections, parse_thresholds
 from pytest_k6api.model import (
     ExecutorKind,
@@ -23,6 +22,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.model.metrics import BUILT_IN
 from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.vu import VU, Counter, Gauge, Rate, Trend, UserFunction
 
 EXTERNAL = ExecutorKind.EXTERNALLY_CONTROLLED
 CONSTANT = ExecutorKind.CONSTANT_VUS

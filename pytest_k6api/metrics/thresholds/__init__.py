@@ -1,0 +1,1 @@
+"""Thresholds: their grammar, the window they look at, and their evaluation."""

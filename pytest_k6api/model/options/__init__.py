@@ -1,0 +1,1 @@
+"""Options of scenarios and load tests: declared, read, resolved, fitted."""

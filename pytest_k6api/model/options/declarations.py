@@ -1,0 +1,246 @@
+"""What a scenario and a load test can be told, and which executor takes what.
+
+The two dataclasses are the one list of options: marker keywords, command-line
+help, readers, defaults and error messages are all derived from their fields,
+and `TAKES` says which executor takes which of them.
+
+Source: k6 v1.1.0, ``lib/executor/*.go`` and ``internal/cmd/options.go``.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from pytest_k6api.model.errors import OptionError
+from pytest_k6api.model.options.values import (
+    Stage,
+    number_from_text,
+    pairs_from_texts,
+    read_base_url,
+    read_consequence,
+    read_count,
+    read_function,
+    read_rate,
+    read_seconds,
+    read_stages,
+    read_switch,
+    read_text,
+    read_texts,
+    read_thresholds,
+    read_timeout,
+    stages_from_texts,
+    switch_from_text,
+    thresholds_from_texts,
+)
+
+
+class ExecutorKind(Enum):
+    """The ways of planning load; the values are k6's names."""
+
+    SHARED_ITERATIONS = "shared-iterations"
+    PER_VU_ITERATIONS = "per-vu-iterations"
+    CONSTANT_VUS = "constant-vus"
+    RAMPING_VUS = "ramping-vus"
+    CONSTANT_ARRIVAL_RATE = "constant-arrival-rate"
+    RAMPING_ARRIVAL_RATE = "ramping-arrival-rate"
+    EXTERNALLY_CONTROLLED = "externally-controlled"
+
+
+_COMMON = frozenset(
+    {"start_time", "after", "graceful_stop", "min_iteration_duration", "tags", "env"}
+)
+
+TAKES: Mapping[ExecutorKind, frozenset[str]] = {
+    ExecutorKind.SHARED_ITERATIONS: _COMMON | {"vus", "iterations", "max_duration"},
+    ExecutorKind.PER_VU_ITERATIONS: _COMMON | {"vus", "iterations", "max_duration"},
+    ExecutorKind.CONSTANT_VUS: _COMMON | {"vus", "duration"},
+    ExecutorKind.RAMPING_VUS: _COMMON | {"start_vus", "stages", "graceful_ramp_down"},
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: _COMMON
+    | {"rate", "time_unit", "duration", "pre_allocated_vus", "max_vus"},
+    ExecutorKind.RAMPING_ARRIVAL_RATE: _COMMON
+    | {"start_rate", "time_unit", "stages", "pre_allocated_vus", "max_vus"},
+    # It has no end of its own to be graceful about: k6 refuses graceful_stop.
+    ExecutorKind.EXTERNALLY_CONTROLLED: (_COMMON - {"graceful_stop"})
+    | {"vus", "max_vus", "duration"},
+}
+"""Which options an executor takes."""
+
+NEEDS: Mapping[ExecutorKind, tuple[str, ...]] = {
+    ExecutorKind.SHARED_ITERATIONS: (),
+    ExecutorKind.PER_VU_ITERATIONS: (),
+    ExecutorKind.CONSTANT_VUS: ("duration",),
+    ExecutorKind.RAMPING_VUS: ("stages",),
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: ("rate", "duration", "pre_allocated_vus"),
+    ExecutorKind.RAMPING_ARRIVAL_RATE: ("stages", "pre_allocated_vus"),
+    ExecutorKind.EXTERNALLY_CONTROLLED: ("duration",),
+}
+"""Which options an executor cannot do without."""
+
+
+def read_executor(value: object) -> ExecutorKind:
+    """Read the name of an executor."""
+    try:
+        return ExecutorKind(value)
+    except ValueError:
+        names = ", ".join(kind.value for kind in ExecutorKind)
+        raise OptionError(f"unknown executor type {value!r}; there are {names}") from None
+
+
+def _option(
+    default: Any,  # a dataclass field's default is of the field's type; mypy checks that there
+    read: Callable[[object], object],
+    about: str,
+    *,
+    from_text: Callable[[str], object] = str.strip,
+    from_texts: Callable[[Sequence[str]], object] | None = None,
+) -> Any:  # as dataclasses.field itself is typed
+    """Declare an option: how a Python value is read, and how text is made one.
+
+    `from_texts` is for options that are given several times.
+    """
+    if from_texts is None:
+        metadata = {"read": read, "about": about, "from_texts": lambda texts: from_text(texts[-1])}
+    else:
+        metadata = {"read": read, "about": about, "from_texts": from_texts}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _count(default: int, about: str) -> Any:  # see `_option`
+    return _option(default, read_count, about, from_text=number_from_text)
+
+
+def _rate(about: str) -> Any:  # see `_option`
+    return _option(0.0, read_rate, about, from_text=number_from_text)
+
+
+def _seconds(default: float, about: str) -> Any:  # see `_option`
+    return _option(default, read_seconds, about)
+
+
+def _texts(about: str) -> Any:  # see `_option`
+    return _option(dict, read_texts, about, from_texts=pairs_from_texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioOptions:
+    """One scenario's plan, complete and checked; durations are seconds.
+
+    Options that its executor does not take have their neutral defaults.
+    `resolve_scenario` makes one from what users write.
+    """
+
+    name: str
+    executor: ExecutorKind = _option(
+        ExecutorKind.PER_VU_ITERATIONS, read_executor, "how the load is planned"
+    )
+    vus: int = _count(1, "virtual users")
+    duration: float = _seconds(0.0, "how long iterations are started")
+    iterations: int = _count(1, "iterations, in all or per VU")
+    stages: tuple[Stage, ...] = _option(
+        (), read_stages, "pairs of (duration, target)", from_texts=stages_from_texts
+    )
+    start_vus: int = _count(1, "virtual users before the first stage")
+    rate: float = _rate("iterations per time_unit")
+    start_rate: float = _rate("iterations per time_unit before the first stage")
+    time_unit: float = _seconds(1.0, "the unit of rate, start_rate and stage targets")
+    pre_allocated_vus: int = _count(0, "virtual users made before the start")
+    max_vus: int = _count(0, "virtual users at the most")
+    max_duration: float = _seconds(600.0, "when iterations that have not started are dropped")
+    start_time: float = _seconds(0.0, "how long after the start of the load test it starts")
+    after: str = _option("", read_text, "the scenario whose end it waits for")
+    graceful_stop: float = _seconds(30.0, "how long running iterations may finish at the end")
+    graceful_ramp_down: float = _seconds(30.0, "the same for VUs that a ramp takes away")
+    min_iteration_duration: float = _seconds(0.0, "an iteration is followed by sleep up to this")
+    tags: Mapping[str, str] = _texts("tags on every sample")
+    env: Mapping[str, str] = _texts("what vu.env holds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestOptions:
+    """What belongs to a load test as a whole, beside its scenarios."""
+
+    thresholds: Mapping[str, object] = _option(
+        dict,
+        read_thresholds,
+        "what must hold, by metric: see [thresholds](thresholds.md)",
+        from_texts=thresholds_from_texts,
+    )
+    setup: Callable[..., object] | None = _option(
+        None, read_function, "a function that runs once before the load"
+    )
+    teardown: Callable[..., object] | None = _option(
+        None, read_function, "a function that runs once after the load"
+    )
+    setup_timeout: float = _option(60.0, read_timeout, "how long setup may take")
+    teardown_timeout: float = _option(60.0, read_timeout, "how long teardown may take")
+    base_url: str = _option("", read_base_url, "what relative URLs are joined to")
+    checks: str = _option(
+        "fail", read_consequence, "`fail`, or `record`: failed checks do not fail the load test"
+    )
+    requests: str = _option(
+        "fail", read_consequence, "`fail`, or `record`: failed requests do not fail the load test"
+    )
+    fail_fast: bool = _option(
+        False,
+        read_switch,
+        "end at the first failure that fails the load test",
+        from_text=switch_from_text,
+    )
+
+
+def read_option(option: str, value: object) -> object:
+    """Return the `value` of an option of a scenario or a load test, as the package works with it.
+
+    Raises:
+        OptionError: It cannot be used.
+    """
+    return OPTIONS[option].metadata["read"](value)
+
+
+def option_from_texts(option: str, texts: Sequence[str]) -> object:
+    """Return what the marker would be given for `option` in place of `texts`.
+
+    Raises:
+        OptionError: They cannot be read.
+    """
+    return OPTIONS[option].metadata["from_texts"](texts)
+
+
+_BY_ITERATIONS = frozenset({ExecutorKind.SHARED_ITERATIONS, ExecutorKind.PER_VU_ITERATIONS})
+
+
+def planned_duration(options: ScenarioOptions) -> float | None:
+    """Return for how many seconds a scenario starts iterations by its plan.
+
+    Returns:
+        The seconds; infinity for a plan without end; None for one that ends after a
+        number of iterations, whose time depends on how long they take.
+    """
+    if options.executor in _BY_ITERATIONS:
+        return None
+    if options.stages:
+        return sum(stage.duration for stage in options.stages)
+    if options.executor is ExecutorKind.EXTERNALLY_CONTROLLED and not options.duration:
+        return math.inf
+    return options.duration
+
+
+def options_of(kind: type[ScenarioOptions] | type[LoadTestOptions]) -> dict[str, Field[Any]]:
+    """Return the fields of `kind` that users can write, by name."""
+    return {entry.name: entry for entry in fields(kind) if entry.name != "name"}
+
+
+def default_of(entry: Field[Any]) -> object:
+    """Return the default of the option `entry`."""
+    if entry.default is not MISSING:
+        return entry.default
+    assert entry.default_factory is not MISSING
+    return entry.default_factory()
+
+
+OPTIONS: Mapping[str, Field[Any]] = options_of(ScenarioOptions) | options_of(LoadTestOptions)
+"""Every option that a marker takes, by name."""

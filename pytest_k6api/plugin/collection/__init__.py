@@ -1,0 +1,1 @@
+"""From marked functions and classes to checked plans."""

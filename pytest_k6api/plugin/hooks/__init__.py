@@ -1,0 +1,1 @@
+"""Hooks for other plugins: their specification, their values, their calls."""

@@ -1,0 +1,1 @@
+"""Load tests in pytest's reports: failure texts, terminal, JUnit, step summary."""

@@ -1,0 +1,116 @@
+"""What a session prints at its end about its load tests: a summary or a line for each."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from pytest_k6api.plugin.hooks.stash_keys import SUMMARY, UNREPORTED, KeptSummary
+from pytest_k6api.plugin.reporting.terminal import Terminal
+
+SECTION = "Load test"
+"""The title of the summary among a report's sections, for plugins that show those."""
+
+_COLOURS: Mapping[str, dict[str, bool]] = {
+    "✓": {"green": True},
+    "✗": {"red": True},
+    "↳": {"red": True},
+    "!": {"yellow": True},
+}
+
+# What stands before the values of a metric; they go on below each other.
+_LABEL = re.compile(r" +\S.*?\.{3,}: |! ")
+
+
+_PRINTED = pytest.StashKey[bool]()
+
+
+def print_missed_summaries(config: pytest.Config) -> None:
+    """Print the summaries if pytest's own summary was left out, as after ``pytest.exit(…, 7)``."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not config.stash.get(_PRINTED, False):
+        print_summaries(config, reporter)
+
+
+def print_summaries(config: pytest.Config, reporter: object) -> None:
+    """Print what is to be told of every load test that `reporter` has seen."""
+    config.stash[_PRINTED] = True
+    summaries = [getattr(report, SUMMARY) for report in _reports(reporter)]
+    # pytest may have made a report after all.
+    unreported = config.stash.get(UNREPORTED, [])
+    summaries += [summary for summary in unreported if summary not in summaries]
+    if not summaries:
+        return
+    from pytest_k6api.plugin.settings.sources import Settings
+
+    terminal = Terminal(config)
+    extent = Settings(config).text("summary") or ("compact" if terminal.verbosity < 0 else "full")
+    if extent == "off":
+        return
+    terminal.section("load tests")
+    for summary in summaries:
+        _print(terminal, _shortened(summary) if extent == "compact" else summary["lines"])
+        if extent == "full":
+            terminal.write_line("")
+
+
+def hide_sections(reporter: object) -> None:
+    """Keep `reporter` from printing summaries among what a failed test has written.
+
+    They are printed together, and once.
+    """
+    # Private to pytest, and what all of its reporter's descendants print sections by.
+    print_report = getattr(reporter, "_outrep_summary", None)
+    if print_report is None:
+        return
+
+    def print_without_summary(report: pytest.TestReport) -> None:
+        sections = report.sections
+        report.sections = [each for each in sections if each[0] != SECTION]
+        try:
+            print_report(report)
+        finally:
+            report.sections = sections
+
+    vars(reporter)["_outrep_summary"] = print_without_summary
+
+
+def _reports(reporter: object) -> Iterator[pytest.TestReport]:
+    stats: Mapping[str, list[pytest.TestReport]] = getattr(reporter, "stats", {})
+    for found in stats.values():
+        yield from (report for report in found if getattr(report, SUMMARY, None))
+
+
+def _shortened(summary: KeptSummary) -> list[str]:
+    # A green dot alone would hide that, say, the generator was the limit.
+    return [summary["line"], *(line for line in summary["lines"] if line.startswith("! "))]
+
+
+def _print(terminal: Terminal, lines: list[str]) -> None:
+    heading, *rest = lines
+    terminal.write_line(heading, bold=True)
+    for line in rest:
+        for part in _wrapped(line, terminal.width - 2):
+            terminal.write_line(f"  {part}".rstrip(), **_colour(line))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if not 0 < width < len(line):
+        return [line]
+    label = _LABEL.match(line)
+    hanging = " " * (label.end() if label else len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(
+        line,
+        max(width, len(hanging) + 10),
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _colour(line: str) -> dict[str, bool]:
+    text = line.lstrip()
+    if text and text == line and text.split()[0].isupper():
+        return {"bold": True}
+    return _COLOURS.get(text[:1], {})

@@ -1,0 +1,1 @@
+"""Running load tests inside a pytest session."""

@@ -1,0 +1,229 @@
+"""From a planned item to a load test that runs, and back to a pytest outcome."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from pytest_k6api.model import K6ApiError, OptionError, read_base_url
+from pytest_k6api.plugin.collection.collecting import fixture_names, marks_of
+from pytest_k6api.plugin.collection.frozen_time import refuse_standing_clock
+from pytest_k6api.plugin.collection.mock_patches import enter_patches
+from pytest_k6api.plugin.collection.plans import LoadTestPlan, ScenarioPlan
+from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
+from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
+from pytest_k6api.plugin.hooks.stash_keys import PLAN, RUNNING, SESSION
+from pytest_k6api.plugin.reporting.failure_report import (
+    export_summary,
+    failure_text,
+    first_error,
+    keep_results,
+    keep_unreported,
+    report_parts,
+)
+from pytest_k6api.plugin.reporting.progress import shown_progress
+from pytest_k6api.plugin.reporting.step_summary import write_step_summary
+from pytest_k6api.plugin.reporting.terminal import Terminal, tell
+from pytest_k6api.plugin.runtime.baselines import BASELINES
+from pytest_k6api.plugin.runtime.output_limits import bounded_logs
+from pytest_k6api.plugin.runtime.results import LoadTestResults
+from pytest_k6api.plugin.runtime.session import how_to_resume
+from pytest_k6api.plugin.runtime.tracing import stop_at_start
+from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.report import in_encoding
+from pytest_k6api.run import LoadTest, LoadTestSpec, View
+from pytest_k6api.vu import ForgottenAwaits, UserFunction, VUFixture
+
+
+def run_load_test(item: pytest.Function) -> None:
+    """Run the load test of `item`; fail the test if it did not pass."""
+    if item.session.shouldstop:
+        # Asked for while the fixtures of this test were set up.
+        pytest.skip(str(item.session.shouldstop))
+    load_test = item.stash[RUNNING] = _prepare(item)
+    hooks = item.stash[HOOKS]
+    try:
+        with _surroundings(item) as view:
+            load_test.run(view)
+    except pytest.skip.Exception:
+        _keep(item, load_test)
+        hooks.leave()
+        hooks.refuse_skip()
+        raise
+    except BaseException:
+        _keep(item, load_test)
+        keep_unreported(item)
+        raise
+    report_parts(item, load_test)
+    _keep(item, load_test)
+    if hooks.exit is not None:
+        keep_unreported(item)
+        raise hooks.exit
+    if load_test.interrupted_by and not item.session.shouldstop:
+        item.session.shouldstop = f"a load test was interrupted by {load_test.interrupted_by}"
+    if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
+        raise error
+    text = failure_text(load_test)
+    if text:
+        pytest.fail(in_encoding(text, Terminal(item.config).encoding), pytrace=False)
+
+
+@contextmanager
+def _surroundings(item: pytest.Function) -> Iterator[View | None]:
+    """Give a load test what belongs around it; the value shows its progress, if that is wanted."""
+    outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
+    load_test = item.stash[RUNNING]
+    with (
+        bounded_logs(item.config),
+        # Before VUs' lines are attributed: those of the view belong to no VU.
+        shown_progress(item.config, load_test.target) as view,
+        attributed_output(item),
+        outputs.running(),
+    ):
+        try:
+            with forgotten.noticed():
+                yield view
+                if not item.config.getoption("usepdb", False):
+                    _let_go_of_coroutines(load_test)
+        finally:
+            load_test.add_trouble(forgotten.sentences())
+
+
+def _let_go_of_coroutines(load_test: LoadTest) -> None:
+    # An iteration that failed because it did not await a call still holds that call,
+    # until its traceback is text.
+    for failure in load_test.failures():
+        if "coroutine" in failure.message:
+            str(failure.first_traceback)
+
+
+def _prepare(item: pytest.Function) -> LoadTest:
+    session = item.config.stash[SESSION]
+    plan = item.stash[PLAN]
+    base_url = plan.options.base_url or _base_url_of(item)
+    hooks = item.stash[HOOKS] = HookCalls(
+        item,
+        LoadTestInfo(
+            name=plan.name,
+            scenarios=tuple(scenario.options for scenario in plan.scenarios),
+            base_url=base_url,
+            address=session.address,
+        ),
+    )
+    hooks.leave()
+    settings = replace(
+        session.settings,
+        client=replace(
+            session.settings.client,
+            base_url=base_url,
+            show_exchange=partial(print_exchange, item.config),
+        ),
+        tell=lambda text: tell(item.config, f"k6: {text}"),
+        on_paused=partial(
+            tell,
+            item.config,
+            f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}",
+            even_quiet=True,
+        ),
+        on_samples=hooks.on_samples,
+        on_crossed=hooks.on_crossed,
+    )
+    try:
+        refuse_standing_clock()
+        load_test = session.prepare(_spec(item, plan), settings)
+    except K6ApiError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return load_test
+
+
+def _keep(item: pytest.Function, load_test: LoadTest) -> None:
+    """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
+    if load_test.verdict is None:
+        return  # Ctrl-C, or what is raised now, came before it began
+    finished = item.config.stash[SESSION].finished
+    finished.append(load_test)
+    hooks = item.stash[HOOKS]
+    load_test.add_trouble(hooks.take_problems())
+    results = LoadTestResults(load_test)
+    added = hooks.summary_lines(results)
+    load_test.add_trouble(hooks.take_problems())
+    baselines = item.config.stash[BASELINES]
+    problems = baselines.keep(load_test, item.stash[PLAN])
+    load_test.add_trouble(problems)
+    if (saved := baselines.saved(load_test)) and not problems:
+        added = [saved, *added]
+    pattern = Settings(item.config).text("summary_export")
+    if pattern:
+        folder = item.config.invocation_params.dir
+        load_test.add_trouble(export_summary(load_test, folder, pattern, len(finished)))
+    hooks.finished(results)
+    load_test.add_trouble(hooks.take_problems())
+    # Last, because only now the outcome is sure that they tell.
+    keep_results(item, load_test, added)
+    write_step_summary(load_test, partial(tell, item.config, yellow=True))
+
+
+def _base_url_of(item: pytest.Function) -> str:
+    try:
+        return read_base_url(item.funcargs["k6_base_url"])
+    except OptionError as error:
+        raise OptionError(f"the fixture k6_base_url {error}") from None
+
+
+def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
+    instance = plan.captured.cls() if plan.captured.cls is not None else item.instance
+    return LoadTestSpec(
+        name=plan.name,
+        scenarios=[
+            (scenario.options, _scenario_function(item, scenario, instance))
+            for scenario in plan.scenarios
+        ],
+        thresholds=plan.thresholds,
+        listed=plan.listed,
+        tolerated=plan.tolerated,
+        options=plan.options,
+        setup=_life_function(item, "setup", plan.options.setup),
+        teardown=_life_function(item, "teardown", plan.options.teardown),
+        yardstick=item.config.stash[BASELINES].yardstick(plan.name),
+    )
+
+
+def _scenario_function(
+    item: pytest.Function, scenario: ScenarioPlan, instance: object
+) -> UserFunction:
+    found = scenario.captured.function
+    names = fixture_names(scenario.captured.bind(found, instance), is_method=False)
+    unpatched, with_mocks = enter_patches(item, found)
+    function = with_mocks(scenario.captured.bind(unpatched, instance))
+    # A VU fixture that is only used, not asked for, is one that every VU sets up all the same.
+    marks = [*item.iter_markers("usefixtures"), *marks_of(found, "usefixtures")]
+    used = {name for mark in marks for name in mark.args}
+    values = {name: item.funcargs[name] for name in names}
+    values |= {name: item.funcargs[name] for name in used if _is_per_vu(item, name)}
+    return UserFunction(function=stop_at_start(item, function), values=values)
+
+
+def _is_per_vu(item: pytest.Function, name: str) -> bool:
+    return isinstance(item.funcargs.get(name), VUFixture)
+
+
+def _life_function(
+    item: pytest.Function, stage: str, function: Callable[..., Any] | None
+) -> UserFunction | None:
+    if function is None:
+        return None
+    names = fixture_names(function, is_method=False)
+    # The load test's own fixtures are set up already; others are from here on, and
+    # torn down with the test like any other.
+    values = {name: item._request.getfixturevalue(name) for name in names}
+    for name, value in values.items():
+        if isinstance(value, VUFixture):
+            raise OptionError(
+                f"{stage}={function.__name__} asks for {name}, which every VU has of its own;"
+                f" {stage} runs once, so do there what the VU fixture does"
+            )
+    return UserFunction(function=function, values=values)

@@ -1,0 +1,216 @@
+"""The load tests of a pytest session: its settings, its control API, its end.
+
+The control API comes up before the first test, if there is a load test, and
+goes down when all has been reported, so that it answers between tests too, and
+with ``--k6-linger`` until Ctrl-C.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import pytest
+
+from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
+from pytest_k6api.model import K6ApiError, OptionError, Secrets, parse_size
+from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
+from pytest_k6api.plugin.reporting.failure_report import render
+from pytest_k6api.plugin.reporting.terminal import tell
+from pytest_k6api.plugin.runtime.xdist_worker import address_for
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.protocols.http import ClientOptions, make_context
+from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
+from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
+from pytest_k6api.vu import ExceptionRules
+
+_WAS_ENDED = "the control API ended the session"
+
+
+def load_tests_of(config: pytest.Config) -> Sequence[LoadTest]:
+    """Return the load tests that have ended in this session, in the order of their ends."""
+    session = config.stash.get(SESSION, None)
+    return session.finished if session else ()
+
+
+def address_of(config: pytest.Config) -> str:
+    """Return where the control API listens; empty if it is off."""
+    session = config.stash.get(SESSION, None)
+    return session.address if session else ""
+
+
+def how_to_resume(config: pytest.Config) -> str:
+    """Return how to start a load test that is paused, without secrets: ``to start it: ...``."""
+    address = address_of(config)
+    if not Settings(config).text("token"):
+        return f"to start it: k6 resume -a {address.removeprefix('http://')}"
+    # The k6 command has no way to send a token.
+    return (
+        "to start it, with the token in $K6_TOKEN:"
+        f' curl -X PATCH -H "Authorization: Bearer $K6_TOKEN" {address}/v1/status'
+        """ -d '{"data":{"attributes":{"paused":false}}}'"""
+    )
+
+
+def problems_of(settings: Settings) -> list[str]:
+    """Return what is wrong with settings that only a run needs, one text each."""
+    problems = []
+    for read in (_run_settings, _api_settings):
+        try:
+            read(settings)
+        except K6ApiError as error:
+            problems.append(str(error))
+    return problems
+
+
+def open_session(session: pytest.Session) -> None:
+    """Start the control API and tell where it listens.
+
+    Raises:
+        pytest.UsageError: The address cannot be had.
+    """
+    config = session.config
+    settings = Settings(config)
+    has_ended = config.stash[API_HAS_ENDED] = threading.Event()
+
+    def end() -> None:
+        # In the API's thread: two assignments, each seen as a whole or not at all.
+        session.shouldstop = _WAS_ENDED
+        has_ended.set()
+
+    api = _api_settings(settings)
+    load_tests = LoadTestSession(
+        _run_settings(settings),
+        replace(api, address=address_for(config, api.address)),
+        warn=_warner(config),
+        end=end,
+    )
+    try:
+        load_tests.open()
+    except K6ApiError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = load_tests
+    signals = ExitStack()
+    signals.enter_context(signals_end_session())
+    config.add_cleanup(signals.close)
+    if load_tests.address:
+        tell(config, f"k6 control API: {load_tests.address}")
+
+
+def close_session(session: pytest.Session, exit_status: int) -> None:
+    """Linger if that is wanted and nobody has interrupted; then stop the control API."""
+    config = session.config
+    load_tests = config.stash[SESSION]
+    try:
+        if Settings(config).switch("linger") and exit_status in _HAS_RUN_THROUGH:
+            _linger(config, load_tests.address)
+    finally:
+        try:
+            load_tests.close()
+        except K6ApiError as error:
+            # The tests have their outcomes, which the API has no part in.
+            _warner(config)(str(error))
+
+
+_HAS_RUN_THROUGH = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+
+
+def _linger(config: pytest.Config, address: str) -> None:
+    if hasattr(config, "workerinput"):  # xdist: nobody can press Ctrl-C in its workers
+        return
+    try:
+        tell(
+            config,
+            f"k6: lingering; the control API stays up at {address} until Ctrl-C, and the exit code"
+            " stays what it is",
+            even_quiet=True,
+        )
+        # A REST stop is about a load test; only a stop of the session ends this.
+        config.stash[API_HAS_ENDED].wait()
+    except KeyboardInterrupt:
+        tell(config, "k6: no longer lingering")
+
+
+def _run_settings(settings: Settings) -> RunSettings:
+    return RunSettings(
+        client=ClientOptions(
+            verify=_authorities(settings) or not settings.switch("insecure_skip_tls_verify"),
+            http_debug=_http_debug(settings),
+            secrets=Secrets(settings.entries("mask"), hides_bodies=settings.switch("hide_bodies")),
+        ),
+        seed=settings.number("seed"),
+        paused=settings.switch("paused"),
+        run_setup=not settings.switch("no_setup"),
+        run_teardown=not settings.switch("no_teardown"),
+        segment=_segment(settings),
+        trend_memory=_trend_memory(settings),
+        exceptions=ExceptionRules(
+            skips=(pytest.skip.Exception, pytest.xfail.Exception),
+            failures=(pytest.fail.Exception,),
+            exits=(pytest.exit.Exception, KeyboardInterrupt),
+        ),
+        render=partial(render, shows_locals=settings.shows_locals),
+    )
+
+
+def _authorities(settings: Settings) -> str:
+    """Return the file of certificate authorities, which is read once to know that it can be."""
+    path = settings.text("ca_file")
+    if path:
+        try:
+            make_context(path)
+        except OptionError as error:
+            raise OptionError(f"--k6-ca-file: {error}") from None
+    return path
+
+
+def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
+    # The text was held against the setting's choices; this tells the type checker.
+    match settings.text("http_debug"):
+        case "failed":
+            return "failed"
+        case "all":
+            return "all"
+    return ""
+
+
+def _trend_memory(settings: Settings) -> int:
+    try:
+        return parse_size(settings.text("trend_memory"))
+    except OptionError as error:
+        raise OptionError(f"--k6-trend-memory: {error}") from None
+
+
+def _segment(settings: Settings) -> ExecutionSegment:
+    segment = settings.text("execution_segment")
+    sequence = settings.text("execution_segment_sequence")
+    if segment:
+        try:
+            return read_segment(segment, sequence)
+        except OptionError as error:
+            raise OptionError(f"--k6-execution-segment: {error}") from None
+    if sequence:
+        raise OptionError(
+            f"--k6-execution-segment-sequence {sequence!r} needs --k6-execution-segment, which says"
+            " which of the shares this instance runs"
+        )
+    return WHOLE
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    given = settings.was_given("address")
+    address = settings.text("address") if given else DEFAULT_ADDRESS
+    if address:
+        parse_address(address)
+    for switch in ("paused", "linger"):
+        if settings.switch(switch) and not address:
+            raise OptionError(
+                f"--k6-{switch} needs the control API, and an empty --k6-address switches it off"
+            )
+    return ApiSettings(address=address, explicit=given, token=settings.text("token") or None)
+
+
+def _warner(config: pytest.Config) -> Callable[[str], None]:
+    return lambda message: tell(config, f"k6: {message}", yellow=True)

@@ -1,0 +1,1 @@
+"""Settings: command line, ini file, environment, from one table."""

@@ -1,0 +1,81 @@
+"""Options of the session that some load tests have no place for: told, or refused.
+
+A load test that cannot take ``--k6-vus=50`` runs as planned, and one line says
+so. On the command line an option that no load test can take is a mistake; in
+the environment it may be meant for other sessions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from pytest_k6api.model import FittedScenario, Layer, SessionLayers
+from pytest_k6api.plugin.collection.plans import CapturedScenario
+
+_SHOWN_NAMES = 4
+
+
+@dataclass(slots=True)
+class _Option:
+    """An option of the session, and what became of it.
+
+    Attributes:
+        layer: Where it was given.
+        is_taken: Whether any scenario has a place for it.
+        names: The scenarios that have none, by the reason.
+    """
+
+    layer: Layer
+    is_taken: bool = False
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Misfits:
+    """Collects what scenarios left out of the options of `session`."""
+
+    def __init__(self, session: SessionLayers) -> None:
+        self._session = session
+        self._options: dict[tuple[str, str], _Option] = {}
+
+    def add(self, item: pytest.Item, scenario: CapturedScenario, fitted: FittedScenario) -> None:
+        """Note what the scenario of `item` took of the session's options, and what it left out."""
+        left = {(misfit.layer.origin, misfit.option): misfit for misfit in fitted.misfits}
+        for layer in self._session.overrides:
+            for name in layer.values:
+                key = (layer.origin, name)
+                option = self._options.setdefault(key, _Option(layer))
+                if key in left:
+                    shown = (
+                        item.name if scenario.name in item.name else f"{item.name}::{scenario.name}"
+                    )
+                    option.names.setdefault(left[key].reason, []).append(shown)
+                else:
+                    option.is_taken = True
+
+    def problems(self) -> Iterator[str]:
+        """Yield the options of the command line that no load test can take."""
+        for (origin, name), option in self._options.items():
+            if self._is_refused(origin, option):
+                spelt = option.layer.spell(name)
+                yield f"{origin}: no load test of this session can take {spelt}: {_told(option)}"
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a line for each option that some load tests do without."""
+        for (origin, name), option in self._options.items():
+            if option.names and not self._is_refused(origin, option):
+                yield f"run as planned, without {option.layer.spell(name)}: {_told(option)}"
+
+    @staticmethod
+    def _is_refused(origin: str, option: _Option) -> bool:
+        return bool(option.names) and not option.is_taken and origin == "command line"
+
+
+def _told(option: _Option) -> str:
+    return "; ".join(f"{_listed(names)} ({reason})" for reason, names in option.names.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN_NAMES])
+    more = len(names) - _SHOWN_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown

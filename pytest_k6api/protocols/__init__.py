@@ -1,0 +1,1 @@
+"""Protocols that virtual users speak, and clients of other libraries that are measured alike."""

@@ -1,0 +1,1 @@
+"""The HTTP client of a virtual user, over connections."""

@@ -1,0 +1,68 @@
+"""Several requests at once by one virtual user, as a browser loads a page."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+
+import trio
+
+from pytest_k6api.model import SECRETS, OptionError
+from pytest_k6api.protocols.http.message.request_options import RequestOptions
+from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.message.urls import URL
+
+BatchRequest = str | tuple[str, str] | tuple[str, str, RequestOptions]
+
+# k6's defaults for `batch` and `batchPerHost`.
+_AT_ONCE = 20
+_AT_ONCE_PER_HOST = 6
+
+_Requester = Callable[[str, str, RequestOptions], Awaitable[Response]]
+
+
+async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> list[Response]:
+    """Return the responses to `requests`, in their order.
+
+    At most 20 are under way at once, 6 of them to one host.
+
+    Args:
+        request: Makes one request.
+        requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
+
+    Raises:
+        OptionError: One of them is nothing of this; none was made then.
+        HTTPError: One of them failed and had ``throw=True``; the others are ended.
+    """
+    if not isinstance(requests, Iterable):
+        raise OptionError(f"a batch takes a collection of requests, got {requests!r}")
+    calls = [_read(item) for item in requests]
+    responses: list[Response | None] = [None] * len(calls)
+    errors: list[Exception] = []
+    all_at_once = trio.Semaphore(_AT_ONCE)
+    per_host: dict[str, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(_AT_ONCE_PER_HOST))
+
+    async def run(index: int, method: str, url: str, options: RequestOptions) -> None:
+        async with per_host[URL(url).host], all_at_once:
+            try:
+                responses[index] = await request(method, url, options)
+            except Exception as error:  # noqa: BLE001 - raised again below
+                # The first mistake ends the batch, as itself and in no group:
+                # who asked for one response could not expect a group either.
+                errors.append(error)
+                nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for index, (method, url, options) in enumerate(calls):
+            nursery.start_soon(run, index, method, url, options)
+    if errors:
+        raise errors[0]
+    return [response for response in responses if response is not None]
+
+
+def _read(item: object) -> tuple[str, str, RequestOptions]:
+    if isinstance(item, str):
+        return "GET", item, {}
+    if isinstance(item, (tuple, list)) and len(item) in (2, 3):
+        return item[0], item[1], item[2] if len(item) == 3 else {}
+    raise OptionError(
+        f"a batch takes URLs, (method, url) or (method, url, {{options}}), got {SECRETS.mask_text(repr(item))}"
+    )

@@ -1,0 +1,68 @@
+"""How all requests of a load test are made, unless a request says otherwise."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from pytest_k6api.model import SECRETS, OptionError, Secrets
+
+try:
+    _VERSION = version("pytest-k6api")
+except PackageNotFoundError:  # pragma: no cover - a source tree that is not installed
+    _VERSION = "unknown"
+
+_logger = logging.getLogger("pytest_k6api.protocols.http")
+
+
+def _log(text: str) -> None:
+    _logger.info("%s", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """The settings that the HTTP clients of one load test share.
+
+    Attributes:
+        base_url: What relative URLs are relative to, such as ``http://127.0.0.1:8000``.
+        verify: Whether servers' certificates are checked; a path names a file of
+            certificate authorities to trust instead of the system's.
+        timeout: Seconds for one whole request, connecting included (k6's default).
+        connect_timeout: Seconds for DNS and TCP together (k6's default).
+        max_redirects: How many redirects are followed; the response to the last
+            one is returned as it is, as k6 does.
+        max_response_size: Bytes that a response's body may have, decoded or not;
+            None for no limit.
+        user_agent: The header ``User-Agent``; ``""`` sends none.
+        http_debug: Show ``"failed"`` exchanges or ``"all"``; ``""`` for none.
+        show_exchange: Called with the text of each exchange to show; logs it unless set.
+        secrets: What is masked wherever requests are shown.
+    """
+
+    base_url: str = ""
+    verify: bool | str = True
+    timeout: float = 60.0
+    connect_timeout: float = 30.0
+    max_redirects: int = 10
+    max_response_size: int | None = 100 * 1024 * 1024
+    user_agent: str = f"pytest-k6api/{_VERSION}"
+    http_debug: Literal["", "failed", "all"] = ""
+    show_exchange: Callable[[str], None] = _log
+    secrets: Secrets = SECRETS
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "connect_timeout"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds > 0):
+                raise OptionError(f"{name} is a finite number of seconds above 0, got {seconds!r}")
+        if self.max_redirects < 0:
+            raise OptionError(f"max_redirects is 0 or more, got {self.max_redirects!r}")
+        if self.max_response_size is not None and self.max_response_size < 1:
+            raise OptionError(
+                f"max_response_size is a number of bytes above 0, or None for no limit,"
+                f" got {self.max_response_size!r}"
+            )
+        if self.http_debug not in ("", "failed", "all"):
+            raise OptionError(f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}")

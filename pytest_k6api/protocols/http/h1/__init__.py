@@ -1,0 +1,1 @@
+"""HTTP/1.1 connections: request bytes out, response bytes in."""

@@ -1,0 +1,1 @@
+"""HTTP messages: URLs, headers, cookies, bodies, responses. No I/O."""

@@ -1,0 +1,83 @@
+"""Where a redirect leads, and what of the request goes along.
+
+Pure: rules only; the client sends the next request.
+"""
+
+from typing import NamedTuple
+
+from pytest_k6api.protocols.http.client.routes import Plan
+from pytest_k6api.protocols.http.message.authority import InvalidURL
+from pytest_k6api.protocols.http.message.errors import GENERIC, INVALID_URL, Failure
+from pytest_k6api.protocols.http.message.headers import Headers
+from pytest_k6api.protocols.http.message.request_options import RequestOptions
+from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.message.urls import URL, Target, resolve_location
+
+_BODY = ("json", "data", "content", "files")
+# These keep method and body; after the others comes a GET without body, whatever the method
+# was, or a HEAD. Source: k6 v1.1.0 (Go's net/http, redirectBehavior), measured on its binary;
+# httpx and requests do the same but for 301, which changes only their POST.
+_PRESERVING = frozenset({307, 308})
+
+
+class Redirect(NamedTuple):
+    """The next request.
+
+    Attributes:
+        is_foreign: Whether it goes to another origin, which must not see the
+            credentials meant for the first.
+        failure: Why it cannot be made, or None. `url` is the one that was redirected then
+            if ``Location`` cannot be read, as in k6.
+    """
+
+    method: str
+    url: URL
+    options: RequestOptions
+    is_foreign: bool
+    failure: Failure | None
+
+
+def redirect(response: Response, plan: Plan) -> Redirect | None:
+    """Return what `response` asks to request next, or None if it is the last word.
+
+    A body from an iterator is gone once it was sent; a redirect that wants it
+    again is returned as it is; so is one with an empty ``Location``, as in k6.
+    """
+    if not response.has_redirect_location:
+        return None
+    location = response.headers.get_list("location")[0]
+    if not location:
+        return None
+    status = response.status_code
+    if plan.upload is not None and status in _PRESERVING:
+        return None
+    options = RequestOptions(**plan.options)
+    options.pop("params", None)
+    method = plan.method if status in _PRESERVING or plan.method == "HEAD" else "GET"
+    if status not in _PRESERVING:
+        for name in _BODY:
+            options.pop(name, None)  # type: ignore[misc]  # all four are keys of it
+        _drop_body_headers(options)
+    return _lead(plan, method, location, options)
+
+
+def _lead(plan: Plan, method: str, location: str, options: RequestOptions) -> Redirect:
+    here, url = plan.target, plan.target.url
+    try:
+        url = resolve_location(url, location)
+        target = Target(url)
+    except InvalidURL as error:
+        failure = Failure(error.code, str(error))
+        if error.code == INVALID_URL:
+            url = here.url
+            failure = Failure(GENERIC, f"failed to parse Location header: {error.reason}")
+        return Redirect(method, url, options, is_foreign=True, failure=failure)
+    is_foreign = (target.is_tls, target.host, target.port) != (here.is_tls, here.host, here.port)
+    return Redirect(method, url, options, is_foreign, failure=None)
+
+
+def _drop_body_headers(options: RequestOptions) -> None:
+    headers = Headers(options.get("headers"))
+    for name in ("content-type", "content-length", "transfer-encoding"):
+        headers.pop(name, None)
+    options["headers"] = headers

@@ -1,0 +1,53 @@
+"""What can be said about a request beside its method and URL."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from pytest_k6api.protocols.http.message.auth import Auth
+from pytest_k6api.protocols.http.message.cookies import CookieSource
+from pytest_k6api.protocols.http.message.headers import HeaderSource
+from pytest_k6api.protocols.http.message.multipart import Files
+from pytest_k6api.protocols.http.message.uploads import Chunks
+from pytest_k6api.protocols.http.message.urls import QueryParams
+
+ExpectedStatuses = int | range | Iterable[int | range] | None
+
+
+class RequestOptions(TypedDict, total=False):
+    """What a request takes beside its URL; the names are httpx's, the last five k6's.
+
+    Attributes:
+        params: Parameters appended to the URL's query.
+        headers: Header fields; they replace the client's of the same name.
+        json: A value to send as JSON.
+        data: A form as a mapping; or what `content` takes.
+        content: A body as bytes, text, or an iterator (async or not) of them.
+        files: Files to upload as ``multipart/form-data``, with `data` as fields.
+        cookies: Cookies for this request, beside those in the client's jar.
+        auth: ``(user, password)``, `BasicAuth`, `BearerAuth`, or a function that
+            signs the request; None switches the client's off.
+        timeout: Seconds for the whole request, redirects included (as in k6).
+        follow_redirects: False returns the redirect itself.
+        name: The tags ``name`` and ``url`` of the samples, instead of the URL.
+        tags: More tags of the samples.
+        expected_statuses: Statuses that are no failure, instead of the client's;
+            None for no judgement.
+        throw: Whether a failure is raised (`RequestError`, `HTTPStatusError`).
+        max_redirects: How many redirects are followed.
+    """
+
+    params: QueryParams
+    headers: HeaderSource
+    json: Any  # whatever the json module takes
+    data: Mapping[str, Any] | str | bytes | Chunks | None
+    content: str | bytes | Chunks | None
+    files: Files | None
+    cookies: CookieSource
+    auth: Auth | None
+    timeout: float | None
+    follow_redirects: bool
+    name: str | None
+    tags: Mapping[str, str] | None
+    expected_statuses: ExpectedStatuses
+    throw: bool
+    max_redirects: int

@@ -1,0 +1,1 @@
+"""The network under HTTP: names, TCP, TLS, batched system calls."""

@@ -1,0 +1,275 @@
+"""Sends all requests together and receives all responses together, once in each turn of the loop.
+
+A virtual user that called ``send`` and ``recv`` itself would mix Python with the
+kernel's network code, request by request: each evicts the other from the caches
+of the processor, and each lone ``send`` wakes a server that had just gone to
+sleep. In batches a request costs a third less (``benchmarks/bench_http_client.py``
+measures both ways). And times are those of the system calls, or better: the kernel
+tells when a response came in, however long the loop was busy then. What other
+virtual users do in the meantime is not counted as the server's time
+(``benchmarks/fairness.py`` compares both sides).
+
+So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio says
+when it is about to wait for events, and when it has: that is when `Traffic` sends
+and receives. Sockets are registered once, edge-triggered, for the connection's
+life; Trio only ever watches over the one epoll descriptor.
+
+Linux only: elsewhere `is_available` is False, and each connection does it alone.
+"""
+
+import select
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Protocol
+
+import trio
+from trio.lowlevel import (
+    Abort,
+    RaiseCancelT,
+    Task,
+    TrioToken,
+    current_trio_token,
+    reschedule,
+    wait_readable,
+    wait_task_rescheduled,
+)
+
+from pytest_k6api.protocols.http.net.tcp import (
+    ROOM_FOR_ARRIVAL,
+    KernelClock,
+    arrived_at,
+    peek_arrival,
+)
+
+# Only Linux has it.
+_HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
+_MOST_EVENTS = 4096
+
+# Bytes asked for first: Python allocates as much, and most responses fit.
+_FIRST_SIZE = 16 * 1024
+
+
+class Line(Protocol):
+    """A connection, as far as its traffic goes.
+
+    Attributes:
+        fd: The socket's file descriptor.
+        task: Who waits for something to be received; None while nobody does.
+        wire: What to send.
+        bytes_sent: How much of it was sent.
+        started_at: When its sending began, in perf_counter_ns.
+        sent_at: When all of it had been; 0 before.
+        data: What was received; None while nothing was, and after trouble.
+        error: What went wrong.
+        received_at: When `data` came in.
+        is_tls: Whether `sock` takes bytes out of another socket and decrypts them.
+        has_news: Whether something came while nobody waited: the end, most likely.
+    """
+
+    fd: int
+    task: Task | None
+    wire: bytes
+    bytes_sent: int
+    started_at: int
+    sent_at: int
+    data: bytes | None
+    error: Exception | None
+    received_at: int
+    is_tls: bool
+    has_news: bool
+
+    @property
+    def sock(self) -> socket.socket:
+        """Its socket, which does not block."""
+
+    def unwrap(self) -> None:
+        """Do nothing; see `wake_up`."""
+
+
+class Sleeper(Protocol):
+    """Somebody who waits for something."""
+
+    def wake(self) -> None:
+        """Let it look what became of that; nothing if it waits no more."""
+
+
+def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
+    """Return what a coroutine may yield, as often as it likes, to wait for `wake_up`.
+
+    It is the message by which `trio.lowlevel.wait_task_rescheduled` tells Trio what
+    to do: made once for a connection and not for each request, which saves a
+    coroutine, a generator and the message (a sixth of what Trio's part costs).
+    """
+    return wait_task_rescheduled(abort).send(None)  # noqa: ASYNC105 - see above
+
+
+def wake_up(task: Task, line: Line) -> None:
+    """Let `task`, which waits for `line`, go on.
+
+    `line` itself stands where Trio has an outcome, whose only duty is to be unwrapped
+    by who waited: a real one for each request would cost a quarter of Trio's part.
+    """
+    reschedule(task, line)  # type: ignore[arg-type]
+
+
+class Traffic(trio.abc.Instrument):
+    """What goes out and comes in over the connections of one load test.
+
+    Attributes:
+        outbox: Connections whose `wire` is to be sent when the loop comes round.
+        clock: What tells when bytes arrived.
+    """
+
+    is_available = sys.platform == "linux"
+
+    def __init__(self) -> None:
+        self.outbox: list[Line] = []
+        self.clock = KernelClock()
+        self._epoll = select.epoll() if self.is_available else None
+        self._lines: dict[int, Line] = {}
+        self._dials: dict[int, Sleeper] = {}
+        self._missed: list[Line] = []
+        self._token: TrioToken | None = None
+        # When the last poll began that told all there was, in perf_counter_ns.
+        self._polled_at = 0
+
+    def __repr__(self) -> str:
+        return f"<Traffic over {len(self._lines)} connections>"
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Let Trio know of everything that comes, until cancelled."""
+        assert self._epoll is not None
+        self._token = current_trio_token()
+        trio.lowlevel.add_instrument(self)
+        task_status.started()
+        try:
+            number = self._epoll.fileno()
+            while True:
+                await wait_readable(number)  # `after_io_wait` has dealt with it by then
+        finally:
+            trio.lowlevel.remove_instrument(self)
+
+    def add(self, line: Line) -> None:
+        """Watch `line` until it is closed."""
+        assert self._epoll is not None
+        self._lines[line.fd] = line
+        events = select.EPOLLIN | _HUNG_UP | select.EPOLLET
+        try:
+            # What came since it was connected is told, too.
+            self._epoll.modify(line.fd, events)
+        except FileNotFoundError:  # it was never dialed here
+            self._epoll.register(line.fd, events)
+
+    def remove(self, line: Line) -> None:
+        """Forget `line`, whose socket is about to be closed."""
+        self._lines.pop(line.fd, None)
+
+    def add_dial(self, fd: int, dial: Sleeper) -> None:
+        """Wake `dial` when the socket `fd` is connected, or cannot be."""
+        assert self._epoll is not None
+        self._epoll.register(fd, select.EPOLLOUT | select.EPOLLET)
+        self._dials[fd] = dial
+
+    def remove_dial(self, fd: int) -> None:
+        """Wake nobody for the socket `fd` any more."""
+        del self._dials[fd]
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
+        """Send what is in the outbox; Trio calls it when all tasks have had their turn."""
+        outbox = self.outbox
+        if not outbox:
+            return
+        now = perf_counter_ns()
+        for line in outbox:
+            if line.task is None:  # it was cancelled, or is overdue
+                continue
+            line.started_at = now
+            try:
+                line.bytes_sent = line.sock.send(line.wire)
+            # Trio drops an instrument that raises, and all would wait for ever.
+            except Exception as error:  # noqa: BLE001
+                line.error = error
+                self._hand_back(line)
+                continue
+            now = perf_counter_ns()
+            if line.bytes_sent != len(line.wire):
+                self._hand_back(line)
+                continue
+            line.sent_at = now
+            if line.has_news:
+                line.has_news = False
+                self._missed.append(line)
+                self._hurry()
+        outbox.clear()
+
+    # One function, because each call would cost 0.1 µs or more.
+    def after_io_wait(  # noqa: C901, PLR0915
+        self,
+        timeout: float,  # noqa: ARG002 - Trio's signature
+    ) -> None:
+        """Receive what has come, and wake who waits for it."""
+        assert self._epoll is not None
+        asked = perf_counter_ns()
+        events = self._epoll.poll(0, _MOST_EVENTS)
+        now, offset = perf_counter_ns(), self.clock.offset
+        # What is told now has come since the last poll, unless that had too much to tell.
+        earliest = self._polled_at
+        if len(events) < _MOST_EVENTS:
+            self._polled_at = asked
+        if self._missed:
+            events += [(line.fd, 0) for line in self._missed]
+            self._missed.clear()
+        lines = self._lines
+        for fd, flags in events:
+            line = lines.get(fd)
+            if line is None:
+                if fd in self._dials:
+                    self._dials[fd].wake()
+                continue
+            task = line.task
+            if task is None or not line.sent_at:
+                line.has_news = True
+                continue
+            try:
+                if line.is_tls:
+                    told = peek_arrival(line.sock)
+                    line.data = line.sock.recv(_FIRST_SIZE)
+                else:
+                    line.data, told, _, _ = line.sock.recvmsg(_FIRST_SIZE, ROOM_FOR_ARRIVAL)
+                line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
+            except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
+                continue
+            except Exception as error:  # noqa: BLE001 - as above
+                line.error = error
+            line.task = None
+            reschedule(task, line)  # type: ignore[arg-type]  # see `wake_up`
+            # An edge is reported once, and the end of a stream may share its edge
+            # with the last bytes of a response: the next request must still meet it.
+            if flags & _HUNG_UP:
+                line.has_news = True
+
+    def _hand_back(self, line: Line) -> None:
+        # At once: a response may come in this very turn, and whoever gets it would
+        # take the request for sent.
+        task, line.task = line.task, None
+        assert task is not None
+        wake_up(task, line)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        # Trio has already decided how long to wait for events: this cuts it short.
+        assert self._token is not None
+        self._token.run_sync_soon(_nothing)
+
+    def close(self) -> None:
+        """Give the system's resource back."""
+        if self._epoll is not None:
+            self._epoll.close()
+        self.clock.close()
+
+
+def _nothing() -> None:
+    """Let the loop come round."""

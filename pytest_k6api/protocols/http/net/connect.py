@@ -1,0 +1,246 @@
+"""Opens connections: names are resolved, TCP connected, TLS shaken hands over, all in time.
+
+A connection to a known address needs no cancel scope and none of Trio's waits:
+`Traffic` tells when it is there, and the sweeper when it is overdue.
+"""
+
+import os
+import socket
+import ssl
+from functools import cached_property
+from time import perf_counter_ns
+
+import trio
+from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait_writable
+
+from pytest_k6api.protocols.http.client.routes import Origin
+from pytest_k6api.protocols.http.message.errors import (
+    DIAL_TIMED_OUT,
+    TIMED_OUT,
+    NetworkError,
+    explain_dial,
+    explain_transfer,
+)
+from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
+from pytest_k6api.protocols.http.net.dns import Address, Resolver
+from pytest_k6api.protocols.http.net.tls import server_name, shake_hands
+
+# Seconds after which the next address of a name is tried beside the one before.
+_HEAD_START = 0.25
+
+
+class Dial:
+    """A connection that is being made, for the sweeper and for `Traffic` to wake its task.
+
+    Attributes:
+        deadline: When it is overdue, in perf_counter_ns.
+        is_open: Whether somebody waits for it.
+        is_overdue: Whether it was woken for that, and not because it is connected.
+    """
+
+    __slots__ = ("_task", "deadline", "is_open", "is_overdue")
+
+    def __init__(self, deadline: int) -> None:
+        self.deadline = deadline
+        self.is_open = True
+        self.is_overdue = False
+        self._task: Task | None = None
+
+    def __repr__(self) -> str:
+        return f"<Dial {'under way' if self.is_open else 'over'}>"
+
+    async def wait(self) -> None:
+        """Wait to be woken."""
+        self._task = current_task()
+        try:
+            await wait_task_rescheduled(self._abort)
+        finally:
+            self.is_open = False
+
+    def wake(self) -> None:
+        """Let the task that waits look what became of it."""
+        task, self._task = self._task, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    def expire(self) -> None:
+        """Let the task that still waits give up."""
+        self.is_overdue = self._task is not None
+        self.wake()
+
+    def _abort(self, _raise_cancel: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
+
+
+class Dialer:
+    """Makes the connections of one load test.
+
+    Attributes:
+        dials: Those under way, and some that are over.
+
+    Args:
+        timeout: Seconds that a TCP connection may take, looking its address up included.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.dials: set[Dial] = set()
+        self._timeout = round(timeout * 1e9)
+        self._resolver = Resolver()
+
+    def sweep(self, now: int) -> None:
+        """Wake those who are overdue at `now`, in perf_counter_ns; forget those that are over."""
+        self.dials = {dial for dial in self.dials if dial.is_open}
+        for dial in self.dials:
+            if dial.deadline <= now:
+                dial.expire()
+
+    @cached_property
+    def _first_reserved(self) -> int:
+        # When it is first needed: the limit is raised when the load test starts.
+        return first_reserved_descriptor()
+
+    async def connect(
+        self, origin: Origin, deadline: int, traffic: Traffic | None
+    ) -> tuple[socket.socket, int]:
+        """Return a socket that is connected to `origin`, and the nanoseconds that TCP took.
+
+        Args:
+            origin: Where to.
+            deadline: When the request is overdue, in perf_counter_ns.
+            traffic: What tells when a socket is connected; None to ask Trio.
+
+        Raises:
+            NetworkError: There is none, because of DNS, TCP or time.
+        """
+        limit = perf_counter_ns() + self._timeout
+        overdue = TIMED_OUT if deadline <= limit else DIAL_TIMED_OUT
+        limit = min(limit, deadline)
+        try:
+            addresses = self._resolver.known(origin.host, origin.port)
+            if addresses is None:
+                with trio.fail_after(_seconds_until(limit)):
+                    addresses = await self._resolver.resolve(origin.host, origin.port)
+            began = perf_counter_ns()
+            sock = await self._connect_to_any(self._resolver.in_turn(addresses), limit, traffic)
+        except (trio.TooSlowError, TimeoutError) as error:
+            is_ours = isinstance(error, trio.TooSlowError)
+            raise NetworkError(overdue if is_ours else DIAL_TIMED_OUT) from error
+        except OSError as error:
+            raise NetworkError(explain_dial(error)) from error
+        return sock, perf_counter_ns() - began
+
+    async def _connect_to_any(
+        self, addresses: list[Address], limit: int, traffic: Traffic | None
+    ) -> socket.socket:
+        """Return a socket to one of `addresses`, the first of them if it answers.
+
+        One that refuses is followed by the next at once, one that does not answer is
+        left to go on and joined by the next (RFC 8305).
+        """
+        if len(addresses) == 1:
+            return await self._connect(addresses[0], limit, traffic)
+        sockets: list[socket.socket] = []
+        errors: list[OSError | trio.TooSlowError] = []
+
+        async def attempt(address: Address, has_failed: trio.Event) -> None:
+            try:
+                sockets.append(await self._connect(address, limit, traffic))
+            except (OSError, trio.TooSlowError) as error:
+                errors.append(error)
+                has_failed.set()
+            else:
+                nursery.cancel_scope.cancel()
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for address in addresses:
+                    has_failed = trio.Event()
+                    nursery.start_soon(attempt, address, has_failed)
+                    with trio.move_on_after(_HEAD_START):
+                        await has_failed.wait()
+        finally:
+            for unused in sockets[1:]:
+                unused.close()
+        if not sockets:
+            raise errors[0]
+        return sockets[0]
+
+    async def _connect(
+        self, address: Address, limit: int, traffic: Traffic | None
+    ) -> socket.socket:
+        family, peer = address
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            check_descriptor(sock, self._first_reserved)
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                sock.connect(peer)
+            except BlockingIOError:
+                await self._wait_until_connected(sock, limit, traffic)
+                _check_connected(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def _wait_until_connected(
+        self, sock: socket.socket, limit: int, traffic: Traffic | None
+    ) -> None:
+        if traffic is None:
+            with trio.fail_after(_seconds_until(limit)):
+                await wait_writable(sock)
+            return
+        dial = Dial(limit)
+        self.dials.add(dial)
+        traffic.add_dial(sock.fileno(), dial)
+        try:
+            await dial.wait()
+        finally:
+            traffic.remove_dial(sock.fileno())
+        if dial.is_overdue:
+            raise trio.TooSlowError
+
+
+async def secure(
+    sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
+) -> ssl.SSLSocket:
+    """Return `sock` with TLS over it.
+
+    Raises:
+        NetworkError: The handshake failed, or was not over by `deadline`; `sock` is closed then.
+    """
+    try:
+        with trio.move_on_after(_seconds_until(deadline)):
+            return await _shake_hands(sock, context, host)
+    except OSError as error:
+        raise NetworkError(explain_transfer(error, "read")) from error
+    raise NetworkError(TIMED_OUT)
+
+
+async def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    tls = None
+    try:
+        tls = context.wrap_socket(
+            sock,
+            server_hostname=server_name(host),
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+        await shake_hands(tls)
+    except BaseException:
+        (sock if tls is None else tls).close()
+        raise
+    return tls
+
+
+def _check_connected(sock: socket.socket) -> None:
+    problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if problem:
+        raise OSError(problem, os.strerror(problem))
+
+
+def _seconds_until(moment: int) -> float:
+    return max(0.0, (moment - perf_counter_ns()) / 1e9)

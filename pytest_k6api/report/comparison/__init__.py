@@ -1,0 +1,1 @@
+"""A load test beside its baseline: rules, noise, and the comparison itself."""

@@ -1,0 +1,1 @@
+"""Files of results: saved results, k6's summary export, Markdown."""

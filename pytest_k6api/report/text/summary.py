@@ -1,0 +1,244 @@
+"""The end-of-test summary as lines of text, in the spirit of k6's.
+
+Thresholds and checks first, because they decide; then the metrics in groups,
+aligned. Plain text, without colours.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_k6api.metrics import (
+    GroupSnapshot,
+    MetricSnapshot,
+    RequestsRow,
+    Snapshot,
+    ThresholdSnapshot,
+)
+from pytest_k6api.model import BUILT_IN, Contains, MetricKind
+from pytest_k6api.report.text.requests_table import request_lines
+from pytest_k6api.report.text.units import (
+    NOTHING,
+    format_count,
+    format_per_second,
+    format_share,
+    format_value,
+)
+
+_TREND = ("avg", "min", "med", "max", "p(90)", "p(95)")
+
+# Sub-phases of requests are in the export and the API; here they would bury the rest.
+_HIDDEN = frozenset(
+    {
+        "checks",
+        "group_duration",
+        "http_req_blocked",
+        "http_req_connecting",
+        "http_req_tls_handshaking",
+        "http_req_sending",
+        "http_req_waiting",
+        "http_req_receiving",
+    }
+)
+_EXECUTION = frozenset(
+    {
+        "iterations",
+        "iteration_duration",
+        "iteration_failures",
+        "iteration_lateness",
+        "iterations_skipped",
+        "dropped_iterations",
+        "generator_lateness",
+        "response_time_from_due",
+        "vus",
+        "vus_max",
+    }
+)
+
+_PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
+
+
+def summary_lines(
+    snapshot: Snapshot, requests: Sequence[RequestsRow] = (), target: str = ""
+) -> list[str]:
+    """Return the summary of a load test, line by line, without outer margins.
+
+    Args:
+        snapshot: What was measured.
+        requests: The requests by name.
+        target: What relative URLs are joined to; names of requests leave it out.
+    """
+    sections = [
+        _threshold_lines(snapshot),
+        _check_lines(snapshot),
+        *_metric_sections(snapshot, request_lines(requests, target)),
+        [f"! {warning}" for warning in snapshot.warnings],
+    ]
+    lines: list[str] = []
+    for section in filter(None, sections):
+        lines += ["", *section] if lines else section
+    return lines
+
+
+def summary_line(snapshot: Snapshot) -> str:
+    """Return the main numbers of `snapshot` in one line; empty while nothing was measured."""
+    return ", ".join(_main_numbers(snapshot))
+
+
+def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
+    metrics = snapshot.metrics
+    requests, iterations = metrics.get("http_reqs"), metrics.get("iterations")
+    for noun, counter in (("iteration", iterations), ("request", requests)):
+        if counter is not None and counter.samples:
+            count = counter.sample["count"]
+            yield f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+    if requests is not None and requests.samples:
+        yield format_per_second(requests.sample["rate"])
+    duration, failed = metrics.get("http_req_duration"), metrics.get("http_req_failed")
+    if duration is not None and duration.samples:
+        yield f"p(95)={format_value(duration.sample['p(95)'], duration.contains)}"
+    if failed is not None and failed.samples:
+        yield f"{format_share(failed.sample['rate'])} of requests failed"
+    checks = metrics.get("checks")
+    if checks is not None and checks.samples:
+        yield f"{format_share(checks.sample['rate'])} of checks succeeded"
+
+
+def observed_text(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
+    """Return what a threshold was judged by: ``p(95)=12.3ms``, or why it was not."""
+    if threshold.observed is None:
+        if threshold.ok is None:
+            return "not judged"
+        return f"had no samples; {threshold.seen}" if threshold.seen else "had no samples"
+    when = f" at {threshold.crossed_at:.1f} s" if threshold.crossed_at is not None else ""
+    return f"{_observed(threshold, threshold.observed, metric)}{when}"
+
+
+def _observed(threshold: ThresholdSnapshot, observed: float, metric: MetricSnapshot) -> str:
+    question = threshold.source
+    for operator in "<>=!":
+        question = question.split(operator, 1)[0]
+    question = question.strip()
+    if metric.kind is MetricKind.RATE:
+        return f"{question}={format_share(observed)}"
+    if metric.kind is MetricKind.COUNTER and question == "rate":
+        return f"{question}={format_per_second(observed, metric.contains)}"
+    return f"{question}={format_value(observed, metric.contains)}"
+
+
+def _threshold_lines(snapshot: Snapshot) -> list[str]:
+    lines = []
+    for metric in snapshot.metrics.values():
+        if not metric.thresholds:
+            continue
+        lines.append(f"  {metric.id}")
+        width = max(len(threshold.text) for threshold in metric.thresholds)
+        for threshold in metric.thresholds:
+            observed = observed_text(threshold, metric)
+            lines.append(f"    {_mark(threshold.ok)} {threshold.text:<{width}}  {observed}")
+    return ["THRESHOLDS", *lines] if lines else []
+
+
+def _mark(ok: bool | None) -> str:
+    return "-" if ok is None else "✓" if ok else "✗"
+
+
+def _check_lines(snapshot: Snapshot) -> list[str]:
+    lines = list(_group_lines(snapshot.root, depth=1))
+    if not lines:
+        return []
+    checks = [check for group in snapshot.root.walk() for check in group.checks]
+    passes = sum(check.passes for check in checks)
+    total = passes + sum(check.fails for check in checks)
+    share = f" ({format_share(passes / total)})" if total else ""
+    return [f"CHECKS  {format_count(passes)} of {format_count(total)} succeeded{share}", *lines]
+
+
+def _group_lines(group: GroupSnapshot, depth: int) -> Iterator[str]:
+    margin = "  " * depth
+    for check in group.checks:
+        yield f"{margin}{'✗' if check.fails else '✓'} {check.name}"
+        if check.fails:
+            share = format_share(check.passes / (check.passes + check.fails))
+            counts = f"✓ {format_count(check.passes)} / ✗ {format_count(check.fails)}"
+            yield f"{margin}  ↳ {share} — {counts}"
+    for inner in group.groups:
+        lines = list(_group_lines(inner, depth + 1))
+        if lines:
+            yield f"{margin}{inner.name}"
+            yield from lines
+
+
+def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[str]]:
+    shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
+    metrics = sorted(shown, key=_place)
+    width = max((len(_label(metric)) for metric in metrics), default=0) + 3
+    for title, chosen in (
+        ("CUSTOM", [metric for metric in metrics if _section(metric) == "CUSTOM"]),
+        ("HTTP", [metric for metric in metrics if _section(metric) == "HTTP"]),
+        ("EXECUTION", [metric for metric in metrics if _section(metric) == "EXECUTION"]),
+        ("NETWORK", [metric for metric in metrics if _section(metric) == "NETWORK"]),
+    ):
+        if chosen:
+            yield [title, *_aligned(chosen, width)]
+        if title == "HTTP":
+            yield by_name
+
+
+def _place(metric: MetricSnapshot) -> tuple[int, str]:
+    # Always the same order, whatever was measured first; a metric before its parts.
+    return _PLACES.get(metric.name, -1), metric.id
+
+
+def _section(metric: MetricSnapshot) -> str:
+    if metric.name in _EXECUTION:
+        return "EXECUTION"
+    if metric.name in {"data_sent", "data_received"}:
+        return "NETWORK"
+    return "HTTP" if metric.name.startswith("http_req") else "CUSTOM"
+
+
+def _aligned(metrics: Sequence[MetricSnapshot], width: int) -> Iterator[str]:
+    columns = [_cells(metric) for metric in metrics]
+    trends = [cells for metric, cells in zip(metrics, columns, strict=True) if _is_wide(metric)]
+    widths = [max(map(len, column)) for column in zip(*trends, strict=True)]
+    for metric, cells in zip(metrics, columns, strict=True):
+        label = _label(metric)
+        yield f"  {label:.<{width}}: {_row(metric, cells, widths)}".rstrip()
+
+
+def _row(metric: MetricSnapshot, cells: Iterable[str], widths: Sequence[int]) -> str:
+    if not _is_wide(metric):
+        return "  ".join(cells)
+    return " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _is_wide(metric: MetricSnapshot) -> bool:
+    return metric.kind is MetricKind.TREND and metric.samples > 0
+
+
+def _label(metric: MetricSnapshot) -> str:
+    if metric.id == metric.name:
+        return metric.name
+    return f"  {metric.id.removeprefix(metric.name)}"
+
+
+def _cells(metric: MetricSnapshot) -> list[str]:
+    sample, extra = metric.sample, metric.extra
+    if not metric.samples and metric.kind is not MetricKind.COUNTER:
+        return [NOTHING]
+    if metric.kind is MetricKind.TREND:
+        return [f"{word}={format_value(sample[word], metric.contains)}" for word in _TREND]
+    if metric.kind is MetricKind.RATE:
+        total = extra["passes"] + extra["fails"]
+        of_all = f"{format_count(extra['passes'])} out of {format_count(total)}"
+        return [format_share(sample["rate"]), of_all]
+    if metric.kind is MetricKind.GAUGE:
+        return [
+            format_value(sample["value"], metric.contains),
+            f"min={format_value(extra['min'], metric.contains)}",
+            f"max={format_value(extra['max'], metric.contains)}",
+        ]
+    data = metric.contains is Contains.DATA
+    count = (
+        format_value(sample["count"], metric.contains) if data else format_count(sample["count"])
+    )
+    return [count, format_per_second(sample["rate"], metric.contains)]

@@ -1,0 +1,114 @@
+"""Test-run time: Trio's time since the start, standing still while paused.
+
+Everything that a plan says (durations, stages, arrivals, deadlines) is in this
+time, so a pause needs no care anywhere else: what was due in 3 s before it is
+due in 3 s after it, and nothing has piled up.
+
+Clocks nest. A scenario's clock runs within the load test's: it begins at 0 when
+the scenario does, and it also stands still when only the scenario is paused.
+"""
+
+import math
+from collections.abc import Callable
+
+import trio
+
+from pytest_k6api.scheduling.precise_sleep import NapTimer
+from pytest_k6api.vu.timing import Bell, is_real
+
+# A wait that is shorter is done without a cancel scope, deaf to the bell.
+_SHORT = 0.0015
+
+
+class RunClock:
+    """Seconds since `start`, less the time it was paused.
+
+    Whoever pauses a clock rings the bells of the tasks that wait by it.
+    """
+
+    __slots__ = ("_began", "_floor", "_now", "_stood_at", "_takes_naps", "_timer", "_within")
+
+    def __init__(self, within: "RunClock | None" = None) -> None:
+        self._within = within
+        self._now: Callable[[], float] = trio.current_time
+        self._began = 0.0  # in the time of `within`, or Trio's; pauses move it on
+        self._stood_at: float | None = 0.0
+        self._floor = 0.0
+        self._takes_naps = False
+        self._timer: NapTimer | None = None
+
+    def start(self) -> None:
+        """Begin to count, from 0."""
+        # Synchronous virtual users look at the clock from their threads, where
+        # `trio.current_time` is not to be had.
+        clock = trio.lowlevel.current_clock()
+        self._now = clock.current_time
+        self._takes_naps = NapTimer.is_available and is_real(clock)
+        self._began, self._floor, self._stood_at = self._outside(), 0.0, None
+
+    def stop(self) -> None:
+        """Stand still, until `resume` at least."""
+        if self._stood_at is None:
+            self._stood_at = self.elapsed
+
+    def resume(self) -> None:
+        """Go on from where it stood."""
+        if self._stood_at is not None:
+            self._began = self._outside() - self._stood_at
+            self._stood_at = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still by itself."""
+        return self._stood_at is not None
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it stands still, itself or with the clock around it."""
+        return self._stood_at is not None or (self._within is not None and self._within.is_standing)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds counted so far."""
+        if self._stood_at is not None:
+            return self._stood_at
+        return max(self._floor, self._outside() - self._began)
+
+    def trio_time(self, elapsed: float) -> float:
+        """Return the Trio time at which `elapsed` is reached; infinity while standing."""
+        if self._stood_at is not None:
+            return math.inf
+        outside = elapsed + self._began
+        return self._within.trio_time(outside) if self._within is not None else outside
+
+    async def wait_until(self, elapsed: float, bell: Bell) -> None:
+        """Wait until `elapsed` is reached, or until `bell` rings, whichever is first.
+
+        After the former, `self.elapsed` is at least `elapsed`, whatever rounding
+        does: a task that looks whether its time has come never waits in vain.
+        A bell that rings during a wait of a millisecond is heard after it.
+        """
+        moment = self.trio_time(elapsed)
+        if self._takes_naps and moment - self._now() < _SHORT:
+            await self._nap_until(moment)
+            is_reached = True
+        else:
+            with trio.move_on_at(moment) as scope:
+                await bell.wait()
+            is_reached = scope.cancelled_caught
+        if is_reached and not self.is_standing:
+            self._floor = max(self._floor, elapsed)
+
+    def close(self) -> None:
+        """Give back what short waits have needed; nobody may wait any more."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.close()
+
+    async def _nap_until(self, moment: float) -> None:
+        if self._timer is None:
+            self._timer = NapTimer()
+        await self._timer.nap(moment - self._now())
+
+    def _outside(self) -> float:
+        return self._within.elapsed if self._within is not None else self._now()

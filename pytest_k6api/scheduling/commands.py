@@ -1,0 +1,219 @@
+"""What people may tell a load test while it runs: pause, resume, scale.
+
+A command is checked as a whole before any of it is carried out, and answered at
+once or when it is done; none waits for something that cannot come. Titles and
+texts are k6's where k6 has them, and what k6 refuses only because an executor
+cannot do it is done here, because all of ours can.
+
+    the load test is           pause                     resume
+    -------------------------  ------------------------  -------------------------
+    paused before its start    refused: it is already    it starts
+    about to start             it waits to be resumed    refused: it isn't paused
+    in setup, or running       done when none iterates   refused: it isn't paused
+    paused                     refused: it is already    it goes on
+    stopped, or in teardown    refused: it has ended     refused: it has ended
+
+Setup is not interrupted by a pause: the scenarios after it are what waits.
+
+Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``SetPaused``, and
+``lib/executor/externally_controlled.go``, ``UpdateConfig``.
+"""
+
+from collections.abc import Sequence
+
+import trio
+
+from pytest_k6api.model import ControlError, ExecutorKind
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.scheduling.executors import Change, Executor
+from pytest_k6api.scheduling.scenario_runs import ScenarioRun
+from pytest_k6api.vu.timing import Bell
+
+_PAUSE_ERROR = "Pause error"
+_EXECUTION_ERROR = "Execution config error"
+
+
+class Control:
+    """Commands to one load test; all are called in its Trio loop.
+
+    Attributes:
+        is_waiting: Whether the load test is paused before its start.
+        has_started: Whether it has begun with its setup.
+        is_over: Whether it takes no more commands.
+    """
+
+    def __init__(self, runs: Sequence[ScenarioRun], clock: RunClock, bell: Bell) -> None:
+        self.is_waiting = False
+        self.has_started = False
+        self.is_over = False
+        self._runs = runs
+        self._clock = clock
+        self._bell = bell
+        self._is_paused = False
+        self._was_paused = self._is_ending = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the load test is paused now, before its start or in the middle."""
+        return self.is_waiting or self._is_paused
+
+    @property
+    def reads_as_paused(self) -> bool:
+        """Whether it is paused, or was when it was stopped: k6 shows that to the end."""
+        return self.is_paused or self._was_paused
+
+    async def pause(self) -> None:
+        """Start no more iterations; return when none runs any more."""
+        await self.change(paused=True)
+
+    async def resume(self) -> None:
+        """Go on, or start if that was put off."""
+        await self.change(paused=False)
+
+    async def scale(
+        self, vus: int | None = None, vus_max: int | None = None, scenario: str | None = None
+    ) -> None:
+        """Run `vus` VUs and allow `vus_max`, in `scenario` or the one that `change` takes."""
+        if scenario is None:
+            await self.change(vus=vus, vus_max=vus_max)
+        else:
+            await self.change_scenario(scenario, vus=vus, vus_max=vus_max)
+
+    async def change(
+        self, *, paused: bool | None = None, vus: int | None = None, vus_max: int | None = None
+    ) -> None:
+        """Carry out all of it, or nothing; None stands for «leave it».
+
+        VUs are those of the first scenario that has not ended, in the order of
+        start time and name; of an externally controlled one if there is one, as
+        in k6.
+
+        Raises:
+            ControlError: It cannot be carried out.
+        """
+        change = Change(vus=vus, vus_max=vus_max)
+        executor = None if change == Change() else self._first_live()
+        if paused is not None:
+            self._check_pause(paused=paused)
+        if executor is not None:
+            executor.check(change)
+        # Pausing comes first: VUs that are added begin nothing that must be waited for.
+        if paused is not None:
+            self._set_paused(paused=paused)
+        if executor is not None:
+            executor.apply(change)
+        await trio.lowlevel.checkpoint()
+        if paused:
+            for run in self._runs:
+                if run.executor is not None:
+                    await run.executor.wait_until_idle()
+
+    async def change_scenario(
+        self,
+        name: str,
+        *,
+        paused: bool | None = None,
+        vus: int | None = None,
+        vus_max: int | None = None,
+        rate: float | None = None,
+        give_back: frozenset[str] = frozenset(),
+    ) -> None:
+        """Carry out all of it on the scenario `name`, or nothing.
+
+        Args:
+            name: The scenario's name.
+            paused: Pause or resume this scenario alone.
+            vus: Active VUs; for arrival rates the VUs that there are, busy or not.
+            vus_max: VUs it may use.
+            rate: Iterations per second, of a scenario with an arrival rate.
+            give_back: Names among ``vus`` and ``rate`` that follow the plan again.
+
+        Raises:
+            KeyError: There is no such scenario.
+            ControlError: It cannot be carried out.
+        """
+        run = {run.options.name: run for run in self._runs}[name]
+        executor = run.executor
+        if self.is_over or run.ended.is_set() or executor is None:
+            raise ControlError(_EXECUTION_ERROR, f"the scenario '{name}' has ended", status=500)
+        change = Change(vus=vus, vus_max=vus_max, rate=rate, give_back=give_back)
+        executor.check(change)
+        if paused is not None:
+            self._check_scenario_pause(run, paused=paused)
+        if paused is True:
+            executor.clock.stop()
+        elif paused is False:
+            executor.clock.resume()
+        run.notice_clock()
+        executor.apply(change)
+        await trio.lowlevel.checkpoint()
+        if paused:
+            await executor.wait_until_idle()
+
+    def release(self) -> None:
+        """Let a paused load test go on, because it is to end."""
+        self._was_paused, self._is_ending = self.reads_as_paused, True
+        self.is_waiting = False
+        self._bell.ring()
+        if self._is_paused:
+            self._go_on()
+
+    def _first_live(self) -> Executor:
+        live = [run.executor for run in self._runs if run.executor and not run.ended.is_set()]
+        if self.is_over or not live:
+            raise ControlError(
+                _EXECUTION_ERROR, "there is no scenario left that could be changed", status=500
+            )
+        external = ExecutorKind.EXTERNALLY_CONTROLLED
+        return next((each for each in live if each.options.executor is external), live[0])
+
+    def _check_pause(self, *, paused: bool) -> None:
+        refusal = None
+        # A pause after a stop would hold up the end.
+        if self.is_over or self._is_ending:
+            refusal = "the test execution has ended"
+        elif self.is_waiting:
+            refusal = "execution is already paused" if paused else None
+        elif self._is_paused:
+            refusal = "test execution was already paused" if paused else None
+        elif not paused:
+            refusal = "test execution wasn't paused"
+        if refusal:
+            raise ControlError(_PAUSE_ERROR, refusal, status=500)
+
+    def _check_scenario_pause(self, run: ScenarioRun, *, paused: bool) -> None:
+        name = run.options.name
+        refusal = None
+        if self._is_ending:
+            refusal = "the test execution has ended"
+        elif not run.is_running or run.executor is None:
+            refusal = f"cannot pause the scenario '{name}' before it has started"
+        elif paused and run.executor.clock.is_stopped:
+            refusal = f"the scenario '{name}' was already paused"
+        elif not paused and not run.executor.clock.is_stopped:
+            refusal = f"the scenario '{name}' wasn't paused"
+        if refusal:
+            raise ControlError(_PAUSE_ERROR, refusal, status=500)
+
+    def _set_paused(self, *, paused: bool) -> None:
+        if self.is_waiting:
+            self.is_waiting = False
+            self._bell.ring()
+        elif paused and not self.has_started:
+            self.is_waiting = True
+        elif paused:
+            self._is_paused = True
+            self._clock.stop()
+            self._notice_clock()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._is_paused = False
+        self._clock.resume()
+        self._notice_clock()
+
+    def _notice_clock(self) -> None:
+        self._bell.ring()
+        for run in self._runs:
+            run.notice_clock()

@@ -1,0 +1,35 @@
+"""Executors: from a scenario's plan to iterations, and to what people ask for meanwhile."""
+
+from pytest_k6api.model import ScenarioOptions
+from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor
+from pytest_k6api.scheduling.executors.base import (
+    ActiveVU,
+    Change,
+    Executor,
+    Surroundings,
+    Tally,
+    VUFactory,
+)
+from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan, LoopPlan, Plan, make_plan
+from pytest_k6api.scheduling.executors.looping import LoopingExecutor
+
+__all__ = [
+    "ActiveVU",
+    "ArrivalPlan",
+    "Change",
+    "Executor",
+    "LoopPlan",
+    "Plan",
+    "Surroundings",
+    "Tally",
+    "VUFactory",
+    "make_executor",
+    "make_plan",
+]
+
+
+def make_executor(options: ScenarioOptions, plan: Plan, around: Surroundings) -> Executor:
+    """Return the executor that runs `plan`, which was made from `options`."""
+    if isinstance(plan, LoopPlan):
+        return LoopingExecutor(options, plan, around)
+    return ArrivalExecutor(options, plan, around)

@@ -1,0 +1,235 @@
+"""Executors that start iterations when they are due: k6's two arrival rates.
+
+Each due iteration is handed to a VU that is free. A free VU is a parked task
+that is woken directly: no queue, no event, no cancel scope per iteration. When
+none is free the iteration is dropped, never delayed, and another VU is made
+ready for those to come, as long as the plan allows.
+"""
+
+import logging
+import math
+from collections import deque
+
+import trio
+
+from pytest_k6api.model import ControlError, ScenarioOptions
+from pytest_k6api.scheduling.arrivals import ConstantArrivals, Upcoming
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
+from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
+from pytest_k6api.scheduling.executors.steering import PlannedExecutor
+from pytest_k6api.scheduling.executors.task_pool import Worker
+
+# A rate beyond what the machine can do must not keep the loop from turning.
+_MOST_AT_ONCE = 1_000
+
+# Seconds between two looks at the schedule, at least: what is due within them starts
+# together, in one turn of the loop.
+_GRAIN = 0.0005
+
+_log = logging.getLogger("pytest_k6api.load")
+
+
+class ArrivalExecutor(PlannedExecutor):
+    """Runs an `ArrivalPlan`; the VU that has been free longest is next, as in k6."""
+
+    def __init__(self, options: ScenarioOptions, plan: ArrivalPlan, around: Surroundings) -> None:
+        super().__init__(options, plan, around)
+        self._plan = plan
+        self._free: deque[Worker] = deque()
+        self._size = 0  # workers that are not retiring,
+        self._planned = 0  # and how many of them the plan foresees
+        self._last_index = 0
+        self._manual_rate: float | None = None
+        self._upcoming = Upcoming(plan.arrivals, plan.share)
+        self._last_due = -math.inf
+        self._has_warned = False
+
+    @property
+    def vus(self) -> int:
+        """VUs that run an iteration now."""
+        return self._crew.busy
+
+    @property
+    def rate(self) -> float:
+        """This instance's iterations per second asked for now."""
+        rate = self._manual_rate
+        if rate is None:
+            rate = self._plan.arrivals.rate_at(self.clock.elapsed)
+        return rate * self._plan.share.fraction
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the time that is behind it."""
+        return self._progress_by_time()
+
+    @property
+    def overrides(self) -> dict[str, float]:
+        """What was set by hand and overrides the plan."""
+        overrides = super().overrides
+        if self._manual_rate is not None:
+            overrides["rate"] = self._manual_rate
+        return overrides
+
+    def check(self, change: Change) -> None:
+        """Find out whether `apply` would carry out `change`."""
+        rate = change.rate
+        if rate is not None and not 0 <= rate < math.inf:
+            raise ControlError(
+                CONFIG_ERROR,
+                f"invalid configuration supplied: the iteration rate can't be {rate}; give"
+                " iterations per second, 0 or more",
+            )
+        super().check(change)
+
+    def apply(self, change: Change) -> None:
+        """Carry out `change`, which was checked."""
+        now = self.clock.elapsed
+        if "rate" in change.give_back and self._manual_rate is not None:
+            self._manual_rate = None
+            self._upcoming = Upcoming(self._plan.arrivals, self._plan.share, after=now)
+        if change.rate is not None:
+            self._manual_rate = change.rate
+            self._upcoming = Upcoming(self._arrivals_at(change.rate, now), self._plan.share)
+        super().apply(change)
+
+    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
+        crew, turns = self._crew, self._around.turns
+        least = self.options.min_iteration_duration
+        while not worker.is_retiring or worker.due is not None:
+            if worker.due is None:
+                await _park(worker)
+                continue
+            due, worker.due = worker.due, None
+            turn, began = turns.count, trio.current_time() if least else 0.0
+            try:
+                await vu.run_iteration(due)
+            except trio.Cancelled:
+                crew.count_interrupted(worker)
+                raise
+            crew.count_ended(worker)
+            if least:
+                await trio.sleep_until(began + least)
+            elif turn == turns.count:
+                await trio.lowlevel.checkpoint()
+            if not worker.is_retiring:
+                self._free.append(worker)
+
+    def _begin(self) -> None:
+        self._adjust()
+        super()._begin()
+
+    def _act(self, now: float) -> None:
+        """Start, or drop, what is due by `now`; if that is very much, a part of it."""
+        if self.clock.is_standing:
+            return
+        offset = self.clock.trio_time(0.0)
+        upcoming, dropped = self._upcoming, 0
+        for _ in range(_MOST_AT_ONCE):
+            if upcoming.due > now:
+                break
+            due = self._last_due = upcoming.due
+            upcoming.advance()
+            if not self._hand_out(due + offset):
+                dropped += 1
+                self._grow(due)
+        if dropped:
+            self._record_dropped(dropped)
+
+    def _adjust(self) -> None:
+        """Have as many VUs as were set by hand, or else as the plan allows."""
+        if self._manual_vus is not None:
+            least = most = self._scale(self._manual_vus)
+        else:
+            least, most = self._plan.vus, self._scale(self._vus_max)
+        for _ in range(least - self._size):
+            self._hire()
+        for worker in [*self._free, *self._crew.workers.values()]:
+            if self._size <= most:
+                break
+            self._dismiss(worker, self.clock.elapsed + self._plan.graceful_ramp_down)
+
+    def _next_moment(self, now: float) -> float:
+        return max(self._upcoming.due, now + _GRAIN)
+
+    def _planned_vus(self) -> int:
+        return self._size
+
+    def _wind_down(self, *, was_told: bool) -> None:
+        now = min(self.clock.elapsed, self._ends_at)
+        if not was_told:
+            # What fell due before the end, while the loop was busy.
+            while self._free and self._upcoming.due <= now:
+                self._act(now)
+            if left := self._upcoming.take_rest():
+                self._record_dropped(left)
+        for worker in list(self._crew.workers.values()):
+            self._dismiss(worker, now + self._plan.graceful_stop)
+        super()._wind_down(was_told=was_told)
+
+    def _end(self, *, was_told: bool) -> None:
+        """Nothing remains: what was not started was dropped when it was due."""
+
+    def _arrivals_at(self, rate: float, now: float) -> ConstantArrivals:
+        # As if the last one had been due at this rate already: a lower rate makes
+        # for a longer wait, a higher one does not start two at once.
+        start = max(now, self._last_due + 1 / rate) if rate else now
+        return ConstantArrivals(rate, self._ends_at, start)
+
+    def _hand_out(self, due: float) -> bool:
+        """Let a free VU run the iteration that was due at the Trio time `due`."""
+        while self._free:
+            worker = self._free.popleft()
+            if worker.is_retiring:
+                continue
+            worker.due = due
+            self._crew.count_begun(worker)
+            _wake(worker)
+            return True
+        return False
+
+    def _grow(self, due: float) -> None:
+        """Make another VU ready, because none was free for what was due at `due`."""
+        if self._manual_vus is not None:
+            return
+        if self._size < self.vus_max:
+            # Not for the very first: k6's initialiser does not listen that early.
+            if due > 0:
+                self._hire()
+        elif not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "%s: Insufficient VUs, reached %d active VUs and cannot initialize more",
+                self.options.name,
+                self._size,
+            )
+
+    def _hire(self) -> None:
+        spare = self._planned >= self._plan.vus
+        self._planned += not spare
+        self._size += 1
+        self._last_index += 1
+        self._free.append(self._crew.hire(self._last_index, spare=spare))
+
+    def _dismiss(self, worker: Worker, ends_at: float) -> None:
+        if not worker.is_retiring:
+            self._size -= 1
+            self._planned -= not worker.spare
+            self._crew.retire(worker, ends_at)
+            _wake(worker)
+
+
+async def _park(worker: Worker) -> None:
+    """Wait to be woken by `_wake`."""
+
+    def abort(_: object) -> trio.lowlevel.Abort:
+        worker.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    worker.task = trio.lowlevel.current_task()
+    await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+def _wake(worker: Worker) -> None:
+    if worker.task is not None:
+        task, worker.task = worker.task, None
+        trio.lowlevel.reschedule(task)

@@ -1,0 +1,217 @@
+"""What makes each executor that executor, as data. Pure.
+
+Two mechanisms run all seven: `LoopingExecutor` keeps a number of VUs looping,
+`ArrivalExecutor` hands due iterations to free VUs. All in which executors
+differ is in the plans that are made here from a scenario's options.
+
+    executor               VUs              iterations   ends at        in flight at the end
+    ---------------------  ---------------  -----------  -------------  --------------------
+    constant-vus           vus              unlimited    duration       graceful_stop
+    shared-iterations      vus              shared       max_duration   graceful_stop
+    per-vu-iterations      vus              per VU       max_duration   graceful_stop
+    ramping-vus            ramp of stages   unlimited    sum of stages  graceful_stop
+    externally-controlled  vus              unlimited    duration       are interrupted
+    constant-arrival-rate  as many as need  at a rate    duration       graceful_stop
+    ramping-arrival-rate   as many as need  at a ramp    sum of stages  graceful_stop
+
+Source: k6 v1.1.0, ``lib/executor/*.go``, ``Run``.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pytest_k6api.model import ExecutorKind, ScenarioOptions
+from pytest_k6api.scheduling.arrivals import Arrivals, ConstantArrivals, RampingArrivals
+from pytest_k6api.scheduling.executors.iteration_source import (
+    PerVUSupply,
+    SharedSupply,
+    Supply,
+    UnlimitedSupply,
+)
+from pytest_k6api.scheduling.schedules import Steps, end_of, ramp
+from pytest_k6api.scheduling.segments import ExecutionSegment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopPlan:
+    """VUs that loop, for one instance; times are seconds from the scenario's start.
+
+    Attributes:
+        steps: How many VUs there are.
+        supply: Where their iterations come from.
+        ends_at: When no more iterations start; infinity if that is not planned.
+        graceful_stop: How long those that run then may take.
+        graceful_ramp_down: The same for VUs that are taken away before.
+        vus_max: VUs initialised for the whole load test's plan.
+        vus_are_steered: Whether `vus` may not be raised above `vus_max` by itself.
+        counts_from_setup: Whether the time since the load test's start counts.
+    """
+
+    steps: Steps
+    supply: Supply
+    ends_at: float
+    graceful_stop: float
+    graceful_ramp_down: float
+    vus_max: int
+    vus_are_steered: bool = False
+    counts_from_setup: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalPlan:
+    """Iterations that fall due, for one instance; times are seconds from the start.
+
+    Attributes:
+        arrivals: When iterations of the whole load test are due.
+        share: Which of them are this instance's.
+        ends_at: When no more iterations start.
+        graceful_stop: How long those that run then may take.
+        graceful_ramp_down: The same for VUs that are taken away before.
+        vus: VUs made before the start.
+        vus_max: VUs at the most, of the whole load test.
+        vus_are_steered: Never: asking for more VUs than `vus_max` raises it.
+    """
+
+    arrivals: Arrivals
+    share: ExecutionSegment
+    ends_at: float
+    graceful_stop: float
+    graceful_ramp_down: float
+    vus: int
+    vus_max: int
+    vus_are_steered: bool = False
+
+
+Plan = LoopPlan | ArrivalPlan
+
+
+def make_plan(options: ScenarioOptions, segment: ExecutionSegment) -> Plan | None:
+    """Return the plan of the scenario `options` for an instance that runs `segment` of it.
+
+    Returns:
+        None if this instance has no share in it.
+    """
+    return _PLANNERS[options.executor](options, segment)
+
+
+def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+    return _loop(
+        options,
+        Steps.constant(segment.scale(options.vus)),
+        vus_max=options.vus,
+        supply=UnlimitedSupply(),
+        ends_at=options.duration,
+    )
+
+
+def _shared_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+    share = segment.recut(options.vus)
+    iterations = share.scale(options.iterations) if share else 0
+    if not iterations:
+        return None
+    return _loop(
+        options,
+        Steps.constant(segment.scale(options.vus)),
+        vus_max=options.vus,
+        supply=SharedSupply(iterations),
+        ends_at=options.max_duration,
+    )
+
+
+def _per_vu_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+    vus = segment.scale(options.vus)
+    return _loop(
+        options,
+        Steps.constant(vus),
+        vus_max=options.vus,
+        supply=PerVUSupply(options.iterations, vus),
+        ends_at=options.max_duration,
+    )
+
+
+def _ramping_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+    return _loop(
+        options,
+        ramp(options.start_vus, options.stages, segment),
+        vus_max=max(options.start_vus, *(stage.target for stage in options.stages)),
+        supply=UnlimitedSupply(),
+        ends_at=end_of(options.stages),
+    )
+
+
+def _loop(
+    options: ScenarioOptions, steps: Steps, *, vus_max: int, supply: Supply, ends_at: float
+) -> LoopPlan | None:
+    if not steps.highest:
+        return None
+    return LoopPlan(
+        steps=steps,
+        supply=supply,
+        ends_at=ends_at,
+        graceful_stop=options.graceful_stop,
+        graceful_ramp_down=options.graceful_ramp_down,
+        vus_max=vus_max,
+    )
+
+
+def _externally_controlled(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+    if not segment.scale(options.max_vus) and not segment.is_whole:
+        return None
+    return LoopPlan(
+        steps=Steps.constant(segment.scale(options.vus)),
+        supply=UnlimitedSupply(),
+        ends_at=options.duration or math.inf,
+        # k6 interrupts what it takes away from this executor, and at its end.
+        graceful_stop=0.0,
+        graceful_ramp_down=0.0,
+        vus_max=options.max_vus,
+        vus_are_steered=True,
+        counts_from_setup=not options.after,
+    )
+
+
+def _constant_arrival_rate(
+    options: ScenarioOptions, segment: ExecutionSegment
+) -> ArrivalPlan | None:
+    arrivals = ConstantArrivals(options.rate / options.time_unit, options.duration)
+    return _arrival(options, segment, arrivals, options.duration)
+
+
+def _ramping_arrival_rate(
+    options: ScenarioOptions, segment: ExecutionSegment
+) -> ArrivalPlan | None:
+    arrivals = RampingArrivals(
+        options.start_rate / options.time_unit,
+        [(stage.duration, stage.target / options.time_unit) for stage in options.stages],
+    )
+    ends_at = end_of(options.stages)
+    return _arrival(options, segment, arrivals, ends_at)
+
+
+def _arrival(
+    options: ScenarioOptions, segment: ExecutionSegment, arrivals: Arrivals, ends_at: float
+) -> ArrivalPlan | None:
+    share = segment.recut(options.max_vus) if options.max_vus else segment
+    if share is None:
+        return None
+    return ArrivalPlan(
+        arrivals=arrivals,
+        share=share,
+        ends_at=ends_at,
+        graceful_stop=options.graceful_stop,
+        graceful_ramp_down=options.graceful_ramp_down,
+        vus=segment.scale(options.pre_allocated_vus),
+        vus_max=options.max_vus,
+    )
+
+
+_PLANNERS: Mapping[ExecutorKind, Callable[[ScenarioOptions, ExecutionSegment], Plan | None]] = {
+    ExecutorKind.CONSTANT_VUS: _constant_vus,
+    ExecutorKind.SHARED_ITERATIONS: _shared_iterations,
+    ExecutorKind.PER_VU_ITERATIONS: _per_vu_iterations,
+    ExecutorKind.RAMPING_VUS: _ramping_vus,
+    ExecutorKind.EXTERNALLY_CONTROLLED: _externally_controlled,
+    ExecutorKind.CONSTANT_ARRIVAL_RATE: _constant_arrival_rate,
+    ExecutorKind.RAMPING_ARRIVAL_RATE: _ramping_arrival_rate,
+}

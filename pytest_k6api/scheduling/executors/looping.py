@@ -1,0 +1,152 @@
+"""Executors that keep a number of virtual users looping: five of k6's seven."""
+
+import trio
+
+from pytest_k6api.model import ControlError, ScenarioOptions
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
+from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
+from pytest_k6api.scheduling.executors.steering import PlannedExecutor
+from pytest_k6api.scheduling.executors.task_pool import Worker
+from pytest_k6api.vu.back_off import BackOff
+
+# VUs that begin in one turn of the loop: if tens of thousands did at once, it would
+# not turn for seconds, and all their first responses would wait.
+_MOST_AT_ONCE = 500
+
+
+class LoopingExecutor(PlannedExecutor):
+    """Runs a `LoopPlan`; worker 1 comes first and goes last."""
+
+    def __init__(self, options: ScenarioOptions, plan: LoopPlan, around: Surroundings) -> None:
+        super().__init__(options, plan, around)
+        self._plan = plan
+        # The VUs that loop, and how many there shall be.
+        self._target = self._wanted = 0
+        self._reserved = 0
+
+    @property
+    def vus(self) -> int:
+        """VUs that loop now."""
+        return self._crew.present
+
+    @property
+    def rate(self) -> None:
+        """Nothing: VUs loop as fast as they can."""
+        return
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the iterations, or else of the time, that is behind it."""
+        if total := self._plan.supply.total:
+            return min(1.0, (self.tally.completed + self.tally.interrupted) / total)
+        return self._progress_by_time()
+
+    def check(self, change: Change) -> None:
+        """Find out whether `apply` would carry out `change`."""
+        if change.rate is not None:
+            raise ControlError(
+                CONFIG_ERROR,
+                f"{self.options.executor.value} executor '{self.options.name}' has no iteration"
+                " rate; set its vus",
+            )
+        super().check(change)
+
+    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
+        crew, turns = self._crew, self._around.turns
+        take, index = self._plan.supply.take, worker.index
+        least = self.options.min_iteration_duration
+        back_off: BackOff | None = None
+        while True:
+            if crew.is_held:
+                await crew.hold(worker)
+            if worker.is_retiring or not take(index):
+                return
+            turn, began = turns.count, trio.current_time() if least else 0.0
+            crew.count_begun(worker)
+            try:
+                failed = await vu.run_iteration()
+            except trio.Cancelled:
+                crew.count_interrupted(worker)
+                raise
+            crew.count_ended(worker)
+            if failed or back_off is not None:
+                back_off = await crew.back_off(worker, back_off) if failed else None
+            if least:
+                await trio.sleep_until(began + least)
+            elif turn == turns.count:
+                await trio.lowlevel.checkpoint()
+
+    def _begin(self) -> None:
+        if self._plan.counts_from_setup:
+            # k6 measures this executor's duration in test-run time, setup included.
+            self._ends_at -= self._around.clock.elapsed - self.options.start_time
+        super()._begin()
+        self._reserve()
+
+    def _act(self, now: float) -> None:
+        """Have as many VUs as are wanted now."""
+        if self._manual_vus is None:
+            self._set_target(self._plan.steps.at(now), now)
+        else:
+            self._set_target(self._scale(self._manual_vus), now)
+
+    def _adjust(self) -> None:
+        self._reserve()
+        self._act(now := self.clock.elapsed)
+        self._crew.cut_overdue(now)
+
+    def _next_moment(self, now: float) -> float:
+        return now if self._target < self._wanted else self._plan.steps.next_change(now)
+
+    def _planned_vus(self) -> int:
+        return self._plan.steps.at(self.clock.elapsed)
+
+    def _is_over(self) -> bool:
+        if super()._is_over():
+            return True
+        if self._crew.workers or not self._target or self._target < self._wanted:
+            return False
+        return not any(self._plan.supply.has_more(index + 1) for index in range(self._target))
+
+    def _wind_down(self, *, was_told: bool) -> None:
+        if self._manual_vus is None:
+            # What the plan takes away at its very end has the ramp-down's time, not
+            # the graceful stop's; what it would add there does not come.
+            now = min(self.clock.elapsed, self._ends_at)
+            self._set_target(min(self._target, self._plan.steps.at(now)), now)
+        super()._wind_down(was_told=was_told)
+
+    def _end(self, *, was_told: bool) -> None:
+        self._around.pool.remove_spare(self._reserved)
+        self._reserved = 0
+        if not was_told:
+            for number in self._plan.supply.leftovers():
+                self._record_dropped(number)
+
+    def _reserve(self) -> None:
+        """Initialise the VUs that were allowed on top of the plan, or give them up."""
+        wanted = self._scale(self._vus_max) - self._scale(self._plan.vus_max)
+        if wanted > self._reserved:
+            self._around.pool.add_spare(wanted - self._reserved)
+        else:
+            self._around.pool.remove_spare(self._reserved - wanted)
+        self._reserved = wanted
+
+    def _set_target(self, target: int, now: float) -> None:
+        self._wanted = target
+        target = min(target, self._target + _MOST_AT_ONCE)
+        for index in range(self._target + 1, target + 1):
+            self._want(index)
+        for index in range(self._target, target, -1):
+            if worker := self._crew.workers.get(index):
+                self._crew.retire(worker, now + self._plan.graceful_ramp_down)
+        if target < self._target:
+            self._crew.release()
+        self._target = target
+
+    def _want(self, index: int) -> None:
+        worker = self._crew.workers.get(index)
+        if worker is not None:
+            self._crew.keep(worker)
+        elif self._plan.supply.has_more(index):
+            self._crew.hire(index, spare=index > self._scale(self._plan.vus_max))

@@ -1,0 +1,175 @@
+"""What both mechanisms have in common: the life of a scenario, and being steered.
+
+One task follows the plan: it waits for the next moment at which something is to
+happen (a step, an arrival, somebody's last moment, the end) or for the bell,
+does what has to be done by now, and waits again. It never counts on having been
+woken for one reason and not another.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from contextlib import closing
+
+import trio
+
+from pytest_k6api.model import ScenarioOptions
+from pytest_k6api.model.metrics import DROPPED_ITERATIONS
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.scheduling.executors.base import ActiveVU, Change, Surroundings, Tally, check_vus
+from pytest_k6api.scheduling.executors.executor_plans import Plan
+from pytest_k6api.scheduling.executors.task_pool import Crew, Worker
+from pytest_k6api.vu.timing import Bell
+
+
+class PlannedExecutor(ABC):
+    """Carries a scenario from its start to its end; subclasses say what is done meanwhile."""
+
+    def __init__(self, options: ScenarioOptions, plan: Plan, around: Surroundings) -> None:
+        self.options = options
+        self.clock = RunClock(within=around.clock)
+        self._around = around
+        self._bell = Bell()
+        self._crew = Crew(options, around, self._bell, self._work)
+        self._limits = plan
+        self._ends_at = plan.ends_at
+        self._vus_max = plan.vus_max
+        self._manual_vus: int | None = None
+        self._has_begun = self._is_finishing = False
+
+    @property
+    def tally(self) -> Tally:
+        """How its iterations went so far."""
+        return self._crew.tally
+
+    @property
+    def vus_max(self) -> int:
+        """VUs it may use."""
+        return self._scale(self._vus_max)
+
+    @property
+    def overrides(self) -> dict[str, float]:
+        """What was set by hand and overrides the plan."""
+        return {} if self._manual_vus is None else {"vus": self._manual_vus}
+
+    async def run(self) -> None:
+        """Run the scenario from its first iteration until its last VU is closed."""
+        with closing(self.clock):
+            async with trio.open_nursery() as nursery:
+                self._crew.open(nursery)
+                was_told = await self._follow_plan()
+            self._end(was_told=was_told)
+            self.clock.stop()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no iteration runs."""
+        await self._crew.wait_until_idle()
+
+    def notice_clock(self) -> None:
+        """Hold or release the VUs, as the clock stands still or does not."""
+        self._crew.is_held = self.clock.is_standing
+        self._crew.release()
+        self._bell.ring()
+
+    def check(self, change: Change) -> None:
+        """Find out whether `apply` would carry out `change`."""
+        if change.vus is not None or change.vus_max is not None:
+            check_vus(*self._changed(change), least_max=self._limits.vus_max)
+
+    def apply(self, change: Change) -> None:
+        """Carry out `change`, which was checked."""
+        if "vus" in change.give_back:
+            self._manual_vus = None
+        if change.vus is not None or change.vus_max is not None:
+            _, self._vus_max = self._changed(change)
+        if change.vus is not None:
+            self._manual_vus = change.vus
+        if self._has_begun and not self._is_finishing:
+            self._adjust()
+        self._bell.ring()
+
+    def finish(self) -> None:
+        """Start no more iterations; those that run have the graceful stop to end."""
+        self._is_finishing = True
+        self._bell.ring()
+
+    def stop(self) -> None:
+        """Start no more iterations and interrupt those that run."""
+        self.finish()
+        self._crew.cut_all()
+
+    async def _follow_plan(self) -> bool:
+        """Do all in its time, until the last VU has gone; return whether it was ended by hand."""
+        self._begin()
+        while not self._is_over():
+            self._act(now := self.clock.elapsed)
+            self._crew.cut_overdue(now)
+            moment = min(self._next_moment(now), self._ends_at, self._crew.next_cut)
+            await self.clock.wait_until(moment, self._bell)
+        was_told, self._is_finishing = self._is_finishing, True
+        self._wind_down(was_told=was_told)
+        while self._crew.workers:
+            self._crew.cut_overdue(self.clock.elapsed)
+            await self.clock.wait_until(self._crew.next_cut, self._bell)
+        return was_told
+
+    @abstractmethod
+    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
+        """Run the iterations of one worker, until it is to go."""
+
+    @abstractmethod
+    def _act(self, now: float) -> None:
+        """Do what is to be done by `now`."""
+
+    @abstractmethod
+    def _adjust(self) -> None:
+        """Follow a change made by hand."""
+
+    @abstractmethod
+    def _next_moment(self, now: float) -> float:
+        """Return when there is something to be done after `now`, but for the end."""
+
+    @abstractmethod
+    def _planned_vus(self) -> int:
+        """Return how many VUs are wanted now where nothing was set by hand."""
+
+    def _is_over(self) -> bool:
+        return self._is_finishing or self.clock.elapsed >= self._ends_at
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self.clock.start()
+        self._crew.is_held = self.clock.is_standing
+
+    def _wind_down(self, *, was_told: bool) -> None:  # noqa: ARG002 - for subclasses
+        """Let no iteration begin, and those that run end in the time they are given."""
+        now = min(self.clock.elapsed, self._ends_at)
+        for worker in list(self._crew.workers.values()):
+            self._crew.retire(worker, now + self._limits.graceful_stop)
+        self._crew.release()
+
+    @abstractmethod
+    def _end(self, *, was_told: bool) -> None:
+        """Settle what remains after the last VU; `was_told` if it was ended by hand."""
+
+    def _changed(self, change: Change) -> tuple[int, int]:
+        """Return the VUs and their maximum after `change`."""
+        vus_max = self._vus_max if change.vus_max is None else change.vus_max
+        if change.vus is None:
+            vus = self._planned_vus() if self._manual_vus is None else self._manual_vus
+            return vus, vus_max
+        if change.vus_max is None and not self._limits.vus_are_steered:
+            vus_max = max(vus_max, change.vus)
+        return change.vus, vus_max
+
+    def _scale(self, value: int) -> int:
+        return self._around.segment.scale(value)
+
+    def _record_dropped(self, number: int) -> None:
+        self.tally.dropped += number
+        recorder = self._around.recorder_for(self.options.name)
+        recorder.buffer.samples.append((DROPPED_ITERATIONS, recorder.context.id, float(number)))
+
+    def _progress_by_time(self) -> float | None:
+        if self._ends_at == math.inf:
+            return None
+        return min(1.0, self.clock.elapsed / self._ends_at) if self._ends_at > 0 else 1.0

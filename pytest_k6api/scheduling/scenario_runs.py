@@ -1,0 +1,115 @@
+"""One scenario within a load test: when it starts, what state it is in, how it stands."""
+
+import trio
+
+from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.scheduling.executors import Executor
+from pytest_k6api.vu.timing import Bell
+
+
+class ScenarioRun:
+    """Waits for a scenario's time, runs it, and knows how it stands.
+
+    Attributes:
+        options: The plan.
+        executor: Runs it; None if this instance has no share in it.
+        ended: Set when its last VU is closed.
+    """
+
+    def __init__(self, options: ScenarioOptions, executor: Executor | None) -> None:
+        self.options = options
+        self.executor = executor
+        self.ended = trio.Event()
+        self._has_begun = False
+        self._is_ending = False
+        self._bell = Bell()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has started and not ended."""
+        return self._has_begun and not self.ended.is_set()
+
+    @property
+    def state(self) -> ScenarioState:
+        """Where in its life it is."""
+        if self.ended.is_set():
+            return ScenarioState.ENDED
+        if not self._has_begun or self.executor is None:
+            return ScenarioState.WAITING
+        return ScenarioState.PAUSED if self.executor.clock.is_standing else ScenarioState.RUNNING
+
+    async def run(self, clock: RunClock, starts_at: float, after: "ScenarioRun | None") -> None:
+        """Run the scenario in its time.
+
+        Args:
+            clock: The load test's time.
+            starts_at: When it starts, or how long after the end of `after`.
+            after: The scenario whose end it waits for.
+        """
+        try:
+            if after is not None:
+                await after.ended.wait()
+                starts_at += clock.elapsed
+            while not self._is_ending and (clock.elapsed < starts_at or clock.is_standing):
+                await clock.wait_until(starts_at, self._bell)
+            if self.executor is not None and not self._is_ending:
+                self._has_begun = True
+                await self.executor.run()
+        finally:
+            self.ended.set()
+
+    def notice_clock(self) -> None:
+        """Look at the clock again: it began or ceased to stand still."""
+        self._bell.ring()
+        if self.executor is not None:
+            self.executor.notice_clock()
+
+    def finish(self) -> None:
+        """Start no more iterations, and none at all if it has not begun."""
+        self._end()
+        if self.executor is not None:
+            self.executor.finish()
+
+    def stop(self) -> None:
+        """Interrupt the iterations too."""
+        self._end()
+        if self.executor is not None:
+            self.executor.stop()
+
+    def snapshot(self) -> ScenarioSnapshot:
+        """Return how it stands now."""
+        executor = self.executor
+        common = {"name": self.options.name, "executor": self.options.executor.value}
+        if executor is None:
+            return ScenarioSnapshot(
+                **common,
+                state=self.state,
+                progress=1.0 if self.ended.is_set() else 0.0,
+                vus=0,
+                vus_max=0,
+                iterations=0,
+                interrupted=0,
+                dropped=0,
+                rate=None,
+                overrides={},
+            )
+        return ScenarioSnapshot(
+            **common,
+            state=self.state,
+            progress=executor.progress,
+            vus=executor.vus,
+            vus_max=executor.vus_max,
+            iterations=executor.tally.completed,
+            interrupted=executor.tally.interrupted,
+            dropped=executor.tally.dropped,
+            rate=executor.rate,
+            overrides=dict(executor.overrides),
+        )
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self._bell.ring()
+        if self.is_running and self.executor is not None:
+            self.executor.clock.resume()
+            self.executor.notice_clock()

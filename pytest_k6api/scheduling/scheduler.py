@@ -1,0 +1,268 @@
+"""The life of a load test, from the first VU initialised to the end of teardown.
+
+    status               what happens                    where it leads
+    -------------------  ------------------------------  ---------------------------------
+    INIT_VUS             planned VUs get their numbers   PAUSED_BEFORE_RUN, STARTED
+    PAUSED_BEFORE_RUN    waits for resume                STARTED; stopped: INTERRUPTED
+    STARTED              the clock starts                SETUP
+    SETUP                setup runs                      RUNNING; it failed: ENDED
+    RUNNING              scenarios run                   TEARDOWN, stopped or not
+    TEARDOWN             teardown runs                   ENDED; stopped: INTERRUPTED
+
+Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``Init`` and ``Run``.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from pytest_k6api.model import (
+    Recorder,
+    RunStatus,
+    ScenarioOptions,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    storable,
+)
+from pytest_k6api.scheduling.clock import RunClock
+from pytest_k6api.scheduling.commands import Control
+from pytest_k6api.scheduling.executors import Surroundings, VUFactory, make_executor, make_plan
+from pytest_k6api.scheduling.loop_ticks import Turns
+from pytest_k6api.scheduling.reservations import check_order, planned_vus
+from pytest_k6api.scheduling.scenario_runs import ScenarioRun
+from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
+from pytest_k6api.scheduling.vu_pool import VUPool
+from pytest_k6api.vu.stuck_tasks import StuckTasks
+from pytest_k6api.vu.timing import Bell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How the life of a load test went.
+
+    Attributes:
+        status: ENDED, or INTERRUPTED if it was stopped early.
+        stop_reason: Why it was stopped; empty if it was not, or no reason was given.
+        setup_error: What setup raised; then nothing else ran.
+        teardown_error: What teardown raised.
+        elapsed: Seconds of test-run time, setup and teardown included.
+    """
+
+    status: RunStatus
+    stop_reason: str = ""
+    setup_error: Exception | None = None
+    teardown_error: Exception | None = None
+    elapsed: float = 0.0
+
+
+class Scheduler:
+    """Runs the scenarios of one load test.
+
+    Attributes:
+        clock: Test-run time, which starts before setup.
+        control: What it can be told while it runs.
+    """
+
+    def __init__(
+        self,
+        scenarios: Sequence[ScenarioOptions],
+        make_vu: VUFactory,
+        recorder_for: Callable[[str], Recorder],
+        *,
+        setup: Callable[[], Awaitable[object]] | None = None,
+        teardown: Callable[[], Awaitable[object]] | None = None,
+        paused: bool = False,
+        segment: ExecutionSegment = WHOLE,
+        stuck: StuckTasks | None = None,
+        on_status: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Plan `scenarios`.
+
+        Args:
+            scenarios: Their plans, with names that differ.
+            make_vu: Makes a VU when its number is activated for a scenario.
+            recorder_for: Returns the recorder for what belongs to the scenario of
+                that name, but to none of its VUs: dropped iterations.
+            setup: Runs before all scenarios; if it raises, nothing else runs.
+            teardown: Runs after them, also after a stop.
+            paused: Whether to wait for `control.resume` before setup.
+            segment: The part of the load that this instance runs.
+            stuck: Sees to it that cancelled tasks end, while it is watched.
+            on_status: Called whenever the status has become another one, save the last.
+
+        Raises:
+            OptionError: A scenario waits for one that is not there, or for itself.
+        """
+        check_order(scenarios)
+        self.clock = RunClock()
+        self._status = RunStatus.CREATED
+        self._on_status = on_status
+        self._pool = VUPool(segment)
+        self._turns = Turns()
+        self._bell = Bell()
+        self._setup = setup
+        self._teardown = teardown
+        self._is_stopped = self._is_ending = False
+        self._stop_reason = ""
+        self._setup_scope = trio.CancelScope()
+        self._setup_error: Exception | None = None
+        self._teardown_error: Exception | None = None
+        self._stuck = stuck or StuckTasks()
+        around = Surroundings(
+            clock=self.clock,
+            pool=self._pool,
+            make_vu=make_vu,
+            recorder_for=recorder_for,
+            segment=segment,
+            turns=self._turns,
+            stuck=self._stuck,
+        )
+        plans = {options.name: make_plan(options, segment) for options in scenarios}
+        self._planned = planned_vus(scenarios, plans, segment)
+        self._runs = [
+            ScenarioRun(options, make_executor(options, plan, around) if plan else None)
+            for options in sorted(scenarios, key=lambda each: (each.start_time, each.name))
+            for plan in [plans[options.name]]
+        ]
+        self.control = Control(self._runs, self.clock, self._bell)
+        self.control.is_waiting = paused
+
+    async def run(self) -> RunOutcome:
+        """Carry the load test through its life; call it once."""
+        trio.lowlevel.add_instrument(self._turns)
+        try:
+            await self._live()
+        except BaseException:
+            self._is_stopped = True
+            raise
+        finally:
+            trio.lowlevel.remove_instrument(self._turns)
+            self.control.is_over = True
+            self.clock.stop()
+            self._status = RunStatus.INTERRUPTED if self._is_stopped else RunStatus.ENDED
+        return RunOutcome(
+            status=self._status,
+            stop_reason=self._stop_reason,
+            setup_error=self._setup_error,
+            teardown_error=self._teardown_error,
+            elapsed=self.clock.elapsed,
+        )
+
+    def stop(self, reason: str = "") -> None:
+        """Interrupt all iterations now; teardown still runs, if setup was over.
+
+        The first reason given is the one that counts. Harmless when repeated, or
+        after the end.
+        """
+        self._end(reason)
+        self._setup_scope.cancel()
+        for run in self._runs:
+            run.stop()
+
+    def finish(self, reason: str = "") -> None:
+        """End gracefully: start no more iterations, give those that run the graceful stop.
+
+        Setup is not interrupted. A load test that was told so before is stopped.
+        """
+        if self._is_ending:
+            self.stop(reason)
+            return
+        self._end(reason)
+        for run in self._runs:
+            run.finish()
+
+    def status(self, *, tainted: bool = False) -> StatusSnapshot:
+        """Return the status now, as ``GET /v1/status`` tells it."""
+        return StatusSnapshot(
+            status=self._status,
+            paused=self.control.reads_as_paused,
+            vus=sum(run.executor.vus for run in self._runs if run.executor),
+            vus_max=self._pool.initialised,
+            stopped=self._is_stopped,
+            running=RunStatus.STARTED <= self._status <= RunStatus.TEARDOWN,
+            tainted=tainted,
+            elapsed=self.clock.elapsed,
+        )
+
+    def scenarios(self) -> list[ScenarioSnapshot]:
+        """Return how the scenarios stand, in the order of start time and name."""
+        return [run.snapshot() for run in self._runs]
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what people should know of how iterations were run, in plain words."""
+        yield from self._stuck.warnings()
+        for run in self._runs:
+            tally = run.executor.tally if run.executor else None
+            if tally is not None and tally.backed_off:
+                yield (
+                    f"{run.options.name}: iterations failed at once, again and again, so VUs backed"
+                    f" off {tally.backed_off:,} times, for {tally.backed_off_for:,.1f} s in all, at"
+                    " most 1 s between two attempts"
+                )
+
+    async def _live(self) -> None:
+        self._enter(RunStatus.INIT_VUS)
+        self._pool.initialise(self._planned)
+        await trio.lowlevel.checkpoint()
+        while self.control.is_waiting:
+            self._enter(RunStatus.PAUSED_BEFORE_RUN)
+            await self._bell.wait()
+        if self._is_ending:
+            return
+        self._enter(RunStatus.STARTED)
+        self.control.has_started = True
+        self.clock.start()
+        if await self._set_up():
+            self._enter(RunStatus.RUNNING)
+            try:
+                await self._run_scenarios()
+            except trio.Cancelled:
+                raise
+            except BaseException:  # such as pytest.exit() in a scenario
+                self._is_stopped = True
+                await self._tear_down()
+                raise
+            await self._tear_down()
+
+    async def _set_up(self) -> bool:
+        """Run setup; tell whether scenarios and teardown are to follow."""
+        self._enter(RunStatus.SETUP)
+        if self._setup is not None:
+            try:
+                with self._setup_scope:
+                    await self._setup()
+            except Exception as error:  # noqa: BLE001 - part of the outcome, whatever it is
+                self._setup_error = error
+        return self._setup_error is None and not self._setup_scope.cancelled_caught
+
+    async def _run_scenarios(self) -> None:
+        began = self.clock.elapsed
+        by_name = {run.options.name: run for run in self._runs}
+        async with trio.open_nursery() as nursery:
+            for run in self._runs:
+                after = by_name.get(run.options.after)
+                starts_at = run.options.start_time + (0.0 if after else began)
+                nursery.start_soon(run.run, self.clock, starts_at, after)
+        while self.control.is_paused:
+            await self._bell.wait()
+
+    async def _tear_down(self) -> None:
+        self._enter(RunStatus.TEARDOWN)
+        self.control.is_over = True
+        if self._teardown is not None:
+            try:
+                await self._teardown()
+            except Exception as error:  # noqa: BLE001 - part of the outcome, whatever it is
+                self._teardown_error = error
+
+    def _end(self, reason: str) -> None:
+        if self._status >= RunStatus.ENDED:
+            return
+        self._stop_reason = self._stop_reason or storable(reason)
+        self._is_stopped = self._is_ending = True
+        self.control.release()
+
+    def _enter(self, status: RunStatus) -> None:
+        self._status = status
+        self._on_status()

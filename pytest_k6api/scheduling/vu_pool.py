@@ -1,0 +1,103 @@
+"""The numbers of virtual users: which are initialised, which are free.
+
+A VU's number is unique in its load test, over all instances: an instance that
+runs an execution segment uses the numbers that are its segment's. Scenarios
+that do not overlap use the same numbers, the lowest first.
+
+Source: k6 v1.1.0, ``lib/execution.go``, ``GetPlannedVU`` and ``GetUnplannedVU``.
+"""
+
+from heapq import heappop, heappush
+
+import trio
+
+from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
+
+# k6 asks five times, 400 ms apart, for a planned VU that another scenario is
+# just about to give back.
+_PATIENCE = 2.0
+
+
+class VUPool:
+    """All VUs of a load test, as numbers.
+
+    Planned VUs are initialised before the start, as many as the plans of all
+    scenarios need at the same time. Spare ones come on top: by hand, or because
+    an arrival rate found its VUs busy.
+    """
+
+    def __init__(self, share: ExecutionSegment = WHOLE) -> None:
+        self._share = share
+        self._free: list[int] = []
+        self._in_use = 0
+        self._initialised = 0
+        self._spare = 0
+        self._spare_in_use = 0
+        self._returns = trio.lowlevel.ParkingLot()
+
+    @property
+    def initialised(self) -> int:
+        """How many VUs are initialised, in use or free."""
+        return self._initialised
+
+    def initialise(self, count: int) -> None:
+        """Initialise `count` planned VUs more."""
+        self._initialised += count
+        for index in range(self._in_use + len(self._free), self._initialised):
+            heappush(self._free, self._share.position(index) + 1)
+
+    def add_spare(self, count: int) -> None:
+        """Initialise `count` VUs on top of the planned ones."""
+        self._spare += count
+        self.initialise(count)
+
+    def remove_spare(self, count: int) -> None:
+        """Give up `count` of the spare VUs, the highest numbers, once they are free."""
+        self._spare -= count
+        # The numbers stay where they are and are not taken: see `take_nowait`.
+        self._initialised -= count
+
+    async def take(self) -> int:
+        """Return the number of a VU once one is free, where `take_nowait` found none.
+
+        Somebody is about to give one back; if that does not come true (plans that
+        wait for another scenario's end cannot be foreseen), one is initialised.
+        """
+        number = self.take_nowait()
+        with trio.move_on_after(_PATIENCE):
+            while number is None:
+                await self._returns.park()
+                number = self.take_nowait()
+        if number is None:
+            self.initialise(self._in_use + 1 - self._initialised)
+            number = self._pop()
+        return number
+
+    def take_nowait(self, *, spare: bool = False) -> int | None:
+        """Return the number of a VU, which nobody else has until it is given back.
+
+        Returns:
+            None if none is free. A spare one is initialised when those there are in use.
+        """
+        if spare:
+            if self._spare_in_use >= self._spare:
+                self.add_spare(1)
+            self._spare_in_use += 1
+        return self._pop() if self._in_use < self._initialised else None
+
+    def give_back(self, number: int | None, *, spare: bool = False) -> None:
+        """Let others have the VU `number`; None for one that was asked for and never came."""
+        if spare:
+            self._spare_in_use -= 1
+        if number is None:
+            return
+        self._in_use -= 1
+        heappush(self._free, number)
+        self._returns.unpark_all()
+
+    def _pop(self) -> int:
+        self._in_use += 1
+        return heappop(self._free)
+
+    def __repr__(self) -> str:
+        return f"<VUPool {self._initialised} initialised, {self._in_use} in use>"

@@ -1,0 +1,56 @@
+"""The virtual user: what scenarios see of it, its steps, fixtures, feeders and failures."""
+
+from pytest_k6api.vu.context import (
+    ExceptionRules,
+    LoadContext,
+    Outcomes,
+    ScenarioContext,
+    StopRequest,
+)
+from pytest_k6api.vu.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
+from pytest_k6api.vu.failures.failed_requests import FailedRequests, name_kinds
+from pytest_k6api.vu.failures.failure_log import Example, Failure, FailureKind, FailureLog
+from pytest_k6api.vu.failures.forgotten_awaits import ForgottenAwaits
+from pytest_k6api.vu.failures.tracebacks import render_traceback
+from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
+from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
+from pytest_k6api.vu.runner import VirtualUser
+from pytest_k6api.vu.setup_teardown import SetupTeardown
+from pytest_k6api.vu.stuck_tasks import StuckTasks
+from pytest_k6api.vu.sync_vu import SyncVU
+from pytest_k6api.vu.user_functions import UserFunction
+from pytest_k6api.vu.vu import VU, current_vu
+
+__all__ = [
+    "VU",
+    "Counter",
+    "Example",
+    "ExceptionRules",
+    "FailedRequests",
+    "Failure",
+    "FailureKind",
+    "FailureLog",
+    "Feeder",
+    "FeederError",
+    "FeederExhausted",
+    "ForgottenAwaits",
+    "Gauge",
+    "LoadContext",
+    "Outcomes",
+    "Rate",
+    "ScenarioContext",
+    "SetupTeardown",
+    "StopRequest",
+    "StuckTasks",
+    "SyncVU",
+    "Trend",
+    "UserFunction",
+    "VUFixture",
+    "VirtualUser",
+    "current_vu",
+    "declared_metrics",
+    "feeder",
+    "name_kinds",
+    "render_traceback",
+    "resolve_vu_fixtures",
+]

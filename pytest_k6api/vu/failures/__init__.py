@@ -1,0 +1,1 @@
+"""Failures inside virtual users: recorded, grouped, and traced to the user's code."""

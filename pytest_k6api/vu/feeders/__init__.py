@@ -1,0 +1,1 @@
+"""Test data for virtual users: feeders, and the files they read."""

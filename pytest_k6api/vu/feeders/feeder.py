@@ -1,0 +1,146 @@
+"""Test data, a row for each who asks: each once, in turns, or by chance.
+
+A feeder belongs to the module that declares it; all virtual users of all
+scenarios that use it take from the same rows, also from threads.
+"""
+
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, cast, overload
+
+from pytest_k6api.model import K6ApiError, OptionError
+from pytest_k6api.vu.context import StopRequest
+from pytest_k6api.vu.feeders.files import read_rows
+from pytest_k6api.vu.vu import BaseVU, current_vu
+
+Row = TypeVar("Row")
+Order = Literal["unique", "circular", "random"]
+Exhaustion = Literal["stop", "fail"]
+
+
+class FeederError(K6ApiError):
+    """A feeder has no row to give: its file cannot be read, is empty, or all rows are used up."""
+
+
+class FeederExhausted(StopRequest):
+    """All rows were handed out: the load test ends, and nothing has failed."""
+
+
+class Feeder(Generic[Row]):
+    """Hands out rows; made by `feeder`. ``next(users)`` takes one."""
+
+    def __init__(
+        self,
+        name: str,
+        open_rows: Callable[[], Iterable[Row]],
+        order: Order,
+        on_exhausted: Exhaustion,
+    ) -> None:
+        self._name = name
+        self._open_rows = open_rows
+        self._order = order
+        self._on_exhausted = on_exhausted
+        self._lock = threading.Lock()
+        self._source: Iterator[Row] | None = None
+        self._rows: list[Row] = []
+        self._handed_out = 0
+        self._random = random.Random(0)  # for who is no virtual user
+
+    def __iter__(self) -> "Feeder[Row]":
+        return self
+
+    def __next__(self) -> Row:
+        return self.next()
+
+    def next(self, vu: BaseVU | None = None) -> Row:
+        """Return a row; a dictionary is the taker's own copy.
+
+        Args:
+            vu: Whose chance decides, if the order is random; left out, it is the
+                virtual user that asks.
+
+        Raises:
+            FeederExhausted: All rows were handed out; it ends the load test.
+            FeederError: There are no rows, they cannot be read, or all were handed
+                out and ``on_exhausted="fail"``.
+        """
+        with self._lock:
+            row = self._pick(vu or current_vu.get(None))
+            self._handed_out += 1
+        return cast("Row", dict(row)) if isinstance(row, dict) else row
+
+    def _pick(self, vu: BaseVU | None) -> Row:
+        if self._order == "random":
+            if not self._rows:
+                self._rows = list(self._open_rows())
+                self._source = iter(())
+            if self._rows:
+                return (vu.random if vu is not None else self._random).choice(self._rows)
+        if self._source is None:
+            rows = self._open_rows()
+            self._source = iter(rows) if self._order == "unique" else cycle(rows)
+        try:
+            return next(self._source)
+        except StopIteration:
+            raise self._explain_end() from None
+
+    def _explain_end(self) -> K6ApiError:
+        if not self._handed_out:
+            return FeederError(f"{self._name}: there are no rows")
+        said = f"{self._name}: all {self._handed_out} rows have been handed out"
+        return FeederExhausted(said) if self._on_exhausted == "stop" else FeederError(said)
+
+    def __repr__(self) -> str:
+        return f"<Feeder of {self._name}, {self._order}, {self._handed_out} handed out>"
+
+
+@overload
+def feeder(
+    source: str | Path, order: Order = "unique", on_exhausted: Exhaustion = "stop"
+) -> Feeder[Any]: ...
+@overload
+def feeder(
+    source: Iterable[Row], order: Order = "unique", on_exhausted: Exhaustion = "stop"
+) -> Feeder[Row]: ...
+def feeder(
+    source: str | Path | Iterable[Any],
+    order: Order = "unique",
+    on_exhausted: Exhaustion = "stop",
+) -> Feeder[Any]:
+    """Return a feeder of the rows of `source`.
+
+    Args:
+        source: A file (``.csv`` with a header, ``.jsonl`` or ``.ndjson`` with a
+            value in each line; a relative path begins at the module that calls
+            this), or any iterable.
+        order: ``"unique"`` hands out each row once, over all virtual users;
+            ``"circular"`` begins anew after the last; ``"random"`` draws with the
+            virtual user's chance, so that ``--k6-seed`` repeats it. Circular and
+            random keep all rows in memory; random reads them all at once.
+        on_exhausted: What comes after the last unique row: ``"stop"`` ends the
+            load test, and the iteration counts as skipped; ``"fail"`` fails the
+            iteration, and all that follow.
+
+    Raises:
+        OptionError: An argument cannot be used, or the file is not there or cannot be read.
+    """
+    __tracebackhide__ = True
+    _check_choice("order", order, ("unique", "circular", "random"))
+    _check_choice("on_exhausted", on_exhausted, ("stop", "fail"))
+    if not isinstance(source, (str, Path)):
+        if not isinstance(source, Iterable):
+            raise OptionError(f"a feeder takes a path or an iterable, got {source!r}")
+        return Feeder(f"a {type(source).__name__}", lambda: source, order, on_exhausted)
+    here = sys._getframe(1).f_globals.get("__file__")
+    read = read_rows(source, Path(here).parent if here else Path.cwd())
+    return Feeder(Path(source).name, read, order, on_exhausted)
+
+
+def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
+    __tracebackhide__ = True
+    if value not in choices:
+        raise OptionError(f"a feeder's {option} is one of {', '.join(choices)}; got {value!r}")

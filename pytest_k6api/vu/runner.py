@@ -1,0 +1,236 @@
+"""The loop body around a user's function: one virtual user, as executors see it.
+
+An iteration costs little beside what the user's function does
+(``benchmarks/bench_iteration.py``): no task, no cancel scope. An executor that
+interrupts one calls `cut`, so that later samples are dropped, and cancels the
+scope that the VU runs in.
+"""
+
+import json
+
+import trio
+
+from pytest_k6api.model import SampleBuffer
+from pytest_k6api.model.metrics import (
+    ITERATION_LATENESS,
+    ITERATIONS_SKIPPED,
+    RESPONSE_TIME_FROM_DUE,
+)
+from pytest_k6api.vu.callers import make_caller, target_of
+from pytest_k6api.vu.context import ScenarioContext, Verdict, find_stop
+from pytest_k6api.vu.failures.failure_log import FailureKind
+from pytest_k6api.vu.fixtures import VUFixtures, resolve_vu_fixtures
+from pytest_k6api.vu.stuck_tasks import Left
+from pytest_k6api.vu.user_functions import NotAwaitedError, UserFunction
+from pytest_k6api.vu.vu import become, current_vu
+
+CLOSE_TIMEOUT = 30.0
+"""Seconds that the VU fixtures of one virtual user may take to be torn down."""
+
+
+class VirtualUser:
+    """One virtual user: runs the scenario's function once for each call.
+
+    Made inside of a Trio run; used by one task at a time.
+
+    Args:
+        number: The VU's number in its load test, from 1.
+        scenario: What it shares with the others.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_call",
+        "_caller",
+        "_fixtures",
+        "_groups",
+        "_is_closing",
+        "_kept",
+        "_recorder",
+        "_scenario",
+        "_setup_data",
+        "id",
+        "vu",
+    )
+
+    def __init__(self, number: int, scenario: ScenarioContext) -> None:
+        function, options = scenario.function, scenario.options
+        self.id = number
+        self._scenario = scenario
+        self._caller = caller = make_caller(
+            function,
+            number,
+            load=scenario.load,
+            place=scenario.place,
+            scenario=options.name,
+            env=options.env,
+        )
+        self.vu = caller.vu
+        self.vu.iteration = -1  # the first is 0
+        self._groups = caller.seat.groups
+        self._recorder = caller.seat.groups.recorder
+        self._call = target_of(function, caller)
+        self._arguments: dict[str, object] | None = None
+        self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
+        self._is_closing = False
+        self._kept: SampleBuffer | None = None
+        self._setup_data: dict[str, object] = {}
+
+    async def run_iteration(self, due_at: float | None = None) -> bool:
+        """Run the scenario's function once, record how that went, and tell whether it failed.
+
+        It failed if it raised, or if its last request that failed got no response.
+
+        What the function raises is counted and kept for the report. The sleep
+        after a short iteration (`min_iteration_duration`) is the executor's: who is
+        cut in it has completed its iteration.
+
+        Args:
+            due_at: When the iteration was due, in Trio's time, where a schedule
+                said so; how late it is, is recorded.
+
+        Source: k6 v1.1.0, ``internal/js/runner.go``, ``ActiveVU.RunOnce``.
+        """
+        now = self._groups.now
+        self._enter()
+        self.vu.iteration += 1
+        self.vu._paced_at = came = began = now()
+        late = trio.current_time() - due_at if due_at is not None else None
+        failed = 0
+        try:
+            if self._arguments is None:
+                await self._fixtures.set_up()
+                self._arguments = self._fixtures.arguments(self._scenario.function)
+                began = now()
+            await self._call(**self._arguments)
+        except BaseException as error:
+            failed = self._take_error(error)
+            if failed < 0:
+                raise
+        ended = now()
+        if self._kept is not None:
+            self._record_interruption()
+            return False
+        self._scenario.outcomes.completed += 1
+        recorder = self._recorder
+        duration_us = int((ended - began) * 1e6 + 0.5)
+        recorder.buffer.iterations.append(
+            (
+                self._groups.root.id,
+                duration_us,
+                failed,
+                recorder.bytes_sent,
+                recorder.bytes_received,
+            )
+        )
+        if late is not None:
+            self._record_lateness(late, late + ended - came)
+        return failed == 1 or (recorder.failed is not None and recorder.got_no_response)
+
+    def cut(self) -> None:
+        """Drop what the running iteration still records; it counts as interrupted."""
+        if self._kept is None:
+            self._kept = self._recorder.cut()
+
+    def abandon(self, line: str) -> None:
+        """Give up what runs, because its task was abandoned at `line` of the user's code."""
+        if self._is_closing:
+            self._scenario.outcomes.failed_teardowns += 1
+        else:
+            self._record_interruption()
+        if not self._caller.abandon():
+            self._scenario.load.stuck.leave(Left(self._scenario.options.name, line))
+
+    async def close(self) -> None:
+        """Tear down the VU's fixtures, also in a cancelled scope, and close its connections."""
+        self._enter()
+        self._arguments = None
+        self._is_closing = True
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
+            await self._fixtures.tear_down(self._report_fixture)
+        if scope.cancelled_caught:
+            self._report_fixture(
+                TimeoutError(f"tearing down VU fixtures took longer than {CLOSE_TIMEOUT:g} seconds")
+            )
+        self._caller.close()
+        self._record_bytes()
+        self._recorder.cut()  # a thread that was left alone may still write
+
+    def _own(self, function: UserFunction) -> dict[str, object]:
+        if "setup_data" in function.parameters and not self._setup_data:
+            # Once, so that each VU has a copy of its own and a later PUT does not change it.
+            text = self._scenario.setup_data()
+            self._setup_data = {"setup_data": json.loads(text) if text is not None else None}
+        return {"vu": self._caller.vu_for(function), **self._setup_data}
+
+    def _enter(self) -> None:
+        vu, recorder = self.vu, self._recorder
+        if current_vu.get(None) is not vu:
+            become(vu)
+        if self._kept is not None:  # the last iteration was cut; what comes now counts again
+            recorder.buffer = self._kept
+            self._kept = None
+        groups = self._groups
+        if groups.open:
+            groups.open.clear()
+        recorder.context = groups.root
+        recorder.bytes_sent = recorder.bytes_received = 0
+        recorder.failed = None
+
+    def _record_lateness(self, late: float, took: float) -> None:
+        tags_id = self._groups.root.id
+        self._recorder.buffer.samples += (
+            (ITERATION_LATENESS, tags_id, max(0, round(late * 1e6))),
+            (RESPONSE_TIME_FROM_DUE, tags_id, round(took * 1e6)),
+        )
+
+    def _record_interruption(self) -> None:
+        self._scenario.outcomes.interrupted += 1
+        self._record_bytes()
+
+    def _record_bytes(self) -> None:
+        recorder = self._recorder
+        if recorder.bytes_sent or recorder.bytes_received:
+            buffer = recorder.buffer if self._kept is None else self._kept
+            buffer.iterations.append(
+                (
+                    self._groups.root.id,
+                    None,
+                    None,
+                    recorder.bytes_sent,
+                    recorder.bytes_received,
+                )
+            )
+
+    def _take_error(self, error: BaseException) -> int:
+        # 1 for a failure, 0 for a skip, -1 for what is to be raised again.
+        load, outcomes = self._scenario.load, self._scenario.outcomes
+        match load.exceptions.judge(error):
+            case Verdict.FAILED:
+                if self._kept is None:
+                    is_set_up = self._arguments is not None
+                    kind = FailureKind.ITERATION if is_set_up else FailureKind.VU_FIXTURE
+                    load.failures.add(kind, error, self.vu)
+                    outcomes.failed += 1
+                    if isinstance(error, NotAwaitedError):
+                        (load.refuse or load.stop)(str(error))
+                return 1
+            case Verdict.SKIPPED:
+                if stop := find_stop(error):
+                    load.grant(stop)
+                if self._kept is None:
+                    outcomes.skipped += 1
+                    self._recorder.buffer.samples.append(
+                        (ITERATIONS_SKIPPED, self._groups.root.id, 1.0)
+                    )
+                return 0
+            case Verdict.INTERRUPTED:
+                self._record_interruption()
+        return -1
+
+    def _report_fixture(self, error: BaseException) -> None:
+        load = self._scenario.load
+        if load.exceptions.judge(error) is Verdict.NOT_OURS:
+            raise error
+        self._scenario.outcomes.failed_teardowns += 1
+        load.failures.add(FailureKind.VU_FIXTURE, error, self.vu)

@@ -1,0 +1,289 @@
+"""The virtual user, as scenarios see it.
+
+Everything here is on the hot path of some scenario: a check or a group costs
+well under a microsecond (``benchmarks/bench_iteration.py``). What a VU is not
+(the loop around it, its fixtures, its end) is in `iterations`.
+"""
+
+import inspect
+import math
+import random
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TypeVar
+
+import trio
+
+from pytest_k6api.model import current_recorder
+from pytest_k6api.protocols.http import Client, describe_exchange
+from pytest_k6api.vu.checks import Checked, calling_line
+from pytest_k6api.vu.context import LoadContext, Verdict
+from pytest_k6api.vu.groups import Group, GroupStack
+from pytest_k6api.vu.measures import Measured
+from pytest_k6api.vu.tags import VUTags
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VUSeat:
+    """What a virtual user is made of.
+
+    Attributes:
+        number: The VU's number, from 1; 0 in setup and teardown.
+        load: The load test.
+        groups: Its recorder, its clock and the place where it stands.
+        client: Its HTTP client.
+        scenario: The name of its scenario; empty in setup and teardown.
+        env: What its `env` holds.
+    """
+
+    number: int
+    load: LoadContext
+    groups: GroupStack
+    client: Client
+    scenario: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class BaseVU:
+    """What virtual users of async and of synchronous scenarios have in common.
+
+    Attributes:
+        id: The number of the VU in its load test, from 1; 0 in setup and teardown.
+        iteration: How many iterations it began before this one.
+        scenario: The name of its scenario; empty in setup and teardown.
+        env: The scenario's `env`.
+    """
+
+    __slots__ = (
+        "_client",
+        "_data",
+        "_groups",
+        "_load",
+        "_paced_at",
+        "_random",
+        "_recorder",
+        "_tags",
+        "env",
+        "id",
+        "iteration",
+        "scenario",
+    )
+
+    def __init__(self, seat: VUSeat) -> None:
+        self.id = seat.number
+        self.iteration = 0
+        self.scenario = seat.scenario
+        self.env = seat.env
+        self._load = seat.load
+        self._groups = seat.groups
+        self._recorder = seat.groups.recorder
+        self._client = seat.client
+        self._paced_at = 0.0
+        # Made when they are first asked for: most VUs need none, and there are many VUs.
+        self._data: SimpleNamespace | None = None
+        self._random: random.Random | None = None
+        self._tags: VUTags | None = None
+
+    @property
+    def data(self) -> SimpleNamespace:
+        """A namespace for whatever the VU wants to remember from iteration to iteration."""
+        if self._data is None:
+            self._data = SimpleNamespace()
+        return self._data
+
+    @property
+    def random(self) -> random.Random:
+        """The VU's own chance: the same in every run with the same ``--k6-seed``."""
+        if self._random is None:
+            self._random = random.Random(f"{self._load.seed}:{self.id}")
+        return self._random
+
+    @property
+    def tags(self) -> VUTags:
+        """Tags on all samples of this VU from now on, over those of its scenario."""
+        if self._tags is None:
+            self._tags = VUTags(self._groups)
+        return self._tags
+
+    def group(self, name: str) -> Group:
+        """Return a context manager for one step of the iteration.
+
+        Samples of the step are tagged with the group, and its duration is
+        recorded. Groups nest.
+
+        Raises:
+            GroupError: On entering, if `name` contains ``::``.
+        """
+        return Group(self._groups, name)
+
+    def check(self, value: T, checks: Mapping[str, Callable[[T], object] | bool]) -> bool:
+        """Ask named questions about `value`, count each, and never raise.
+
+        Args:
+            value: What the predicates are called with.
+            checks: By name, a predicate or an answer. A predicate that raises is
+                a failed check, and the report shows what it raised.
+
+        Returns:
+            Whether all were answered with yes.
+
+        Raises:
+            GroupError: A name contains ``::``.
+            TypeError: `checks` is no dict.
+
+        Source: k6 v1.1.0, ``internal/js/modules/k6/k6.go``, ``Check``.
+        """
+        recorder = self._recorder
+        place = recorder.context
+        record = recorder.buffer.checks.append
+        all_passed = True
+        try:
+            items = checks.items()
+        except AttributeError:
+            raise TypeError(
+                "vu.check() takes a value and a dict of named checks, such as vu.check(response,"
+                ' {"status is 200": lambda r: r.status_code == 200}); got'
+                f" {type(checks).__name__} {checks!r}"
+            ) from None
+        for name, question in items:
+            tags_id = place.checks.get(name)
+            if tags_id is None:
+                tags_id = place.check_id(name)
+            try:
+                answer = question(value) if callable(question) else question
+                passed = answer is True or _is_true(name, answer)
+            except self._load.exceptions.caught as error:
+                passed = all_passed = False
+                self._add_raised(name, error)
+            else:
+                if not passed:
+                    all_passed = False
+                    self._load.failures.add_check(name, self, place=calling_line(2))
+            record((tags_id, 1.0 if passed else 0.0))
+        if recorder.failed is not None and recorder.failed is value and all_passed:
+            recorder.buffer.accepted[recorder.failed_tags] = None
+        return all_passed
+
+    def _add_raised(self, name: str, error: BaseException) -> None:
+        if self._load.exceptions.judge(error) is not Verdict.FAILED:
+            raise error  # such as pytest.exit()
+        self._load.failures.add_check(name, self, error=error)
+
+    def checked(self, name: str) -> Checked:
+        """Return a context manager that counts its block as the check `name`.
+
+        The check passes if the block raises nothing. What it raises is kept for
+        the report and not passed on; interruptions and skips pass.
+
+        Raises:
+            GroupError: On leaving, if `name` contains ``::``.
+        """
+        return Checked(
+            name,
+            witness=self,
+            recorder=self._recorder,
+            failures=self._load.failures,
+            rules=self._load.exceptions,
+        )
+
+    def measure(self, name: str, tags: Mapping[str, object] | None = None) -> Measured:
+        """Return a context manager that measures its block: a query, a message, a call of an SDK.
+
+        Its duration goes into the trend ``measured_duration``, whether it raised
+        into the rate ``measured_failed``, both with the tag ``name``. What it
+        raises is passed on. A block that is interrupted or skipped is not recorded.
+
+        Args:
+            name: What is measured, such as ``"db query"``; few different ones, for
+                each is a time series.
+            tags: More tags for these samples; values are turned into text.
+        """
+        return Measured(name, tags, stack=self._groups, rules=self._load.exceptions)
+
+    def describe_last_exchange(self) -> str:
+        """Return the last request and its response as text; empty if there was none."""
+        response = self._client.last_response
+        return describe_exchange(response) if response is not None else ""
+
+    def share_memory(self, other: "BaseVU") -> None:
+        """Have the same data, tags and chance as `other`, which is the same virtual user."""
+        self._data, self._tags, self._random = other.data, other.tags, other.random
+
+    def _now(self) -> float:
+        return self._groups.now()
+
+    def _left_to_pace(self, seconds: float) -> float:
+        # From the moment that was due, not from when the VU came round, so that
+        # small delays do not add up within an iteration.
+        now = self._now()
+        self._paced_at = due = max(self._paced_at + read_wait("pace", seconds), now)
+        return due - now
+
+    def __repr__(self) -> str:
+        return f"<VU {self.id} of {self.scenario}, iteration {self.iteration}>"
+
+
+class VU(BaseVU):
+    """The virtual user of an async scenario.
+
+    Attributes:
+        http: The VU's HTTP client.
+    """
+
+    __slots__ = ("http",)
+
+    def __init__(self, seat: VUSeat) -> None:
+        super().__init__(seat)
+        self.http: Client = seat.client
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        await trio.sleep(read_wait("sleep", seconds))
+
+    async def pace(self, seconds: float) -> None:
+        """Wait until `seconds` after the iteration began, or after the last call in it.
+
+        A VU that comes later does not wait, and does not hurry afterwards.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        await trio.sleep(self._left_to_pace(seconds))
+
+    def stop(self, reason: str = "") -> None:
+        """End the load test, not only this VU; `reason` is shown in its report."""
+        self._load.stop(reason)
+
+
+current_vu: ContextVar[BaseVU] = ContextVar("pytest_k6api_vu")
+"""The virtual user that runs the current task or thread."""
+
+
+def become(vu: BaseVU) -> None:
+    """Let code that runs in this task or thread find `vu` and its recorder."""
+    current_vu.set(vu)
+    current_recorder.set(vu._recorder)
+
+
+def read_wait(call: str, seconds: object) -> float:
+    """Return `seconds` if a virtual user can wait that long; `call` is named in the message."""
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if is_number and 0 <= seconds < math.inf:  # type: ignore[operator]  # it is a number
+        return float(seconds)  # type: ignore[arg-type]
+    raise ValueError(f"vu.{call}() takes a number of seconds from 0 on, got {seconds!r}")
+
+
+def _is_true(name: str, answer: object) -> bool:
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()  # or Python warns that nobody awaited it
+        raise TypeError(f"the check {name!r} is async; await first, and check what that gives")
+    return bool(answer)
