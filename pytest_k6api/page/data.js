@@ -1,0 +1,268 @@
+/**
+ * The document of a load test, and what charts and tables want of it. Pure, without a document of HTML.
+ */
+
+import { bucketPercentile, indexAt, total } from "./scales.js";
+import { sumOfRows } from "./charts.js";
+
+/** @typedef {import("./scales.js").Column} Column */
+
+/**
+ * Requests by second: of all, of a scenario, or of a name.
+ * @typedef {object} RequestSeries
+ * @property {string | null} scenario Null for all.
+ * @property {string | null} name Null for all.
+ * @property {Column} count
+ * @property {Column} failed
+ * @property {Column} [p50_ms]
+ * @property {Column} [p95_ms]
+ * @property {Column} [p99_ms]
+ * @property {Column} [avg_ms]
+ * @property {Column} [max_ms]
+ */
+
+/**
+ * A load test by second. A load test may lack what it did not measure.
+ * @typedef {object} Timeline
+ * @property {number} width Seconds of one point.
+ * @property {number[]} seconds When each point begins, in test-run time.
+ * @property {{active: Column, planned?: Column}} vus
+ * @property {Column} [lateness_p95_ms]
+ * @property {{sent: Column, received: Column}} [data]
+ * @property {{kind: string, counts: Column}[]} [errors]
+ * @property {{edges_ms: number[], counts: number[][]}} [heatmap]
+ * @property {RequestSeries[]} requests
+ */
+
+/**
+ * @typedef {object} Threshold
+ * @property {string} metric
+ * @property {string} expression
+ * @property {string} window
+ * @property {boolean | null} ok
+ * @property {number | null} observed
+ * @property {string} [observed_text]
+ */
+
+/**
+ * @typedef {object} Check
+ * @property {string} name
+ * @property {number} passes
+ * @property {number} fails
+ */
+
+/**
+ * @typedef {object} Group
+ * @property {string} name
+ * @property {string} path
+ * @property {Record<string, Group>} groups
+ * @property {Record<string, Check>} checks
+ */
+
+/**
+ * @typedef {object} Failure
+ * @property {string} kind
+ * @property {string} scenario
+ * @property {string} message
+ * @property {string} place
+ * @property {number} count
+ * @property {number | null} share
+ * @property {number} first_at
+ * @property {number} last_at
+ * @property {string} details
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {string} title
+ * @property {{metric: string, stat: string, before: string, after: string, change: string, noise: string, broken: boolean}[]} numbers
+ * @property {string[]} failures
+ * @property {string[]} notes
+ * @property {Timeline | null} timeline
+ */
+
+/**
+ * The results of a load test: `docs/reference/results-format.md`.
+ * @typedef {object} LoadTest
+ * @property {string} name
+ * @property {string | null} outcome
+ * @property {number | null} started_at
+ * @property {number} elapsed
+ * @property {string} target
+ * @property {string[]} reasons
+ * @property {string[]} warnings
+ * @property {Record<string, string>} environment
+ * @property {Record<string, Record<string, unknown>>} scenarios
+ * @property {Threshold[]} thresholds
+ * @property {Group} root_group
+ * @property {import("./table.js").Row[]} requests
+ * @property {Failure[]} failures
+ * @property {Record<string, Record<string, number>>} numbers
+ * @property {Comparison | null} comparison
+ * @property {Timeline | null} timeline
+ */
+
+/** Which requests are shown; null for all. @typedef {{scenario: string | null, name: string | null}} Selection */
+
+/** @type {Selection} */
+export const ALL = { scenario: null, name: null };
+
+/**
+ * Return what can be chosen: all, then each scenario of several, then each name.
+ * @param {Timeline} timeline
+ * @returns {{label: string, selection: Selection}[]}
+ */
+export function choices(timeline) {
+  return timeline.requests.map(({ scenario, name }) => ({ label: labelOf({ scenario, name }), selection: { scenario, name } }));
+}
+
+/** @param {Selection} selection @returns {string} */
+export function labelOf({ scenario, name }) {
+  if (name === null) return scenario === null ? "All requests" : `Scenario ${scenario}`;
+  return scenario === null ? name : `${name} (${scenario})`;
+}
+
+/**
+ * Return the series of `selection`; of all requests where there is none.
+ * @param {Timeline} timeline
+ * @param {Selection} selection
+ * @returns {RequestSeries | undefined}
+ */
+export function seriesOf(timeline, selection) {
+  const { requests } = timeline;
+  return requests.find((each) => each.scenario === selection.scenario && each.name === selection.name)
+    ?? requests.find((each) => each.name === selection.name && selection.name !== null)
+    ?? requests.find((each) => each.scenario === null && each.name === null);
+}
+
+/**
+ * Return counts as numbers per second.
+ * @param {Column} counts
+ * @param {number} width Seconds of one point.
+ * @returns {(number | null)[]}
+ */
+export function perSecond(counts, width) {
+  return counts.map((count) => (count === null ? null : count / width));
+}
+
+/**
+ * Return the counts of every bucket between two moments.
+ * @param {Timeline} timeline
+ * @param {[number, number] | null} range Null for all of the time.
+ * @returns {number[]} Empty without a heat map.
+ */
+export function distribution(timeline, range) {
+  const { heatmap, seconds } = timeline;
+  if (!heatmap) return [];
+  const rows = range === null ? heatmap.counts : heatmap.counts.slice(indexAt(seconds, range[0]), indexAt(seconds, range[1]) + 1);
+  return sumOfRows(rows);
+}
+
+/**
+ * Return percentiles of what a distribution counts.
+ * @param {readonly number[]} counts
+ * @param {readonly number[]} edges
+ */
+export function percentileMarks(counts, edges) {
+  return [50, 95, 99].map((rank) => ({ label: `p${rank}`, value: bucketPercentile(counts, edges, rank) }));
+}
+
+/**
+ * Return the thresholds on the duration of the selected requests, as lines of a chart.
+ *
+ * A threshold with a window or a tag filter is about other requests; it is left out unless its
+ * filter is the selected name or scenario.
+ * @param {readonly Threshold[]} thresholds
+ * @param {string} metric
+ * @param {Selection} selection
+ * @returns {{value: number, label: string, crossed: boolean}[]}
+ */
+export function limitsOf(thresholds, metric, selection) {
+  return thresholds.flatMap((threshold) => {
+    const found = /^(.+?)(?:\{(.*)\})?$/.exec(threshold.metric);
+    const limit = /^\s*([\w().]+)\s*[<>=]+\s*(-?[\d.]+(?:e-?\d+)?)\s*$/i.exec(threshold.expression);
+    if (!found || !limit || found[1] !== metric || !isAbout(found[2] ?? "", selection)) return [];
+    const label = found[2] && found[2] !== "expected_response:true" ? `${threshold.expression} {${found[2]}}` : threshold.expression;
+    return [{ value: Number(limit[2]), label, crossed: threshold.ok === false }];
+  });
+}
+
+/** @param {string} filter @param {Selection} selection @returns {boolean} */
+function isAbout(filter, { scenario, name }) {
+  if (!filter || filter === "expected_response:true") return true;
+  const tags = filter.split(",").map((tag) => tag.trim());
+  return tags.every((tag) => tag === `name:${name}` || tag === `scenario:${scenario}`);
+}
+
+/**
+ * Return the checks of `group` and of all groups in it, each with the names of its groups.
+ * @param {Group} group
+ * @returns {import("./table.js").Row[]}
+ */
+export function checkRows(group) {
+  const own = Object.values(group.checks).map(({ name, passes, fails }) => ({
+    check: name, group: group.path.split("::").filter(Boolean).join(" › "), passes, fails,
+    share: passes + fails ? passes / (passes + fails) : null,
+  }));
+  return [...own, ...Object.values(group.groups).flatMap(checkRows)];
+}
+
+/**
+ * Return `timeline` with what a later answer has of it: seconds that it knows already are replaced.
+ * @param {Timeline | null} timeline
+ * @param {Timeline} later
+ * @returns {Timeline}
+ */
+export function extended(timeline, later) {
+  if (!timeline || !later.seconds.length || timeline.width !== later.width || later.seconds[0] <= (timeline.seconds[0] ?? 0)) return later;
+  const kept = timeline.seconds.filter((second) => second < later.seconds[0]).length;
+  const size = kept + later.seconds.length;
+  const joined = (/** @type {Column | undefined} */ old, /** @type {Column | undefined} */ added) =>
+    [...padded(old ?? [], kept), ...padded(added ?? [], size - kept)];
+  const { heatmap } = later;
+  return {
+    width: later.width,
+    seconds: [...timeline.seconds.slice(0, kept), ...later.seconds],
+    vus: { active: joined(timeline.vus.active, later.vus.active), planned: joined(timeline.vus.planned, later.vus.planned) },
+    lateness_p95_ms: joined(timeline.lateness_p95_ms, later.lateness_p95_ms),
+    data: { sent: joined(timeline.data?.sent, later.data?.sent), received: joined(timeline.data?.received, later.data?.received) },
+    errors: merged(timeline.errors ?? [], later.errors ?? [], (error) => error.kind).map(([old, added]) => ({
+      kind: (added ?? old)?.kind ?? "", counts: joined(old?.counts, added?.counts),
+    })),
+    heatmap: heatmap && { edges_ms: heatmap.edges_ms, counts: [...(timeline.heatmap?.counts.slice(0, kept) ?? []), ...heatmap.counts] },
+    requests: merged(timeline.requests, later.requests, (each) => JSON.stringify([each.scenario, each.name])).map(([old, added]) => {
+      const known = /** @type {RequestSeries} */ (added ?? old);
+      /** @type {RequestSeries} */
+      const series = { scenario: known.scenario, name: known.name, count: joined(old?.count, added?.count), failed: joined(old?.failed, added?.failed) };
+      for (const key of TIMES) if (old?.[key] || added?.[key]) series[key] = joined(old?.[key], added?.[key]);
+      return series;
+    }),
+  };
+}
+
+/** @type {("p50_ms" | "p95_ms" | "p99_ms" | "avg_ms" | "max_ms")[]} */
+const TIMES = ["p50_ms", "p95_ms", "p99_ms", "avg_ms", "max_ms"];
+
+/** @param {Column} column @param {number} size @returns {(number | null)[]} */
+function padded(column, size) {
+  return Array.from({ length: size }, (_, index) => column[index] ?? null);
+}
+
+/**
+ * @template Item
+ * @param {Item[]} old
+ * @param {Item[]} added
+ * @param {(item: Item) => string} keyOf
+ * @returns {[Item | undefined, Item | undefined][]}
+ */
+function merged(old, added, keyOf) {
+  /** @type {Map<string, [Item | undefined, Item | undefined]>} */
+  const pairs = new Map(old.map((item) => [keyOf(item), [item, undefined]]));
+  for (const item of added) pairs.set(keyOf(item), [pairs.get(keyOf(item))?.[0], item]);
+  return [...pairs.values()];
+}
+
+/** Return how many requests failed, by second, of all of them. @param {RequestSeries} series @returns {number} */
+export function failedShare(series) {
+  return total(series.count) ? total(series.failed) / total(series.count) : 0;
+}
