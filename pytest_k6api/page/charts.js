@@ -366,13 +366,13 @@ export class TimeChart {
   }
 
   /** @param {PointerEvent} event @returns {number} */
-  positionOf(event) {
+  pixelOf(event) {
     return event.clientX - this.plot.getBoundingClientRect().left;
   }
 
   /** @param {PointerEvent} event */
   onMove(event) {
-    const position = this.positionOf(event);
+    const position = this.pixelOf(event);
     this.timespan.point(this.x.value(position));
     if (this.dragFrom === null) return;
     const [left, right] = [this.dragFrom, position].sort((one, other) => one - other);
@@ -385,7 +385,7 @@ export class TimeChart {
   onDown(event) {
     // A finger scrolls the page; it zooms with the keys of a keyboard or not at all.
     if (event.button !== 0 || event.pointerType === "touch") return;
-    this.dragFrom = this.positionOf(event);
+    this.dragFrom = this.pixelOf(event);
     this.plot.setPointerCapture(event.pointerId);
   }
 
@@ -393,7 +393,7 @@ export class TimeChart {
   onUp(event) {
     const from = this.dragFrom;
     this.endDrag();
-    const to = this.positionOf(event);
+    const to = this.pixelOf(event);
     if (from === null || Math.abs(to - from) < 6) return;
     this.zoom(this.x.value(Math.min(from, to)), this.x.value(Math.max(from, to)));
   }

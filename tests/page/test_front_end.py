@@ -53,7 +53,9 @@ def test_the_types_of_the_scripts_hold() -> None:
 def test_a_bundle_has_each_name_once_and_no_import_left(entry: str) -> None:
     script = bundle(entry)
 
-    names = Counter(re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.MULTILINE))
+    names = Counter(
+        re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.MULTILINE)
+    )
     assert [name for name, count in names.items() if count > 1] == []
     assert re.findall(r"^(?:import|export) .*", script, re.MULTILINE) == []
 
