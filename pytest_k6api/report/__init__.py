@@ -28,6 +28,7 @@ from pytest_k6api.report.live.progress_line import ProgressLine, progress_text
 from pytest_k6api.report.text.characters import in_encoding
 from pytest_k6api.report.text.requests_table import request_rows
 from pytest_k6api.report.text.summary import observed_text, summary_line, summary_lines
+from pytest_k6api.report.text.units import format_share
 
 if TYPE_CHECKING:
     from pytest_k6api.report.live.display import ProgressDisplay
@@ -44,6 +45,7 @@ __all__ = [
     "comparison_lines",
     "describe_environment",
     "file_stem",
+    "format_share",
     "ids_by_name",
     "in_encoding",
     "kept_names",

@@ -63,13 +63,11 @@ def test_a_service_that_answers_again_if_only_with_failures_gets_its_load_back()
     [
         scenario("constant-vus", vus=1, duration=7, graceful_stop=0),
         scenario("ramping-vus", start_vus=1, stages=[(7, 1)]),
-        scenario("per-vu-iterations", vus=1, iterations=10**6, max_duration=7),
-        scenario("shared-iterations", vus=1, iterations=10**6, max_duration=7),
         scenario("externally-controlled", vus=1, max_vus=1, duration=7),
     ],
     ids=lambda plan: plan.executor.value,
 )
-def test_every_executor_that_loops_backs_off(plan):
+def test_every_executor_that_loops_for_a_time_backs_off(plan):
     load = Load([plan], iteration=AT_ONCE, fails=always)
 
     load.run_to_end()
@@ -77,6 +75,17 @@ def test_every_executor_that_loops_backs_off(plan):
     # A second at full speed, a second of pauses that double, and one attempt a second.
     assert 1053 <= len(load.starts) <= 1080
     assert load.starts[-1].at - load.starts[-2].at == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("executor", ["per-vu-iterations", "shared-iterations"])
+def test_a_number_of_iterations_is_not_stretched_by_pauses(executor):
+    plan = scenario(executor, vus=1, iterations=12_000, max_duration=600)
+    load = Load([plan], iteration=AT_ONCE, fails=always)
+
+    outcome = load.run_to_end()
+
+    assert len(load.starts) == 12_000
+    assert outcome.elapsed < 60
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,47 @@ def test_every_load_test_has_a_summary(pytester: pytest.Pytester, run_pytest: Ru
     )
 
 
+def test_summaries_stand_in_the_order_of_the_run(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("fails", [True, False, True, False])
+        @pytest.mark.scenario(iterations=1)
+        async def test_browse(vu, fails):
+            assert not fails
+    """)
+
+    result = run_pytest("--k6-summary=compact")
+
+    assert [line.split(",")[0] for line in result.outlines if line.endswith("; 1 iteration")] == [
+        "test_summaries_stand_in_the_order_of_the_run.py::test_browse[True0]: failed",
+        "test_summaries_stand_in_the_order_of_the_run.py::test_browse[False0]: passed",
+        "test_summaries_stand_in_the_order_of_the_run.py::test_browse[True1]: failed",
+        "test_summaries_stand_in_the_order_of_the_run.py::test_browse[False1]: passed",
+    ]
+
+
+def test_shares_are_the_same_in_report_and_summary(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(iterations=3)
+        async def test_browse(vu):
+            assert vu.iteration == 0
+    """)
+
+    result = run_pytest()
+
+    result.stdout.fnmatch_lines(
+        [
+            "2x iteration failed (66.66% of iterations): *",
+            "    iteration_failures...: 66.66%  2 out of 3",
+        ]
+    )
+
+
 @pytest.mark.parametrize("arguments", [("-q",), ("--k6-summary=compact",)])
 def test_quietly_each_load_test_has_one_line(
     pytester: pytest.Pytester, run_pytest: RunPytest, arguments: tuple[str, ...]

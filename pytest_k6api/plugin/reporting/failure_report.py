@@ -21,6 +21,7 @@ from pytest_k6api.report import (
     comparison_line,
     comparison_lines,
     file_stem,
+    format_share,
     in_encoding,
     observed_text,
     summary_export,
@@ -280,7 +281,7 @@ def _shown(failures: Sequence[Failure]) -> list[Failure]:
 
 def _failure_lines(failure: Failure) -> Iterator[str]:
     of = "requests of that name" if failure.kind is FailureKind.REQUEST else "iterations"
-    share = f" ({failure.share:.2%} of {of})" if failure.share is not None else ""
+    share = f" ({format_share(failure.share)} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
     where = ", ".join(filter(None, (failure.scenario, failure.place)))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"

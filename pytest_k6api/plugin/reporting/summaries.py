@@ -36,7 +36,9 @@ def print_missed_summaries(config: pytest.Config) -> None:
 def print_summaries(config: pytest.Config, reporter: object) -> None:
     """Print what is to be told of every load test that `reporter` has seen."""
     config.stash[_PRINTED] = True
-    summaries = [getattr(report, SUMMARY) for report in _reports(reporter)]
+    # The reporter has them by outcome.
+    reports = sorted(_reports(reporter), key=lambda report: report.start)
+    summaries = [getattr(report, SUMMARY) for report in reports]
     # pytest may have made a report after all.
     unreported = config.stash.get(UNREPORTED, [])
     summaries += [summary for summary in unreported if summary not in summaries]

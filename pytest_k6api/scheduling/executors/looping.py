@@ -55,6 +55,8 @@ class LoopingExecutor(PlannedExecutor):
         crew, turns = self._crew, self._around.turns
         take, index = self._plan.supply.take, worker.index
         least = self.options.min_iteration_duration
+        # A number of iterations ends by itself: pauses would turn seconds of failing into hours.
+        may_back_off = self._plan.supply.total is None
         back_off: BackOff | None = None
         while True:
             if crew.is_held:
@@ -69,7 +71,7 @@ class LoopingExecutor(PlannedExecutor):
                 crew.count_interrupted(worker)
                 raise
             crew.count_ended(worker)
-            if failed or back_off is not None:
+            if may_back_off and (failed or back_off is not None):
                 back_off = await crew.back_off(worker, back_off) if failed else None
             if least:
                 await trio.sleep_until(began + least)

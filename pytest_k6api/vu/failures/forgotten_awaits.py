@@ -53,10 +53,15 @@ class ForgottenAwaits:
 
     def sentences(self) -> list[str]:
         """Return what was forgotten, one sentence for each place."""
+        counts = self._counts.copy()
+        placed = [key for key in counts if key[0]]
+        if len(placed) == 1:
+            # What the first failure's traceback held on to was thrown away outside of any VU.
+            counts = Counter({placed[0]: counts.total()})
         return [
             f"{place}{call}(...) was called {_times(count)} and never awaited, so it did nothing;"
             f" write: await {call}(...)"
-            for (place, call), count in self._counts.items()
+            for (place, call), count in counts.items()
         ]
 
     def _count(self, name: str, filename: str, lineno: int) -> None:
