@@ -11,7 +11,7 @@ import pytest
 from pytest_k6api.plugin.collection.detection import concerns_us, may_be_load_test
 from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, REMARKS, SESSION
 from pytest_k6api.plugin.runtime.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.runtime.xdist_worker import leave_to_first_worker, remark_lines
+from pytest_k6api.plugin.runtime.xdist_worker import leave_to_first_worker, refuse, remark_lines
 from pytest_k6api.plugin.settings.table import add_options
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             *open_baselines(config, settings, names, known_metrics()),
         ]
     if problems:
-        raise pytest.UsageError(*problems, *planned.broken)
+        refuse(config, items, [*problems, *planned.broken])
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -106,7 +106,10 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if has_load_tests and will_run and not option.collectonly:
         from pytest_k6api.plugin.runtime.session import open_session
 
-        open_session(session)
+        try:
+            open_session(session)
+        except pytest.UsageError as error:
+            refuse(session.config, session.items, error.args)
     return (yield)
 
 

@@ -75,6 +75,23 @@ def test_every_test_has_its_outcome_and_runs_once(arguments: list[str], suite: P
     assert sorted(suite.read_text().split()) == LOAD_TESTS
 
 
+@needs("xdist")
+@pytest.mark.parametrize(
+    "settings", [("--k6-duration=10",), ("--k6-address=192.0.2.1:6565", "--k6-token=abc")]
+)
+def test_what_cannot_be_run_is_told_by_the_load_tests_of_a_worker(
+    suite: Path, run: Run, settings: tuple[str, ...]
+):
+    result = run("-p", "xdist", "-n", "2", *settings)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in result.stdout.str()
+    result.stdout.fnmatch_lines(
+        ["* ERROR at setup of test_load *", f"*{settings[0].partition('=')[2]}*"]
+    )
+    assert not suite.exists(), "no load test ran"
+
+
 HEADING = "test_suite.py::test_load: passed, "
 PLUGINS_FOR_REPORTS = [
     pytest.param(

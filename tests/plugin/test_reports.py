@@ -157,6 +157,7 @@ def test_another_terminal_reporter_or_none_is_no_error(
             config.pluginmanager.register(Reporter(), "terminalreporter")
         """,
     )
+    pytester.syspathinsert()
 
     result = run_pytest(
         "-p", plugin.removeprefix("-p "), "--k6-progress=10ms", "--junitxml=junit.xml"

@@ -3,9 +3,11 @@
 What a worker knows of the others came from the process that started it (`workers`).
 """
 
+from collections.abc import Iterable, Sequence
+
 import pytest
 
-from pytest_k6api.plugin.hooks.stash_keys import REMARKS
+from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, REMARKS
 
 LINES = "k6_lines"
 """The attribute of a setup report with what a worker, who has no terminal, tells users."""
@@ -26,6 +28,22 @@ def leave_to_first_worker(item: pytest.Item) -> None:
     found = getattr(item.config, "workerinput", {})
     if found.get(DIST) == "each" and found.get(NUMBER):
         pytest.skip("with --dist each a load test runs in the first worker alone")
+
+
+def refuse(config: pytest.Config, items: Iterable[pytest.Item], problems: Sequence[str]) -> None:
+    """End the session with `problems`; in a worker, fail its load tests with them.
+
+    A worker that ends is an internal error of pytest-xdist, and what it said is lost.
+
+    Raises:
+        pytest.UsageError: This process is no worker.
+    """
+    if worker_number(config) is None:
+        raise pytest.UsageError(*problems)
+    for item in items:
+        if item.stash.get(PLAN, None) is not None:
+            del item.stash[PLAN]
+            item.stash[BROKEN] = "\n".join(problems)
 
 
 def address_for(config: pytest.Config, address: str) -> str:
