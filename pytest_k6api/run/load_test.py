@@ -23,8 +23,9 @@ from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.live_state import Published
 from pytest_k6api.run.loop_portal import Bridge
 from pytest_k6api.run.metrics_collector import Meter
+from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.progress import ProgressReader, View
-from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import Verdict, failing, judge, those_that_count
 from pytest_k6api.scheduling import RunOutcome, Scheduler
 from pytest_k6api.vu import (
@@ -63,13 +64,16 @@ class LoadTest:
 
     Args:
         number: Its number in the session, from 1.
-        spec: What to run.
-        settings: How to run it.
+        plan: The options and thresholds.
+        code: The functions that the plan names.
+        settings: The settings of the run.
     """
 
-    def __init__(self, number: int, spec: LoadTestSpec, settings: RunSettings) -> None:
+    def __init__(
+        self, number: int, plan: LoadTestPlan, code: UserCode, settings: RunSettings
+    ) -> None:
         self.id = str(number)
-        self.name = spec.name
+        self.name = plan.name
         self.bridge = Bridge()
         self.beat = 0.0
         self.verdict: Verdict | None = None
@@ -80,15 +84,15 @@ class LoadTest:
         self.comparison: Comparison | None = None
         self._settings = settings
         self.target = settings.client.secrets.mask_url(settings.client.base_url)
-        self._options = spec.options
+        self._options = plan.options
         self._has_failed_fast = False
-        self._yardstick = spec.yardstick
+        self._yardstick = settings.yardstick
         self._http = HttpRuntime(settings.client)
         self._stuck = StuckTasks()
-        self._meter = meter = Meter(spec, settings, self._elapsed, self._warnings)
+        self._meter = meter = Meter(plan, settings, self._elapsed, self._warnings)
         self.totals, self.timeline = meter.totals, meter.timeline
         self.requests_by_name, self.request_names = meter.requests_by_name, meter.request_names
-        self._progress = ProgressReader(meter.engine, [options for options, _ in spec.scenarios])
+        self._progress = ProgressReader(meter.engine, plan.scenarios)
         self._failures = FailureLog(
             self._elapsed, settings.render, settings.client.secrets.mask_text
         )
@@ -106,22 +110,22 @@ class LoadTest:
         )
         self.life = SetupTeardown(
             load=context,
-            setup=spec.setup,
-            teardown=spec.teardown,
-            setup_timeout=spec.options.setup_timeout,
-            teardown_timeout=spec.options.teardown_timeout,
+            setup=code.setup,
+            teardown=code.teardown,
+            setup_timeout=plan.options.setup_timeout,
+            teardown_timeout=plan.options.teardown_timeout,
         )
         self._scenarios = {
             options.name: ScenarioContext(
                 load=context,
                 options=options,
-                function=function,
+                function=code.scenarios[options.name],
                 setup_data=lambda: self.life.data,
             )
-            for options, function in spec.scenarios
+            for options in plan.scenarios
         }
         self._scheduler = Scheduler(
-            [options for options, _ in spec.scenarios],
+            plan.scenarios,
             lambda options, number: VirtualUser(number, self._scenarios[options.name]),
             lambda name: Recorder(meter.buffer, self._scenarios[name].place),
             setup=self._set_up,
@@ -143,12 +147,7 @@ class LoadTest:
         """Everything measured, as last published; complete once it is over."""
         return self.published.snapshot
 
-    def run(
-        self,
-        view: View | None = None,
-        *,
-        clock: Clock | None = None,
-    ) -> Verdict:
+    def run(self, view: View | None = None, *, clock: Clock | None = None) -> Verdict:
         """Run it from start to end, in the calling thread, and return the verdict.
 
         Args:

@@ -26,7 +26,8 @@ from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.protocols.http import descriptor_shortage
 from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.loop_portal import advance
-from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.settings import RunSettings
 from pytest_k6api.vu import FailedRequests, Failure, name_kinds
 
 
@@ -40,7 +41,7 @@ class Meter:
         place: The tags of the whole load test, outside of scenarios and groups.
 
     Args:
-        spec: Its thresholds, and what is listed.
+        plan: Its thresholds, and what is listed.
         settings: The callbacks for samples and crossed thresholds.
         elapsed: Tells the seconds of test-run time.
         warnings: Tells what people should know beside the numbers, one sentence each.
@@ -48,7 +49,7 @@ class Meter:
 
     def __init__(
         self,
-        spec: LoadTestSpec,
+        plan: LoadTestPlan,
         settings: RunSettings,
         elapsed: Callable[[], float],
         warnings: Callable[[], Iterable[str]] = tuple,
@@ -61,7 +62,7 @@ class Meter:
         self._probe = GeneratorProbe()
         self._warnings: list[str] = []
         self.engine = MetricsEngine(
-            self._tags, spec.thresholds, spec.listed, settings.trend_memory, spec.tolerated
+            self._tags, plan.thresholds, plan.listed, settings.trend_memory, plan.tolerated
         )
         self.requests = FailedRequests(self._tags, settings.client.secrets)
         self.buffer = SampleBuffer()

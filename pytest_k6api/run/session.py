@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from pytest_k6api.api import ApiServer, ApiSettings
 from pytest_k6api.run.load_test import LoadTest
+from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.remote import RemoteLoadTest
-from pytest_k6api.run.settings import LoadTestSpec, RunSettings
+from pytest_k6api.run.settings import RunSettings, UserCode
 
 
 class LoadTestSession:
@@ -59,9 +60,9 @@ class LoadTestSession:
         """Stop the control API."""
         self._server.stop()
 
-    def prepare(self, spec: LoadTestSpec, settings: RunSettings) -> LoadTest:
+    def prepare(self, plan: LoadTestPlan, code: UserCode, settings: RunSettings) -> LoadTest:
         """Return a load test that is ready to run, and let the control API see it."""
-        load_test = LoadTest(len(self._remotes) + 1, spec, settings)
+        load_test = LoadTest(len(self._remotes) + 1, plan, code, settings)
         # A new tuple, never a change to the old one: the API's thread may be reading it.
         self._remotes = (*self._remotes, RemoteLoadTest(load_test, self._end))
         return load_test

@@ -1,16 +1,9 @@
-"""What a load test is: its plan with everything filled in, and how to run it."""
+"""Inputs of a load test beside its plan: the functions it runs, and the settings it runs with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_k6api.metrics import (
-    DEFAULT_TREND_MEMORY,
-    SampleBatch,
-    Selection,
-    Threshold,
-    ThresholdSnapshot,
-)
-from pytest_k6api.model import LoadTestOptions, ScenarioOptions
+from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, ThresholdSnapshot
 from pytest_k6api.protocols.http import ClientOptions
 from pytest_k6api.report import Yardstick
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment
@@ -18,30 +11,18 @@ from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestSpec:
-    """A load test, ready to run.
+class UserCode:
+    """The functions of a load test, each with its fixture values.
 
     Attributes:
-        name: The pytest node id.
-        scenarios: Every scenario's plan with its function and fixture values.
-        thresholds: What decides whether it passes.
-        listed: Metrics to show although they have no sample and no threshold.
-        tolerated: Samples whose failures are allowed although no threshold is judged.
-        options: What belongs to the load test as a whole.
-        setup: The setup function with its fixture values, if there is one.
-        teardown: The teardown function likewise.
-        yardstick: The baseline to compare it with, if there is one.
+        scenarios: The function of each scenario, by the scenario's name.
+        setup: The setup function, if there is one.
+        teardown: The teardown function, if there is one.
     """
 
-    name: str
-    scenarios: Sequence[tuple[ScenarioOptions, UserFunction]]
-    thresholds: Sequence[Threshold] = ()
-    listed: Sequence[Selection] = ()
-    tolerated: Sequence[Selection] = ()
-    options: LoadTestOptions = field(default_factory=LoadTestOptions)
+    scenarios: Mapping[str, UserFunction]
     setup: UserFunction | None = None
     teardown: UserFunction | None = None
-    yardstick: Yardstick | None = None
 
 
 def _say_nothing(_text: str) -> None:
@@ -50,7 +31,7 @@ def _say_nothing(_text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """How to run it: what the command line and the plugin say, for all load tests alike.
+    """Settings of a run, from the command line and from the plugin.
 
     Attributes:
         client: How HTTP requests are made.
@@ -62,6 +43,7 @@ class RunSettings:
         trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
+        yardstick: The baseline to compare the load test with, if there is one.
         tell: Called with a sentence for the terminal.
         on_paused: Called when it waits for a resume before the load.
         on_samples: Called with each batch of samples; None for none.
@@ -78,6 +60,7 @@ class RunSettings:
     trend_memory: int = DEFAULT_TREND_MEMORY
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
+    yardstick: Yardstick | None = None
     tell: Callable[[str], None] = _say_nothing
     on_paused: Callable[[], None] = lambda: None
     on_samples: Callable[[SampleBatch], None] | None = None

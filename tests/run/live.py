@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from pytest_k6api.api import ApiSettings
-from pytest_k6api.run import LoadTest, LoadTestSession, LoadTestSpec, RunSettings
+from pytest_k6api.run import LoadTest, LoadTestPlan, LoadTestSession, RunSettings, UserCode
 
 PATIENCE = 20.0
 
@@ -131,9 +131,11 @@ class Live:
         self.client = Client(session.address)
         self.ended = threading.Event()
 
-    def start(self, spec: LoadTestSpec, settings: RunSettings | None = None) -> Running:
+    def start(
+        self, plan: LoadTestPlan, code: UserCode, settings: RunSettings | None = None
+    ) -> Running:
         """Start a load test; it runs when this returns, or is about to."""
-        return Running(self.session.prepare(spec, settings or self.session.settings))
+        return Running(self.session.prepare(plan, code, settings or self.session.settings))
 
 
 @contextmanager

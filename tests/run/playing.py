@@ -125,7 +125,7 @@ class Player:
 
     def _begin(self, stage: Live, exchange: Exchange) -> _Now:
         twin = make_twin(exchange.script, exchange.args, exchange.env, self._shop)
-        return _Now(twin, stage.session.prepare(twin.spec, twin.settings))
+        return _Now(twin, stage.session.prepare(twin.plan, twin.code, twin.settings))
 
     def _leave(self, client: Client) -> None:
         now, self._now = self._now, None

@@ -14,7 +14,7 @@ import trio
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
 from pytest_k6api.model.metrics import BUILT_IN
-from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode
 from pytest_k6api.vu import VU, UserFunction
 from tests.run.live import Client, Json, Live, live, wait_until
 from tests.run.twins import Gate
@@ -41,29 +41,33 @@ async def nap(vu: VU) -> None:
     await vu.sleep(0.01)
 
 
-def spec(
+def planned(
     function: Callable[..., Any] = nap,
     *,
     name: str = "test_it",
     setup: Callable[..., Any] | None = None,
     teardown: Callable[..., Any] | None = None,
     thresholds: dict[str, object] | None = None,
-    **plan: Any,
-) -> LoadTestSpec:
+    **options: Any,
+) -> tuple[LoadTestPlan, UserCode]:
     given: dict[str, Any] = {
         "executor": KIND.CONSTANT_VUS,
         "vus": 2,
         "duration": 60.0,
         "graceful_stop": 0.0,
     }
-    options = ScenarioOptions(name="it", **{**given, **plan})
-    return LoadTestSpec(
+    scenario = ScenarioOptions(name="it", **{**given, **options})
+    plan = LoadTestPlan(
         name=name,
-        scenarios=[(options, UserFunction(function=function))],
+        scenarios=[scenario],
         thresholds=parse_thresholds(thresholds or {}, {each.name: each for each in BUILT_IN}),
+    )
+    code = UserCode(
+        scenarios={"it": UserFunction(function=function)},
         setup=UserFunction(function=setup) if setup else None,
         teardown=UserFunction(function=teardown) if teardown else None,
     )
+    return plan, code
 
 
 def make_data() -> dict[str, int]:
@@ -89,7 +93,7 @@ def later(seconds: float, fn: Callable[[], object]) -> threading.Timer:
 
 
 def test_a_command_waits_for_a_loop_that_is_about_to_start(stage: Live) -> None:
-    load_test = stage.session.prepare(spec(), PAUSED)
+    load_test = stage.session.prepare(*planned(), PAUSED)
     thread = threading.Thread(target=load_test.run)
     later(0.2, thread.start).join()
 
@@ -101,7 +105,7 @@ def test_a_command_waits_for_a_loop_that_is_about_to_start(stage: Live) -> None:
 
 
 def test_a_stop_is_not_lost_while_the_loop_is_about_to_start(stage: Live) -> None:
-    load_test = stage.session.prepare(spec(), RunSettings())
+    load_test = stage.session.prepare(*planned(), RunSettings())
     thread = threading.Thread(target=load_test.run)
     later(0.2, thread.start)
 
@@ -113,7 +117,7 @@ def test_a_stop_is_not_lost_while_the_loop_is_about_to_start(stage: Live) -> Non
 
 @pytest.mark.usefixtures("impatient")
 def test_a_load_test_that_does_not_start_says_that_it_has_not_started(stage: Live) -> None:
-    stage.session.prepare(spec(), RunSettings())
+    stage.session.prepare(*planned(), RunSettings())
     ask, detail = stage.client, "the load test has not started yet"
 
     assert error(ask.patch(paused=True)) == (409, "Pause error", detail)
@@ -141,7 +145,7 @@ def test_a_load_test_that_does_not_start_says_that_it_has_not_started(stage: Liv
 def test_vus_set_before_the_start_are_those_it_starts_with(
     stage: Live, plan: dict[str, Any]
 ) -> None:
-    running = stage.start(spec(**plan), PAUSED)
+    running = stage.start(*planned(**plan), PAUSED)
     assert is_at(stage.client, 4)
     before = stage.client.status()
 
@@ -157,8 +161,8 @@ def test_vus_set_before_the_start_are_those_it_starts_with(
 
 def test_the_vus_of_an_arrival_rate_set_before_the_start_are_there(stage: Live) -> None:
     kind = KIND.CONSTANT_ARRIVAL_RATE
-    plan = spec(executor=kind, vus=1, rate=50.0, pre_allocated_vus=1, max_vus=1)
-    running = stage.start(plan, PAUSED)
+    plan = planned(executor=kind, vus=1, rate=50.0, pre_allocated_vus=1, max_vus=1)
+    running = stage.start(*plan, PAUSED)
     assert is_at(stage.client, 4)
 
     stage.client.patch(vus=4, vus_max=5)
@@ -193,7 +197,7 @@ def test_setup_and_teardown_run_on_request_in_every_phase(stage: Live) -> None:
         reply = stage.client.send("POST", "/v1/teardown")
         assert (reply.status, reply.body) == (200, "")
 
-    running = stage.start(spec(setup=setup, teardown=teardown), PAUSED)
+    running = stage.start(*planned(setup=setup, teardown=teardown), PAUSED)
     client = stage.client
     for enter, status, has_run in (
         (list, 4, 0),
@@ -220,7 +224,7 @@ def test_setup_and_teardown_run_on_request_in_every_phase(stage: Live) -> None:
 def test_after_the_end_setup_and_teardown_are_refused_and_setup_data_can_be_put(
     stage: Live,
 ) -> None:
-    stage.start(spec(duration=0.1, setup=make_data)).wait()
+    stage.start(*planned(duration=0.1, setup=make_data)).wait()
 
     ended = "the load test has ended"
     post = stage.client.send("POST", "/v1/setup")
@@ -246,7 +250,7 @@ def test_a_client_that_goes_away_cancels_the_setup_it_asked_for(stage: Live) -> 
             raise
         return "never"
 
-    running = stage.start(spec(setup=setup), PAUSED)
+    running = stage.start(*planned(setup=setup), PAUSED)
     assert is_at(stage.client, 4)
     with pytest.raises(TimeoutError):
         stage.client.send("POST", "/v1/setup", timeout=0.3)
@@ -269,7 +273,7 @@ def test_a_blocked_loop_is_answered_for_and_takes_what_was_left_for_it(stage: Li
         blocking.set()
         time.sleep(blocked)  # noqa: ASYNC251 - what is tested
 
-    running = stage.start(spec(block, vus=1))
+    running = stage.start(*planned(block, vus=1))
     assert blocking.wait(5)
     time.sleep(0.6)
 
@@ -295,7 +299,7 @@ def test_a_blocked_loop_is_answered_for_and_takes_what_was_left_for_it(stage: Li
 
 
 def test_two_hundred_clients_are_answered_while_a_load_runs(stage: Live) -> None:
-    running = stage.start(spec())
+    running = stage.start(*planned())
     assert is_at(stage.client, 7)
     with ExitStack() as connected:
         clients = [
@@ -320,7 +324,7 @@ def test_two_hundred_clients_are_answered_while_a_load_runs(stage: Live) -> None
 
 
 def test_prometheus_scrapes_while_a_load_runs(stage: Live) -> None:
-    running = stage.start(spec())
+    running = stage.start(*planned())
     assert wait_until(lambda: stage.client.metric("iterations"))
 
     reply = stage.client.get("/metrics")
@@ -343,8 +347,8 @@ def test_a_load_test_goes_through_k6s_states(stage: Live) -> None:
         attributes = stage.client.status()
         seen.append((status, attributes["running"], attributes["paused"], attributes["stopped"]))
 
-    plan = spec(setup=gates[0].wait, teardown=gates[1].wait, duration=0.3)
-    running = stage.start(plan, PAUSED)
+    plan = planned(setup=gates[0].wait, teardown=gates[1].wait, duration=0.3)
+    running = stage.start(*plan, PAUSED)
     note(4)
     stage.client.patch(paused=False)
     note(6)
@@ -365,7 +369,7 @@ def test_a_load_test_goes_through_k6s_states(stage: Live) -> None:
 
 
 def test_after_a_stop_it_does_not_run_and_its_clock_stands(stage: Live) -> None:
-    running = stage.start(spec())
+    running = stage.start(*planned())
     assert wait_until(lambda: stage.client.metric("iterations"))
     stage.client.patch(stopped=True)
     running.wait()
@@ -381,7 +385,7 @@ def test_after_a_stop_it_does_not_run_and_its_clock_stands(stage: Live) -> None:
 
 
 def test_whoever_asks_while_it_ends_is_shown_the_end(stage: Live) -> None:
-    load_test = stage.session.prepare(spec(duration=0.1), RunSettings())
+    load_test = stage.session.prepare(*planned(duration=0.1), RunSettings())
     end, has_left = load_test._end, threading.Event()
 
     def end_slowly(outcome: Any) -> None:
@@ -404,12 +408,12 @@ def test_whoever_asks_while_it_ends_is_shown_the_end(stage: Live) -> None:
 
 def test_between_load_tests_the_last_one_is_shown_and_each_by_its_number(stage: Live) -> None:
     counted: dict[str, Any] = {"executor": KIND.PER_VU_ITERATIONS, "vus": 1}
-    stage.start(spec(name="first", **counted, iterations=3)).wait()
+    stage.start(*planned(name="first", **counted, iterations=3)).wait()
     assert stage.client.metric("iterations")["count"] == 3
     assert stage.client.status()["status"] == 9
 
     fails: dict[str, object] = {"iterations": ["count<1"]}
-    stage.start(spec(name="second", **counted, iterations=5, thresholds=fails)).wait()
+    stage.start(*planned(name="second", **counted, iterations=5, thresholds=fails)).wait()
 
     ask = stage.client.get
     assert stage.client.metric("iterations")["count"] == 5
@@ -458,12 +462,12 @@ class Listener:
 
 def test_events_tell_of_two_load_tests_that_follow_at_once() -> None:
     with live() as stage:
-        first = stage.start(spec(duration=1.2))
+        first = stage.start(*planned(duration=1.2))
         assert is_at(stage.client, 7)
         listener = Listener(stage.client)
         assert wait_until(lambda: listener.tests() == [("1", None)])
         first.wait()
-        second = stage.start(spec(duration=0.6))
+        second = stage.start(*planned(duration=0.6))
         second.wait()
         assert wait_until(lambda: len(listener.tests()) == 4), listener.tests()
 
@@ -479,8 +483,8 @@ def test_events_tell_of_two_load_tests_that_follow_at_once() -> None:
 def test_events_tell_of_the_first_load_test_to_who_listened_before_it() -> None:
     with live() as stage:
         listener = Listener(stage.client)
-        stage.start(spec(duration=0.3)).wait()
-        stage.start(spec(duration=0.1)).wait()
+        stage.start(*planned(duration=0.3)).wait()
+        stage.start(*planned(duration=0.1)).wait()
         assert wait_until(lambda: ("2", "passed") in listener.tests()), listener.tests()
 
     listener.wait()

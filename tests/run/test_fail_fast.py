@@ -8,7 +8,7 @@ import trio.testing
 
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import BUILT_IN, Layer, LoadTestOptions, ScenarioOptions, resolve_scenario
-from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings
+from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode
 from pytest_k6api.vu import VU, UserFunction
 
 PLANS: list[dict[str, Any]] = [
@@ -39,14 +39,18 @@ def run(
     thresholds: dict[str, list[str]] | None = None,
     **more: Any,
 ) -> LoadTest:
-    spec = LoadTestSpec(
+    scenario = plan(options)
+    planned = LoadTestPlan(
         name="test_browse",
-        scenarios=[(plan(options), UserFunction(function=function))],
+        scenarios=[scenario],
         thresholds=parse_thresholds(thresholds or {}, {each.name: each for each in BUILT_IN}),
         options=LoadTestOptions(fail_fast=True, **more),
+    )
+    code = UserCode(
+        scenarios={scenario.name: UserFunction(function=function)},
         setup=UserFunction(function=more["setup"]) if "setup" in more else None,
     )
-    load_test = LoadTest(1, spec, RunSettings())
+    load_test = LoadTest(1, planned, code, RunSettings())
     load_test.run(clock=trio.testing.MockClock(autojump_threshold=0))
     return load_test
 

@@ -25,7 +25,7 @@ from pytest_k6api.model import (
     ScenarioState,
 )
 from pytest_k6api.report import ProgressLine
-from pytest_k6api.run import LoadTest, LoadTestSpec, RunSettings, Verdict
+from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode, Verdict
 from pytest_k6api.run.remote import RemoteLoadTest
 from pytest_k6api.vu import VU, ExceptionRules, Trend, UserFunction
 
@@ -59,15 +59,20 @@ def load_test(
     **settings: Any,
 ) -> LoadTest:
     known = {metric.name: metric for metric in BUILT_IN} | {"thinking": THINKING.metric}
-    spec = LoadTestSpec(
+    plan = LoadTestPlan(
         name="test_shop.py::test_browse",
-        scenarios=[(options, UserFunction(function=function)) for options, function in scenarios],
+        scenarios=[options for options, _ in scenarios],
         thresholds=parse_thresholds(thresholds or {}, known),
         options=LoadTestOptions(setup=setup, teardown=teardown),
+    )
+    code = UserCode(
+        scenarios={
+            options.name: UserFunction(function=function) for options, function in scenarios
+        },
         setup=UserFunction(function=setup) if setup else None,
         teardown=UserFunction(function=teardown) if teardown else None,
     )
-    return LoadTest(1, spec, RunSettings(exceptions=RULES, **settings))
+    return LoadTest(1, plan, code, RunSettings(exceptions=RULES, **settings))
 
 
 def run(tested: LoadTest, **options: Any) -> Verdict:
@@ -341,11 +346,12 @@ def test_a_load_test_that_is_over_keeps_its_results_and_lets_everything_else_go(
     held = Fixture()
     gone = weakref.ref(held)
     scenario = UserFunction(function=use, values={"fixture": held})
-    spec = LoadTestSpec(name="test_use", scenarios=[(constant(), scenario)])
-    tested = LoadTest(1, spec, RunSettings())
+    plan = LoadTestPlan(name="test_use", scenarios=[constant()])
+    code = UserCode(scenarios={constant().name: scenario})
+    tested = LoadTest(1, plan, code, RunSettings())
 
     run(tested)
-    del held, scenario, spec
+    del held, scenario, code
     gc.collect()
 
     assert gone() is None

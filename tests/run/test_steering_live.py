@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
-from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode
 from pytest_k6api.vu import VU, UserFunction
 from tests.run.live import Answer, live
 
@@ -55,13 +55,13 @@ class Clients(RuleBasedStateMachine):
         self._errors: list[Exception] = []
         self._stage = live()
         self._live = self._stage.__enter__()
-        plan = ScenarioOptions(name="it", executor=kind, graceful_stop=0.0, **PLANS[kind])
-        spec = LoadTestSpec(
-            name="test_it",
-            scenarios=[(plan, UserFunction(function=self._iterate))],
+        options = ScenarioOptions(name="it", executor=kind, graceful_stop=0.0, **PLANS[kind])
+        plan = LoadTestPlan(name="test_it", scenarios=[options])
+        code = UserCode(
+            scenarios={"it": UserFunction(function=self._iterate)},
             setup=UserFunction(function=self._set_up),
         )
-        self._running = self._live.start(spec, RunSettings(paused=True))
+        self._running = self._live.start(plan, code, RunSettings(paused=True))
         self._queues: list[queue.Queue[tuple[Any, ...] | None]] = [
             queue.Queue() for _ in range(CLIENTS)
         ]

@@ -21,7 +21,7 @@ from pytest_k6api.model import (
     ScenarioOptions,
 )
 from pytest_k6api.model.metrics import BUILT_IN
-from pytest_k6api.run import LoadTestSpec, RunSettings
+from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode
 from pytest_k6api.vu import VU, Counter, Gauge, Rate, Trend, UserFunction
 
 EXTERNAL = ExecutorKind.EXTERNALLY_CONTROLLED
@@ -67,7 +67,8 @@ class Gate:
 class Twin:
     """One load test: what it is, how it is run, and what holds it."""
 
-    spec: LoadTestSpec
+    plan: LoadTestPlan
+    code: UserCode
     settings: RunSettings
     setup_gate: Gate
     teardown_gate: Gate
@@ -75,7 +76,7 @@ class Twin:
     @property
     def is_steered(self) -> bool:
         """Whether k6 lets its VUs be set."""
-        return any(options.executor is EXTERNAL for options, _ in self.spec.scenarios)
+        return any(options.executor is EXTERNAL for options in self.plan.scenarios)
 
 
 Function = Callable[..., Any]
@@ -118,15 +119,21 @@ def make_twin(script: str, args: tuple[str, ...], env: Mapping[str, str], shop: 
         metric.metric.name: metric.metric for metric in METRICS if not isinstance(metric, tuple)
     }
     thresholds = {} if "--no-thresholds" in args else written.thresholds
-    spec = LoadTestSpec(
+    plan = LoadTestPlan(
         name=f"{script}.js",
         scenarios=[
-            (ScenarioOptions(name=name, **plan), UserFunction(function=function))
-            for name, (plan, function) in written.scenarios.items()
+            ScenarioOptions(name=name, **options)
+            for name, (options, _) in written.scenarios.items()
         ],
         thresholds=parse_thresholds(thresholds, known),
         listed=parse_selections(thresholds, known),
         options=replace(written.options, checks="record", requests="record"),
+    )
+    code = UserCode(
+        scenarios={
+            name: UserFunction(function=function)
+            for name, (_, function) in written.scenarios.items()
+        },
         setup=UserFunction(function=written.setup) if written.setup else None,
         teardown=UserFunction(function=written.teardown) if written.teardown else None,
     )
@@ -135,7 +142,7 @@ def make_twin(script: str, args: tuple[str, ...], env: Mapping[str, str], shop: 
         run_setup="--no-setup" not in args,
         run_teardown="--no-teardown" not in args,
     )
-    return Twin(spec, settings, stage.setup, stage.teardown)
+    return Twin(plan, code, settings, stage.setup, stage.teardown)
 
 
 def external(vus: int, max_vus: int, duration: float = float("inf"), **more: Any) -> dict[str, Any]:

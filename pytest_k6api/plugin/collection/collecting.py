@@ -8,15 +8,15 @@ captured travels in the item's stash, for `planning` to check and to complete.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from _pytest._code import getfslineno
 
+from pytest_k6api.plugin.collection.captured import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.collection.detection import function_of
 from pytest_k6api.plugin.collection.mock_patches import injected_count
-from pytest_k6api.plugin.collection.plans import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.hooks.stash_keys import CAPTURED
 
 _STANDS_IN = "_k6api_stands_in"
@@ -67,14 +67,11 @@ def _capture(
     marks = [*marks_of(function, "scenario"), *marks_of(function, "load_test")]
     if not marks and collector.get_closest_marker("scenario") is None:
         return None
-    return CapturedLoadTest((_captured(name, found, function, marks),))
+    return CapturedLoadTest((_captured(name, found, function),))
 
 
-def _captured(
-    name: str, found: object, function: Callable[..., Any], marks: Iterable[pytest.Mark]
-) -> CapturedScenario:
-    binding = type(found) if found is not function else None
-    return CapturedScenario(name, function, tuple(marks), binding)
+def _captured(name: str, found: object, function: Callable[..., Any]) -> CapturedScenario:
+    return CapturedScenario(name, function, type(found) if found is not function else None)
 
 
 def marks_of(found: object, name: str) -> list[pytest.Mark]:
@@ -107,8 +104,8 @@ def _scenarios_of(cls: type) -> Iterator[CapturedScenario]:
     for name in dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base)):
         found = inspect.getattr_static(cls, name)
         function = function_of(found)
-        if inspect.isfunction(function) and (marks := marks_of(function, "scenario")):
-            yield _captured(name, found, function, marks)
+        if inspect.isfunction(function) and marks_of(function, "scenario"):
+            yield _captured(name, found, function)
 
 
 def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callable[..., None]:

@@ -7,8 +7,8 @@ import sys
 from time import perf_counter
 
 from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.collection.captured import CapturedScenario
 from pytest_k6api.plugin.collection.detection import is_made_by
-from pytest_k6api.plugin.collection.plans import CapturedScenario
 
 _INSTEAD = (
     "freeze it in a fixture, for the whole load test, with"

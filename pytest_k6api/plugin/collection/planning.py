@@ -33,11 +33,11 @@ from pytest_k6api.plugin.collection.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.collection.configuring import configure_scenario
 from pytest_k6api.plugin.collection.describing import plan_text
 from pytest_k6api.plugin.collection.detection import is_stray
-from pytest_k6api.plugin.collection.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.collection.validation import refuse_fixtures, refuse_functions, stray_text
 from pytest_k6api.plugin.hooks.stash_keys import BROKEN, CAPTURED, PLAN
 from pytest_k6api.plugin.settings.misfits import Misfits
 from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.run import LoadTestPlan
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import Selection, Threshold
@@ -108,12 +108,13 @@ def _readable(layer: Layer, problems: list[str]) -> Layer:
 
 def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
     # `--collect-only -v` shows the docstrings of items: this one is our stand-in's.
-    captured = plan.captured
+    captured = item.stash[CAPTURED]
     written = captured.cls.__doc__ if captured.cls else captured.scenarios[0].function.__doc__
-    lines = [plan_text(scenario.options) for scenario in plan.scenarios]
-    if captured.cls is not None:
-        names = [scenario.options.name for scenario in plan.scenarios]
-        lines = [f"{name}: {text}" for name, text in zip(names, lines, strict=True)]
+    is_mix = captured.cls is not None
+    lines = [
+        f"{options.name}: {plan_text(options)}" if is_mix else plan_text(options)
+        for options in plan.scenarios
+    ]
     item.obj.__doc__ = "\n".join([*lines, inspect.cleandoc(written or "")]).rstrip()
 
 
@@ -130,28 +131,28 @@ def _plan(
     else:
         layers = [_load_test_layer(mark) for mark in marks_of(captured.cls, "load_test")]
         scenario_layers = {
-            scenario.name: [_mix_layer(scenario.name, mark) for mark in scenario.marks]
+            scenario.name: [
+                _mix_layer(scenario.name, mark) for mark in marks_of(scenario.function, "scenario")
+            ]
             for scenario in captured.scenarios
         }
-    plans = []
+    scenarios = []
     smoke = settings.switch("smoke")
     for scenario in captured.scenarios:
         fitted = fit_scenario(scenario.name, scenario_layers[scenario.name], session, smoke=smoke)
         misfits.add(item, scenario, fitted)
-        changed = configure_scenario(item, fitted.options)
-        plans.append(ScenarioPlan(options=changed, captured=scenario))
-    _check_order([plan.options for plan in plans])
+        scenarios.append(configure_scenario(item, fitted.options))
+    _check_order(scenarios)
     options = resolve_load_test(session.around(layers))
     _check_life(options)
     thresholds, listed, tolerated = _thresholds(layers, session, settings)
     return LoadTestPlan(
         name=storable(item.nodeid, longest=10_000),
-        scenarios=tuple(plans),
+        scenarios=scenarios,
         options=options,
         thresholds=thresholds,
         listed=listed,
         tolerated=tolerated,
-        captured=captured,
     )
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.collection.captured import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.collection.collecting import marks_of
 from pytest_k6api.plugin.collection.frozen_time import refuse_freezing
 from pytest_k6api.plugin.collection.marks import is_vu_fixture
-from pytest_k6api.plugin.collection.plans import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.runtime.fixtures import PER_VU_NAMES
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypedDict
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_k6api.plugin.collection.plans import CapturedLoadTest, LoadTestPlan
-    from pytest_k6api.run import LoadTest, LoadTestSession
+    from pytest_k6api.plugin.collection.captured import CapturedLoadTest
+    from pytest_k6api.run import LoadTest, LoadTestPlan, LoadTestSession
 
 
 class KeptSummary(TypedDict):

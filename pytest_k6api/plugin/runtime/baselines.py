@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from pytest_k6api.model import Metric, OptionError
-from pytest_k6api.plugin.collection.plans import LoadTestPlan
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import (
     ComparisonRule,
@@ -30,7 +29,7 @@ from pytest_k6api.report import (
     results_document,
     write_whole,
 )
-from pytest_k6api.run import LoadTest
+from pytest_k6api.run import LoadTest, LoadTestPlan
 
 _NAME = re.compile(r"[\w-][\w.-]*")
 
@@ -131,9 +130,8 @@ class Baselines:
             names_kept=len(kept),
             names_seen=len(seen),
         )
-        options = [scenario.options for scenario in plan.scenarios]
         try:
-            self._write(results_document(results, load_test.results, options))
+            self._write(results_document(results, load_test.results, plan.scenarios))
         except OSError as error:
             return [f"cannot save its results: {error}"]
         return []

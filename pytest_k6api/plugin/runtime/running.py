@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
+from pytest_k6api.plugin.collection.captured import CapturedScenario
 from pytest_k6api.plugin.collection.collecting import fixture_names, marks_of
 from pytest_k6api.plugin.collection.frozen_time import refuse_standing_clock
 from pytest_k6api.plugin.collection.mock_patches import enter_patches
-from pytest_k6api.plugin.collection.plans import LoadTestPlan, ScenarioPlan
 from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
 from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
-from pytest_k6api.plugin.hooks.stash_keys import PLAN, RUNNING, SESSION
+from pytest_k6api.plugin.hooks.stash_keys import CAPTURED, PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.reporting.failure_report import (
     export_summary,
     failure_text,
@@ -35,7 +35,7 @@ from pytest_k6api.plugin.runtime.tracing import stop_at_start
 from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import in_encoding
-from pytest_k6api.run import LoadTest, LoadTestSpec, View
+from pytest_k6api.run import LoadTest, LoadTestPlan, UserCode, View
 from pytest_k6api.vu import ForgottenAwaits, UserFunction, VUFixture
 
 
@@ -109,7 +109,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
         item,
         LoadTestInfo(
             name=plan.name,
-            scenarios=tuple(scenario.options for scenario in plan.scenarios),
+            scenarios=tuple(plan.scenarios),
             base_url=base_url,
             address=session.address,
         ),
@@ -131,10 +131,11 @@ def _prepare(item: pytest.Function) -> LoadTest:
         ),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,
+        yardstick=item.config.stash[BASELINES].yardstick(plan.name),
     )
     try:
         refuse_standing_clock()
-        load_test = session.prepare(_spec(item, plan), settings)
+        load_test = session.prepare(plan, _code(item, plan), settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     return load_test
@@ -174,31 +175,26 @@ def _base_url_of(item: pytest.Function) -> str:
         raise OptionError(f"the fixture k6_base_url {error}") from None
 
 
-def _spec(item: pytest.Function, plan: LoadTestPlan) -> LoadTestSpec:
-    instance = plan.captured.cls() if plan.captured.cls is not None else item.instance
-    return LoadTestSpec(
-        name=plan.name,
-        scenarios=[
-            (scenario.options, _scenario_function(item, scenario, instance))
-            for scenario in plan.scenarios
-        ],
-        thresholds=plan.thresholds,
-        listed=plan.listed,
-        tolerated=plan.tolerated,
-        options=plan.options,
+def _code(item: pytest.Function, plan: LoadTestPlan) -> UserCode:
+    captured = item.stash[CAPTURED]
+    instance = captured.cls() if captured.cls is not None else item.instance
+    return UserCode(
+        scenarios={
+            scenario.name: _scenario_function(item, scenario, instance)
+            for scenario in captured.scenarios
+        },
         setup=_life_function(item, "setup", plan.options.setup),
         teardown=_life_function(item, "teardown", plan.options.teardown),
-        yardstick=item.config.stash[BASELINES].yardstick(plan.name),
     )
 
 
 def _scenario_function(
-    item: pytest.Function, scenario: ScenarioPlan, instance: object
+    item: pytest.Function, scenario: CapturedScenario, instance: object
 ) -> UserFunction:
-    found = scenario.captured.function
-    names = fixture_names(scenario.captured.bind(found, instance), is_method=False)
+    found = scenario.function
+    names = fixture_names(scenario.bind(found, instance), is_method=False)
     unpatched, with_mocks = enter_patches(item, found)
-    function = with_mocks(scenario.captured.bind(unpatched, instance))
+    function = with_mocks(scenario.bind(unpatched, instance))
     # A VU fixture that is only used, not asked for, is one that every VU sets up all the same.
     marks = [*item.iter_markers("usefixtures"), *marks_of(found, "usefixtures")]
     used = {name for mark in marks for name in mark.args}

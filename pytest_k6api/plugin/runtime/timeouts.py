@@ -68,7 +68,7 @@ def warn_of_timeouts(items: Iterable[pytest.Item]) -> list[str]:
     for item in items:
         if PLAN not in item.stash or not item.config.pluginmanager.is_registered(theirs):
             continue
-        planned = planned_length([plan.options for plan in item.stash[PLAN].scenarios])
+        planned = planned_length(item.stash[PLAN].scenarios)
         timeout = ask(item).timeout
         if timeout and planned > timeout:
             lasts = format_duration(planned) if planned < math.inf else "until it is stopped"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_k6api.model import FittedScenario, Layer, SessionLayers
-from pytest_k6api.plugin.collection.plans import CapturedScenario
+from pytest_k6api.plugin.collection.captured import CapturedScenario
 
 _SHOWN_NAMES = 4
 
