@@ -7,12 +7,11 @@
 
 from pytest_k6api.api.ports import (
     PATIENCE,
+    CommandResult,
     Delivery,
     FailureSnapshot,
     LoadTestPort,
-    ScenarioChange,
     SessionPort,
-    StatusChange,
 )
 from pytest_k6api.api.server.address import parse_address
 from pytest_k6api.api.server.thread import ApiServer
@@ -25,11 +24,10 @@ __all__ = [
     "ApiLimits",
     "ApiServer",
     "ApiSettings",
+    "CommandResult",
     "Delivery",
     "FailureSnapshot",
     "LoadTestPort",
-    "ScenarioChange",
     "SessionPort",
-    "StatusChange",
     "parse_address",
 ]

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NoReturn
 
-from pytest_k6api.api.ports import (
-    Delivery,
-    FailureSnapshot,
-    ScenarioChange,
-    StatusChange,
-)
+from pytest_k6api.api.ports import CommandResult, FailureSnapshot
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
-from pytest_k6api.model import ControlError, RunStatus, ScenarioSnapshot, StatusSnapshot, path_id
+from pytest_k6api.model import (
+    Command,
+    ControlError,
+    RunStatus,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    path_id,
+)
 
 _STATUS: Final = StatusSnapshot(
     status=RunStatus.CREATED,
@@ -73,22 +75,16 @@ class NoLoadTest:
         """Return None: nothing was measured."""
         return None
 
-    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
-        """Refuse any change but the end of the session; a change of nothing is fine."""
-        if change.stopped and change.whole_session:
+    async def execute(self, command: Command) -> CommandResult:
+        """Refuse any command but the end of the session; an empty one is fine."""
+        if command.scenario is not None:
+            raise KeyError(command.scenario)
+        if command.stopped and command.whole_session:
             self._end_session()
-            return replace(_STATUS, stopped=True), Delivery.DONE
-        if change != StatusChange():
+            return CommandResult(status=replace(_STATUS, stopped=True), scenarios=())
+        if command != Command():
             _refuse()
-        return _STATUS, Delivery.DONE
-
-    async def change_scenario(
-        self,
-        name: str,
-        change: ScenarioChange,  # noqa: ARG002 - the port's signature
-    ) -> tuple[ScenarioSnapshot, Delivery]:
-        """Know no scenario."""
-        raise KeyError(name)
+        return CommandResult(status=_STATUS, scenarios=())
 
     async def run_setup(self) -> str | None:
         """Refuse."""

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot
 
 PATIENCE = 2.0
 """Seconds that the API waits for a load test's loop before it answers without it."""
@@ -28,36 +28,18 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange:
-    """A change of the load test; None leaves a value as it is.
+class CommandResult:
+    """State of a load test after a command.
 
     Attributes:
-        paused: Pause or resume.
-        vus: Active VUs.
-        vus_max: VUs that may be initialised.
-        stopped: End the load test.
-        whole_session: End the pytest session too.
+        status: Its status.
+        scenarios: Its scenarios.
+        delivery: LATER if the command is still to be carried out.
     """
 
-    paused: bool | None = None
-    vus: int | None = None
-    vus_max: int | None = None
-    stopped: bool = False
-    whole_session: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioChange:
-    """A change of one scenario; None leaves a value as it is.
-
-    Attributes:
-        give_back: Names among ``vus`` and ``rate`` whose override is to end.
-    """
-
-    paused: bool | None = None
-    vus: int | None = None
-    rate: float | None = None
-    give_back: frozenset[str] = frozenset()
+    status: StatusSnapshot
+    scenarios: Sequence[ScenarioSnapshot]
+    delivery: Delivery = Delivery.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,17 +135,8 @@ class LoadTestPort(Protocol):
             MetricError: The filter or one of `stats` cannot be read.
         """
 
-    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
-        """Carry out all of `change`, or nothing; return the status afterwards.
-
-        Raises:
-            ControlError: It cannot be carried out.
-        """
-
-    async def change_scenario(
-        self, name: str, change: ScenarioChange
-    ) -> tuple[ScenarioSnapshot, Delivery]:
-        """Carry out all of `change` on the scenario `name`, or nothing; return it afterwards.
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out all of `command`, or nothing; return the state afterwards.
 
         Raises:
             KeyError: There is no such scenario.

@@ -3,6 +3,7 @@
 Pure: no clock, no socket, no Trio, no pytest; it imports nothing of this package.
 """
 
+from pytest_k6api.model.commands import Command
 from pytest_k6api.model.durations import format_duration, parse_duration
 from pytest_k6api.model.errors import (
     ControlError,
@@ -61,6 +62,7 @@ __all__ = [
     "SECRETS",
     "TAKES",
     "Batch",
+    "Command",
     "Contains",
     "ControlError",
     "ExecutorKind",

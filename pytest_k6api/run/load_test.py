@@ -12,9 +12,9 @@ from functools import partial
 import trio
 from trio.abc import Clock
 
-from pytest_k6api.api import ScenarioChange, StatusChange
+from pytest_k6api.api import CommandResult
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import Recorder, ScenarioSnapshot, StatusSnapshot, storable
+from pytest_k6api.model import Command, Recorder, ScenarioSnapshot, StatusSnapshot, storable
 from pytest_k6api.protocols.http import Client, HttpRuntime, raised_descriptor_limit
 from pytest_k6api.report import Comparison
 from pytest_k6api.run.endings import LeavingError, announce, one_error, trouble_of, why_early
@@ -206,27 +206,19 @@ class LoadTest:
         if self.verdict is None:
             self._scheduler.stop(reason)
 
-    async def change(self, change: StatusChange) -> StatusSnapshot:
-        """Pause, resume, scale: all of `change`, or nothing; return the status afterwards.
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out all of `command` but a stop, or nothing; return the state afterwards.
 
         Raises:
+            KeyError: There is no such scenario.
             ControlError: It cannot be carried out.
         """
-        await self._scheduler.control.change(
-            paused=change.paused, vus=change.vus, vus_max=change.vus_max
-        )
-        return self.status()
+        await self._scheduler.control.execute(command)
+        return self.state()
 
-    async def change_scenario(self, name: str, change: ScenarioChange) -> ScenarioSnapshot:
-        """Carry out all of `change` on one scenario, or nothing; return it afterwards.
-
-        Raises:
-            ControlError: It cannot be carried out.
-        """
-        await self._scheduler.control.change_scenario(
-            name, paused=change.paused, vus=change.vus, rate=change.rate, give_back=change.give_back
-        )
-        return next(scenario for scenario in self.scenarios() if scenario.name == name)
+    def state(self) -> CommandResult:
+        """Return the state as of now, after a command; in the load test's thread."""
+        return CommandResult(status=self.status(), scenarios=self.scenarios())
 
     async def _main(self, view: View | None) -> RunOutcome | None:
         outcome = None  # the third signal leaves it so

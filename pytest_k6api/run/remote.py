@@ -20,13 +20,12 @@ import trio
 
 from pytest_k6api.api import (
     PATIENCE,
+    CommandResult,
     Delivery,
     FailureSnapshot,
-    ScenarioChange,
-    StatusChange,
 )
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import ControlError, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import Command, ControlError, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
 from pytest_k6api.vu import Failure
@@ -133,43 +132,28 @@ class RemoteLoadTest:
             return load_test.query(metric_id, stats)
         return load_test.published.snapshot.metrics.get(metric_id)
 
-    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
-        """Carry out all of `change`, or nothing.
-
-        Raises:
-            ControlError: It cannot be carried out.
-        """
-        if change.stopped:
-            if change.whole_session:
-                self._end_session()
-            return await self._stop()
-        if change == StatusChange():
-            return await self.read_status(), Delivery.DONE
-        title = _EXECUTION_ERROR if change.paused is None else _PAUSE_ERROR
-        try:
-            status = await self._command(title, self._load_test.change, change)
-        except UnresponsiveError:
-            return self.status, Delivery.LATER
-        return status, Delivery.DONE
-
-    async def change_scenario(
-        self, name: str, change: ScenarioChange
-    ) -> tuple[ScenarioSnapshot, Delivery]:
-        """Carry out all of `change` on the scenario `name`, or nothing; return it afterwards.
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out all of `command`, or nothing; return the state afterwards.
 
         Raises:
             KeyError: There is no such scenario.
             ControlError: It cannot be carried out.
         """
-        if name not in {scenario.name for scenario in self.scenarios}:
-            raise KeyError(name)
-        title = _EXECUTION_ERROR if change.paused is None else _PAUSE_ERROR
+        if command == Command():
+            return CommandResult(status=await self.read_status(), scenarios=self.scenarios)
+        if command.scenario is not None:
+            self._check_name(command.scenario)
+        if command.stopped:
+            if command.whole_session:
+                self._end_session()
+            return await self._stop()
+        title = _EXECUTION_ERROR if command.paused is None else _PAUSE_ERROR
         try:
-            found = await self._command(title, self._load_test.change_scenario, name, change)
+            return await self._command(title, self._load_test.execute, command)
         except UnresponsiveError:
-            unchanged = next(scenario for scenario in self.scenarios if scenario.name == name)
-            return unchanged, Delivery.LATER
-        return found, Delivery.DONE
+            return CommandResult(
+                status=self.status, scenarios=self.scenarios, delivery=Delivery.LATER
+            )
 
     async def run_setup(self) -> str | None:
         """Run setup now and return the new setup data as JSON text.
@@ -197,24 +181,29 @@ class RemoteLoadTest:
         """
         await self._run_life(self._load_test.life.run_teardown, "teardown")
 
-    async def _stop(self) -> tuple[StatusSnapshot, Delivery]:
+    def _check_name(self, scenario: str) -> None:
+        if all(known.name != scenario for known in self.scenarios):
+            raise KeyError(scenario)
+
+    async def _stop(self) -> CommandResult:
         load_test = self._load_test
 
-        def stop() -> StatusSnapshot:
+        def stop() -> CommandResult:
             load_test.stop("the control API stopped it")
-            return load_test.status()
+            return load_test.state()
 
         try:
             await load_test.bridge.wait_until_opened(PATIENCE)
-            status = await load_test.bridge.ask(stop, patience=PATIENCE)
+            # No task: the stop takes effect in the first turn of a loop that was blocked.
+            return await load_test.bridge.ask(stop, patience=PATIENCE)
         except NotStartedError:
             raise ControlError(_EXECUTION_ERROR, _NOT_STARTED, status=409) from None
         except NotRunningError:
             await self._wait_until_settled()
-            return self.status, Delivery.DONE
+            return CommandResult(status=self.status, scenarios=self.scenarios)
         except UnresponsiveError:
-            return replace(self.status, stopped=True), Delivery.LATER
-        return status, Delivery.DONE
+            status = replace(self.status, stopped=True)
+            return CommandResult(status=status, scenarios=self.scenarios, delivery=Delivery.LATER)
 
     async def _ask(self, fn: Callable[[], Answer], otherwise: Callable[[], Answer]) -> Answer:
         try:

@@ -23,9 +23,9 @@ from collections.abc import Sequence
 
 import trio
 
-from pytest_k6api.model import ControlError, ExecutorKind
+from pytest_k6api.model import Command, ControlError, ExecutorKind
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.executors import Change, Executor
+from pytest_k6api.scheduling.executors import Executor
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
 from pytest_k6api.vu.timing import Bell
 
@@ -62,92 +62,58 @@ class Control:
         """Whether it is paused, or was when it was stopped: k6 shows that to the end."""
         return self.is_paused or self._was_paused
 
-    async def pause(self) -> None:
-        """Start no more iterations; return when none runs any more."""
-        await self.change(paused=True)
+    async def execute(self, command: Command) -> None:
+        """Carry out all of `command`, or nothing; a pause returns when no iteration runs.
 
-    async def resume(self) -> None:
-        """Go on, or start if that was put off."""
-        await self.change(paused=False)
-
-    async def scale(
-        self, vus: int | None = None, vus_max: int | None = None, scenario: str | None = None
-    ) -> None:
-        """Run `vus` VUs and allow `vus_max`, in `scenario` or the one that `change` takes."""
-        if scenario is None:
-            await self.change(vus=vus, vus_max=vus_max)
-        else:
-            await self.change_scenario(scenario, vus=vus, vus_max=vus_max)
-
-    async def change(
-        self, *, paused: bool | None = None, vus: int | None = None, vus_max: int | None = None
-    ) -> None:
-        """Carry out all of it, or nothing; None stands for «leave it».
-
-        VUs are those of the first scenario that has not ended, in the order of
-        start time and name; of an externally controlled one if there is one, as
-        in k6.
+        Without a scenario, VUs and rate are those of the first scenario that has not
+        ended, in the order of start time and name; of an externally controlled one
+        if there is one, as in k6.
 
         Raises:
+            KeyError: There is no such scenario.
             ControlError: It cannot be carried out.
         """
-        change = Change(vus=vus, vus_max=vus_max)
-        executor = None if change == Change() else self._first_live()
+        if command.scenario is None:
+            await self._change_load_test(command)
+        else:
+            runs = {run.options.name: run for run in self._runs}
+            await self._change_scenario(runs[command.scenario], command)
+
+    async def _change_load_test(self, command: Command) -> None:
+        executor = self._first_live() if command.changes_load else None
+        paused = command.paused
         if paused is not None:
             self._check_pause(paused=paused)
         if executor is not None:
-            executor.check(change)
+            executor.check(command)
         # Pausing comes first: VUs that are added begin nothing that must be waited for.
         if paused is not None:
             self._set_paused(paused=paused)
         if executor is not None:
-            executor.apply(change)
+            executor.apply(command)
         await trio.lowlevel.checkpoint()
         if paused:
             for run in self._runs:
                 if run.executor is not None:
                     await run.executor.wait_until_idle()
 
-    async def change_scenario(
-        self,
-        name: str,
-        *,
-        paused: bool | None = None,
-        vus: int | None = None,
-        vus_max: int | None = None,
-        rate: float | None = None,
-        give_back: frozenset[str] = frozenset(),
-    ) -> None:
-        """Carry out all of it on the scenario `name`, or nothing.
-
-        Args:
-            name: The scenario's name.
-            paused: Pause or resume this scenario alone.
-            vus: Active VUs; for arrival rates the VUs that there are, busy or not.
-            vus_max: VUs it may use.
-            rate: Iterations per second, of a scenario with an arrival rate.
-            give_back: Names among ``vus`` and ``rate`` that follow the plan again.
-
-        Raises:
-            KeyError: There is no such scenario.
-            ControlError: It cannot be carried out.
-        """
-        run = {run.options.name: run for run in self._runs}[name]
+    async def _change_scenario(self, run: ScenarioRun, command: Command) -> None:
         executor = run.executor
         if self.is_over or run.ended.is_set() or executor is None:
-            raise ControlError(_EXECUTION_ERROR, f"the scenario '{name}' has ended", status=500)
-        change = Change(vus=vus, vus_max=vus_max, rate=rate, give_back=give_back)
-        executor.check(change)
-        if paused is not None:
-            self._check_scenario_pause(run, paused=paused)
-        if paused is True:
+            raise ControlError(
+                _EXECUTION_ERROR, f"the scenario '{run.options.name}' has ended", status=500
+            )
+        executor.check(command)
+        if command.paused is not None:
+            self._check_scenario_pause(run, paused=command.paused)
+        if command.paused is True:
             executor.clock.stop()
-        elif paused is False:
+        elif command.paused is False:
             executor.clock.resume()
         run.notice_clock()
-        executor.apply(change)
+        executor.apply(command)
         await trio.lowlevel.checkpoint()
-        if paused:
+        if command.paused:
             await executor.wait_until_idle()
 
     def release(self) -> None:

@@ -61,7 +61,7 @@ class Scheduler:
 
     Attributes:
         clock: Test-run time, which starts before setup.
-        control: What it can be told while it runs.
+        control: Carries out commands while it runs.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Scheduler:
                 that name, but to none of its VUs: dropped iterations.
             setup: Runs before all scenarios; if it raises, nothing else runs.
             teardown: Runs after them, also after a stop.
-            paused: Whether to wait for `control.resume` before setup.
+            paused: Whether to wait for a command to resume before setup.
             segment: The part of the load that this instance runs.
             stuck: Sees to it that cancelled tasks end, while it is watched.
             on_status: Called whenever the status has become another one, save the last.

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from pytest_k6api.api import (
+    CommandResult,
     Delivery,
     FailureSnapshot,
     LoadTestPort,
-    ScenarioChange,
-    StatusChange,
 )
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
+    Command,
     ControlError,
     MetricError,
     RunStatus,
@@ -95,7 +95,7 @@ class FakeLoadTest:
         self.setup_runs = self.teardown_runs = 0
         self.session_ended = False
         self.phase = RunStatus.CREATED
-        self._left: list[StatusChange] = []
+        self._left: list[Command] = []
         self.enter(phase)
 
     def enter(self, phase: str) -> None:
@@ -113,8 +113,8 @@ class FakeLoadTest:
         """Let the loop move: it takes what was left for it."""
         self.blocked = 0.0
         left, self._left = self._left, []
-        for change in left:
-            self._apply(change)
+        for command in left:
+            self._apply(command)
 
     @property
     def status(self) -> StatusSnapshot:
@@ -184,25 +184,33 @@ class FakeLoadTest:
         percentiles = {name: 7.5 for name in stats if name not in known}
         return replace(found, extra={**found.extra, **percentiles})
 
-    async def change(self, change: StatusChange) -> tuple[StatusSnapshot, Delivery]:
+    async def execute(self, command: Command) -> CommandResult:
         await trio.lowlevel.checkpoint()
+        if command.scenario not in (None, self.scenario.name):
+            raise KeyError(command.scenario)
         if self.blocked:
-            self._left.append(change)
-            return self.status, Delivery.LATER
-        self._apply(change)
-        return self.status, Delivery.DONE
+            self._left.append(command)
+            return self._result(Delivery.LATER)
+        self._apply(command)
+        return self._result(Delivery.DONE)
 
-    def _apply(self, change: StatusChange) -> None:
-        if change.stopped:
-            self.stopped = True
-            self.session_ended = self.session_ended or change.whole_session
+    def _result(self, delivery: Delivery) -> CommandResult:
+        return CommandResult(status=self.status, scenarios=self.scenarios, delivery=delivery)
+
+    def _apply(self, command: Command) -> None:
+        if command.scenario is not None:
+            self._apply_to_scenario(command)
             return
-        self._check_pause(change.paused)
-        self._check_vus(change)
-        if change.paused is not None:
-            self.paused = change.paused
-        self.vus = self.vus if change.vus is None else change.vus
-        self.vus_max = self.vus_max if change.vus_max is None else change.vus_max
+        if command.stopped:
+            self.stopped = True
+            self.session_ended = self.session_ended or command.whole_session
+            return
+        self._check_pause(command.paused)
+        self._check_vus(command)
+        if command.paused is not None:
+            self.paused = command.paused
+        self.vus = self.vus if command.vus is None else command.vus
+        self.vus_max = self.vus_max if command.vus_max is None else command.vus_max
         if self.phase == RunStatus.RUNNING:
             self.initialised = self.vus_max
 
@@ -220,11 +228,11 @@ class FakeLoadTest:
         if not wanted and not self.paused:
             raise ControlError("Pause error", "test execution wasn't paused", status=500)
 
-    def _check_vus(self, change: StatusChange) -> None:
-        if change.vus is None and change.vus_max is None:
+    def _check_vus(self, command: Command) -> None:
+        if not command.changes_vus:
             return
-        vus = self.vus if change.vus is None else change.vus
-        most = self.vus_max if change.vus_max is None else change.vus_max
+        vus = self.vus if command.vus is None else command.vus
+        most = self.vus_max if command.vus_max is None else command.vus_max
         if self.phase in _OVER:
             self._refuse("the load test has ended")
         if vus < 0:
@@ -243,25 +251,17 @@ class FakeLoadTest:
     def _refuse(self, detail: str) -> None:
         raise ControlError("Config update error", detail, status=400)
 
-    async def change_scenario(
-        self, name: str, change: ScenarioChange
-    ) -> tuple[ScenarioSnapshot, Delivery]:
-        await trio.lowlevel.checkpoint()
+    def _apply_to_scenario(self, command: Command) -> None:
         scenario = self.scenario
-        if name != scenario.name:
-            raise KeyError(name)
-        if self.blocked:
-            return self.scenarios[0], Delivery.LATER
-        if change.rate is not None and scenario.rate is None:
+        if command.rate is not None and scenario.rate is None:
             raise ControlError("Config update error", f"{scenario.executor} has no rate")
-        if change.paused is not None:
-            scenario.paused = change.paused
-        for key, value in (("vus", change.vus), ("rate", change.rate)):
+        if command.paused is not None:
+            scenario.paused = command.paused
+        for key, value in (("vus", command.vus), ("rate", command.rate)):
             if value is not None:
                 scenario.overrides[key] = value
-        for key in change.give_back:
+        for key in command.give_back:
             scenario.overrides.pop(key, None)
-        return self.scenarios[0], Delivery.DONE
 
     async def run_setup(self) -> str | None:
         await trio.lowlevel.checkpoint()

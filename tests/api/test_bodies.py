@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.api import ScenarioChange
 from pytest_k6api.api.documents import Document, encode, setup_data
 from pytest_k6api.api.extensions.scenario_change import decode_scenario_change
 from pytest_k6api.api.k6.setup_data import setup_text
-from pytest_k6api.model import ControlError
+from pytest_k6api.model import Command, ControlError
 
 REMEDY = '; write {"data":{"attributes":{"vus":5}}}, with any of paused, vus and rate'
 
@@ -100,19 +99,20 @@ def scenario(text: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("text", "change"),
+    ("text", "command"),
     [
-        ("{}", ScenarioChange()),
-        ('{"paused":true}', ScenarioChange(paused=True)),
-        ('{"vus":5.0}', ScenarioChange(vus=5)),
-        ('{"vus":5,"rate":2.5}', ScenarioChange(vus=5, rate=2.5)),
-        ('{"vus":null,"rate":null}', ScenarioChange(give_back=frozenset({"vus", "rate"}))),
+        ("{}", Command(scenario="test_buy")),
+        ('{"paused":true}', Command(scenario="test_buy", paused=True)),
+        ('{"vus":5.0}', Command(scenario="test_buy", vus=5)),
+        ('{"vus":5,"rate":2.5}', Command(scenario="test_buy", vus=5, rate=2.5)),
+        (
+            '{"vus":null,"rate":null}',
+            Command(scenario="test_buy", give_back=frozenset({"vus", "rate"})),
+        ),
     ],
 )
-def test_a_scenario_can_be_paused_overridden_and_given_back(
-    text: str, change: ScenarioChange
-) -> None:
-    assert decode_scenario_change(scenario(text)) == change
+def test_a_scenario_can_be_paused_overridden_and_given_back(text: str, command: Command) -> None:
+    assert decode_scenario_change("test_buy", scenario(text)) == command
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,6 @@ def test_a_scenario_can_be_paused_overridden_and_given_back(
 )
 def test_anything_else_about_a_scenario_is_refused_with_a_remedy(body: bytes, detail: str) -> None:
     with pytest.raises(ControlError) as caught:
-        decode_scenario_change(body)
+        decode_scenario_change("test_buy", body)
 
     assert (caught.value.status, caught.value.detail) == (400, detail + REMEDY)

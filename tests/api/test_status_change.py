@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.api import StatusChange
 from pytest_k6api.api.k6.status_change import decode_status_change
-from pytest_k6api.model import ControlError
+from pytest_k6api.model import Command, ControlError
 
 EXAMPLE = '; write {"data":{"attributes":{"paused":true}}}'
 
@@ -44,13 +43,13 @@ def attributes(text: str) -> bytes:
     ],
 )
 def test_a_body_without_attributes_changes_nothing(body: bytes) -> None:
-    assert decode_status_change(body) == StatusChange()
+    assert decode_status_change(body) == Command()
 
 
 def test_all_that_can_be_asked_for() -> None:
     body = attributes('{"paused":true,"vus":3,"vus-max":9,"stopped":true,"scope":"session"}')
 
-    assert decode_status_change(body) == StatusChange(
+    assert decode_status_change(body) == Command(
         paused=True, vus=3, vus_max=9, stopped=True, whole_session=True
     )
 
@@ -163,17 +162,17 @@ def test_four_megabytes_of_anything_are_refused_in_no_time(body: bytes) -> None:
 def test_any_document_is_a_change_or_invalid_data(document: object) -> None:
     outcome = decoded(json.dumps(document).encode())
 
-    assert isinstance(outcome, StatusChange) or outcome.title == "Invalid data"
+    assert isinstance(outcome, Command) or outcome.title == "Invalid data"
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_change_or_invalid_data(body: bytes) -> None:
     outcome = decoded(body)
 
-    assert isinstance(outcome, StatusChange) or outcome.status == 400
+    assert isinstance(outcome, Command) or outcome.status == 400
 
 
-def decoded(body: bytes) -> StatusChange | ControlError:
+def decoded(body: bytes) -> Command | ControlError:
     try:
         return decode_status_change(body)
     except ControlError as error:

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 import trio.testing
 
 from pytest_k6api.model import (
+    Command,
     Layer,
     Recorder,
     SampleBuffer,
@@ -117,6 +119,10 @@ class Load:
         outcome = await self.scheduler.run()
         assert self.alive == 0
         return outcome
+
+    async def tell(self, **command: Any) -> None:
+        """Give it a command while it runs."""
+        await self.scheduler.control.execute(Command(**command))
 
     def run_to_end(self) -> RunOutcome:
         """Run it in virtual time of its own."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -40,7 +41,7 @@ def begun_between(load: Load, start: float, end: float) -> int:
 async def refusal(load: Load, **change: object) -> tuple[int, str, str]:
     """Return status, title and detail of the refusal of a change."""
     with pytest.raises(ControlError) as caught:
-        await load.scheduler.control.change(**change)  # type: ignore[arg-type]
+        await load.tell(**change)
     return caught.value.status, caught.value.title, caught.value.detail
 
 
@@ -51,7 +52,7 @@ async def test_a_pause_waits_for_iterations_and_starts_none(options: ScenarioOpt
     async with running(Load([options], iteration=0.77), until=2.03) as load:
         in_flight = load.scheduler.status().vus
         began = load.now
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         waited = load.now - began
         paused = load.scheduler.status()
         started = len(load.starts)
@@ -67,7 +68,7 @@ async def test_a_pause_waits_for_iterations_and_starts_none(options: ScenarioOpt
         assert only(load).state is ScenarioState.PAUSED
         assert only(load).interrupted == 0
 
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
         assert only(load).state is ScenarioState.RUNNING
         assert load.scheduler.status().paused is False
         load.scheduler.stop()
@@ -81,9 +82,9 @@ async def test_a_pause_takes_nothing_off_the_plan(options: ScenarioOptions) -> N
     undisturbed = Load([options], iteration=iteration)
     lasts = (await undisturbed.run()).elapsed
     async with running(load, until=2.037):
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         await trio.sleep(50)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     # Looping VUs are as fast as they can, so for them a little more or less is the same.
     assert len(load.starts) == pytest.approx(len(undisturbed.starts), rel=0.01)
@@ -105,7 +106,7 @@ async def test_resume_starts_a_load_test_that_was_started_paused() -> None:
         assert (status.running, status.vus, status.vus_max, status.elapsed) == (False, 0, 1, 0)
         expected = (500, "Pause error", "execution is already paused")
         assert await refusal(load, paused=True) == expected
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     assert setup.began == [3]
     assert [start.at for start in load.starts] == [4]
@@ -120,13 +121,13 @@ async def test_a_pause_in_setup_holds_what_follows_and_not_the_setup(
     async with running(Load([options], iteration=0.77, setup=setup), 1.5) as load:
         not_paused = (500, "Pause error", "test execution wasn't paused")
         assert await refusal(load, paused=False) == not_paused
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         await trio.sleep(20)
         status = load.scheduler.status()
         assert (setup.ended, load.starts) == ([2], [])
         assert (status.status, status.paused) == (RunStatus.RUNNING, True)
         assert (status.vus, status.elapsed) == (0, 1.5)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
         await trio.sleep(3.03)
         load.scheduler.stop()
 
@@ -137,9 +138,9 @@ async def test_a_pause_in_setup_holds_what_follows_and_not_the_setup(
 async def test_a_pause_before_the_start_time_puts_it_off() -> None:
     waiting = scenario("externally-controlled", vus=1, duration=9, start_time=1)
     async with running(Load([waiting]), 0.5) as load:
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         await trio.sleep(10)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
         await trio.sleep(0.7)
         load.scheduler.stop()
 
@@ -152,10 +153,10 @@ async def test_a_pause_before_the_first_vus_are_there_is_one_before_the_start() 
     load = Load([scenario("per-vu-iterations")], setup=setup)
     not_paused = (500, "Pause error", "test execution wasn't paused")
     assert await refusal(load, paused=False) == not_paused
-    await load.scheduler.control.pause()
+    await load.tell(paused=True)
     async with running(load, 3):
         assert load.scheduler.status().status is RunStatus.PAUSED_BEFORE_RUN
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     assert setup.began == [3]
 
@@ -165,7 +166,7 @@ async def test_pausing_twice_and_resuming_what_runs_are_refused_as_in_k6() -> No
     async with running(Load([scenario("constant-vus", duration=9)]), 1.05) as load:
         not_paused = (500, "Pause error", "test execution wasn't paused")
         assert await refusal(load, paused=False) == not_paused
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         twice = (500, "Pause error", "test execution was already paused")
         assert await refusal(load, paused=True) == twice
         load.scheduler.stop()
@@ -189,7 +190,7 @@ async def test_after_the_end_every_command_is_answered_with_an_error() -> None:
     assert await refusal(load, paused=False) == over
     assert await refusal(load, vus=1) == nothing_left
     with pytest.raises(ControlError, match="the scenario 'test_it' has ended"):
-        await load.scheduler.control.change_scenario("test_it", vus=1)
+        await load.tell(scenario="test_it", vus=1)
 
 
 @in_virtual_time
@@ -197,11 +198,11 @@ async def test_a_scenario_that_ends_while_paused_keeps_the_load_test_waiting() -
     teardown = Script()
     load = Load([scenario("per-vu-iterations")], iteration=2, teardown=teardown)
     async with running(load, 1):
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         await trio.sleep(10)
         assert teardown.began == []
         assert load.scheduler.status().paused
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     assert teardown.began == [12]
 
@@ -211,12 +212,12 @@ async def test_a_pause_in_the_graceful_stop_holds_the_end_up() -> None:
     teardown = Script()
     load = Load([scenario("constant-vus", duration=1)], iteration=3, teardown=teardown)
     async with running(load, 2):
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         assert load.now == 3
         await trio.sleep(10)
         assert only(load).state is ScenarioState.ENDED
         assert (teardown.began, load.scheduler.status().paused) == ([], True)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     assert teardown.began == [13]
     assert load.scheduler.clock.elapsed == 2
@@ -229,8 +230,8 @@ async def test_a_scenario_without_a_share_minds_no_command() -> None:
         scenario("constant-vus", "not_mine", vus=1, duration=3, start_time=1),
     ]
     async with running(Load(mix, segment=read_segment("1/2:1")), 0.55) as load:
-        await load.scheduler.control.pause()
-        await load.scheduler.control.resume()
+        await load.tell(paused=True)
+        await load.tell(paused=False)
         load.scheduler.finish()
         load.scheduler.stop()
 
@@ -241,7 +242,7 @@ async def test_a_scenario_without_a_share_minds_no_command() -> None:
 async def test_a_stop_ends_a_pause_and_whoever_waits_for_it() -> None:
     load = Load([scenario("constant-vus", duration=9)], iteration=5, teardown=Script())
     async with running(load, 1), trio.open_nursery() as nursery:
-        nursery.start_soon(load.scheduler.control.pause)
+        nursery.start_soon(partial(load.tell, paused=True))
         await trio.sleep(1)
         load.scheduler.stop()
 
@@ -256,7 +257,7 @@ async def test_a_pause_after_a_stop_is_refused_and_holds_nothing_up() -> None:
         load.scheduler.finish()
         assert await refusal(load, paused=True) == ended
         with pytest.raises(ControlError, match="the test execution has ended"):
-            await load.scheduler.control.change_scenario("test_it", paused=True)
+            await load.tell(scenario="test_it", paused=True)
     assert load.now == 5
 
     early = Load([scenario("constant-vus", duration=9)])
@@ -269,7 +270,7 @@ async def test_a_pause_after_a_stop_is_refused_and_holds_nothing_up() -> None:
 @in_virtual_time
 async def test_a_stop_leaves_it_to_be_seen_that_there_was_a_pause_as_in_k6() -> None:
     async with running(Load([scenario("constant-vus", duration=9)]), 1.05) as load:
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         load.scheduler.stop()
         assert load.scheduler.status().paused is True
 
@@ -283,13 +284,13 @@ async def test_whoever_waits_for_a_pause_that_is_taken_back_waits_no_longer() ->
     answered = []
 
     async def pause() -> None:
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         answered.append(load.now)
 
     async with running(load, 1), trio.open_nursery() as nursery:
         nursery.start_soon(pause)
         await trio.sleep(1)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     assert answered == [2]
 
@@ -301,14 +302,14 @@ async def test_vus_are_scaled_up_at_once_and_down_again(options: ScenarioOptions
     iteration = 4.13 if is_arrival else 0.77
     vus_max = 5 if options.executor.value == "externally-controlled" else None
     async with running(Load([options], iteration=iteration), 2.03) as load:
-        await load.scheduler.control.scale(vus=5, vus_max=vus_max)
+        await load.tell(vus=5, vus_max=vus_max)
         await trio.sleep(0.5 if not is_arrival else 2.5)
         scaled = load.scheduler.status()
         assert (scaled.vus, scaled.vus_max) == (5, 5)
         assert only(load).overrides == {"vus": 5}
         assert only(load).vus_max == 5
 
-        await load.scheduler.control.scale(vus=1)
+        await load.tell(vus=1)
         await trio.sleep(4.3)
         assert load.scheduler.status().vus <= 1
         assert len(load.closed) == 4
@@ -322,11 +323,11 @@ async def test_nothing_runs_at_zero_vus_until_there_are_some_again(
     options: ScenarioOptions,
 ) -> None:
     async with running(Load([options], iteration=0.33), 2.03) as load:
-        await load.scheduler.control.scale(vus=0)
+        await load.tell(vus=0)
         await trio.sleep(2)
         assert begun_between(load, 2.03, 5) == 0
         assert load.scheduler.status().vus == 0
-        await load.scheduler.control.scale(vus=2)
+        await load.tell(vus=2)
         await trio.sleep(2)
         assert begun_between(load, 4, 7) > 3
         load.scheduler.stop()
@@ -336,7 +337,7 @@ async def test_nothing_runs_at_zero_vus_until_there_are_some_again(
 async def test_vus_that_are_taken_away_have_the_graceful_ramp_down() -> None:
     ramp = scenario("ramping-vus", start_vus=3, stages=[("60s", 3)], graceful_ramp_down=2)
     async with running(Load([ramp], iteration=5), 1) as load:
-        await load.scheduler.control.scale(vus=1)
+        await load.tell(vus=1)
         await trio.sleep(1.9)
         assert (load.scheduler.status().vus, load.cut) == (3, 0)
         await trio.sleep(0.2)
@@ -349,11 +350,10 @@ async def test_an_override_holds_over_stages_until_it_is_given_back() -> None:
     stages = [("4s", 0), ("0s", 8), ("9s", 8)]
     ramp = scenario("ramping-vus", start_vus=4, stages=stages)
     async with running(Load([ramp], iteration=0.1), 1.55) as load:
-        control = load.scheduler.control
-        await control.scale(vus=6)
+        await load.tell(vus=6)
         await trio.sleep(2)
         assert (only(load).vus, only(load).overrides) == (6, {"vus": 6})
-        await control.change_scenario("test_it", give_back=frozenset({"vus"}))
+        await load.tell(scenario="test_it", give_back=frozenset({"vus"}))
         await trio.sleep(0.2)
         assert (only(load).vus, only(load).overrides) == (1, {})
         await trio.sleep(1)
@@ -365,7 +365,7 @@ async def test_an_override_holds_over_stages_until_it_is_given_back() -> None:
 async def test_what_per_vu_iterations_were_taken_away_is_dropped_at_the_end() -> None:
     options = scenario("per-vu-iterations", vus=3, iterations=10)
     async with running(Load([options], iteration=0.3), 1) as load:
-        await load.scheduler.control.scale(vus=2)
+        await load.tell(vus=2)
 
     assert only(load).iterations == 24
     assert load.dropped_samples == [6]
@@ -375,9 +375,9 @@ async def test_what_per_vu_iterations_were_taken_away_is_dropped_at_the_end() ->
 async def test_per_vu_iterations_that_were_taken_away_can_be_had_again() -> None:
     options = scenario("per-vu-iterations", vus=3, iterations=10)
     async with running(Load([options], iteration=0.3), 1) as load:
-        await load.scheduler.control.scale(vus=1)
+        await load.tell(vus=1)
         await trio.sleep(1)
-        await load.scheduler.control.scale(vus=4)
+        await load.tell(vus=4)
 
     assert only(load).iterations == 40
     assert only(load).progress == 1
@@ -388,15 +388,14 @@ async def test_per_vu_iterations_that_were_taken_away_can_be_had_again() -> None
 async def test_the_rate_of_a_constant_arrival_rate_is_set_and_given_back() -> None:
     options = scenario("constant-arrival-rate", rate=10, duration=9, pre_allocated_vus=9)
     async with running(Load([options], iteration=0.01), 2.05) as load:
-        control = load.scheduler.control
-        await control.change_scenario("test_it", rate=4)
+        await load.tell(scenario="test_it", rate=4)
         await trio.sleep(2)
         assert begun_between(load, 2.05, 4.05) == 8
         assert (only(load).rate, only(load).overrides) == (4, {"rate": 4})
-        await control.change_scenario("test_it", rate=0)
+        await load.tell(scenario="test_it", rate=0)
         await trio.sleep(2)
         assert begun_between(load, 4.05, 6.05) == 0
-        await control.change_scenario("test_it", give_back=frozenset({"rate"}))
+        await load.tell(scenario="test_it", give_back=frozenset({"rate"}))
         await trio.sleep(1)
         assert begun_between(load, 6.05, 7.05) == 10
         assert (only(load).rate, only(load).overrides) == (10, {})
@@ -407,12 +406,11 @@ async def test_the_rate_of_a_constant_arrival_rate_is_set_and_given_back() -> No
 async def test_the_rate_of_a_ramp_goes_on_where_the_stages_are_by_then() -> None:
     options = scenario("ramping-arrival-rate", stages=[("10s", 100)], pre_allocated_vus=9)
     async with running(Load([options], iteration=0.01), 2.003) as load:
-        control = load.scheduler.control
         assert only(load).rate == pytest.approx(20, abs=0.1)
-        await control.change_scenario("test_it", rate=1)
+        await load.tell(scenario="test_it", rate=1)
         await trio.sleep(5)
         assert begun_between(load, 2.003, 7.003) == 5
-        await control.change_scenario("test_it", give_back=frozenset({"rate"}))
+        await load.tell(scenario="test_it", give_back=frozenset({"rate"}))
         assert only(load).rate == pytest.approx(70, abs=0.1)
 
     assert begun_between(load, 7.003, 11) == 500 - int(5 * 7.003**2)
@@ -422,10 +420,9 @@ async def test_the_rate_of_a_ramp_goes_on_where_the_stages_are_by_then() -> None
 async def test_a_higher_rate_does_not_start_two_at_once_nor_a_lower_one_too_soon() -> None:
     options = scenario("constant-arrival-rate", rate=1, duration=60, pre_allocated_vus=9)
     async with running(Load([options], iteration=0.01), 3.7) as load:
-        control = load.scheduler.control
-        await control.change_scenario("test_it", rate=2)
+        await load.tell(scenario="test_it", rate=2)
         await trio.sleep(0.9)
-        await control.change_scenario("test_it", rate=0.25)
+        await load.tell(scenario="test_it", rate=0.25)
         await trio.sleep(5)
         load.scheduler.stop()
 
@@ -438,7 +435,7 @@ async def test_rates_that_make_no_sense_are_refused(rate: float) -> None:
     options = scenario("constant-arrival-rate", rate=1, duration=60, pre_allocated_vus=9)
     async with running(Load([options]), 1.5) as load:
         with pytest.raises(ControlError) as caught:
-            await load.scheduler.control.change_scenario("test_it", rate=rate)
+            await load.tell(scenario="test_it", rate=rate)
         assert f"the iteration rate can't be {rate}" in caught.value.detail
         load.scheduler.stop()
 
@@ -448,7 +445,7 @@ async def test_an_arrival_rate_may_be_allowed_more_vus() -> None:
     options = scenario("constant-arrival-rate", rate=10, duration=9, pre_allocated_vus=1)
     async with running(Load([options], iteration=20), 1.05) as load:
         assert only(load).vus == 1
-        await load.scheduler.control.scale(vus_max=3)
+        await load.tell(vus_max=3)
         await trio.sleep(1)
         assert (only(load).vus, only(load).vus_max) == (3, 3)
         assert load.scheduler.status().vus_max == 3
@@ -464,7 +461,7 @@ async def test_an_arrival_rate_may_be_allowed_more_vus() -> None:
 async def test_looping_vus_have_no_rate() -> None:
     async with running(Load([scenario("constant-vus", duration=9)]), 1.05) as load:
         with pytest.raises(ControlError) as caught:
-            await load.scheduler.control.change_scenario("test_it", rate=5)
+            await load.tell(scenario="test_it", rate=5)
         assert caught.value.detail == (
             "constant-vus executor 'test_it' has no iteration rate; set its vus"
         )
@@ -508,7 +505,7 @@ async def test_numbers_that_do_not_go_together_are_refused_as_in_k6(
 @in_virtual_time
 async def test_an_externally_controlled_scenario_follows_k6s_exchanges() -> None:
     async with running(Load([EXTERNAL], iteration=0.1), 1.05) as load:
-        change = load.scheduler.control.change
+        change = load.tell
 
         def numbers() -> tuple[int, int]:
             status = load.scheduler.status()
@@ -536,7 +533,7 @@ async def test_an_externally_controlled_scenario_follows_k6s_exchanges() -> None
 async def test_more_vus_for_iterations_that_are_all_taken_find_nothing_to_do() -> None:
     load = Load([scenario("shared-iterations", vus=2, iterations=4)], iteration=1)
     async with running(load, 1.5):
-        await load.scheduler.control.scale(vus=4)
+        await load.tell(vus=4)
 
     assert (only(load).iterations, len(load.closed)) == (4, 2)
     assert load.now == 2
@@ -546,18 +543,17 @@ async def test_more_vus_for_iterations_that_are_all_taken_find_nothing_to_do() -
 async def test_what_is_told_before_the_start_is_used_at_the_start() -> None:
     options = scenario("externally-controlled", vus=1, max_vus=4, duration=9)
     async with running(Load([options], setup=Script(1), paused=True), 1) as load:
-        control = load.scheduler.control
-        await control.scale(vus=3)
-        await control.scale(vus_max=6)
+        await load.tell(vus=3)
+        await load.tell(vus_max=6)
         assert load.scheduler.status().vus_max == 4
         detail = (
             "invalid configuration supplied: the number of active VUs (9) must be less than or"
             " equal to the number of maxVUs (6)"
         )
         assert await refusal(load, vus=9) == (400, "Config update error", detail)
-        await control.change(paused=False, vus=4)
+        await load.tell(paused=False, vus=4)
         await trio.sleep(0.5)
-        await control.scale(vus=2)
+        await load.tell(vus=2)
         await trio.sleep(1)
         status = load.scheduler.status()
         assert (status.vus, status.vus_max) == (2, 6)
@@ -588,21 +584,20 @@ def mix() -> Sequence[ScenarioOptions]:
 @in_virtual_time
 async def test_without_a_name_the_first_live_scenario_is_scaled_external_ones_first() -> None:
     async with running(Load(mix()), 1.55) as load:
-        control = load.scheduler.control
 
         def vus() -> dict[str, int]:
             return {status.name: status.vus for status in load.scheduler.scenarios()}
 
-        await control.scale(vus=2)
+        await load.tell(vus=2)
         await trio.sleep(1)
         assert vus() == {"b": 1, "a": 1, "z": 2}
         await trio.sleep(2.8)
-        await control.scale(vus=3)
+        await load.tell(vus=3)
         assert vus() == {"b": 0, "a": 1, "z": 3}
         await trio.sleep(2)
-        await control.scale(vus=4)
+        await load.tell(vus=4)
         assert vus() == {"b": 0, "a": 4, "z": 0}
-        await control.scale(vus=5, scenario="a")
+        await load.tell(vus=5, scenario="a")
         assert vus() == {"b": 0, "a": 5, "z": 0}
         load.scheduler.stop()
 
@@ -611,8 +606,7 @@ async def test_without_a_name_the_first_live_scenario_is_scaled_external_ones_fi
 async def test_one_scenario_can_be_paused_alone() -> None:
     pair = [scenario("constant-vus", name, duration=4) for name in ("a", "b")]
     async with running(Load(pair), 1.05) as load:
-        control = load.scheduler.control
-        await control.change_scenario("a", paused=True)
+        await load.tell(scenario="a", paused=True)
         await trio.sleep(2)
         first, second = load.scheduler.scenarios()
         assert (first.state, first.vus) == (ScenarioState.PAUSED, 0)
@@ -620,10 +614,10 @@ async def test_one_scenario_can_be_paused_alone() -> None:
         assert first.progress == pytest.approx(1.05 / 4)
         assert load.scheduler.status().paused is False
         with pytest.raises(ControlError, match="the scenario 'a' was already paused"):
-            await control.change_scenario("a", paused=True)
+            await load.tell(scenario="a", paused=True)
         with pytest.raises(ControlError, match="the scenario 'b' wasn't paused"):
-            await control.change_scenario("b", paused=False)
-        await control.change_scenario("a", paused=False)
+            await load.tell(scenario="b", paused=False)
+        await load.tell(scenario="a", paused=False)
 
     assert load.scheduler.clock.elapsed == pytest.approx(6.05, abs=0.1)
     assert {start.scenario for start in load.starts if start.at > 4.1} == {"a"}
@@ -633,10 +627,10 @@ async def test_one_scenario_can_be_paused_alone() -> None:
 async def test_a_scenario_that_has_not_started_cannot_be_paused_alone() -> None:
     async with running(Load([scenario("constant-vus", duration=4, start_time=5)]), 1) as load:
         with pytest.raises(ControlError) as caught:
-            await load.scheduler.control.change_scenario("test_it", paused=True)
+            await load.tell(scenario="test_it", paused=True)
         assert caught.value.detail == "cannot pause the scenario 'test_it' before it has started"
         with pytest.raises(KeyError):
-            await load.scheduler.control.change_scenario("nobody", paused=True)
+            await load.tell(scenario="nobody", paused=True)
         load.scheduler.stop()
 
 
@@ -648,9 +642,9 @@ async def test_a_start_time_waits_out_a_pause() -> None:
         scenario("per-vu-iterations", "then", after="late"),
     ]
     async with running(Load(pair), 2.05) as load:
-        await load.scheduler.control.pause()
+        await load.tell(paused=True)
         await trio.sleep(10)
-        await load.scheduler.control.resume()
+        await load.tell(paused=False)
 
     late = next(start.at for start in load.starts if start.scenario == "late")
     assert late == pytest.approx(13.05, abs=0.1)

@@ -42,23 +42,22 @@ stories = st.lists(st.tuples(waits, commands), max_size=8)
 
 async def command(load: Load, name: str, *values: object) -> None:
     scheduler = load.scheduler
-    control = scheduler.control
     last = scheduler.scenarios()[-1].name
     match name, *values:
         case "pause", *_:
-            await control.pause()
+            await load.tell(paused=True)
         case "resume", *_:
-            await control.resume()
+            await load.tell(paused=False)
         case "vus", int(vus):
-            await control.scale(vus=vus)
+            await load.tell(vus=vus)
         case "vus_max", int(vus_max):
-            await control.scale(vus_max=vus_max)
+            await load.tell(vus_max=vus_max)
         case "rate", (int() | float()) as rate:
-            await control.change_scenario(last, rate=rate)
+            await load.tell(scenario=last, rate=rate)
         case "give_back", str(what):
-            await control.change_scenario(last, give_back=frozenset({what}))
+            await load.tell(scenario=last, give_back=frozenset({what}))
         case "pause_one", bool(paused):
-            await control.change_scenario(last, paused=paused)
+            await load.tell(scenario=last, paused=paused)
         case _:
             scheduler.finish("as told")
 

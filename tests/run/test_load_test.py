@@ -12,10 +12,11 @@ import pytest
 import trio
 import trio.testing
 
-from pytest_k6api.api import Delivery, StatusChange
+from pytest_k6api.api import Delivery
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import (
     BUILT_IN,
+    Command,
     ControlError,
     ExecutorKind,
     LoadTestOptions,
@@ -282,12 +283,12 @@ def test_it_is_steered_from_another_thread():
 
     async def steer(remote: RemoteLoadTest) -> None:
         with pytest.raises(ControlError, match="already paused"):
-            await remote.change(StatusChange(paused=True))
-        seen.append(await remote.change(StatusChange(paused=False)))
-        seen.append(await remote.change(StatusChange(vus=3)))
+            await remote.execute(Command(paused=True))
+        seen.append(await remote.execute(Command(paused=False)))
+        seen.append(await remote.execute(Command(vus=3)))
         seen.append(await remote.read_scenarios())
         seen.append(await remote.snapshot())
-        seen.append(await remote.change(StatusChange(stopped=True, whole_session=True)))
+        seen.append(await remote.execute(Command(stopped=True, whole_session=True)))
 
     ended: list[str] = []
     tested = load_test((constant(duration=3600.0), browse), paused=True)
@@ -306,8 +307,8 @@ def test_it_is_steered_from_another_thread():
     thread.join(10)
 
     assert verdict.reasons == ("stopped early: the control API stopped it",)
-    assert [delivery for _, delivery in (seen[0], seen[1], seen[4])] == [Delivery.DONE] * 3
-    assert seen[1][0].vus == 3
+    assert [result.delivery for result in (seen[0], seen[1], seen[4])] == [Delivery.DONE] * 3
+    assert seen[1].status.vus == 3
     assert seen[2][0].overrides == {"vus": 3}
     assert ended == ["session"]
 
@@ -322,15 +323,15 @@ def test_an_ended_load_test_answers_and_refuses_commands():
         assert (await remote.snapshot()).metrics["iterations"].sample["count"] == 22
         assert remote.outcome == "passed"
         assert remote.unresponsive == 0
-        assert (await remote.change(StatusChange()))[1] is Delivery.DONE
-        assert (await remote.change(StatusChange(stopped=True)))[1] is Delivery.DONE
+        assert (await remote.execute(Command())).delivery is Delivery.DONE
+        assert (await remote.execute(Command(stopped=True))).delivery is Delivery.DONE
         metric = await remote.metric("thinking{scenario:test_browse}", ("count",))
         assert metric is not None
         assert metric.extra["count"] == 22
-        for change in (StatusChange(paused=True), StatusChange(vus=3)):
-            with pytest.raises(ControlError, match="the load test (is over|has ended)"):
-                await remote.change(change)
-        with pytest.raises(ControlError, match="the load test (is over|has ended)"):
+        for command in (Command(paused=True), Command(vus=3)):
+            with pytest.raises(ControlError, match="the load test has ended"):
+                await remote.execute(command)
+        with pytest.raises(ControlError, match="the load test has ended"):
             await remote.run_setup()
 
     trio.run(ask)

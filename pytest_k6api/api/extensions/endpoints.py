@@ -1,5 +1,6 @@
 """The endpoints beyond k6: scenarios, thresholds, failures, the session's load tests."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pytest_k6api.api.documents import (
@@ -22,7 +23,7 @@ from pytest_k6api.api.extensions.scenario_change import (
 from pytest_k6api.api.k6.endpoints import meta_of_later
 from pytest_k6api.api.messages import Call, Endpoint, Reply, Stream
 from pytest_k6api.api.ports import Delivery
-from pytest_k6api.model import ControlError
+from pytest_k6api.model import ControlError, ScenarioSnapshot
 
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of Prometheus' text format."""
@@ -38,10 +39,7 @@ async def list_scenarios(call: Call) -> Reply[Document[list[ScenarioData]]]:
 @Endpoint("GET", "/v1/scenarios/{name}", errors=(404,), each_test=True)
 async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     """Show one scenario."""
-    for scenario in await call.load_test.read_scenarios():
-        if scenario.name == call.parameters["name"]:
-            return Reply(Document(scenario_data(scenario)))
-    raise _no_scenario()
+    return Reply(Document(_named(call, await call.load_test.read_scenarios())))
 
 
 @Endpoint(
@@ -53,14 +51,23 @@ async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
 )
 async def change_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     """Pause or resume one scenario, or override its VUs or its rate."""
-    change = decode_scenario_change(call.body)
+    command = decode_scenario_change(call.parameters["name"], call.body)
     try:
-        scenario, delivery = await call.load_test.change_scenario(call.parameters["name"], change)
+        result = await call.load_test.execute(command)
     except KeyError:
         raise _no_scenario() from None
-    if delivery is Delivery.DONE:
-        return Reply(Document(scenario_data(scenario)))
-    return Reply(Document(scenario_data(scenario), meta_of_later(call)), status=202)
+    data = _named(call, result.scenarios)
+    if result.delivery is Delivery.DONE:
+        return Reply(Document(data))
+    return Reply(Document(data, meta_of_later(call)), status=202)
+
+
+def _named(call: Call, scenarios: Sequence[ScenarioSnapshot]) -> ScenarioData:
+    """Return the scenario that the path of `call` names."""
+    for scenario in scenarios:
+        if scenario.name == call.parameters["name"]:
+            return scenario_data(scenario)
+    raise _no_scenario()
 
 
 def _no_scenario() -> ControlError:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pytest_k6api.api.messages import INVALID_DATA, decode
-from pytest_k6api.api.ports import ScenarioChange
+from pytest_k6api.model import Command
 
 _EXAMPLE: Final = '{"data":{"attributes":{"vus":5}}}, with any of paused, vus and rate'
 
@@ -42,8 +42,8 @@ class ScenarioChangeDocument(Struct, frozen=True, forbid_unknown_fields=True):
     data: ScenarioChangeData
 
 
-def decode_scenario_change(body: bytes) -> ScenarioChange:
-    """Return what the body asks for; ``null`` gives a number back to the plan.
+def decode_scenario_change(name: str, body: bytes) -> Command:
+    """Return the command to the scenario `name`; ``null`` gives a number back to the plan.
 
     Raises:
         ControlError: It is not JSON, or holds anything but what is described above.
@@ -53,7 +53,8 @@ def decode_scenario_change(body: bytes) -> ScenarioChange:
     )
     asked = document.data.attributes
     numbers = {"vus": asked.vus, "rate": asked.rate}
-    return ScenarioChange(
+    return Command(
+        scenario=name,
         paused=None if asked.paused is UNSET else asked.paused,
         vus=int(asked.vus) if isinstance(asked.vus, float) else None,
         rate=asked.rate if isinstance(asked.rate, float) else None,

@@ -60,10 +60,11 @@ async def get_status(call: Call) -> Reply[Document[StatusData]]:
 )
 async def change_status(call: Call) -> Reply[Document[StatusData]]:
     """Pause, resume, scale or stop the load test."""
-    status, delivery = await call.load_test.change(decode_status_change(call.body))
-    if delivery is Delivery.DONE:
-        return Reply(Document(status_data(status)))
-    return Reply(Document(status_data(status), meta_of_later(call)), status=202)
+    result = await call.load_test.execute(decode_status_change(call.body))
+    data = status_data(result.status)
+    if result.delivery is Delivery.DONE:
+        return Reply(Document(data))
+    return Reply(Document(data, meta_of_later(call)), status=202)
 
 
 def meta_of_later(call: Call) -> Meta:

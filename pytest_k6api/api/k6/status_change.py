@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pytest_k6api.api.messages import INVALID_DATA, decode
-from pytest_k6api.api.ports import StatusChange
+from pytest_k6api.model import Command
 
 _IGNORED: Final = "Ignored."
 
@@ -88,7 +88,7 @@ class _BareDocument(Struct):
     data: _Bare
 
 
-def decode_status_change(body: bytes) -> StatusChange:
+def decode_status_change(body: bytes) -> Command:
     """Return what the body of ``PATCH /v1/status`` asks for.
 
     Raises:
@@ -101,7 +101,7 @@ def decode_status_change(body: bytes) -> StatusChange:
     elif data is not None and data.attributes is UNSET:
         _decode(body, _BareDocument)
     asked = (data.attributes if data else None) or StatusChangeAttributes()
-    return StatusChange(
+    return Command(
         paused=asked.paused,
         vus=_number(asked.vus),
         vus_max=_number(asked.vus_max),

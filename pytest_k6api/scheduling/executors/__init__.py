@@ -4,7 +4,6 @@ from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor
 from pytest_k6api.scheduling.executors.base import (
     ActiveVU,
-    Change,
     Executor,
     Surroundings,
     Tally,
@@ -16,7 +15,6 @@ from pytest_k6api.scheduling.executors.looping import LoopingExecutor
 __all__ = [
     "ActiveVU",
     "ArrivalPlan",
-    "Change",
     "Executor",
     "LoopPlan",
     "Plan",

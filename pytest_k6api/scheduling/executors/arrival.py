@@ -12,9 +12,9 @@ from collections import deque
 
 import trio
 
-from pytest_k6api.model import ControlError, ScenarioOptions
+from pytest_k6api.model import Command, ControlError, ScenarioOptions
 from pytest_k6api.scheduling.arrivals import ConstantArrivals, Upcoming
-from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Surroundings
 from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import Worker
@@ -70,27 +70,27 @@ class ArrivalExecutor(PlannedExecutor):
             overrides["rate"] = self._manual_rate
         return overrides
 
-    def check(self, change: Change) -> None:
-        """Find out whether `apply` would carry out `change`."""
-        rate = change.rate
+    def check(self, command: Command) -> None:
+        """Find out whether `apply` would carry out `command`."""
+        rate = command.rate
         if rate is not None and not 0 <= rate < math.inf:
             raise ControlError(
                 CONFIG_ERROR,
                 f"invalid configuration supplied: the iteration rate can't be {rate}; give"
                 " iterations per second, 0 or more",
             )
-        super().check(change)
+        super().check(command)
 
-    def apply(self, change: Change) -> None:
-        """Carry out `change`, which was checked."""
+    def apply(self, command: Command) -> None:
+        """Carry out `command`, which was checked."""
         now = self.clock.elapsed
-        if "rate" in change.give_back and self._manual_rate is not None:
+        if "rate" in command.give_back and self._manual_rate is not None:
             self._manual_rate = None
             self._upcoming = Upcoming(self._plan.arrivals, self._plan.share, after=now)
-        if change.rate is not None:
-            self._manual_rate = change.rate
-            self._upcoming = Upcoming(self._arrivals_at(change.rate, now), self._plan.share)
-        super().apply(change)
+        if command.rate is not None:
+            self._manual_rate = command.rate
+            self._upcoming = Upcoming(self._arrivals_at(command.rate, now), self._plan.share)
+        super().apply(command)
 
     async def _work(self, worker: Worker, vu: ActiveVU) -> None:
         crew, turns = self._crew, self._around.turns

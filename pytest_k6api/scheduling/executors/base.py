@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_k6api.model import ControlError, Recorder, ScenarioOptions
+from pytest_k6api.model import Command, ControlError, Recorder, ScenarioOptions
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.loop_ticks import Turns
 from pytest_k6api.scheduling.segments import ExecutionSegment
@@ -83,23 +83,6 @@ class Tally:
     backed_off_for: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What is asked of one executor by hand; None stands for «leave it».
-
-    Attributes:
-        vus: VUs to run, of the whole load test: an instance takes its segment of them.
-        vus_max: VUs that it may use, of the whole load test too.
-        rate: Iterations per second, of the whole load test too.
-        give_back: Names among ``vus`` and ``rate`` that follow the plan again.
-    """
-
-    vus: int | None = None
-    vus_max: int | None = None
-    rate: float | None = None
-    give_back: frozenset[str] = frozenset()
-
-
 class Executor(Protocol):
     """Runs one scenario as it was planned, and as it is told while it runs.
 
@@ -147,15 +130,15 @@ class Executor(Protocol):
     def notice_clock(self) -> None:
         """Look at the clock again: it began or ceased to stand still."""
 
-    def check(self, change: Change) -> None:
-        """Find out whether `apply` would carry out `change`.
+    def check(self, command: Command) -> None:
+        """Find out whether `apply` would carry out `command`.
 
         Raises:
             ControlError: It would not.
         """
 
-    def apply(self, change: Change) -> None:
-        """Carry out `change`, which was checked."""
+    def apply(self, command: Command) -> None:
+        """Carry out `command`, which was checked."""
 
     def finish(self) -> None:
         """Start no more iterations; those that run have the graceful stop to end."""

@@ -2,8 +2,8 @@
 
 import trio
 
-from pytest_k6api.model import ControlError, ScenarioOptions
-from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Change, Surroundings
+from pytest_k6api.model import Command, ControlError, ScenarioOptions
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Surroundings
 from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import Worker
@@ -41,15 +41,15 @@ class LoopingExecutor(PlannedExecutor):
             return min(1.0, (self.tally.completed + self.tally.interrupted) / total)
         return self._progress_by_time()
 
-    def check(self, change: Change) -> None:
-        """Find out whether `apply` would carry out `change`."""
-        if change.rate is not None:
+    def check(self, command: Command) -> None:
+        """Find out whether `apply` would carry out `command`."""
+        if command.rate is not None:
             raise ControlError(
                 CONFIG_ERROR,
                 f"{self.options.executor.value} executor '{self.options.name}' has no iteration"
                 " rate; set its vus",
             )
-        super().check(change)
+        super().check(command)
 
     async def _work(self, worker: Worker, vu: ActiveVU) -> None:
         crew, turns = self._crew, self._around.turns

@@ -12,10 +12,10 @@ from contextlib import closing
 
 import trio
 
-from pytest_k6api.model import ScenarioOptions
+from pytest_k6api.model import Command, ScenarioOptions
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.executors.base import ActiveVU, Change, Surroundings, Tally, check_vus
+from pytest_k6api.scheduling.executors.base import ActiveVU, Surroundings, Tally, check_vus
 from pytest_k6api.scheduling.executors.executor_plans import Plan
 from pytest_k6api.scheduling.executors.task_pool import Crew, Worker
 from pytest_k6api.vu.timing import Bell
@@ -70,19 +70,19 @@ class PlannedExecutor(ABC):
         self._crew.release()
         self._bell.ring()
 
-    def check(self, change: Change) -> None:
-        """Find out whether `apply` would carry out `change`."""
-        if change.vus is not None or change.vus_max is not None:
-            check_vus(*self._changed(change), least_max=self._limits.vus_max)
+    def check(self, command: Command) -> None:
+        """Find out whether `apply` would carry out `command`."""
+        if command.changes_vus:
+            check_vus(*self._vus_after(command), least_max=self._limits.vus_max)
 
-    def apply(self, change: Change) -> None:
-        """Carry out `change`, which was checked."""
-        if "vus" in change.give_back:
+    def apply(self, command: Command) -> None:
+        """Carry out `command`, which was checked."""
+        if "vus" in command.give_back:
             self._manual_vus = None
-        if change.vus is not None or change.vus_max is not None:
-            _, self._vus_max = self._changed(change)
-        if change.vus is not None:
-            self._manual_vus = change.vus
+        if command.changes_vus:
+            _, self._vus_max = self._vus_after(command)
+        if command.vus is not None:
+            self._manual_vus = command.vus
         if self._has_begun and not self._is_finishing:
             self._adjust()
         self._bell.ring()
@@ -151,15 +151,15 @@ class PlannedExecutor(ABC):
     def _end(self, *, was_told: bool) -> None:
         """Settle what remains after the last VU; `was_told` if it was ended by hand."""
 
-    def _changed(self, change: Change) -> tuple[int, int]:
-        """Return the VUs and their maximum after `change`."""
-        vus_max = self._vus_max if change.vus_max is None else change.vus_max
-        if change.vus is None:
+    def _vus_after(self, command: Command) -> tuple[int, int]:
+        """Return the VUs and their maximum after `command`."""
+        vus_max = self._vus_max if command.vus_max is None else command.vus_max
+        if command.vus is None:
             vus = self._planned_vus() if self._manual_vus is None else self._manual_vus
             return vus, vus_max
-        if change.vus_max is None and not self._limits.vus_are_steered:
-            vus_max = max(vus_max, change.vus)
-        return change.vus, vus_max
+        if command.vus_max is None and not self._limits.vus_are_steered:
+            vus_max = max(vus_max, command.vus)
+        return command.vus, vus_max
 
     def _scale(self, value: int) -> int:
         return self._around.segment.scale(value)
