@@ -188,6 +188,19 @@ def test_what_else_is_written_stands_above_it(screen: Screen):
     assert screen.shown == ["test_shop.py", "k6: stopping", "VU 1 says", "done"]
 
 
+def test_what_is_written_behind_an_echoed_interrupt_begins_at_the_margin(screen: Screen):
+    display = ProgressDisplay(cast("TextIO", screen), nullcontext)
+
+    with display.making_way():
+        display.show([BROWSE])
+        Screen.write(screen, "^C")  # by the terminal itself
+        screen.write("k6: ending at once\n")
+        display.close()
+
+    assert screen.shown == ["k6: ending at once"]
+    assert screen.rows[0].startswith("k6:")
+
+
 def test_it_is_drawn_outside_of_pytests_capture():
     stream = StringIO()
     opened: list[str] = []

@@ -159,7 +159,8 @@ class ProgressDisplay:
     def _erased(self) -> str:
         if not self._height:
             return ""
-        taken_away = "\x1b[2K" + "\x1b[1A\x1b[2K" * (self._height - 1)
+        # Behind a ^C that the terminal has echoed, the cursor is not at the margin.
+        taken_away = "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (self._height - 1)
         self._height = 0
         return taken_away + self._back
 
