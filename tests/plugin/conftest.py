@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# httpx keeps the exceptions of the httpcore that it imported first: a second one's
+# would not be translated any more.
+import httpcore  # noqa: F401
 import pytest
 
 # NumPy refuses to be imported twice in one process.
