@@ -6,8 +6,8 @@ Sees snapshots, never executors.
 from typing import TYPE_CHECKING
 
 from pytest_k6api.report.comparison.comparing import (
+    Baseline,
     Comparison,
-    Yardstick,
     comparison_line,
     comparison_lines,
 )
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from pytest_k6api.report.live.display import ProgressDisplay
 
 __all__ = [
+    "Baseline",
     "Comparison",
     "ComparisonRule",
     "ProgressDisplay",
     "ProgressLine",
     "Results",
     "ResultsFormatError",
-    "Yardstick",
     "comparison_line",
     "comparison_lines",
     "describe_environment",

@@ -1,4 +1,4 @@
-"""The composition root: a load test wired together and run, and the session of them.
+"""Running load tests: each one wired together and run, its results, and the session of them.
 
 Names are imported when they are first used: collection makes plans without
 importing what runs them.
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pytest_k6api.run.interrupts import signals_end_session
     from pytest_k6api.run.load_test import LoadTest
     from pytest_k6api.run.plan import LoadTestPlan
-    from pytest_k6api.run.progress import View
+    from pytest_k6api.run.progress import ProgressView
+    from pytest_k6api.run.remote import RemoteLoadTest
+    from pytest_k6api.run.results import RunResults
     from pytest_k6api.run.session import LoadTestSession
     from pytest_k6api.run.settings import RunSettings, UserCode
     from pytest_k6api.run.verdict import Verdict
@@ -20,10 +22,12 @@ __all__ = [
     "LoadTest",
     "LoadTestPlan",
     "LoadTestSession",
+    "ProgressView",
+    "RemoteLoadTest",
+    "RunResults",
     "RunSettings",
     "UserCode",
     "Verdict",
-    "View",
     "signals_end_session",
 ]
 
@@ -31,10 +35,12 @@ _MODULES = {
     "LoadTest": "load_test",
     "LoadTestPlan": "plan",
     "LoadTestSession": "session",
+    "ProgressView": "progress",
+    "RemoteLoadTest": "remote",
+    "RunResults": "results",
     "RunSettings": "settings",
     "UserCode": "settings",
     "Verdict": "verdict",
-    "View": "progress",
     "signals_end_session": "interrupts",
 }
 

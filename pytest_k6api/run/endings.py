@@ -1,7 +1,8 @@
-"""How a load test came to its end, in words and in exceptions."""
+"""The end of a load test: its causes as sentences, and as the exception that pytest sees."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import trio
 
@@ -10,8 +11,41 @@ from pytest_k6api.scheduling import RunOutcome
 from pytest_k6api.vu import ScenarioContext
 
 
+@dataclass(slots=True)
+class Ending:
+    """Causes that ended a load test before its time.
+
+    Attributes:
+        interrupted_by: The signal that interrupted it, such as ``Ctrl-C``; empty if none did.
+        ended_itself: The reason that its own code gave to ``vu.stop()``; None if it did not.
+        failed_fast: Whether fail_fast ended it at its first failure.
+    """
+
+    interrupted_by: str = ""
+    ended_itself: str | None = None
+    failed_fast: bool = False
+
+    def why_early(self, outcome: RunOutcome | None) -> str:
+        """Return why the load test ended early; empty if it did not, or ended itself.
+
+        Args:
+            outcome: How it went; None if it broke off.
+        """
+        if self.ended_itself is not None:
+            return ""
+        if outcome is None and self.interrupted_by:
+            return f"stopped early: interrupted by {self.interrupted_by}"
+        if outcome is None:
+            return "aborted by an exception; results so far are kept"
+        if outcome.status is not RunStatus.INTERRUPTED:
+            return ""
+        if not outcome.stop_reason:
+            return "stopped early, no reason given"
+        return f"stopped early: {outcome.stop_reason}"
+
+
 def announce(signal: str, *, again: bool) -> str:
-    """Return what is told when `signal` ends a load test, the first time or `again`."""
+    """Return the line for the terminal when `signal` ends a load test, once or `again`."""
     if again:
         return f"{signal}: ending at once; iterations are interrupted, teardown runs"
     return (
@@ -20,33 +54,15 @@ def announce(signal: str, *, again: bool) -> str:
     )
 
 
-def why_early(outcome: RunOutcome | None, interrupted_by: str = "") -> str:
-    """Return why a load test ended before its time; empty if it did not.
-
-    Args:
-        outcome: How its life went; None if it broke off.
-        interrupted_by: The signal that interrupted it, if one did.
-    """
-    if outcome is None and interrupted_by:
-        return f"stopped early: interrupted by {interrupted_by}"
-    if outcome is None:
-        return "aborted by an exception; results so far are kept"
-    if outcome.status is not RunStatus.INTERRUPTED:
-        return ""
-    if not outcome.stop_reason:
-        return "stopped early, no reason given"
-    return f"stopped early: {outcome.stop_reason}"
-
-
 def trouble_of(
     outcome: RunOutcome | None, scenarios: Iterable[ScenarioContext] = ()
 ) -> tuple[str, ...]:
-    """Return what went wrong in setup and teardown, one sentence each.
+    """Return failures of setup, teardown and VU fixtures, one sentence each.
 
     Args:
-        outcome: How the life of the load test went; None if it broke off.
-        scenarios: Those whose VU fixtures may have raised on their way down. One that
-            raises on the way up has failed an iteration, which says it all.
+        outcome: How the load test went; None if it broke off.
+        scenarios: The scenarios whose VU fixtures may have raised in their teardown. One
+            that raises in its setup has failed an iteration already.
     """
     errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error} if outcome else {}
     trouble = [f"{what} failed: {error}" for what, error in errors.items() if error]
@@ -56,7 +72,7 @@ def trouble_of(
 
 
 class LeavingError(BaseException):
-    """Carries what ends the session out of setup and teardown.
+    """Carries an exception that ends the session out of setup and teardown.
 
     ``pytest.exit()`` raises an Exception, and those are part of their outcome.
     """
@@ -64,18 +80,18 @@ class LeavingError(BaseException):
 
 @contextmanager
 def one_error() -> Iterator[None]:
-    """Let what is raised out of ``trio.run`` be one exception, as if there were no nurseries."""
+    """Raise one exception out of ``trio.run``, as if there were no nurseries."""
     try:
         yield
     except BaseExceptionGroup as group:
         raise gravest(group) from None
     except trio.TrioInternalError as error:
-        # The signal that is for a loop which does not move hit the loop all the same.
+        # KeyboardInterrupt of a later signal hit Trio's own code.
         raise error.__cause__ or error from None
 
 
 def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what pytest is to see of `group`: one exception, as if there were no nurseries."""
+    """Return the one exception of `group` that pytest gets: one that ends the session first."""
     for error in group.exceptions:
         if isinstance(error, LeavingError) and error.__cause__ is not None:
             return error.__cause__

@@ -1,4 +1,4 @@
-"""What the live view shows of a load test, computed in its loop a few times a second."""
+"""Lines of the live view, computed in the load test's loop a few times a second."""
 
 import math
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pytest_k6api.report import ProgressLine
 _FAILING = {"iteration_failures": "passes", "http_req_failed": "passes", "checks": "fails"}
 
 
-class View(Protocol):
-    """What shows the progress of a load test.
+class ProgressView(Protocol):
+    """Shows the progress of a load test.
 
     Attributes:
         period: Seconds between two calls of `show`, and before the first.
@@ -25,7 +25,7 @@ class View(Protocol):
 
 
 class ProgressReader:
-    """Reads progress lines off an engine, remembering the last ones for the rates.
+    """Reads progress lines off an engine, and keeps the last counts for the rates.
 
     Args:
         engine: Where samples add up.

@@ -1,17 +1,16 @@
 """A load test as the control API's thread sees it.
 
-Every question crosses the `Bridge` into the load test's loop. What becomes of it
+Reads and commands cross the `LoopPortal` into the load test's loop:
 
-    the loop             questions                  commands
+    the loop             reads                      commands
     -------------------  -------------------------  --------------------------------
-    is about to start    what is published          wait for it
-    runs                 asked                      carried out
-    does not move        what was last published    left for it, and the reply says so
-    is just over         wait for the results       refused: it has ended
-    is long over         the results                refused: it has ended
+    is about to start    last published state       wait for it
+    runs                 read there                 carried out
+    is blocked           last published state       wait for it, and the reply says so
+    has just ended       wait for the results       refused: it has ended
+    ended before         results                    refused: it has ended
 """
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -28,14 +27,10 @@ from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import Command, ControlError, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
+from pytest_k6api.run.results import LiveState, RunResults
 from pytest_k6api.vu import Failure
 
 Answer = TypeVar("Answer")
-
-_STILL = 0.5
-"""Seconds without a sign of the loop that are nothing to speak of."""
-
-_LOOK_EVERY = 0.01
 
 
 class RemoteLoadTest:
@@ -70,50 +65,47 @@ class RemoteLoadTest:
     @property
     def status(self) -> StatusSnapshot:
         """The status as last published."""
-        return self._load_test.published.status
+        return self._load_test.results.live.status
 
     @property
     def unresponsive(self) -> float:
         """Seconds for which the load test's event loop has been blocked; below 0.5 reads as 0."""
-        if not self._load_test.bridge.is_open:
-            return 0.0
-        still = time.monotonic() - self._load_test.beat
-        return still if still >= _STILL else 0.0
+        return self._load_test.portal.unresponsive
 
     @property
     def scenarios(self) -> Sequence[ScenarioSnapshot]:
         """The scenarios as last published."""
-        return self._load_test.published.scenarios
+        return self._load_test.results.live.scenarios
 
     @property
     def failures(self) -> Sequence[FailureSnapshot]:
         """The grouped failures as last published."""
         # Texts are made here, in the API's thread, not in the load test's loop.
-        return [_describe(failure) for failure in self._load_test.published.failures]
+        return [_describe(failure) for failure in self._load_test.results.live.failures]
 
     @property
     def setup_data(self) -> str | None:
         """The setup data as JSON text; None when there is none."""
-        return self._load_test.life.data
+        return self._load_test.setup_teardown.data
 
     async def read_status(self) -> StatusSnapshot:
         """Return the status as of now, or as last published."""
-        return await self._ask(self._load_test.status, lambda: self.status)
+        return await self._read(lambda results: results.status)
 
     async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
         """Return the scenarios as of now, or as last published."""
-        return await self._ask(self._load_test.scenarios, lambda: self.scenarios)
+        return await self._read(lambda results: results.scenarios)
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, or what was last published."""
-        load_test = self._load_test
+        portal, results = self._load_test.portal, self._load_test.results
         try:
-            return await load_test.bridge.ask_in_steps(load_test.snapshot_steps, patience=PATIENCE)
+            return await portal.call_in_steps(results.snapshot_steps, patience=PATIENCE)
         except NotRunningError:
             await self._wait_until_settled()
         except UnresponsiveError:
             pass
-        return load_test.published.snapshot
+        return results.live.snapshot
 
     async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter.
@@ -121,16 +113,7 @@ class RemoteLoadTest:
         Raises:
             MetricError: The filter or one of `stats` cannot be read.
         """
-        load_test = self._load_test
-        try:
-            return await load_test.bridge.ask(load_test.query, metric_id, stats, patience=PATIENCE)
-        except NotRunningError:
-            await self._wait_until_settled()
-        except UnresponsiveError:
-            pass
-        if self.outcome is not None:  # nobody writes any more
-            return load_test.query(metric_id, stats)
-        return load_test.published.snapshot.metrics.get(metric_id)
+        return await self._read(lambda results: results.query(metric_id, stats))
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.
@@ -161,13 +144,13 @@ class RemoteLoadTest:
         Raises:
             ControlError: Setup failed or timed out, or the load test is over.
         """
-        return await self._run_life(self._load_test.life.run_setup, "setup")
+        return await self._run_life(self._load_test.setup_teardown.run_setup, "setup")
 
     async def replace_setup_data(self, text: str | None) -> None:
         """Make the JSON `text` the setup data; None removes it."""
-        life = self._load_test.life
+        life = self._load_test.setup_teardown
         try:
-            await self._load_test.bridge.ask(life.replace, text, patience=PATIENCE)
+            await self._load_test.portal.call(life.replace, text, patience=PATIENCE)
         except NotRunningError:  # no loop that might write it, too
             life.replace(text)
         except UnresponsiveError:  # it is replaced when the loop moves
@@ -179,7 +162,7 @@ class RemoteLoadTest:
         Raises:
             ControlError: Teardown failed or timed out, or the load test is over.
         """
-        await self._run_life(self._load_test.life.run_teardown, "teardown")
+        await self._run_life(self._load_test.setup_teardown.run_teardown, "teardown")
 
     def _check_name(self, scenario: str) -> None:
         if all(known.name != scenario for known in self.scenarios):
@@ -193,9 +176,9 @@ class RemoteLoadTest:
             return load_test.state()
 
         try:
-            await load_test.bridge.wait_until_opened(PATIENCE)
+            await load_test.portal.wait_until_opened(PATIENCE)
             # No task: the stop takes effect in the first turn of a loop that was blocked.
-            return await load_test.bridge.ask(stop, patience=PATIENCE)
+            return await load_test.portal.call(stop, patience=PATIENCE)
         except NotStartedError:
             raise ControlError(_EXECUTION_ERROR, _NOT_STARTED, status=409) from None
         except NotRunningError:
@@ -205,14 +188,16 @@ class RemoteLoadTest:
             status = replace(self.status, stopped=True)
             return CommandResult(status=status, scenarios=self.scenarios, delivery=Delivery.LATER)
 
-    async def _ask(self, fn: Callable[[], Answer], otherwise: Callable[[], Answer]) -> Answer:
+    async def _read(self, question: Callable[[RunResults | LiveState], Answer]) -> Answer:
+        """Return the answer of the results as of now, else of the last published state."""
+        results = self._load_test.results
         try:
-            return await self._load_test.bridge.ask(fn, patience=PATIENCE)
+            return await self._load_test.portal.call(question, results, patience=PATIENCE)
         except NotRunningError:
             await self._wait_until_settled()
         except UnresponsiveError:
-            pass
-        return otherwise()
+            return question(results.live)
+        return question(results if self._load_test.settled.is_set() else results.live)
 
     async def _command(
         self, title: str, fn: Callable[..., Awaitable[Answer]], *args: object
@@ -223,10 +208,10 @@ class RemoteLoadTest:
             ControlError: There is no loop, or `fn` refused.
             UnresponsiveError: The loop does not move; it takes `fn` when it does.
         """
-        bridge = self._load_test.bridge
+        portal = self._load_test.portal
         try:
-            await bridge.wait_until_opened(PATIENCE)
-            return await bridge.ask_and_wait(fn, *args, patience=PATIENCE)
+            await portal.wait_until_opened(PATIENCE)
+            return await portal.await_there(fn, *args, patience=PATIENCE)
         except NotStartedError:
             raise ControlError(title, _NOT_STARTED, status=409) from None
         except NotRunningError:
@@ -244,11 +229,10 @@ class RemoteLoadTest:
             ) from None
 
     async def _wait_until_settled(self) -> None:
-        """Wait until what is published is final: a loop that has ended leaves its results."""
-        with trio.move_on_after(PATIENCE):
-            # The other thread cannot ring here: it does not know who waits.
-            while self._load_test.bridge.was_opened and self.outcome is None:  # noqa: ASYNC110
-                await trio.sleep(_LOOK_EVERY)
+        """Wait for the final results of a loop that has ended."""
+        if self._load_test.portal.opened.is_set():
+            with trio.move_on_after(PATIENCE):
+                await self._load_test.settled.wait()
 
 
 _PAUSE_ERROR = "Pause error"

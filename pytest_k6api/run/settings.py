@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, ThresholdSnapshot
 from pytest_k6api.protocols.http import ClientOptions
-from pytest_k6api.report import Yardstick
+from pytest_k6api.report import Baseline
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment
 from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
 
@@ -43,7 +43,7 @@ class RunSettings:
         trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: What exceptions in user code mean.
         render: Makes text of an exception from user code.
-        yardstick: The baseline to compare the load test with, if there is one.
+        baseline: The baseline to compare the load test with, if there is one.
         tell: Called with a sentence for the terminal.
         on_paused: Called when it waits for a resume before the load.
         on_samples: Called with each batch of samples; None for none.
@@ -60,7 +60,7 @@ class RunSettings:
     trend_memory: int = DEFAULT_TREND_MEMORY
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
-    yardstick: Yardstick | None = None
+    baseline: Baseline | None = None
     tell: Callable[[str], None] = _say_nothing
     on_paused: Callable[[], None] = lambda: None
     on_samples: Callable[[SampleBatch], None] | None = None

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_k6api.metrics import Aggregation, MetricTotal, Sink, new_sink, parse_aggregation
 from pytest_k6api.model import BUILT_IN, Metric, OptionError, split_entries
-from pytest_k6api.report import Results, Yardstick, comparison_lines, parse_rule
+from pytest_k6api.report import Baseline, Results, comparison_lines, parse_rule
 from pytest_k6api.report.comparison import comparing as comparison_module
 from pytest_k6api.report.comparison.noise import SIGNIFICANT, p_value
 
@@ -26,7 +26,7 @@ def totals(**values: Sequence[float]) -> dict[str, MetricTotal]:
     return {name: total(KNOWN[name], some) for name, some in values.items()}
 
 
-def baseline(before: Mapping[str, MetricTotal], outcome: str = "passed") -> Results:
+def saved(before: Mapping[str, MetricTotal], outcome: str = "passed") -> Results:
     return Results(
         name="t.py::test",
         outcome=outcome,
@@ -37,10 +37,10 @@ def baseline(before: Mapping[str, MetricTotal], outcome: str = "passed") -> Resu
     )
 
 
-def yardstick(before: Mapping[str, MetricTotal], *rules: str, outcome: str = "passed") -> Yardstick:
-    return Yardstick(
+def baseline(before: Mapping[str, MetricTotal], *rules: str, outcome: str = "passed") -> Baseline:
+    return Baseline(
         name="main",
-        baseline=baseline(before, outcome),
+        results=saved(before, outcome),
         rules=[parse_rule(rule, KNOWN) for rule in rules],
     )
 
@@ -115,7 +115,7 @@ def test_what_is_too_much_worse_is_told_with_both_numbers() -> None:
     before = totals(http_req_duration=[10_000] * 50, http_reqs=[1] * 50)
     after = totals(http_req_duration=[12_000] * 50, http_reqs=[1] * 50)
 
-    found = yardstick(before, "http_req_duration:p(95):10%", "http_reqs:rate:10%").compare(
+    found = baseline(before, "http_req_duration:p(95):10%", "http_reqs:rate:10%").compare(
         after, 10.0
     )
 
@@ -130,7 +130,7 @@ def test_a_table_has_a_line_for_each_number() -> None:
     before = totals(http_reqs=[1] * 50, checks=[1, 1, 1, 0])
     after = totals(http_reqs=[1] * 100, checks=[1, 1, 1, 1])
 
-    lines = comparison_lines(yardstick(before, outcome="failed").compare(after, 10.0))
+    lines = comparison_lines(baseline(before, outcome="failed").compare(after, 10.0))
 
     assert lines == [
         "COMPARED WITH main (failed, 1970-01-01 00:00 UTC, 0123456789)",
@@ -143,7 +143,7 @@ def test_a_table_has_a_line_for_each_number() -> None:
 def test_what_stopped_being_measured_is_no_improvement() -> None:
     before = totals(http_req_duration=[1_000])
 
-    found = yardstick(before, "http_req_duration:max:10%").compare({}, 10.0)
+    found = baseline(before, "http_req_duration:max:10%").compare({}, 10.0)
 
     assert found.failures == (
         "http_req_duration had no samples, so it cannot be compared with main",
@@ -151,7 +151,7 @@ def test_what_stopped_being_measured_is_no_improvement() -> None:
 
 
 def test_a_load_test_that_the_baseline_does_not_have_is_compared_with_nothing() -> None:
-    found = Yardstick(name="main", baseline=None).compare(totals(http_reqs=[1]), 10.0)
+    found = Baseline(name="main", results=None).compare(totals(http_reqs=[1]), 10.0)
 
     assert comparison_lines(found) == [
         "COMPARED WITH main",
@@ -163,7 +163,7 @@ def test_without_scipy_the_table_says_what_is_missing(monkeypatch: pytest.Monkey
     monkeypatch.setattr(comparison_module, "can_test", lambda: False)
     both = totals(checks=[1, 0])
 
-    found = yardstick(both).compare(totals(checks=[1, 1]), 10.0)
+    found = baseline(both).compare(totals(checks=[1, 1]), 10.0)
 
     assert [number.p_value for number in found.numbers] == [None]
     assert found.notes == (

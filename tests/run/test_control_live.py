@@ -388,12 +388,12 @@ def test_whoever_asks_while_it_ends_is_shown_the_end(stage: Live) -> None:
     load_test = stage.session.prepare(*planned(duration=0.1), RunSettings())
     end, has_left = load_test._end, threading.Event()
 
-    def end_slowly(outcome: Any) -> None:
+    def end_slowly(*arguments: Any) -> None:
         has_left.set()
         time.sleep(0.4)
-        end(outcome)
+        end(*arguments)
 
-    load_test._end = end_slowly  # type: ignore[method-assign]
+    load_test._end = end_slowly  # type: ignore[method-assign, assignment]
     thread = threading.Thread(target=load_test.run)
     thread.start()
     assert has_left.wait(5)
@@ -403,7 +403,7 @@ def test_whoever_asks_while_it_ends_is_shown_the_end(stage: Live) -> None:
     thread.join(5)
 
     assert (status["status"], status["running"]) == (9, False)
-    assert count == load_test.results.metrics["iterations"].sample["count"]
+    assert count == load_test.results.snapshot.metrics["iterations"].sample["count"]
 
 
 def test_between_load_tests_the_last_one_is_shown_and_each_by_its_number(stage: Live) -> None:

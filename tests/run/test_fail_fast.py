@@ -80,7 +80,7 @@ def test_a_failed_check_of_setup_ends_it_before_the_load() -> None:
     load_test = run(fail_later, setup=setup)
 
     assert load_test.outcome == "failed"
-    assert "iterations" not in load_test.results.metrics
+    assert "iterations" not in load_test.results.snapshot.metrics
     assert load_test.results.elapsed < 1
 
 

@@ -26,8 +26,7 @@ from pytest_k6api.model import (
     ScenarioState,
 )
 from pytest_k6api.report import ProgressLine
-from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode, Verdict
-from pytest_k6api.run.remote import RemoteLoadTest
+from pytest_k6api.run import LoadTest, LoadTestPlan, RemoteLoadTest, RunSettings, UserCode, Verdict
 from pytest_k6api.vu import VU, ExceptionRules, Trend, UserFunction
 
 THINKING = Trend("thinking")
@@ -97,28 +96,28 @@ def test_it_measures_judges_and_passes():
     assert verdict.reasons == ()
     assert tested.outcome == "passed"
     assert tested.results.elapsed == pytest.approx(10.67, abs=0.01)
-    assert tested.results.metrics["iterations"].sample["count"] == 22
-    assert tested.results.metrics["vus"].sample["value"] == 2
-    assert [group.path for group in tested.results.root.walk()] == ["", "::think"]
-    assert tested.published.status.status is RunStatus.ENDED
-    assert [scenario.state for scenario in tested.published.scenarios] == [ScenarioState.ENDED]
+    assert tested.results.snapshot.metrics["iterations"].sample["count"] == 22
+    assert tested.results.snapshot.metrics["vus"].sample["value"] == 2
+    assert [group.path for group in tested.results.snapshot.root.walk()] == ["", "::think"]
+    assert tested.results.status.status is RunStatus.ENDED
+    assert [scenario.state for scenario in tested.results.scenarios] == [ScenarioState.ENDED]
     assert tested.started_at is not None
     assert tested.ended_at is not None
     assert tested.started_at <= tested.ended_at
-    assert not tested.bridge.is_open
+    assert not tested.portal.is_open
 
 
 def test_any_filter_can_be_asked_after_the_end():
     tested = load_test((constant(), browse))
     run(tested)
 
-    alone = tested.query("thinking{scenario:test_browse}", ("p(99)",))
+    alone = tested.results.query("thinking{scenario:test_browse}", ("p(99)",))
 
     assert alone is not None
     assert alone.extra["p(99)"] == 2
-    assert tested.query("thinking{scenario:test_other}") is None
+    assert tested.results.query("thinking{scenario:test_other}") is None
     with pytest.raises(MetricError):
-        tested.query("thinking{")
+        tested.results.query("thinking{")
 
 
 def test_an_aborting_threshold_ends_it_at_the_next_evaluation():
@@ -145,8 +144,8 @@ def test_ctrl_c_lets_iterations_end_and_a_second_one_does_not():
     once = load_test((constant(duration=3600.0), press))
     verdict = run(once)
     assert verdict.reasons == ("stopped early: interrupted by Ctrl-C",)
-    assert once.interrupted_by == "Ctrl-C"
-    assert once.results.metrics["iterations"].sample["count"] == 4
+    assert once.ending.interrupted_by == "Ctrl-C"
+    assert once.results.snapshot.metrics["iterations"].sample["count"] == 4
 
     async def press_twice(vu: VU) -> None:
         await vu.sleep(0.97)
@@ -158,7 +157,7 @@ def test_ctrl_c_lets_iterations_end_and_a_second_one_does_not():
 
     twice = load_test((constant(duration=3600.0), press_twice))
     run(twice)
-    assert twice.results.metrics["iterations"].sample["count"] == 2
+    assert twice.results.snapshot.metrics["iterations"].sample["count"] == 2
 
 
 def test_code_that_has_seen_enough_ends_it_and_it_passes():
@@ -169,7 +168,7 @@ def test_code_that_has_seen_enough_ends_it_and_it_passes():
     tested = load_test((constant(duration=3600.0), enough))
 
     assert run(tested).outcome == "passed"
-    assert tested.ended_itself == "all is sold"
+    assert tested.ending.ended_itself == "all is sold"
 
 
 def test_setup_and_teardown_frame_it_and_their_errors_are_trouble():
@@ -234,7 +233,7 @@ def test_what_ends_the_session_gets_through_and_results_are_kept(tested: LoadTes
     assert tested.outcome == "interrupted"
     assert tested.verdict is not None
     assert tested.verdict.reasons == ("aborted by an exception; results so far are kept",)
-    assert not tested.bridge.is_open
+    assert not tested.portal.is_open
 
 
 def test_a_skip_in_setup_gets_through():
@@ -246,7 +245,7 @@ def test_a_skip_in_setup_gets_through():
     with pytest.raises(Skip):
         run(tested)
 
-    assert "iterations" not in tested.results.metrics
+    assert "iterations" not in tested.results.snapshot.metrics
 
 
 def test_the_live_view_has_a_line_for_each_scenario():
@@ -356,13 +355,13 @@ def test_a_load_test_that_is_over_keeps_its_results_and_lets_everything_else_go(
     gc.collect()
 
     assert gone() is None
-    assert tested.status().status is RunStatus.ENDED
-    assert [each.state for each in tested.scenarios()] == [ScenarioState.ENDED]
-    metric = tested.query("thinking{scenario:test_browse}", ("p(50)",))
+    assert tested.results.status.status is RunStatus.ENDED
+    assert [each.state for each in tested.results.scenarios] == [ScenarioState.ENDED]
+    metric = tested.results.query("thinking{scenario:test_browse}", ("p(50)",))
     assert metric is not None
     assert (metric.samples, metric.extra["p(50)"]) == (22, 1.5)
     tested.stop("too late")
-    assert tested.status().stopped is False
+    assert tested.results.status.stopped is False
 
 
 def test_a_thousand_load_tests_hold_little_memory_each() -> None:

@@ -83,21 +83,20 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     """
     verdict = load_test.verdict
     assert verdict is not None
-    snapshot = load_test.results
+    results = load_test.results
+    snapshot = results.snapshot
     heading = f"{load_test.name}: {verdict.outcome}, {snapshot.elapsed:.1f} s"
     if load_test.target:
         heading += f" on {load_test.target}"
-    if interrupted := sum(each.interrupted for each in load_test.published.scenarios):
+    if interrupted := sum(each.interrupted for each in results.scenarios):
         heading += f", {interrupted:,} iterations interrupted"
-    if load_test.ended_itself is not None:
-        heading += (
-            f", ended by vu.stop(){': ' if load_test.ended_itself else ''}{load_test.ended_itself}"
-        )
+    if (reason := load_test.ending.ended_itself) is not None:
+        heading += f", ended by vu.stop(){': ' if reason else ''}{reason}"
     line = "; ".join(filter(None, (heading, summary_line(snapshot))))
     lines = [
         heading,
         *_failed_request_lines(load_test),
-        *summary_lines(snapshot, load_test.requests_by_name(), load_test.target),
+        *summary_lines(snapshot, results.requests_by_name(), load_test.target),
     ]
     if load_test.comparison is not None:
         line += f"; {comparison_line(load_test.comparison)}"
@@ -114,7 +113,7 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
 
 def _failed_request_lines(load_test: LoadTest) -> list[str]:
     """Return the kinds of failed requests for the summary, allowed or not."""
-    failures = [each for each in load_test.failures() if each.kind is FailureKind.REQUEST]
+    failures = [each for each in load_test.results.failures if each.kind is FailureKind.REQUEST]
     if not failures:
         return []
     lines = [
@@ -156,18 +155,18 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
 
 
 def _parts(load_test: LoadTest) -> Iterator[tuple[str, str]]:
-    for metric in load_test.results.metrics.values():
+    for metric in load_test.results.snapshot.metrics.values():
         for threshold in metric.thresholds:
             if threshold.ok is None:
                 continue
             observed = observed_text(threshold, metric)
             problem = f"crossed: {observed}" if threshold.ok is False else ""
             yield f"{metric.id}: {threshold.text}", problem
-    scenarios = load_test.published.scenarios
+    scenarios = load_test.results.scenarios
     for scenario in scenarios if len(scenarios) > 1 else ():
         problems = [
             f"{failure.count:,}x {failure.kind.value}: {failure.message}"
-            for failure in load_test.failures_that_count(scenario.name)
+            for failure in load_test.results.failures_that_count(scenario.name)
         ]
         yield f"scenario {scenario.name}", "\n".join(problems)
 
@@ -217,17 +216,17 @@ def keep_unreported(item: pytest.Item) -> None:
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:
     properties: list[tuple[str, object]] = []
-    duration = load_test.query("http_req_duration", ("p(50)", "p(95)", "p(99)"))
+    duration = load_test.results.query("http_req_duration", ("p(50)", "p(95)", "p(99)"))
     if duration is not None:
         numbers = {**duration.sample, **duration.extra}
         properties += [
             (f"http_req_duration_p{rank}_ms", round(numbers[f"p({rank})"], 3))
             for rank in (50, 95, 99)
         ]
-    requests = load_test.query("http_reqs")
+    requests = load_test.results.query("http_reqs")
     if requests is not None:
         properties.append(("http_reqs_per_second", round(requests.sample["rate"], 3)))
-    failed = load_test.query("http_req_failed")
+    failed = load_test.results.query("http_req_failed")
     if failed is not None:
         properties.append(("http_req_failed_rate", round(failed.sample["rate"], 6)))
     return properties
@@ -250,7 +249,7 @@ def failure_text(load_test: LoadTest) -> str:
     # pytest's short summary shows the first line alone.
     more = f" (and {len(others)} more)" if others else ""
     lines = [f"load test {verdict.outcome}: {first}{more}", *(f"  ✗ {text}" for text in others)]
-    failures = load_test.failures()
+    failures = load_test.results.failures
     shown = _shown(failures)
     for failure in shown:
         lines += ["", *_failure_lines(failure)]
@@ -266,7 +265,7 @@ def first_error(load_test: LoadTest) -> BaseException | None:
 
     To be asked before the failures are shown: that lets go of their frames.
     """
-    for failure in sorted(load_test.failures(), key=lambda failure: failure.first_at):
+    for failure in sorted(load_test.results.failures, key=lambda failure: failure.first_at):
         if failure.first_traceback is not None and failure.first_traceback.error is not None:
             return failure.first_traceback.error
     return None
@@ -325,9 +324,9 @@ def export_summary(load_test: LoadTest, folder: Path, pattern: str, load_tests: 
     path = folder / pattern.replace("{name}", file_stem(load_test.name))
     if "{name}" not in pattern and load_tests > 1:
         path = path.with_name(f"{path.stem}-{load_tests}{path.suffix}")
-    data = load_test.life.data
+    data = load_test.setup_teardown.data
     setup_data = json.loads(data, parse_float=_finite) if data is not None else None
-    document = summary_export(load_test.results, setup_data)
+    document = summary_export(load_test.results.snapshot, setup_data)
     try:
         write_whole(path, json.dumps(document, indent=4, ensure_ascii=False))
     except OSError as error:

@@ -10,11 +10,11 @@ import pytest
 from pytest_k6api.plugin.reporting.terminal import Terminal, uncaptured
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import ProgressLine, progress_text
-from pytest_k6api.run import View
+from pytest_k6api.run import ProgressView
 
 
 @contextmanager
-def shown_progress(config: pytest.Config, target: str) -> Iterator[View | None]:
+def shown_progress(config: pytest.Config, target: str) -> Iterator[ProgressView | None]:
     """Give what shows the progress of a load test, or None where nothing is to be shown.
 
     Args:
@@ -67,7 +67,7 @@ class _Log:
 
 
 @contextmanager
-def _drawn(config: pytest.Config, terminal: Terminal, target: str) -> Iterator[View]:
+def _drawn(config: pytest.Config, terminal: Terminal, target: str) -> Iterator[ProgressView]:
     from pytest_k6api.report import ProgressDisplay
 
     assert terminal.stream is not None

@@ -23,10 +23,10 @@ def write_step_summary(load_test: LoadTest, warn: Callable[[str], None]) -> None
     text = markdown_summary(
         load_test.name,
         load_test.verdict.outcome,
-        load_test.results,
+        load_test.results.snapshot,
         load_test.verdict.reasons,
         load_test.comparison,
-        requests=list(request_rows(load_test.requests_by_name(), load_test.target)),
+        requests=list(request_rows(load_test.results.requests_by_name(), load_test.target)),
     )
     try:
         with Path(path).open("a", encoding="utf-8") as file:

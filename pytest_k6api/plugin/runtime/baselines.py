@@ -16,10 +16,10 @@ import pytest
 from pytest_k6api.model import Metric, OptionError
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import (
+    Baseline,
     ComparisonRule,
     Results,
     ResultsFormatError,
-    Yardstick,
     describe_environment,
     file_stem,
     ids_by_name,
@@ -87,11 +87,11 @@ class Baselines:
         if self._name:
             yield from self._read_baselines(names, known)
 
-    def yardstick(self, name: str) -> Yardstick | None:
-        """Return what the load test `name` is compared with; None if nothing is compared."""
+    def baseline_of(self, name: str) -> Baseline | None:
+        """Return the baseline of the load test `name`; None if nothing is compared."""
         if not self._name:
             return None
-        return Yardstick(name=self._name, baseline=self._baselines.get(name), rules=self._rules)
+        return Baseline(name=self._name, results=self._baselines.get(name), rules=self._rules)
 
     def saved(self, load_test: LoadTest) -> str:
         """Return where `keep` saved `load_test`, for the summary; empty if it did not."""
@@ -99,7 +99,7 @@ class Baselines:
             return ""
         folder = self._folder / self._save_as
         inside = folder.relative_to(self._root) if folder.is_relative_to(self._root) else folder
-        seen = load_test.request_names()
+        seen = load_test.results.request_names()
         kept = kept_names(seen)
         names = (
             f", {len(kept)} of {len(seen):,} names of requests apart"
@@ -116,22 +116,22 @@ class Baselines:
         verdict = load_test.verdict
         if not self._save_as or verdict is None or load_test.started_at is None:
             return []
-        seen = load_test.request_names()
+        seen = load_test.results.request_names()
         kept = kept_names(seen)
         results = Results(
             name=load_test.name,
             outcome=verdict.outcome,
             started_at=load_test.started_at,
-            elapsed=load_test.results.elapsed,
+            elapsed=load_test.results.snapshot.elapsed,
             environment=describe_environment(self._root),
-            totals=load_test.totals(
+            totals=load_test.results.totals(
                 [*(rule.metric_id for rule in self._rules), *ids_by_name(kept)]
             ),
             names_kept=len(kept),
             names_seen=len(seen),
         )
         try:
-            self._write(results_document(results, load_test.results, plan.scenarios))
+            self._write(results_document(results, load_test.results.snapshot, plan.scenarios))
         except OSError as error:
             return [f"cannot save its results: {error}"]
         return []

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
         GroupSnapshot,
         MetricSnapshot,
         Point,
-        Snapshot,
         ThresholdSnapshot,
     )
+    from pytest_k6api.run import RunResults
 
 
 class ResultError(K6ApiError, LookupError):
@@ -36,14 +36,8 @@ class FinishedLoadTest(Protocol):
         """``passed``, ``failed`` or ``interrupted``; None while it is not over."""
 
     @property
-    def results(self) -> "Snapshot":
+    def results(self) -> "RunResults":
         """Everything measured."""
-
-    def query(self, metric_id: str, stats: Sequence[str] = ()) -> "MetricSnapshot | None":
-        """Return one metric under any tag filter; None if it has no sample."""
-
-    def timeline(self, name: str) -> "tuple[Point, ...] | None":
-        """Return a metric second by second; None if that is not kept."""
 
 
 class MetricResult:
@@ -142,7 +136,7 @@ class MetricResult:
         test of more than an hour has points of two seconds, then of four, and so on.
         The last second may not be a whole one.
         """
-        points = self._load_test.timeline(self.id)
+        points = self._load_test.results.timeline(self.id)
         if points is None:
             from pytest_k6api.metrics import KEPT_BY_SECOND
 
@@ -161,7 +155,7 @@ class MetricResult:
             if stat in known:
                 return known[stat]
         try:
-            metric = self._load_test.query(self.id, (stat,))
+            metric = self._load_test.results.query(self.id, (stat,))
         except K6ApiError as error:
             raise ResultError(str(error)) from None
         if metric is None:
@@ -181,7 +175,7 @@ class Metrics(Mapping[str, MetricResult]):
         self._load_test = load_test
 
     def __getitem__(self, metric_id: str) -> MetricResult:
-        metric = self._load_test.query(metric_id) or _counted_nothing(metric_id)
+        metric = self._load_test.results.query(metric_id) or _counted_nothing(metric_id)
         if metric is None:
             names = ", ".join(self)
             raise ResultError(
@@ -190,13 +184,13 @@ class Metrics(Mapping[str, MetricResult]):
         return MetricResult(self._load_test, metric)
 
     def __contains__(self, metric_id: object) -> bool:
-        return isinstance(metric_id, str) and self._load_test.query(metric_id) is not None
+        return isinstance(metric_id, str) and self._load_test.results.query(metric_id) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._load_test.results.metrics)
+        return iter(self._load_test.results.snapshot.metrics)
 
     def __len__(self) -> int:
-        return len(self._load_test.results.metrics)
+        return len(self._load_test.results.snapshot.metrics)
 
     def __repr__(self) -> str:
         return f"<metrics of {self._load_test.name}: {', '.join(self)}>"
@@ -247,7 +241,7 @@ class LoadTestResults:
     @property
     def elapsed(self) -> float:
         """Seconds of test-run time, pauses not counted."""
-        return self._load_test.results.elapsed
+        return self._load_test.results.snapshot.elapsed
 
     @property
     def metrics(self) -> Metrics:
@@ -257,18 +251,18 @@ class LoadTestResults:
     @property
     def groups(self) -> "dict[str, GroupSnapshot]":
         """The groups by path, such as ``::visit homepage``; the root is ``""``."""
-        return {group.path: group for group in self._load_test.results.root.walk()}
+        return {group.path: group for group in self._load_test.results.snapshot.root.walk()}
 
     @property
     def checks(self) -> "dict[str, CheckSnapshot]":
         """The checks by path, such as ``::visit homepage::status is 200``."""
-        groups = self._load_test.results.root.walk()
+        groups = self._load_test.results.snapshot.root.walk()
         return {check.path: check for group in groups for check in group.checks}
 
     @property
     def thresholds(self) -> "tuple[ThresholdSnapshot, ...]":
         """The thresholds and how they were judged at the end."""
-        return tuple(self._load_test.results.thresholds)
+        return tuple(self._load_test.results.snapshot.thresholds)
 
     def __repr__(self) -> str:
         return f"<results of {self.name}: {self.outcome}, {self.elapsed:.1f} s>"

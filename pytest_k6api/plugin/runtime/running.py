@@ -35,7 +35,7 @@ from pytest_k6api.plugin.runtime.tracing import stop_at_start
 from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import in_encoding
-from pytest_k6api.run import LoadTest, LoadTestPlan, UserCode, View
+from pytest_k6api.run import LoadTest, LoadTestPlan, ProgressView, UserCode
 from pytest_k6api.vu import ForgottenAwaits, UserFunction, VUFixture
 
 
@@ -63,8 +63,10 @@ def run_load_test(item: pytest.Function) -> None:
     if hooks.exit is not None:
         keep_unreported(item)
         raise hooks.exit
-    if load_test.interrupted_by and not item.session.shouldstop:
-        item.session.shouldstop = f"a load test was interrupted by {load_test.interrupted_by}"
+    if load_test.ending.interrupted_by and not item.session.shouldstop:
+        item.session.shouldstop = (
+            f"a load test was interrupted by {load_test.ending.interrupted_by}"
+        )
     if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
         raise error
     text = failure_text(load_test)
@@ -73,7 +75,7 @@ def run_load_test(item: pytest.Function) -> None:
 
 
 @contextmanager
-def _surroundings(item: pytest.Function) -> Iterator[View | None]:
+def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
     """Give a load test what belongs around it; the value shows its progress, if that is wanted."""
     outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
     load_test = item.stash[RUNNING]
@@ -96,7 +98,7 @@ def _surroundings(item: pytest.Function) -> Iterator[View | None]:
 def _let_go_of_coroutines(load_test: LoadTest) -> None:
     # An iteration that failed because it did not await a call still holds that call,
     # until its traceback is text.
-    for failure in load_test.failures():
+    for failure in load_test.results.failures:
         if "coroutine" in failure.message:
             str(failure.first_traceback)
 
@@ -131,7 +133,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
         ),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,
-        yardstick=item.config.stash[BASELINES].yardstick(plan.name),
+        baseline=item.config.stash[BASELINES].baseline_of(plan.name),
     )
     try:
         refuse_standing_clock()

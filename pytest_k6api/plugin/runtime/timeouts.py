@@ -50,7 +50,7 @@ def _stop(item: pytest.Item, timeout: float) -> None:
     load_test = item.stash.get(RUNNING, None)
     if load_test is not None:
         reason = f"pytest-timeout allows it {format_duration(timeout)}"
-        load_test.bridge.tell(partial(load_test.stop, reason))
+        load_test.portal.call_soon(partial(load_test.stop, reason))
 
 
 def warn_of_timeouts(items: Iterable[pytest.Item]) -> list[str]:

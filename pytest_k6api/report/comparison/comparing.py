@@ -117,17 +117,17 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yardstick:
-    """What a load test is to be compared with, and how much worse it may be.
+class Baseline:
+    """Earlier results that a load test is compared with, and how much worse it may be.
 
     Attributes:
-        name: The name of the baseline.
-        baseline: Its results of this load test; None if it has none.
+        name: The name that they were saved under.
+        results: The earlier results of this load test; None without any.
         rules: What may get worse, and by how much.
     """
 
     name: str
-    baseline: Results | None
+    results: Results | None
     rules: Sequence[ComparisonRule] = ()
 
     @property
@@ -142,15 +142,15 @@ class Yardstick:
             totals: What it measured, with what the rules are about.
             elapsed: Seconds of test-run time.
         """
-        if self.baseline is None:
+        if self.results is None:
             note = f"{self.name} has no results of this load test"
             return Comparison(title=self.name, notes=(note,))
-        numbers = tuple(self._numbers(self.baseline, totals, elapsed))
+        numbers = tuple(self._numbers(self.results, totals, elapsed))
         return Comparison(
-            title=f"{self.name} ({_about(self.baseline)})",
+            title=f"{self.name} ({_about(self.results)})",
             numbers=numbers,
-            failures=tuple(self._failures(self.baseline, totals, numbers)),
-            notes=tuple(_notes(self.baseline)),
+            failures=tuple(self._failures(self.results, totals, numbers)),
+            notes=tuple(_notes(self.results)),
         )
 
     def _numbers(

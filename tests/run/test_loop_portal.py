@@ -1,4 +1,4 @@
-"""Questions across threads: answered, refused or given up, but never lost in silence."""
+"""Calls across threads: answered, refused or given up, but never lost in silence."""
 
 import threading
 import time
@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 import pytest
 import trio
 
-from pytest_k6api.run.loop_portal import Bridge, NotRunningError, UnresponsiveError
+from pytest_k6api.run.loop_portal import LoopPortal, NotRunningError, UnresponsiveError
 from tests.virtual_time import in_real_time
 
 
 class Loop:
-    """A Trio loop in a thread of its own, with the bridge that leads there."""
+    """A Trio loop in a thread of its own, with the portal that leads there."""
 
     def __init__(self) -> None:
-        self.bridge = Bridge()
+        self.portal = LoopPortal()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
         self._token: trio.lowlevel.TrioToken | None = None
@@ -40,11 +40,11 @@ class Loop:
 
     async def _main(self) -> None:
         async with trio.open_nursery() as nursery:
-            self.bridge.open(nursery)
+            self.portal.open(nursery)
             self._token = trio.lowlevel.current_trio_token()
             self._ready.set()
             await self._end.wait()
-            self.bridge.close()
+            self.portal.close()
             nursery.cancel_scope.cancel()
 
 
@@ -64,8 +64,8 @@ def running_loop() -> Iterator[Loop]:
 @in_real_time
 async def test_a_question_is_answered_in_the_loop_it_is_put_to():
     with running_loop() as loop:
-        answer = await loop.bridge.ask(threading.get_ident, patience=5)
-        total = await loop.bridge.ask(lambda one, two: one + two, 1, 2, patience=5)
+        answer = await loop.portal.call(threading.get_ident, patience=5)
+        total = await loop.portal.call(lambda one, two: one + two, 1, 2, patience=5)
 
         assert answer == loop.thread.ident
         assert total == 3
@@ -82,9 +82,9 @@ async def test_what_goes_wrong_there_is_raised_here():
 
     with running_loop() as loop:
         with pytest.raises(KeyError, match="no"):
-            await loop.bridge.ask(refuse, patience=5)
+            await loop.portal.call(refuse, patience=5)
         with pytest.raises(KeyError, match="no"):
-            await loop.bridge.ask_and_wait(refuse_later, patience=5)
+            await loop.portal.await_there(refuse_later, patience=5)
 
 
 @in_real_time
@@ -94,7 +94,7 @@ async def test_a_question_that_takes_long_is_waited_for_once_it_was_taken():
         return "forty-two"
 
     with running_loop() as loop:
-        assert await loop.bridge.ask_and_wait(ponder, patience=0.1) == "forty-two"
+        assert await loop.portal.await_there(ponder, patience=0.1) == "forty-two"
 
 
 @in_real_time
@@ -114,9 +114,9 @@ async def test_a_loop_that_does_not_move_is_unresponsive_and_carries_it_out_late
         loop.do(block)
         assert blocked.wait(5)
         with pytest.raises(UnresponsiveError):
-            await loop.bridge.ask(done.is_set, patience=0.05)
+            await loop.portal.call(done.is_set, patience=0.05)
         with pytest.raises(UnresponsiveError):
-            await loop.bridge.ask_and_wait(carry_out, patience=0.05)
+            await loop.portal.await_there(carry_out, patience=0.05)
 
         assert not done.is_set()
         assert await trio.to_thread.run_sync(done.wait, 5)
@@ -126,22 +126,22 @@ async def test_a_loop_that_does_not_move_is_unresponsive_and_carries_it_out_late
 async def test_there_is_nobody_to_ask_before_the_start_and_after_the_end():
     async def nothing() -> None: ...
 
-    bridge = Bridge()
-    assert not bridge.is_open
+    portal = LoopPortal()
+    assert not portal.is_open
     with pytest.raises(NotRunningError):
-        await bridge.ask(lambda: 1, patience=5)
+        await portal.call(lambda: 1, patience=5)
     with pytest.raises(NotRunningError):
-        await bridge.ask_and_wait(nothing, patience=5)
+        await portal.await_there(nothing, patience=5)
 
     with running_loop() as loop:
-        assert loop.bridge.is_open
+        assert loop.portal.is_open
         loop.end()
         loop.thread.join(5)
-        assert not loop.bridge.is_open
+        assert not loop.portal.is_open
         with pytest.raises(NotRunningError):
-            await loop.bridge.ask(lambda: 1, patience=5)
+            await loop.portal.call(lambda: 1, patience=5)
         with pytest.raises(NotRunningError):
-            await loop.bridge.ask_and_wait(nothing, patience=5)
+            await loop.portal.await_there(nothing, patience=5)
 
 
 @in_real_time
@@ -157,7 +157,7 @@ async def test_a_loop_that_ends_meanwhile_answers_that_it_did():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_soon, loop)
             with pytest.raises(NotRunningError):
-                await loop.bridge.ask_and_wait(forever, patience=5)
+                await loop.portal.await_there(forever, patience=5)
 
 
 @in_real_time
@@ -166,12 +166,12 @@ async def test_a_question_that_comes_when_the_nursery_is_closed_harms_nobody():
     # between the two, made long.
     async def nothing() -> None: ...
 
-    bridge = Bridge()
+    portal = LoopPortal()
     async with trio.open_nursery() as nursery:
-        bridge.open(nursery)
+        portal.open(nursery)
 
     with pytest.raises(NotRunningError):
-        await bridge.ask_and_wait(nothing, patience=5)
+        await portal.await_there(nothing, patience=5)
 
 
 async def tick(turns: list[float]) -> None:
@@ -194,7 +194,7 @@ async def test_a_long_answer_is_made_in_steps_between_which_the_loop_goes_on() -
         return "done"
 
     with running_loop() as loop:
-        answer = await loop.bridge.ask_in_steps(steps, patience=10)
+        answer = await loop.portal.call_in_steps(steps, patience=10)
 
     assert answer == "done"
     assert len(set(seen)) >= 4  # two steps in a turn, at most
@@ -207,7 +207,7 @@ async def test_an_error_of_a_step_is_the_answer() -> None:
         raise ValueError("broken")
 
     with running_loop() as loop, pytest.raises(ValueError, match="broken"):
-        await loop.bridge.ask_in_steps(steps, patience=10)
+        await loop.portal.call_in_steps(steps, patience=10)
 
 
 @in_real_time
@@ -223,7 +223,7 @@ async def test_steps_that_nobody_waits_for_any_more_are_not_made() -> None:
 
     with running_loop() as loop:
         with pytest.raises(UnresponsiveError):
-            await loop.bridge.ask_in_steps(steps, patience=0.05)
+            await loop.portal.call_in_steps(steps, patience=0.05)
         loop.end()
         loop.thread.join(5)
 

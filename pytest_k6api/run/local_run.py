@@ -1,0 +1,292 @@
+"""A load test's run in this process: virtual users, scheduler, connections, and its loop.
+
+Wired before the start, gone after the end: what lasts is in `RunResults` and `LoadTest`.
+Beside the scheduler three services run in one nursery: the pump moves rows into the
+metrics collector, the judge evaluates thresholds, the watch records ``vus``.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import trio
+
+from pytest_k6api.model import (
+    Command,
+    Recorder,
+    ScenarioOptions,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    storable,
+)
+from pytest_k6api.protocols.http import Client, HttpRuntime, descriptor_shortage
+from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
+from pytest_k6api.run.interrupts import interrupts
+from pytest_k6api.run.loop_portal import LoopPortal, finish_in_steps
+from pytest_k6api.run.metrics_collector import MetricsCollector
+from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.progress import ProgressReader, ProgressView
+from pytest_k6api.run.results import RunResults
+from pytest_k6api.run.settings import RunSettings, UserCode
+from pytest_k6api.run.verdict import failing
+from pytest_k6api.scheduling import RunOutcome, Scheduler
+from pytest_k6api.vu import (
+    Failure,
+    FailureLog,
+    LoadContext,
+    ScenarioContext,
+    SetupTeardown,
+    StuckTasks,
+    VirtualUser,
+)
+
+PUMP_PERIOD = 0.05
+JUDGE_PERIOD = 2.0  # k6's
+WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
+
+
+class LocalRun:
+    """One load test in this process, from its wiring to its end.
+
+    Attributes:
+        results: Its results.
+        setup_teardown: Its setup, teardown and setup data.
+        ending: What ended it before its time.
+
+    Args:
+        plan: The options and thresholds.
+        code: The functions that the plan names.
+        settings: The settings of the run.
+        portal: Other threads call into its loop through it.
+    """
+
+    def __init__(
+        self, plan: LoadTestPlan, code: UserCode, settings: RunSettings, portal: LoopPortal
+    ) -> None:
+        self.ending = Ending()
+        self._options = plan.options
+        self._settings = settings
+        self._portal = portal
+        self._warnings: list[str] = []
+        self._http = HttpRuntime(settings.client)
+        self._stuck = StuckTasks()
+        self._collector = MetricsCollector(plan, settings, lambda: self.elapsed)
+        self._failures = FailureLog(
+            lambda: self.elapsed, settings.render, settings.client.secrets.mask_text
+        )
+        load = self._load_context()
+        self.setup_teardown = SetupTeardown(
+            load=load,
+            setup=code.setup,
+            teardown=code.teardown,
+            setup_timeout=plan.options.setup_timeout,
+            teardown_timeout=plan.options.teardown_timeout,
+        )
+        self._scenarios = {
+            options.name: ScenarioContext(
+                load=load,
+                options=options,
+                function=code.scenarios[options.name],
+                setup_data=lambda: self.setup_teardown.data,
+            )
+            for options in plan.scenarios
+        }
+        self._scheduler = self._schedule(plan.scenarios)
+        self._progress = ProgressReader(self._collector.engine, plan.scenarios)
+        self.results = RunResults(
+            self, self._collector.engine, self._collector.requests, plan.options
+        )
+
+    def _load_context(self) -> LoadContext:
+        return LoadContext(
+            buffer=self._collector.buffer,
+            place=self._collector.place,
+            make_client=partial(Client, self._http),
+            failures=self._failures,
+            stop=partial(self._end_by_itself, self.stop),
+            finish=partial(self._end_by_itself, self._finish),
+            refuse=self.stop,
+            seed=self._settings.seed,
+            exceptions=self._settings.exceptions,
+            stuck=self._stuck,
+        )
+
+    def _schedule(self, scenarios: Sequence[ScenarioOptions]) -> Scheduler:
+        buffer = self._collector.buffer
+        return Scheduler(
+            scenarios,
+            lambda options, number: VirtualUser(number, self._scenarios[options.name]),
+            lambda name: Recorder(buffer, self._scenarios[name].place),
+            setup=self._set_up,
+            teardown=self._tear_down,
+            paused=self._settings.paused,
+            segment=self._settings.segment,
+            stuck=self._stuck,
+            on_status=self._publish,
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of test-run time."""
+        return self._scheduler.clock.elapsed
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it has begun with its setup."""
+        return self._scheduler.control.has_started
+
+    def take_in(self) -> None:
+        """Move rows that virtual users wrote into the engine."""
+        self._collector.pump()
+
+    def status(self) -> StatusSnapshot:
+        """Return the status as of now."""
+        return self._scheduler.status(tainted=self._collector.engine.tainted)
+
+    def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
+        """Return the scenarios as of now, in the order of start time and name."""
+        return tuple(self._scheduler.scenarios())
+
+    def vu_failures(self) -> tuple[Failure, ...]:
+        """Return the grouped failures inside virtual users."""
+        scenarios = self._scenarios.items()
+        iterations = {name: scenario.outcomes.completed for name, scenario in scenarios}
+        return tuple(self._failures.snapshot(iterations))
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return warnings beside those of the engine, one sentence each."""
+        scheduler, http = self._scheduler.warnings(), self._http.warnings()
+        return (*self._warnings, *scheduler, *http, *self._collector.warnings())
+
+    def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
+        """Return failures of setup, teardown and VU fixtures, one sentence each."""
+        return trouble_of(outcome, self._scenarios.values())
+
+    def stop(self, reason: str) -> None:
+        """End it now, for `reason`: iterations are interrupted, teardown still runs."""
+        self._scheduler.stop(reason)
+
+    async def execute(self, command: Command) -> None:
+        """Carry out all of `command` but a stop, or nothing.
+
+        Raises:
+            KeyError: There is no such scenario.
+            ControlError: It cannot be carried out.
+        """
+        await self._scheduler.control.execute(command)
+
+    async def run(self, view: ProgressView | None) -> RunOutcome | None:
+        """Run it from setup to teardown; return None if a third signal cut it off."""
+        outcome = None
+        async with self._stuck.watched(), trio.open_nursery() as services:
+            self._portal.open(services)
+            abandon = partial(self._abandon, services.cancel_scope)
+            try:
+                with interrupts(self._interrupt, self._interrupt, abandon):
+                    await services.start(self._http.run)
+                    for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
+                        services.start_soon(service)
+                    if view is not None:
+                        services.start_soon(self._keep_showing, view)
+                    if self._settings.paused:
+                        self._settings.on_paused()
+                    outcome = await self._scheduler.run()
+            finally:
+                self._portal.close()
+                services.cancel_scope.cancel()
+        return outcome
+
+    def end(self) -> None:
+        """Take in the last rows and judge finally; after `run`, however that ended."""
+        self._note_cut_short()
+        self._collector.end()
+        self.results.settle()
+        self.setup_teardown.let_go()
+
+    def _publish(self) -> None:
+        self.results.publish()
+
+    async def _set_up(self) -> None:
+        shortage = descriptor_shortage(self.status().vus_max)
+        if shortage is not None:
+            self._settings.tell(shortage)
+            self._warnings.append(shortage)
+        if self._settings.run_setup:
+            await self._run_stage(self.setup_teardown.run_setup)
+        self._collector.load_began()
+
+    async def _tear_down(self) -> None:
+        self._note_cut_short()
+        self._collector.load_ended()
+        if self._settings.run_teardown:
+            await self._run_stage(self.setup_teardown.run_teardown)
+
+    async def _run_stage(self, stage: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await stage()
+        except self._settings.exceptions.exits as error:
+            raise LeavingError from error
+
+    def _interrupt(self, signal: str) -> None:
+        # The first time it lets iterations end, the second it does not.
+        self._settings.tell(announce(signal, again=bool(self.ending.interrupted_by)))
+        self.ending.interrupted_by = self.ending.interrupted_by or signal
+        self._finish(f"interrupted by {signal}")
+
+    def _abandon(self, everything: trio.CancelScope, signal: str) -> None:
+        self._settings.tell(f"{signal}, the third: ending without what still runs")
+        self._stuck.abandon_all()
+        everything.cancel()
+
+    def _finish(self, reason: str) -> None:
+        self._scheduler.finish(reason)
+
+    def _end_by_itself(self, end: Callable[[str], None], reason: str) -> None:
+        if not self.status().stopped:
+            self.ending.ended_itself = storable(reason)
+        end(reason)
+
+    def _stop_if_failing(self) -> None:
+        failures = failing(self._collector.engine.unjudged(), self._options)
+        if failures and not self.status().stopped:
+            self.ending.failed_fast = True
+            self.stop("fail_fast, at the first failure")
+
+    def _note_cut_short(self) -> None:
+        # A load test that ended itself has seen enough: its thresholds are judged as ever.
+        if self.status().stopped and self.ending.ended_itself is None:
+            self._collector.engine.cut_short()
+
+    async def _keep_pumping(self) -> None:
+        while True:
+            self._portal.beat()
+            began, used = time.monotonic(), time.thread_time()
+            due = trio.current_time() + PUMP_PERIOD
+            self._collector.pump()
+            if self._options.fail_fast:
+                self._stop_if_failing()
+            self.results.publish()
+            await trio.sleep_until(due)
+            late = max(0.0, trio.current_time() - due)
+            self._collector.record_turn(late, time.thread_time() - used, time.monotonic() - began)
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await trio.sleep(WATCH_PERIOD)
+            self._collector.record_vus(self.status())
+
+    async def _keep_judging(self) -> None:
+        while True:
+            await trio.sleep(JUDGE_PERIOD)
+            evaluation = self._collector.evaluate()
+            if evaluation.abort:
+                crossed = evaluation.aborting[0]
+                self.stop(
+                    f"abort_on_fail: the threshold {crossed.metric}: {crossed.text} was crossed"
+                )
+            self.results.publish(await finish_in_steps(self.results.snapshot_steps()))
+
+    async def _keep_showing(self, view: ProgressView) -> None:
+        while True:
+            await trio.sleep(view.period)
+            view.show(self._progress.read(self.status(), self.scenarios()))

@@ -1,0 +1,199 @@
+"""Results of one load test: the one object that the plugin, the control API and reports ask.
+
+While the load test runs, its loop alone asks, and gets what is known by then. After
+the end any thread may ask: nothing is written any more. `RunResults.live` is an
+immutable value, published 20 times a second, that any thread may read at any time.
+"""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pytest_k6api.metrics import (
+    MetricsEngine,
+    MetricSnapshot,
+    MetricTotal,
+    Point,
+    RequestsRow,
+    Snapshot,
+)
+from pytest_k6api.model import LoadTestOptions, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.run.verdict import failing, those_that_count
+from pytest_k6api.vu import FailedRequests, Failure, name_kinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveState:
+    """State of a load test as last published, for any thread.
+
+    Attributes:
+        status: Its status.
+        scenarios: Its scenarios, in the order of start time and name.
+        failures: Its failures, most frequent first; as old as `snapshot`.
+        snapshot: Everything measured; at most some seconds old.
+    """
+
+    status: StatusSnapshot
+    scenarios: tuple[ScenarioSnapshot, ...]
+    failures: tuple[Failure, ...]
+    snapshot: Snapshot
+
+    def query(self, metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return a metric of the snapshot; None if it is not among them."""
+        return self.snapshot.metrics.get(metric_id)
+
+
+class ResultsSource(Protocol):
+    """A load test that runs, as `RunResults` reads it."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of test-run time."""
+
+    def take_in(self) -> None:
+        """Move rows that virtual users wrote into the engine."""
+
+    def status(self) -> StatusSnapshot:
+        """Return the status as of now."""
+
+    def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
+        """Return the scenarios as of now, in the order of start time and name."""
+
+    def vu_failures(self) -> tuple[Failure, ...]:
+        """Return the grouped failures inside virtual users."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return warnings beside those of the engine, one sentence each."""
+
+
+class RunResults:
+    """Results of one load test, as of now while it runs, final from `settle` on.
+
+    Attributes:
+        live: State as last published; any thread may read it.
+
+    Args:
+        source: The load test that runs.
+        engine: The metrics.
+        requests: Failed requests by kind.
+        options: Which failures do not fail the load test.
+    """
+
+    def __init__(
+        self,
+        source: ResultsSource,
+        engine: MetricsEngine,
+        requests: FailedRequests,
+        options: LoadTestOptions,
+    ) -> None:
+        self._source: ResultsSource | None = source
+        self._engine = engine
+        self._requests = requests
+        self._options = options
+        self.live = self._freeze(self._snapshot_now(source))
+
+    @property
+    def status(self) -> StatusSnapshot:
+        """The status."""
+        return self._source.status() if self._source else self.live.status
+
+    @property
+    def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
+        """The scenarios, in the order of start time and name."""
+        return self._source.scenarios() if self._source else self.live.scenarios
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of test-run time."""
+        return self._source.elapsed if self._source else self.live.snapshot.elapsed
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Everything measured, as last published."""
+        return self.live.snapshot
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The grouped failures, most frequent first; what sums up the rest last."""
+        if self._source is None:
+            return self.live.failures
+        requests = self._requests.failures(self._engine.failed_requests())
+        failures = (*self._source.vu_failures(), *requests)
+        return tuple(sorted(failures, key=lambda each: (each.is_rest, -each.count)))
+
+    def snapshot_steps(self) -> Generator[None, None, Snapshot]:
+        """Return everything measured; yield after each metric, so that virtual users can run."""
+        if self._source is None:
+            return self.live.snapshot
+        self._source.take_in()
+        elapsed = self.elapsed
+        metrics: dict[str, MetricSnapshot] = {}
+        for metric_id, metric in self._engine.describe_each(elapsed):
+            metrics[metric_id] = metric
+            yield
+        snapshot = self._engine.assemble(elapsed, metrics)
+        return self._with_warnings(snapshot, self._source)
+
+    def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return one metric with any tag filter; see `MetricsEngine.query`.
+
+        Raises:
+            MetricError: The filter or one of `stats` cannot be read.
+        """
+        if self._source is not None:
+            self._source.take_in()
+        return self._engine.query(metric_id, self.elapsed, stats)
+
+    def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
+        """Return the sinks of every listed metric; see `MetricsEngine.totals`."""
+        return self._engine.totals(also)
+
+    def requests_by_name(self) -> tuple[RequestsRow, ...]:
+        """Return the HTTP requests by name; see `MetricsEngine.requests_by_name`."""
+        return self._engine.requests_by_name(self.elapsed)
+
+    def request_names(self) -> list[str]:
+        """Return the names of the HTTP requests, the most frequent first."""
+        return self._engine.request_names()
+
+    def timeline(self, name: str) -> tuple[Point, ...] | None:
+        """Return a metric second by second, or None if that is not kept."""
+        return self._engine.timeline(name)
+
+    def failures_that_count(self, scenario: str) -> tuple[Failure, ...]:
+        """Return those failures of `scenario` that fail the load test."""
+        unjudged = self._engine.unjudged(scenario)
+        failures = (each for each in self.failures if each.scenario == scenario)
+        return those_that_count(failures, failing(unjudged, self._options))
+
+    def unjudged_requests(self) -> str:
+        """Return the kinds of failed requests that no threshold is about, in one line."""
+        series = (each for each in self._engine.failed_requests() if not each.is_judged)
+        return name_kinds(self._requests.failures(series))
+
+    def publish(self, snapshot: Snapshot | None = None) -> None:
+        """Publish status and scenarios as of now; with `snapshot`, it and the failures too."""
+        if snapshot is not None:
+            self.live = self._freeze(snapshot)
+        else:
+            self.live = replace(self.live, status=self.status, scenarios=self.scenarios)
+
+    def settle(self) -> None:
+        """Publish the final state, and let go of the load test; call it once, after its end."""
+        if self._source is not None:
+            self.live = self._freeze(self._snapshot_now(self._source))
+            self._source = None
+
+    def _snapshot_now(self, source: ResultsSource) -> Snapshot:
+        return self._with_warnings(self._engine.snapshot(self.elapsed), source)
+
+    def _with_warnings(self, snapshot: Snapshot, source: ResultsSource) -> Snapshot:
+        return replace(snapshot, warnings=(*source.warnings(), *snapshot.warnings))
+
+    def _freeze(self, snapshot: Snapshot) -> LiveState:
+        return LiveState(
+            status=self.status,
+            scenarios=self.scenarios,
+            failures=self.failures,
+            snapshot=snapshot,
+        )
