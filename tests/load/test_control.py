@@ -385,6 +385,21 @@ async def test_per_vu_iterations_that_were_taken_away_can_be_had_again() -> None
 
 
 @in_virtual_time
+async def test_an_iteration_handed_to_a_vu_that_is_still_in_use_makes_no_active_vu() -> None:
+    options = scenario("constant-arrival-rate", rate=9, duration=5, pre_allocated_vus=2, max_vus=5)
+    async with running(Load([options], iteration=0.431), 0.01) as load:
+        await load.tell(vus=0)
+        await trio.sleep(0.01)
+        await load.tell(vus=2)
+        await trio.sleep(0.22)
+        status = load.scheduler.status()
+        assert (status.vus, status.vus_max) == (2, 2)
+        await trio.sleep(0.3)
+        assert load.scheduler.status().vus == 2
+        load.scheduler.stop()
+
+
+@in_virtual_time
 async def test_the_rate_of_a_constant_arrival_rate_is_set_and_given_back() -> None:
     options = scenario("constant-arrival-rate", rate=10, duration=9, pre_allocated_vus=9)
     async with running(Load([options], iteration=0.01), 2.05) as load:

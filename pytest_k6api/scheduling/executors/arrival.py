@@ -36,6 +36,7 @@ class ArrivalExecutor(PlannedExecutor):
         super().__init__(options, plan, around)
         self._plan = plan
         self._free: deque[Worker] = deque()
+        self._without_vu: set[Worker] = set()  # their VU's number is still in use elsewhere
         self._size = 0  # workers that are not retiring,
         self._planned = 0  # and how many of them the plan foresees
         self._last_index = 0
@@ -47,7 +48,7 @@ class ArrivalExecutor(PlannedExecutor):
     @property
     def vus(self) -> int:
         """VUs that run an iteration now."""
-        return self._crew.busy
+        return self._crew.busy - sum(worker.is_busy for worker in self._without_vu)
 
     @property
     def rate(self) -> float:
@@ -95,6 +96,7 @@ class ArrivalExecutor(PlannedExecutor):
     async def _work(self, worker: Worker, vu: ActiveVU) -> None:
         crew, turns = self._crew, self._around.turns
         least = self.options.min_iteration_duration
+        self._without_vu.discard(worker)
         while not worker.is_retiring or worker.due is not None:
             if worker.due is None:
                 await _park(worker)
@@ -208,7 +210,10 @@ class ArrivalExecutor(PlannedExecutor):
         self._planned += not spare
         self._size += 1
         self._last_index += 1
-        self._free.append(self._crew.hire(self._last_index, spare=spare))
+        worker = self._crew.hire(self._last_index, spare=spare)
+        if worker.number is None:
+            self._without_vu.add(worker)
+        self._free.append(worker)
 
     def _dismiss(self, worker: Worker, ends_at: float) -> None:
         if not worker.is_retiring:
