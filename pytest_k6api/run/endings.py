@@ -1,6 +1,6 @@
 """The end of a load test: its causes as sentences, and as the exception that pytest sees."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ import trio
 
 from pytest_k6api.model import RunStatus
 from pytest_k6api.scheduling import RunOutcome
-from pytest_k6api.vu import ScenarioContext
 
 
 @dataclass(slots=True)
@@ -54,19 +53,17 @@ def announce(signal: str, *, again: bool) -> str:
     )
 
 
-def trouble_of(
-    outcome: RunOutcome | None, scenarios: Iterable[ScenarioContext] = ()
-) -> tuple[str, ...]:
+def trouble_of(outcome: RunOutcome | None, failed_teardowns: int = 0) -> tuple[str, ...]:
     """Return failures of setup, teardown and VU fixtures, one sentence each.
 
     Args:
         outcome: How the load test went; None if it broke off.
-        scenarios: The scenarios whose VU fixtures may have raised in their teardown. One
-            that raises in its setup has failed an iteration already.
+        failed_teardowns: VU fixtures that failed in their teardown. One that fails in its
+            setup has failed an iteration already.
     """
     errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error} if outcome else {}
     trouble = [f"{what} failed: {error}" for what, error in errors.items() if error]
-    if failed := sum(scenario.outcomes.failed_teardowns for scenario in scenarios):
+    if failed := failed_teardowns:
         trouble.append(f"{failed:,} VU fixture{'s' if failed > 1 else ''} failed to be torn down")
     return tuple(trouble)
 

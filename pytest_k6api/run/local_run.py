@@ -149,8 +149,7 @@ class LocalRun:
 
     def vu_failures(self) -> tuple[Failure, ...]:
         """Return the grouped failures inside virtual users."""
-        scenarios = self._scenarios.items()
-        iterations = {name: scenario.outcomes.completed for name, scenario in scenarios}
+        iterations = {each.name: each.iterations for each in self._scheduler.scenarios()}
         return tuple(self._failures.snapshot(iterations))
 
     def warnings(self) -> tuple[str, ...]:
@@ -160,7 +159,7 @@ class LocalRun:
 
     def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
         """Return failures of setup, teardown and VU fixtures, one sentence each."""
-        return trouble_of(outcome, self._scenarios.values())
+        return trouble_of(outcome, self._scheduler.failed_teardowns)
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""

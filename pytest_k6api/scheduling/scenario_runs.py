@@ -100,9 +100,9 @@ class ScenarioRun:
             progress=executor.progress,
             vus=executor.vus,
             vus_max=executor.vus_max,
-            iterations=executor.tally.completed,
-            interrupted=executor.tally.interrupted,
-            dropped=executor.tally.dropped,
+            iterations=executor.counts.completed,
+            interrupted=executor.counts.interrupted,
+            dropped=executor.counts.dropped,
             rate=executor.rate,
             overrides=dict(executor.overrides),
         )

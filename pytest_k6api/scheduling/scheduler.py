@@ -189,15 +189,20 @@ class Scheduler:
         """Return how the scenarios stand, in the order of start time and name."""
         return [run.snapshot() for run in self._runs]
 
+    @property
+    def failed_teardowns(self) -> int:
+        """How many VU fixtures raised when they were torn down, or did not end."""
+        return sum(run.executor.counts.failed_teardowns for run in self._runs if run.executor)
+
     def warnings(self) -> Iterator[str]:
         """Yield what people should know of how iterations were run, in plain words."""
         yield from self._stuck.warnings()
         for run in self._runs:
-            tally = run.executor.tally if run.executor else None
-            if tally is not None and tally.backed_off:
+            counts = run.executor.counts if run.executor else None
+            if counts is not None and counts.backed_off:
                 yield (
                     f"{run.options.name}: iterations failed at once, again and again, so VUs backed"
-                    f" off {tally.backed_off:,} times, for {tally.backed_off_for:,.1f} s in all, at"
+                    f" off {counts.backed_off:,} times, for {counts.backed_off_for:,.1f} s in all, at"
                     " most 1 s between two attempts"
                 )
 

@@ -3,7 +3,6 @@
 from pytest_k6api.vu.context import (
     ExceptionRules,
     LoadContext,
-    Outcomes,
     ScenarioContext,
     StopRequest,
 )
@@ -36,7 +35,6 @@ __all__ = [
     "ForgottenAwaits",
     "Gauge",
     "LoadContext",
-    "Outcomes",
     "Rate",
     "ScenarioContext",
     "SetupTeardown",

@@ -112,25 +112,6 @@ class LoadContext:
             (self.finish or self.stop)(self._reasons[0])
 
 
-@dataclass(slots=True)
-class Outcomes:
-    """How the iterations of one scenario went.
-
-    Attributes:
-        completed: Ran to their end, also those that failed or were skipped.
-        failed: Raised.
-        skipped: Ended by a skip, or because there was no more data.
-        interrupted: Were cut off; not among the completed.
-        failed_teardowns: VU fixtures that raised when they were torn down.
-    """
-
-    completed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    interrupted: int = 0
-    failed_teardowns: int = 0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioContext:
     """What the virtual users of one scenario share.
@@ -141,7 +122,6 @@ class ScenarioContext:
         function: What a virtual user runs.
         setup_data: Returns the setup data as JSON text; None when there is none.
         place: The scenario's tags, outside of all groups.
-        outcomes: How its iterations went.
     """
 
     load: LoadContext
@@ -149,7 +129,6 @@ class ScenarioContext:
     function: UserFunction
     setup_data: Callable[[], str | None] = lambda: None
     place: TagContext = field(init=False)
-    outcomes: Outcomes = field(default_factory=Outcomes)
 
     def __post_init__(self) -> None:
         place = self.load.place.with_tags({**self.options.tags, "scenario": self.options.name})

@@ -42,6 +42,7 @@ class VirtualUser:
         "_arguments",
         "_call",
         "_caller",
+        "_failed_teardowns",
         "_fixtures",
         "_groups",
         "_is_closing",
@@ -73,6 +74,7 @@ class VirtualUser:
         self._arguments: dict[str, object] | None = None
         self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
         self._is_closing = False
+        self._failed_teardowns = 0
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
@@ -109,9 +111,8 @@ class VirtualUser:
                 raise
         ended = now()
         if self._kept is not None:
-            self._record_interruption()
+            self._record_bytes()
             return False
-        self._scenario.outcomes.completed += 1
         recorder = self._recorder
         duration_us = int((ended - began) * 1e6 + 0.5)
         recorder.buffer.iterations.append(
@@ -134,15 +135,17 @@ class VirtualUser:
 
     def abandon(self, line: str) -> None:
         """Give up what runs, because its task was abandoned at `line` of the user's code."""
-        if self._is_closing:
-            self._scenario.outcomes.failed_teardowns += 1
-        else:
-            self._record_interruption()
+        if not self._is_closing:
+            self._record_bytes()
         if not self._caller.abandon():
             self._scenario.load.stuck.leave(Left(self._scenario.options.name, line))
 
-    async def close(self) -> None:
-        """Tear down the VU's fixtures, also in a cancelled scope, and close its connections."""
+    async def close(self) -> int:
+        """Tear down the VU's fixtures, also in a cancelled scope, and close its connections.
+
+        Returns:
+            How many fixtures raised, or took longer than `CLOSE_TIMEOUT`.
+        """
         self._enter()
         self._arguments = None
         self._is_closing = True
@@ -155,6 +158,7 @@ class VirtualUser:
         self._caller.close()
         self._record_bytes()
         self._recorder.cut()  # a thread that was left alone may still write
+        return self._failed_teardowns
 
     def _own(self, function: UserFunction) -> dict[str, object]:
         if "setup_data" in function.parameters and not self._setup_data:
@@ -184,10 +188,6 @@ class VirtualUser:
             (RESPONSE_TIME_FROM_DUE, tags_id, round(took * 1e6)),
         )
 
-    def _record_interruption(self) -> None:
-        self._scenario.outcomes.interrupted += 1
-        self._record_bytes()
-
     def _record_bytes(self) -> None:
         recorder = self._recorder
         if recorder.bytes_sent or recorder.bytes_received:
@@ -204,14 +204,13 @@ class VirtualUser:
 
     def _take_error(self, error: BaseException) -> int:
         # 1 for a failure, 0 for a skip, -1 for what is to be raised again.
-        load, outcomes = self._scenario.load, self._scenario.outcomes
+        load = self._scenario.load
         match load.exceptions.judge(error):
             case Verdict.FAILED:
                 if self._kept is None:
                     is_set_up = self._arguments is not None
                     kind = FailureKind.ITERATION if is_set_up else FailureKind.VU_FIXTURE
                     load.failures.add(kind, error, self.vu)
-                    outcomes.failed += 1
                     if isinstance(error, NotAwaitedError):
                         (load.refuse or load.stop)(str(error))
                 return 1
@@ -219,18 +218,17 @@ class VirtualUser:
                 if stop := find_stop(error):
                     load.grant(stop)
                 if self._kept is None:
-                    outcomes.skipped += 1
                     self._recorder.buffer.samples.append(
                         (ITERATIONS_SKIPPED, self._groups.root.id, 1.0)
                     )
                 return 0
             case Verdict.INTERRUPTED:
-                self._record_interruption()
+                self._record_bytes()
         return -1
 
     def _report_fixture(self, error: BaseException) -> None:
         load = self._scenario.load
         if load.exceptions.judge(error) is Verdict.NOT_OURS:
             raise error
-        self._scenario.outcomes.failed_teardowns += 1
+        self._failed_teardowns += 1
         load.failures.add(FailureKind.VU_FIXTURE, error, self.vu)

@@ -63,11 +63,12 @@ class SleepingVU:
         self._is_cut = True
         self._load.cut += 1
 
-    async def close(self) -> None:
+    async def close(self) -> int:
         if self._load.closing:
             await trio.sleep(self._load.closing)
         self._load.closed.append(self.id)
         self._load.alive -= 1
+        return 0
 
 
 @dataclass

@@ -207,11 +207,10 @@ async def test_an_exhausted_feeder_ends_the_load_test_once_and_gracefully() -> N
     async def browse() -> None:
         next(rows)
 
-    scenario = load.scenario(browse)
-    user = VirtualUser(1, scenario)
+    user = load.user(browse)
     for _ in range(3):
         await user.run_iteration()
 
     assert load.finishes == ["a list: all 1 rows have been handed out"]
-    assert scenario.outcomes.skipped == 2
+    assert load.samples("iterations_skipped") == [1.0, 1.0]
     assert load.failures.snapshot() == ()

@@ -73,14 +73,12 @@ async def test_an_iteration_that_raises_is_a_whole_iteration_and_a_failure() -> 
         await vu.sleep(0.5)
         raise ValueError("no shop")
 
-    scenario = load.scenario(browse)
-    await VirtualUser(1, scenario).run_iteration()
+    await load.user(browse).run_iteration()
 
     (row,) = load.iterations()
     assert row[1:3] == (500_000, 1)
     failure = load.the_failure()
     assert (failure.kind, failure.message) == (FailureKind.ITERATION, "ValueError: no shop")
-    assert (scenario.outcomes.completed, scenario.outcomes.failed) == (1, 1)
 
 
 @in_virtual_time
@@ -102,12 +100,11 @@ async def test_a_skip_ends_the_iteration_and_is_counted_apart() -> None:
     async def browse() -> None:
         raise Skipped
 
-    scenario = load.scenario(browse)
-    await VirtualUser(1, scenario).run_iteration()
+    await load.user(browse).run_iteration()
 
     (row,) = load.iterations()
     assert row[2] == 0
-    assert (scenario.outcomes.completed, scenario.outcomes.skipped) == (1, 1)
+    assert load.samples("iterations_skipped") == [1.0]
     assert load.failures.snapshot() == ()
 
 
@@ -148,11 +145,10 @@ async def test_asking_to_stop_ends_the_load_test_and_is_no_failure() -> None:
     async def browse() -> None:
         raise StopRequest("no more data")
 
-    scenario = load.scenario(browse)
-    await VirtualUser(1, scenario).run_iteration()
+    await load.user(browse).run_iteration()
 
     assert load.finishes == ["no more data"]
-    assert scenario.outcomes.skipped == 1
+    assert load.samples("iterations_skipped") == [1.0]
     assert load.failures.snapshot() == ()
 
 
@@ -176,13 +172,11 @@ async def test_an_interrupted_iteration_leaves_only_its_bytes() -> None:
         finally:
             vu.check(1, {"too late": True})
 
-    scenario = load.scenario(browse)
-    await _interrupt(VirtualUser(1, scenario), after=1)
+    await _interrupt(load.user(browse), after=1)
 
     (row,) = load.iterations()
     assert row[1:] == (None, None, 100, 0)
     assert load.context.buffer.samples == []
-    assert (scenario.outcomes.completed, scenario.outcomes.interrupted) == (0, 1)
 
 
 @in_virtual_time
@@ -194,14 +188,12 @@ async def test_an_iteration_that_ends_after_the_cut_is_interrupted_too() -> None
         user.cut()
         raise ValueError("too late")
 
-    scenario = load.scenario(browse)
-    user = VirtualUser(1, scenario)
+    user = load.user(browse)
     await user.run_iteration()
 
     (row,) = load.iterations()
     assert row[1:] == (None, None, 100, 900)
     assert load.failures.snapshot() == ()
-    assert scenario.outcomes.interrupted == 1
 
 
 @in_virtual_time

@@ -5,8 +5,8 @@ from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor
 from pytest_k6api.scheduling.executors.base import (
     ActiveVU,
     Executor,
+    ScenarioCounts,
     Surroundings,
-    Tally,
     VUFactory,
 )
 from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan, LoopPlan, Plan, make_plan
@@ -18,8 +18,8 @@ __all__ = [
     "Executor",
     "LoopPlan",
     "Plan",
+    "ScenarioCounts",
     "Surroundings",
-    "Tally",
     "VUFactory",
     "make_executor",
     "make_plan",

@@ -33,8 +33,8 @@ class ActiveVU(Protocol):
     def cut(self) -> None:
         """Drop whatever is recorded from now on; the running iteration is about to be cancelled."""
 
-    async def close(self) -> None:
-        """End the user's life: its fixtures, its connections."""
+    async def close(self) -> int:
+        """Tear down its fixtures, close its connections; return how many fixtures failed to end."""
 
 
 VUFactory = Callable[[ScenarioOptions, int], ActiveVU]
@@ -65,8 +65,8 @@ class Surroundings:
 
 
 @dataclass(slots=True)
-class Tally:
-    """How the iterations of one scenario went.
+class ScenarioCounts:
+    """Counts of one scenario: the only ones, which status, API and verdict read.
 
     Attributes:
         completed: Ran to their end, failed ones included.
@@ -74,6 +74,7 @@ class Tally:
         dropped: Were due and never began.
         backed_off: Were followed by a pause, because they and those before failed at once.
         backed_off_for: The seconds of all these pauses.
+        failed_teardowns: VU fixtures that raised when they were torn down, or did not end.
     """
 
     completed: int = 0
@@ -81,6 +82,7 @@ class Tally:
     dropped: int = 0
     backed_off: int = 0
     backed_off_for: float = 0.0
+    failed_teardowns: int = 0
 
 
 class Executor(Protocol):
@@ -94,8 +96,8 @@ class Executor(Protocol):
         """The plan."""
 
     @property
-    def tally(self) -> Tally:
-        """How its iterations went so far."""
+    def counts(self) -> ScenarioCounts:
+        """Counts of its iterations so far."""
 
     @property
     def clock(self) -> RunClock:

@@ -38,7 +38,7 @@ class LoopingExecutor(PlannedExecutor):
     def progress(self) -> float | None:
         """Share of the iterations, or else of the time, that is behind it."""
         if total := self._plan.supply.total:
-            return min(1.0, (self.tally.completed + self.tally.interrupted) / total)
+            return min(1.0, (self.counts.completed + self.counts.interrupted) / total)
         return self._progress_by_time()
 
     def check(self, command: Command) -> None:

@@ -15,7 +15,7 @@ import trio
 from pytest_k6api.model import Command, ScenarioOptions
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.executors.base import ActiveVU, Surroundings, Tally, check_vus
+from pytest_k6api.scheduling.executors.base import ActiveVU, ScenarioCounts, Surroundings, check_vus
 from pytest_k6api.scheduling.executors.executor_plans import Plan
 from pytest_k6api.scheduling.executors.task_pool import Crew, Worker
 from pytest_k6api.vu.timing import Bell
@@ -37,9 +37,9 @@ class PlannedExecutor(ABC):
         self._has_begun = self._is_finishing = False
 
     @property
-    def tally(self) -> Tally:
-        """How its iterations went so far."""
-        return self._crew.tally
+    def counts(self) -> ScenarioCounts:
+        """Counts of its iterations so far."""
+        return self._crew.counts
 
     @property
     def vus_max(self) -> int:
@@ -165,7 +165,7 @@ class PlannedExecutor(ABC):
         return self._around.segment.scale(value)
 
     def _record_dropped(self, number: int) -> None:
-        self.tally.dropped += number
+        self.counts.dropped += number
         recorder = self._around.recorder_for(self.options.name)
         recorder.buffer.samples.append((DROPPED_ITERATIONS, recorder.context.id, float(number)))
 

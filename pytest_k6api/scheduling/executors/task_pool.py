@@ -23,7 +23,7 @@ from time import process_time
 import trio
 
 from pytest_k6api.model import ScenarioOptions
-from pytest_k6api.scheduling.executors.base import ActiveVU, Surroundings, Tally
+from pytest_k6api.scheduling.executors.base import ActiveVU, ScenarioCounts, Surroundings
 from pytest_k6api.vu.back_off import BackOff
 from pytest_k6api.vu.timing import Bell
 
@@ -94,7 +94,7 @@ class Crew:
     Attributes:
         workers: Those that work or retire, by index.
         busy: How many iterations run now.
-        tally: How iterations went.
+        counts: Counts of the scenario.
         is_held: Whether no worker may start an iteration, because the clock stands still.
     """
 
@@ -107,7 +107,7 @@ class Crew:
     ) -> None:
         self.workers: dict[int, Worker] = {}
         self.busy = 0
-        self.tally = Tally()
+        self.counts = ScenarioCounts()
         self.is_held = False
         self._options = options
         self._around = around
@@ -190,8 +190,8 @@ class Crew:
                 while not worker.is_retiring:
                     await self._held.park()
             ended = trio.current_time()
-            self.tally.backed_off += 1
-            self.tally.backed_off_for += ended - now
+            self.counts.backed_off += 1
+            self.counts.backed_off_for += ended - now
             series.resume(ended, process_time())
         return series
 
@@ -216,9 +216,9 @@ class Crew:
         worker.is_busy = False
         self.busy -= 1
         if worker.is_cut:  # in the very moment in which it ended by itself
-            self.tally.interrupted += 1
+            self.counts.interrupted += 1
         else:
-            self.tally.completed += 1
+            self.counts.completed += 1
         if not self.busy:
             self._idle.unpark_all()
 
@@ -226,7 +226,7 @@ class Crew:
         """Count an iteration of `worker` that was cut off."""
         worker.is_busy = False
         self.busy -= 1
-        self.tally.interrupted += 1
+        self.counts.interrupted += 1
 
     async def _live(self, worker: Worker) -> None:
         around = self._around
@@ -248,9 +248,9 @@ class Crew:
         self._idle.unpark_all()
         if worker.vu is not None:
             stuck, task = self._around.stuck, trio.lowlevel.current_task()
-            stuck.expect_end(task, worker.vu.abandon, _CLOSING_TIME)
+            stuck.expect_end(task, partial(self._abandon_closing, worker.vu), _CLOSING_TIME)
             with trio.move_on_after(_CLOSING_TIME, shield=True):
-                await worker.vu.close()
+                self.counts.failed_teardowns += await worker.vu.close()
             stuck.has_ended(task)
         self._around.pool.give_back(worker.number, spare=worker.spare)
 
@@ -269,6 +269,10 @@ class Crew:
         if worker.is_busy:
             self.count_interrupted(worker)
         self._nursery.start_soon(self._leave, worker)
+
+    def _abandon_closing(self, vu: ActiveVU, line: str) -> None:
+        vu.abandon(line)
+        self.counts.failed_teardowns += 1
 
     def _remove(self, worker: Worker) -> None:
         worker.ends_at = math.inf
