@@ -27,7 +27,7 @@ from pathlib import Path
 import trio
 
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
-from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.protocols.http import HTTP_ROWS, Client, ClientOptions, HttpRuntime
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 
 _CONFIG = """
@@ -119,8 +119,8 @@ async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
                 vus_nursery.start_soon(vu, requests // vus)
         spent = time.process_time() - began
         nursery.cancel_scope.cancel()
-    if len(buffer.http) != requests // vus * vus:
-        raise RuntimeError(f"{len(buffer.http)} rows for {requests} requests")
+    if len(buffer.rows[HTTP_ROWS]) != requests // vus * vus:
+        raise RuntimeError(f"{len(buffer.rows[HTTP_ROWS])} rows for {requests} requests")
     return spent
 
 

@@ -14,8 +14,9 @@ import time
 import tracemalloc
 
 from pytest_k6api.metrics import MetricsEngine, parse_thresholds
-from pytest_k6api.model import Batch, HttpRow, SampleRow, TagTable
+from pytest_k6api.model import Batch, SampleRow, TagTable
 from pytest_k6api.model import metrics as built_in
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 BATCH = 2_000
 BATCHES = 100
@@ -45,7 +46,7 @@ def run(tag_sets: int, thresholds: dict[str, object], *, checks: bool) -> tuple[
         http = [row(rng.choice(ids), rng) for _ in range(BATCH)]
         samples: list[SampleRow] = [(built_in.CHECKS, check_id, 1)] * BATCH if checks else []
         began = time.process_time()
-        engine.ingest(Batch(http, [], samples))
+        engine.ingest(Batch({HTTP_ROWS: http}, samples))
         spent += time.process_time() - began
     began = time.process_time()
     engine.snapshot(10.0)
@@ -64,7 +65,7 @@ def sliding() -> tuple[float, float]:
     for round_ in range(BATCHES):
         http = [row(number, rng) for _ in range(BATCH)]
         began = time.process_time()
-        engine.ingest(Batch(http, [], []), round_ / 3)
+        engine.ingest(Batch({HTTP_ROWS: http}), round_ / 3)
         spent += time.process_time() - began
     began = time.process_time()
     engine.evaluate(BATCHES / 3, final=False)
@@ -79,7 +80,7 @@ def memory(batches: int) -> float:
     tracemalloc.start()
     engine = MetricsEngine(tags)
     for _ in range(batches):
-        engine.ingest(Batch([row(rng.choice(ids), rng) for _ in range(BATCH)], [], []))
+        engine.ingest(Batch({HTTP_ROWS: [row(rng.choice(ids), rng) for _ in range(BATCH)]}))
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return held / 1e6

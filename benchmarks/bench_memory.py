@@ -16,7 +16,16 @@ import time
 import tracemalloc
 
 from pytest_k6api.metrics import MetricsEngine
-from pytest_k6api.model import Batch, HttpRow, Metric, MetricKind, SampleRow, TagTable
+from pytest_k6api.model import (
+    CHECK_ROWS,
+    GROUP_ROWS,
+    Batch,
+    Metric,
+    MetricKind,
+    SampleRow,
+    TagTable,
+)
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 SHOWN = (1, 2, 5, 10, 20, 30, 45, 60)
 FLOATS = Metric(name="random_floats", kind=MetricKind.TREND)
@@ -42,7 +51,8 @@ def make_batch(
     if worst:
         samples = [(FLOATS, chance.choice(https), chance.random()) for _ in waits]
     groups = [(group, wait + 90) for wait in waits]
-    return Batch(rows, [], samples, groups, [(check, 1.0)] * number)
+    checks = [(check, 1.0)] * number
+    return Batch({HTTP_ROWS: rows, GROUP_ROWS: groups, CHECK_ROWS: checks}, samples)
 
 
 def main() -> None:

@@ -21,9 +21,8 @@ from pytest_k6api.metrics.advice import (
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
-from pytest_k6api.metrics.ingest import ingest
+from pytest_k6api.metrics.ingest import ColumnObserver, ingest
 from pytest_k6api.metrics.requests_by_name import RequestsRow, names_by_count, requests_by_name
-from pytest_k6api.metrics.sample_batch import Observer
 from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.sinks.trend import Trend
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
@@ -92,7 +91,9 @@ class MetricsEngine:
         """Whether any threshold failed at its last evaluation."""
         return any(judgement.ok is False for judgement in self._all_judgements())
 
-    def ingest(self, batch: Batch, elapsed: float = 0.0, observer: Observer | None = None) -> None:
+    def ingest(
+        self, batch: Batch, elapsed: float = 0.0, observer: ColumnObserver | None = None
+    ) -> None:
         """Add what virtual users wrote since the last batch.
 
         A sample that its metric cannot take (a NaN, an infinity, no number at
@@ -101,11 +102,11 @@ class MetricsEngine:
         Args:
             batch: What they wrote.
             elapsed: Seconds of test-run time now, for what is kept by time.
-            observer: Who else is told, of the same samples.
+            observer: Is shown the same samples.
         """
         self._advance(elapsed)
-        store_of = self._store if observer is None else observer.before(self._store)
-        for name, count in ingest(batch, store_of).items():
+        observers = () if observer is None else (observer,)
+        for name, count in ingest(batch, self._store, observers).items():
             self._refused[name] = self._refused.get(name, 0) + count
         self._guard_series()
 

@@ -1,9 +1,10 @@
 """From rows, as virtual users write them, to columns, as sinks take them.
 
-This is the hot half of the engine: what is done here is done for each request
+This is the hot half of the engine: its work is done for each request
 (``benchmarks/bench_ingest.py`` has the figures). So rows are turned into columns
-by one ``zip``, and sorted by tag set with one dictionary lookup each; whatever
-is counted is counted a column at a time, in C.
+by one ``zip``, and sorted by tag set with one dictionary lookup each; all counting
+is done a column at a time, in C. It knows no protocol: which metrics a row feeds is
+declared by its `RowType`.
 """
 
 import math
@@ -11,87 +12,94 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_k6api.metrics.sinks.trend import is_countable
-from pytest_k6api.model import Batch, HttpRow, IterationRow, Metric, MetricKind, SampleRow, ValueRow
-from pytest_k6api.model import metrics as built_in
+from pytest_k6api.model import Batch, Column, Metric, MetricKind, RowType, SampleRow
+
+# The samples of one metric by the numbers of their tag sets.
+Parts = Mapping[int, Sequence[float]]
 
 
 class Store(Protocol):
-    """What columns are added to: the samples of one metric."""
+    """All samples of one metric, as far as columns are added to it."""
 
     @property
     def metric(self) -> Metric:
         """The metric."""
 
-    def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]], /) -> None:
+    def add(self, values: Sequence[float], parts: Parts, /) -> None:
         """Add `values`, which are in `parts` by the numbers of their tag sets."""
 
 
-Stores = Callable[[Metric], Store]
-# Columns of mixed types, as zip gives them: typed by the row types in `model.samples`.
-Columns = Sequence[tuple[Any, ...]]
-Parts = Mapping[int, Columns]
+class ColumnObserver(Protocol):
+    """Sees each column of samples that is added to a store."""
 
-_HTTP_TRENDS = (
-    (built_in.HTTP_REQ_DURATION, 2),
-    (built_in.HTTP_REQ_BLOCKED, 3),
-    (built_in.HTTP_REQ_CONNECTING, 4),
-    (built_in.HTTP_REQ_TLS_HANDSHAKING, 5),
-    (built_in.HTTP_REQ_SENDING, 6),
-    (built_in.HTTP_REQ_WAITING, 7),
-    (built_in.HTTP_REQ_RECEIVING, 8),
-)
+    def see(
+        self, metric: Metric, parts: Parts, times_ns: Mapping[int, Sequence[int]] | None
+    ) -> None:
+        """Take the samples of `metric`.
+
+        Args:
+            metric: The metric.
+            parts: Its samples by the numbers of their tag sets.
+            times_ns: When each was measured, by `time.perf_counter_ns`; None if that is
+                not known.
+        """
+
+
+Stores = Callable[[Metric], Store]
+# Columns of mixed types, as zip gives them: typed where the row type is declared.
+_Columns = Sequence[tuple[Any, ...]]
+
 _NUMBERS = frozenset((int, float, bool))
 
 
-def ingest(batch: Batch, store_of: Stores) -> dict[str, int]:
-    """Add everything in `batch`; return how many samples were refused, by the metric's name."""
-    if batch.http:
-        _ingest_http(batch.http, store_of)
-    if batch.iterations:
-        _ingest_iterations(batch.iterations, store_of)
-    if batch.groups:
-        _ingest_values(built_in.GROUP_DURATION, batch.groups, store_of)
-    if batch.checks:
-        _ingest_values(built_in.CHECKS, batch.checks, store_of)
-    return _ingest_samples(batch.samples, store_of) if batch.samples else {}
+def ingest(
+    batch: Batch, store_of: Stores, observers: Sequence[ColumnObserver] = ()
+) -> dict[str, int]:
+    """Add everything in `batch`; return the number of refused samples by the metric's name."""
+    for row_type, rows in batch.rows.items():
+        if rows:
+            _ingest_rows(row_type, rows, store_of, observers)
+    return _ingest_samples(batch.samples, store_of, observers) if batch.samples else {}
 
 
-def _ingest_http(rows: Sequence[HttpRow], store_of: Stores) -> None:
-    """Add requests: how many, how many failed, and seven times of each."""
+def _ingest_rows(
+    row_type: RowType,
+    rows: Sequence[tuple[Any, ...]],
+    store_of: Stores,
+    observers: Sequence[ColumnObserver],
+) -> None:
     columns = list(zip(*rows, strict=True))
-    parts = _by_tags(rows, columns)
-    _add_ones(store_of(built_in.HTTP_REQS), columns, parts)
-    _add_judged(store_of(built_in.HTTP_REQ_FAILED), columns, parts, 1)
-    for metric, index in _HTTP_TRENDS:
-        _add_column(store_of(metric), columns, parts, index)
+    by_tags = _by_tags(rows, columns)
+    timed = row_type.ended_at
+    times = None if timed is None else {key: part[timed] for key, part in by_tags.items()}
+    for column in row_type.columns:
+        index = column.index
+        parts: Parts
+        if column.is_optional and None in columns[index]:
+            given = [row for row in rows if row[index] is not None]
+            if given:
+                _ingest_rows(_required(row_type, column), given, store_of, observers)
+            continue
+        if column.counts_rows:
+            values: Sequence[float] = (1,) * len(rows)
+            parts = {key: (1,) * len(part[0]) for key, part in by_tags.items()}
+        else:
+            values = columns[index]
+            parts = {key: part[index] for key, part in by_tags.items()}
+        store_of(column.metric).add(values, parts)
+        for observer in observers:
+            observer.see(column.metric, parts, times)
 
 
-def _ingest_iterations(rows: Sequence[IterationRow], store_of: Stores) -> None:
-    """Add iterations: bytes of all; number, duration and failure of the complete ones."""
-    columns = list(zip(*rows, strict=True))
-    parts = _by_tags(rows, columns)
-    if None not in columns[1]:
-        _add_complete(columns, parts, store_of)
-    elif complete := [row for row in rows if row[1] is not None]:
-        kept = list(zip(*complete, strict=True))
-        _add_complete(kept, _by_tags(complete, kept), store_of)
-    _add_column(store_of(built_in.DATA_SENT), columns, parts, 3)
-    _add_column(store_of(built_in.DATA_RECEIVED), columns, parts, 4)
+def _required(row_type: RowType, column: Column) -> RowType:
+    """Return the declaration of `column` alone, for rows that all have it."""
+    return RowType(row_type.name, (column,), row_type.ended_at)
 
 
-def _add_complete(columns: Columns, parts: Parts, store_of: Stores) -> None:
-    _add_ones(store_of(built_in.ITERATIONS), columns, parts)
-    _add_column(store_of(built_in.ITERATION_DURATION), columns, parts, 1)
-    _add_judged(store_of(built_in.ITERATION_FAILURES), columns, parts, 2)
-
-
-def _ingest_values(metric: Metric, rows: Sequence[ValueRow], store_of: Stores) -> None:
-    columns = list(zip(*rows, strict=True))
-    _add_column(store_of(metric), columns, _by_tags(rows, columns), 1)
-
-
-def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, int]:
-    """Add samples of any metrics; return how many were refused, by the metric's name."""
+def _ingest_samples(
+    rows: Sequence[SampleRow], store_of: Stores, observers: Sequence[ColumnObserver]
+) -> dict[str, int]:
+    """Add samples of any metrics; return the number of refused ones by the metric's name."""
     by_metric: dict[str, list[SampleRow]] = {}
     for row in rows:
         name = row[0].name
@@ -103,12 +111,15 @@ def _ingest_samples(rows: Sequence[SampleRow], store_of: Stores) -> dict[str, in
     for name, samples in by_metric.items():
         usable = _usable(samples, store_of)
         if usable:
+            metric = usable[0][0]
             columns = list(zip(*usable, strict=True))
-            parts = _by_tags(usable, columns, 1)
-            if usable[0][0].kind is MetricKind.GAUGE and len(parts) > 1:
+            parts = {key: part[2] for key, part in _by_tags(usable, columns, 1).items()}
+            if metric.kind is MetricKind.GAUGE and len(parts) > 1:
                 # Its last value counts: the youngest part comes last.
-                parts = {tags_id: parts[tags_id] for tags_id in _by_last_place(columns[1])}
-            _add_column(store_of(usable[0][0]), columns, parts, 2)
+                parts = {key: parts[key] for key in _by_last_occurrence(columns[1])}
+            store_of(metric).add(columns[2], parts)
+            for observer in observers:
+                observer.see(metric, parts, None)
         if len(usable) < len(samples):
             refused[name] = len(samples) - len(usable)
     return refused
@@ -137,7 +148,7 @@ def _are_countable(values: list[float]) -> bool:
         return False
 
 
-def _by_tags(rows: Iterable[Any], columns: Columns, key: int = 0) -> Parts:
+def _by_tags(rows: Iterable[Any], columns: _Columns, key: int = 0) -> Mapping[int, _Columns]:
     """Return `columns` split by the numbers of the tag sets, which are in column `key`."""
     first = columns[key][0]
     if columns[key].count(first) == len(columns[key]):
@@ -152,32 +163,6 @@ def _by_tags(rows: Iterable[Any], columns: Columns, key: int = 0) -> Parts:
     return {tags_id: list(zip(*group, strict=True)) for tags_id, group in groups.items()}
 
 
-def _by_last_place(column: Sequence[int]) -> list[int]:
-    """Return the different numbers in `column`, in the order of their last places."""
+def _by_last_occurrence(column: Sequence[int]) -> list[int]:
+    """Return the different numbers in `column`, in the order of their last occurrences."""
     return list(dict.fromkeys(reversed(column)))[::-1]
-
-
-def _add_column(store: Store, columns: Columns, parts: Parts, index: int) -> None:
-    store.add(columns[index], {tags_id: part[index] for tags_id, part in parts.items()})
-
-
-def _add_ones(store: Store, columns: Columns, parts: Parts) -> None:
-    store.add(
-        (1,) * len(columns[0]), {tags_id: (1,) * len(part[0]) for tags_id, part in parts.items()}
-    )
-
-
-def _add_judged(store: Store, columns: Columns, parts: Parts, index: int) -> None:
-    """Add a column of 1 and 0, less what nobody has judged (None)."""
-    column = columns[index]
-    if None not in column:
-        _add_column(store, columns, parts, index)
-        return
-    judged = _without_none(column)
-    if judged:
-        kept = {tags_id: _without_none(part[index]) for tags_id, part in parts.items()}
-        store.add(judged, {tags_id: part for tags_id, part in kept.items() if part})
-
-
-def _without_none(column: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(value for value in column if value is not None)

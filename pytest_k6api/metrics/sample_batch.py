@@ -1,13 +1,13 @@
-"""What was measured between two rounds of the pump, as other people's code takes it.
+"""The samples of one round of the pump, as outputs and plugins take them.
 
 Rows become series here, by the same rules by which the engine takes them in.
-Made only where somebody observes samples. Pure.
+Made only if an output or a plugin takes samples. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_k6api.metrics.ingest import Store, Stores
+from pytest_k6api.metrics.ingest import Parts
 from pytest_k6api.model import Contains, Metric, MetricKind, TagTable
 
 
@@ -48,27 +48,32 @@ class SampleBatch:
 
 
 class Observer:
-    """Stands before an engine's stores: passes on what is added, and keeps it for others.
+    """Keeps what is added to an engine's stores, to describe it for outputs.
 
     Rows become columns and are sorted by tags once, for the engine and for it.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Metric, int, Sequence[float]]] = []
+        self._seen: list[tuple[Metric, Parts, Mapping[int, Sequence[int]] | None]] = []
 
-    def before(self, store_of: Stores) -> Stores:
-        """Return what stands before the stores that `store_of` gives."""
-        return lambda metric: _Observed(store_of(metric), self._seen)
+    def see(
+        self, metric: Metric, parts: Parts, times_ns: Mapping[int, Sequence[int]] | None
+    ) -> None:
+        """Take the samples of `metric`; see `ColumnObserver`."""
+        self._seen.append((metric, parts, times_ns))
 
-    def describe(self, tags: TagTable, *, at: float, elapsed: float) -> SampleBatch:
+    def describe(
+        self, tags: TagTable, *, at: float, elapsed: float, now_ns: int = 0
+    ) -> SampleBatch:
         """Return what was seen.
 
         Args:
             tags: The load test's tag sets.
             at: Wall time of the end of the batch.
             elapsed: Test-run time of it.
+            now_ns: The same moment by the clock of the rows, `time.perf_counter_ns`.
         """
-        now_us = round(at * 1e6)
+        clock = _WallClock(round(at * 1e6), now_ns)
         series = [
             Series(
                 metric=metric.name,
@@ -76,25 +81,32 @@ class Observer:
                 contains=metric.contains,
                 tags=tags[tags_id],
                 values=_in_unit(values, metric.samples_per_unit),
-                times_us=(now_us,) * len(values),
+                times_us=clock.times(times_ns[tags_id] if times_ns else None, len(values)),
             )
-            for metric, tags_id, values in self._seen
+            for metric, parts, times_ns in self._seen
+            for tags_id, values in parts.items()
         ]
         return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))
 
 
-class _Observed:
-    def __init__(self, store: Store, seen: list[tuple[Metric, int, Sequence[float]]]) -> None:
-        self._store = store
-        self._seen = seen
+class _WallClock:
+    """Turns times of rows into wall times, once for all metrics of the same rows."""
 
-    @property
-    def metric(self) -> Metric:
-        return self._store.metric
+    def __init__(self, now_us: int, now_ns: int) -> None:
+        self._now_us = now_us
+        self._now_ns = now_ns
+        # By identity of the column, which is kept with it, so that its `id` stays its own.
+        self._known: dict[int, tuple[Sequence[int], tuple[int, ...]]] = {}
 
-    def add(self, values: Sequence[float], parts: Mapping[int, Sequence[float]]) -> None:
-        self._store.add(values, parts)
-        self._seen += [(self._store.metric, tags_id, part) for tags_id, part in parts.items()]
+    def times(self, times_ns: Sequence[int] | None, count: int) -> tuple[int, ...]:
+        if times_ns is None:
+            return (self._now_us,) * count
+        known = self._known.get(id(times_ns))
+        if known is None:
+            now_us, now_ns = self._now_us, self._now_ns
+            times = tuple([now_us - (now_ns - time) // 1000 for time in times_ns])
+            known = self._known[id(times_ns)] = times_ns, times
+        return known[1]
 
 
 def _in_unit(values: Sequence[float], per_unit: int) -> tuple[float, ...]:

@@ -1,36 +1,95 @@
-"""The rows that virtual users write, and the buffer they write them into.
+"""Rows of measurements, and the buffer that virtual users write them into.
 
 A row is a plain tuple, the one place where the package prefers speed to a
 dataclass (``benchmarks/`` has the figures): a request costs one tuple and one
-``list.append``; everything else happens in the pump, a batch at a time. The
-row types below give the columns their names, for readers and the type checker.
+``list.append``; everything else happens in the pump, a batch at a time.
 
-All times of built-in metrics are whole microseconds. When a sample was made is not kept:
-the pump, which takes rows in every 50 ms, says when it did so.
+A `RowType` declares what the items of a row are: a protocol that measures something
+declares its own, writes rows under it, and the engine reads the metrics from the
+declaration. All times of built-in metrics are whole microseconds.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from pytest_k6api.model.metrics import Metric
+from pytest_k6api.model.metrics import (
+    CHECKS,
+    DATA_RECEIVED,
+    DATA_SENT,
+    GROUP_DURATION,
+    ITERATION_DURATION,
+    ITERATION_FAILURES,
+    ITERATIONS,
+    Metric,
+)
 
-# (tags id, failed, duration_us, blocked_us, connecting_us, tls_us,
-#  sending_us, waiting_us, receiving_us)
-# `failed` is 1 or 0, or None where the user asked for no judgement.
-HttpRow = tuple[int, int | None, int, int, int, int, int, int, int]
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The samples of one metric in rows of one type.
+
+    Attributes:
+        metric: Whose samples they are.
+        index: The position of the item in a row.
+        is_optional: Whether rows may have None there, which is no sample.
+        counts_rows: Whether the sample is 1 for the row, not the item itself.
+    """
+
+    metric: Metric
+    index: int
+    is_optional: bool = False
+    counts_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowType:
+    """A declaration of rows: tuples of which the first item is the number of a tag set.
+
+    Compared by identity: declare it once, in the module that writes the rows.
+
+    Attributes:
+        name: What a row is about.
+        columns: The metrics that get samples from each row, in the order in which
+            metrics are listed.
+        ended_at: The position of the time at which the measured thing ended, in
+            nanoseconds of ``time.perf_counter_ns``; None if rows have no time, which
+            makes it the time of the pump.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    ended_at: int | None = None
+
 
 # (tags id, duration_us, failed, bytes sent, bytes received)
 # `duration_us` and `failed` are None for an iteration that was interrupted, and
 # for setup and teardown: only their bytes count.
 IterationRow = tuple[int, int | None, int | None, int, int]
 
-# (tags id, value): of the two metrics that nearly every iteration has, group
-# durations in whole microseconds and checks as 1.0 and 0.0. Each has a list of its
-# own, so that the pump need not sort them.
+ITERATION_ROWS = RowType(
+    "iteration",
+    (
+        Column(ITERATIONS, 1, is_optional=True, counts_rows=True),
+        Column(ITERATION_DURATION, 1, is_optional=True),
+        Column(ITERATION_FAILURES, 2, is_optional=True),
+        Column(DATA_SENT, 3),
+        Column(DATA_RECEIVED, 4),
+    ),
+)
+
+# (tags id, value)
 ValueRow = tuple[int, float]
 
-# (metric, tags id, value)
+GROUP_ROWS = RowType("group", (Column(GROUP_DURATION, 1),))
+"""Durations of groups, in whole microseconds."""
+
+CHECK_ROWS = RowType("check", (Column(CHECKS, 1),))
+"""Checks: 1.0 if passed, 0.0 if failed."""
+
+# (metric, tags id, value): a sample of any metric, for those that few rows have.
 SampleRow = tuple[Metric, int, float]
 
 Describe = Callable[[], str]
@@ -41,18 +100,17 @@ _Item = TypeVar("_Item")
 
 
 class Batch(NamedTuple):
-    """What was written between two rounds of the pump, oldest first.
+    """Everything written between two rounds of the pump, oldest first.
 
     Attributes:
+        rows: The rows by their type; only types that have some.
+        samples: Samples of any metrics.
         exchanges: For each tag set of failed requests among the rows, one of them.
         accepted: The tag sets of failed requests whose response passed a check.
     """
 
-    http: list[HttpRow]
-    iterations: list[IterationRow]
-    samples: list[SampleRow]
-    groups: Sequence[ValueRow] = ()
-    checks: Sequence[ValueRow] = ()
+    rows: Mapping[RowType, Sequence[tuple[Any, ...]]] = MappingProxyType({})
+    samples: Sequence[SampleRow] = ()
     exchanges: Mapping[int, Describe] = MappingProxyType({})
     accepted: Collection[int] = ()
 
@@ -61,38 +119,40 @@ class Batch(NamedTuple):
 
 
 class SampleBuffer:
-    """Where all virtual users of a load test append their rows.
+    """Rows of all virtual users of a load test.
 
-    Writers append to the lists directly. Thread-safe as far as
-    ``list.append`` is: synchronous scenarios write from worker threads.
+    Writers append to the lists directly. Thread-safe as far as ``list.append``
+    is: synchronous scenarios write from worker threads.
+
+    Attributes:
+        rows: A list for each type of row, made when it is first asked for.
+        samples: Samples of any metrics.
+        exchanges: See `Batch`.
+        accepted: See `Batch`.
     """
 
-    __slots__ = ("accepted", "checks", "exchanges", "groups", "http", "iterations", "samples")
+    __slots__ = ("accepted", "exchanges", "rows", "samples")
 
     def __init__(self) -> None:
-        self.http: list[HttpRow] = []
-        self.iterations: list[IterationRow] = []
+        # Row types differ in their columns, hence Any. All in C, from the look-up to the
+        # new list, so that two threads never make a list each.
+        self.rows: defaultdict[RowType, list[Any]] = defaultdict(list)
         self.samples: list[SampleRow] = []
-        self.groups: list[ValueRow] = []
-        self.checks: list[ValueRow] = []
         self.exchanges: dict[int, Describe] = {}
         self.accepted: dict[int, None] = {}
 
     def drain(self) -> Batch:
         """Return everything written so far and start anew."""
         return Batch(
-            _take(self.http),
-            _take(self.iterations),
+            {kind: _take(rows) for kind, rows in list(self.rows.items()) if rows},
             _take(self.samples),
-            _take(self.groups),
-            _take(self.checks),
             _take_items(self.exchanges),
             _take_items(self.accepted),
         )
 
 
 def _take(rows: list[_Row]) -> list[_Row]:
-    # Not a swap of lists: a thread that has just read `buffer.http` would append
+    # Not a swap of lists: a thread that has just looked its list up would append
     # to the old one after the pump was done with it, and the row would be lost.
     taken = rows[:]
     del rows[: len(taken)]

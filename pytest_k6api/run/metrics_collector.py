@@ -59,7 +59,11 @@ class MetricsCollector:
             return
         observer = Observer()
         self.engine.ingest(batch, elapsed, observer)
-        self._settings.on_samples(observer.describe(self._tags, at=time.time(), elapsed=elapsed))
+        self._settings.on_samples(
+            observer.describe(
+                self._tags, at=time.time(), elapsed=elapsed, now_ns=time.perf_counter_ns()
+            )
+        )
 
     def evaluate(self, *, final: bool = False) -> ThresholdVerdict:
         """Pump, then judge all thresholds."""

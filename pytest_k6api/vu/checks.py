@@ -3,7 +3,7 @@
 import sys
 from types import CodeType, TracebackType
 
-from pytest_k6api.model import Recorder
+from pytest_k6api.model import CHECK_ROWS, Recorder
 from pytest_k6api.vu.context import ExceptionRules, Verdict
 from pytest_k6api.vu.failures.failure_log import FailureLog, Witness
 
@@ -51,7 +51,7 @@ class Checked:
 def record_check(recorder: Recorder, name: str, *, passed: bool) -> None:
     """Record how the check `name` went, at the place where its VU stands."""
     tags_id = recorder.context.check_id(name)
-    recorder.buffer.checks.append((tags_id, 1.0 if passed else 0.0))
+    recorder.buffer.rows[CHECK_ROWS].append((tags_id, 1.0 if passed else 0.0))
 
 
 def calling_line(depth: int) -> tuple[CodeType, int]:

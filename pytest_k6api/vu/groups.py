@@ -13,7 +13,7 @@ from types import TracebackType
 
 import trio
 
-from pytest_k6api.model import Recorder, TagContext
+from pytest_k6api.model import GROUP_ROWS, Recorder, TagContext
 
 
 class GroupStack:
@@ -80,4 +80,4 @@ class Group:
         recorder.context = self.outer
         if kind is None or not issubclass(kind, trio.Cancelled):
             duration_us = int((ended - self._began) * 1e6 + 0.5)
-            recorder.buffer.groups.append((self.inner.id, duration_us))
+            recorder.buffer.rows[GROUP_ROWS].append((self.inner.id, duration_us))

@@ -10,7 +10,7 @@ import json
 
 import trio
 
-from pytest_k6api.model import SampleBuffer
+from pytest_k6api.model import ITERATION_ROWS, SampleBuffer
 from pytest_k6api.model.metrics import (
     ITERATION_LATENESS,
     ITERATIONS_SKIPPED,
@@ -115,7 +115,7 @@ class VirtualUser:
             return False
         recorder = self._recorder
         duration_us = int((ended - began) * 1e6 + 0.5)
-        recorder.buffer.iterations.append(
+        recorder.buffer.rows[ITERATION_ROWS].append(
             (
                 self._groups.root.id,
                 duration_us,
@@ -192,7 +192,7 @@ class VirtualUser:
         recorder = self._recorder
         if recorder.bytes_sent or recorder.bytes_received:
             buffer = recorder.buffer if self._kept is None else self._kept
-            buffer.iterations.append(
+            buffer.rows[ITERATION_ROWS].append(
                 (
                     self._groups.root.id,
                     None,

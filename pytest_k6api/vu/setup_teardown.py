@@ -11,7 +11,14 @@ from functools import partial
 
 import trio
 
-from pytest_k6api.model import SECRETS, ControlError, OptionError, current_recorder, storable
+from pytest_k6api.model import (
+    ITERATION_ROWS,
+    SECRETS,
+    ControlError,
+    OptionError,
+    current_recorder,
+    storable,
+)
 from pytest_k6api.vu.callers import make_caller, target_of
 from pytest_k6api.vu.context import LoadContext, Verdict, find_stop
 from pytest_k6api.vu.failures.failure_log import FailureKind
@@ -164,7 +171,7 @@ class _Stage:
         self._caller.close()
         recorder = self._caller.seat.groups.recorder
         if recorder.bytes_sent or recorder.bytes_received:
-            recorder.buffer.iterations.append(
+            recorder.buffer.rows[ITERATION_ROWS].append(
                 (
                     self._place.id,
                     None,

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import trio
 
-from pytest_k6api.model import current_recorder
+from pytest_k6api.model import CHECK_ROWS, current_recorder
 from pytest_k6api.protocols.http import Client, describe_exchange
 from pytest_k6api.vu.checks import Checked, calling_line
 from pytest_k6api.vu.context import LoadContext, Verdict
@@ -139,7 +139,7 @@ class BaseVU:
         """
         recorder = self._recorder
         place = recorder.context
-        record = recorder.buffer.checks.append
+        record = recorder.buffer.rows[CHECK_ROWS].append
         all_passed = True
         try:
             items = checks.items()

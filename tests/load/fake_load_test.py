@@ -7,6 +7,9 @@ from typing import Any, cast
 import trio
 
 from pytest_k6api.model import (
+    CHECK_ROWS,
+    GROUP_ROWS,
+    ITERATION_ROWS,
     IterationRow,
     Recorder,
     SampleBuffer,
@@ -114,8 +117,8 @@ class FakeLoadTest:
         found: list[Any] = []
         buffer = self.context.buffer
         rows = [(kind.name, tags_id, value) for kind, tags_id, value in buffer.samples]
-        rows += [("group_duration", tags_id, value) for tags_id, value in buffer.groups]
-        rows += [("checks", tags_id, value) for tags_id, value in buffer.checks]
+        rows += [("group_duration", tags_id, value) for tags_id, value in buffer.rows[GROUP_ROWS]]
+        rows += [("checks", tags_id, value) for tags_id, value in buffer.rows[CHECK_ROWS]]
         for name, tags_id, value in rows:
             if name == metric:
                 named = [self.table[tags_id].get(tag) for tag in tags]
@@ -123,7 +126,7 @@ class FakeLoadTest:
         return found
 
     def iterations(self) -> list[IterationRow]:
-        return self.context.buffer.iterations
+        return self.context.buffer.rows[ITERATION_ROWS]
 
     def the_failure(self) -> Failure:
         (failure,) = self.failures.snapshot()

@@ -5,6 +5,7 @@ from typing import Any
 
 from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import Batch, Recorder, SampleBuffer, TagContext, TagTable
+from pytest_k6api.protocols.http import HTTP_ROWS
 from pytest_k6api.vu import FailedRequests, Failure, name_kinds
 from pytest_k6api.vu.failures.failed_requests import MOST_KINDS
 
@@ -27,7 +28,7 @@ class Rig:
             tags = {"error_code": str(1000 + status)}
         tags |= {"method": "GET", "name": name, "status": str(status)}
         number = self.recorder.context.id_with(tags)
-        self.recorder.buffer.http.append((number, failed, 9, 0, 0, 0, 1, 7, 1))
+        self.recorder.buffer.rows[HTTP_ROWS].append((number, failed, 9, 0, 0, 0, 1, 7, 1))
         response = object()
         if failed:
             self.recorder.keep_failed(
@@ -178,10 +179,10 @@ def test_an_exchange_is_told_once_for_each_kind_however_many_there_are():
 
     number = rig.recorder.context.id_with({"status": "500", "method": "GET", "name": "x"})
     for at in range(1000):
-        rig.recorder.buffer.http.append((number, 1, 9, 0, 0, 0, 1, 7, 1))
+        rig.recorder.buffer.rows[HTTP_ROWS].append((number, 1, 9, 0, 0, 0, 1, 7, 1))
         rig.recorder.keep_failed(number, 500, object(), partial(describe, at))
         rig.pump(0.1)
 
     assert rig.failures()[0].count == 1000
     assert told == [0]
-    assert rig.recorder.buffer.drain() == Batch([], [], [], [], [], {}, {})
+    assert rig.recorder.buffer.drain() == Batch({}, [], {}, {})

@@ -3,8 +3,9 @@
 import pytest
 
 from pytest_k6api.metrics import MetricsEngine, parse_selections, parse_thresholds
-from pytest_k6api.model import BUILT_IN, Batch, TagTable
+from pytest_k6api.model import BUILT_IN, CHECK_ROWS, Batch, TagTable
 from pytest_k6api.model import metrics as built_in
+from pytest_k6api.protocols.http import HTTP_ROWS
 
 KNOWN = {metric.name: metric for metric in BUILT_IN}
 
@@ -29,7 +30,7 @@ def engine(*ids: str, tolerated: tuple[str, ...] = ()) -> MetricsEngine:
         request(1, name="list", status="404", scenario="look"),
     ]
     checks = [(tags.intern({"check": check}), value) for check, value in [("a", 0.0), ("b", 1.0)]]
-    engine.ingest(Batch(requests, [], [], checks=checks))  # type: ignore[arg-type]  # rows
+    engine.ingest(Batch({HTTP_ROWS: requests, CHECK_ROWS: checks}))
     return engine
 
 

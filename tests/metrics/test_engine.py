@@ -26,8 +26,8 @@ from pytest_k6api.metrics import (
 from pytest_k6api.metrics.advice import MOST_SERIES
 from pytest_k6api.metrics.store import MOST_ASKED, MetricStore
 from pytest_k6api.model import (
+    ITERATION_ROWS,
     Batch,
-    HttpRow,
     IterationRow,
     Metric,
     MetricError,
@@ -36,6 +36,7 @@ from pytest_k6api.model import (
     TagTable,
 )
 from pytest_k6api.model import metrics as built_in
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 # No deadline: a busy machine is no failure.
 unhurried = settings(deadline=None, max_examples=50)
@@ -69,7 +70,8 @@ class Rig:
         return (self.tags.intern(tags), failed, duration_us, 10, 5, 4, 1, duration_us - 2, 1)
 
     def iteration(self, duration_us: int | None, *, failed: int | None = 0) -> IterationRow:
-        return (self.tags.intern({"scenario": "s"}), duration_us, failed, 100, 2_000)
+        outcome = None if duration_us is None else failed
+        return (self.tags.intern({"scenario": "s"}), duration_us, outcome, 100, 2_000)
 
     def sample(self, metric: Metric, value: float, **tags: str) -> SampleRow:
         return (metric, self.tags.intern(tags), value)
@@ -80,7 +82,7 @@ class Rig:
         iterations: Sequence[IterationRow] = (),
         samples: Sequence[SampleRow] = (),
     ) -> None:
-        self.engine.ingest(Batch(list(http), list(iterations), list(samples)))
+        self.engine.ingest(Batch({HTTP_ROWS: http, ITERATION_ROWS: iterations}, samples))
 
     def add(self, metric: Metric, *values: float, **tags: str) -> None:
         self.feed(samples=[self.sample(metric, value, **tags) for value in values])

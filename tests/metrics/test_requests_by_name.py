@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import MetricsEngine, RequestsRow
-from pytest_k6api.model import Batch, HttpRow, TagTable
+from pytest_k6api.model import Batch, TagTable
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 Request = tuple[str, str, int, bool]
 """Scenario, name, microseconds, whether it failed."""
@@ -19,7 +20,7 @@ def rows_of(requests: list[Request], elapsed: float = 10.0) -> tuple[RequestsRow
         status = "500" if failed else "200"
         number = tags.intern({"scenario": scenario, "name": name, "status": status})
         rows.append((number, int(failed), time, 0, 0, 0, 0, time, 0))
-    engine.ingest(Batch(rows, [], []))
+    engine.ingest(Batch({HTTP_ROWS: rows}))
     engine.settle()
     return engine.requests_by_name(elapsed)
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from pytest_k6api.metrics import KEPT_BY_SECOND, MetricsEngine, Point
 from pytest_k6api.metrics.timeline import MOST_POINTS, Timeline
-from pytest_k6api.model import Batch, HttpRow, TagTable
+from pytest_k6api.model import Batch, TagTable
 from pytest_k6api.model import metrics as built_in
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 # No deadline: a busy machine is no failure.
 unhurried = settings(deadline=None, max_examples=50)
@@ -21,7 +22,7 @@ def test_every_kind_says_what_it_has() -> None:
 
     def feed(at: float, *durations_us: int, failed: int = 0, vus: int = 0) -> None:
         rows: list[HttpRow] = [(number, failed, us, 0, 0, 0, 0, us, 0) for us in durations_us]
-        engine.ingest(Batch(rows, [], [(built_in.VUS, number, vus)]), at)
+        engine.ingest(Batch({HTTP_ROWS: rows}, [(built_in.VUS, number, vus)]), at)
 
     feed(0.5, 1_000, 3_000, vus=4)
     feed(2.25, 5_000, failed=1, vus=9)

@@ -40,7 +40,7 @@ class Load:
     def feed(self, at: float, *values: float, **tags: str) -> None:
         number = self.tags.intern(tags)
         rows = [(self.metric, number, value) for value in values]
-        self.engine.ingest(Batch([], [], rows), at)
+        self.engine.ingest(Batch(samples=rows), at)
 
     def judge(self, at: float, *, final: bool = False) -> ThresholdSnapshot:
         self.verdict: Verdict = self.engine.evaluate(at, final=final)

@@ -2,6 +2,7 @@
 
 from pytest_k6api.metrics import MetricsEngine, parse_thresholds
 from pytest_k6api.model import BUILT_IN, Batch, TagTable
+from pytest_k6api.protocols.http import HTTP_ROWS
 from pytest_k6api.report import Comparison, markdown_summary
 
 KNOWN = {metric.name: metric for metric in BUILT_IN}
@@ -11,7 +12,7 @@ def test_it_has_the_reasons_the_thresholds_and_the_main_numbers() -> None:
     tags = TagTable()
     engine = MetricsEngine(tags, parse_thresholds({"http_req_duration": ["max<2"]}, KNOWN))
     row = (tags.intern({}), 0, 3_000, 0, 0, 0, 0, 3_000, 0)
-    engine.ingest(Batch([row, row], [], []))
+    engine.ingest(Batch({HTTP_ROWS: [row, row]}))
     engine.evaluate(2.0, final=True)
     comparison = Comparison(title="main", notes=("main has no results of this load test",))
 

@@ -48,7 +48,7 @@ def fed(values: list[float], trend_memory: int = 1_000_000) -> MetricsEngine:
     engine = MetricsEngine(TagTable(), thresholds, trend_memory=trend_memory)
     tags = engine._tags.intern({})
     rows = [(metric, tags, value) for metric in OWN.values() for value in values]
-    engine.ingest(Batch([], [], rows))
+    engine.ingest(Batch(samples=rows))
     engine.evaluate(10.0, final=True)
     engine.settle()
     return engine

@@ -31,7 +31,7 @@ def snapshot_of(told: Told, thresholds: dict[str, object] | None = None) -> Snap
     rows: list[SampleRow] = [
         (metric, tags.intern(some), value) for metric, some, values in told for value in values
     ]
-    engine.ingest(Batch([], [], rows))
+    engine.ingest(Batch(samples=rows))
     engine.evaluate(10.0, final=True)
     return engine.snapshot(10.0)
 

@@ -74,7 +74,7 @@ def measured() -> MetricsEngine:
     rows: list[SampleRow] = [
         (metric, tags.intern(some), value) for metric, some, values in told for value in values
     ]
-    engine.ingest(Batch([], [], rows))
+    engine.ingest(Batch(samples=rows))
     engine.evaluate(2.0, final=True)
     return engine
 

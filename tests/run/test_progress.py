@@ -6,7 +6,6 @@ from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import (
     Batch,
     ExecutorKind,
-    HttpRow,
     RunStatus,
     ScenarioOptions,
     ScenarioSnapshot,
@@ -16,6 +15,7 @@ from pytest_k6api.model import (
     TagTable,
 )
 from pytest_k6api.model import metrics as built_in
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 from pytest_k6api.run.progress import ProgressReader
 
 
@@ -60,11 +60,11 @@ class Measured:
         rows: list[HttpRow] = [
             (tags, failed, duration, 0, 0, 0, 0, duration, 0) for duration in durations_us
         ]
-        self.engine.ingest(Batch(rows, [], []))
+        self.engine.ingest(Batch({HTTP_ROWS: rows}))
 
     def check(self, scenario: str, value: int) -> None:
         tags = self._tags.intern({"scenario": scenario, "check": "is 200", "group": ""})
-        self.engine.ingest(Batch([], [], [(built_in.CHECKS, tags, value)]))
+        self.engine.ingest(Batch(samples=[(built_in.CHECKS, tags, value)]))
 
 
 def test_before_anything_is_measured_there_is_nothing_to_show_but_the_plan():

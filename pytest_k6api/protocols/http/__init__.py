@@ -25,8 +25,10 @@ from pytest_k6api.protocols.http.message.response import (
 from pytest_k6api.protocols.http.message.urls import URL
 from pytest_k6api.protocols.http.net.descriptors import descriptor_shortage, raised_descriptor_limit
 from pytest_k6api.protocols.http.net.tls import make_context
+from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 
 __all__ = [
+    "HTTP_ROWS",
     "URL",
     "Auth",
     "BasicAuth",
@@ -40,6 +42,7 @@ __all__ = [
     "HTTPError",
     "HTTPStatusError",
     "Headers",
+    "HttpRow",
     "HttpRuntime",
     "Request",
     "RequestError",

@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from pytest_k6api.model import HttpRow, OptionError, Recorder, Secrets
+from pytest_k6api.model import OptionError, Recorder, Secrets
 from pytest_k6api.protocols.http.client.exchange_log import request_lines, response_lines
 from pytest_k6api.protocols.http.client.prepare import read_expected
 from pytest_k6api.protocols.http.client.routes import Expected
@@ -22,6 +22,7 @@ from pytest_k6api.protocols.http.message.errors import Failure
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses
 from pytest_k6api.protocols.http.message.urls import Target
 from pytest_k6api.protocols.http.net.tls import version_name
+from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 from pytest_k6api.protocols.instrument.httpx_errors import explain_foreign
 
 _STARTED = "send_request_headers.started"
@@ -138,7 +139,7 @@ class ForeignExchange:
     ) -> None:
         recorder = self._recorder
         row: HttpRow = (recorder.context.id_with(tags), failed, *self._phases())
-        recorder.buffer.http.append(row)
+        recorder.buffer.rows[HTTP_ROWS].append(row)
         if failed:
             response = self._response
             describe = partial(_describe, self._request, response, row, failure, recorder.secrets)

@@ -9,8 +9,8 @@ from typing import Any
 
 import trio
 
-from pytest_k6api.model import HttpRow, Recorder, SampleBuffer, TagContext, TagTable
-from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
+from pytest_k6api.protocols.http import HTTP_ROWS, Client, ClientOptions, HttpRow, HttpRuntime
 
 Handler = Callable[["Peer"], Awaitable[None]]
 
@@ -143,7 +143,7 @@ class Harness:
 
     @property
     def rows(self) -> list[HttpRow]:
-        return self.recorder.buffer.http
+        return self.recorder.buffer.rows[HTTP_ROWS]
 
     def tags(self, index: int = -1) -> Mapping[str, str]:
         """Return the tags of a row, without scenario and group."""

@@ -1,8 +1,8 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from pytest_k6api.model import SECRETS, HttpRow, Secrets
-from pytest_k6api.protocols.http import Headers, Request, Response
+from pytest_k6api.model import SECRETS, Secrets
+from pytest_k6api.protocols.http import Headers, HttpRow, Request, Response
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
 
 

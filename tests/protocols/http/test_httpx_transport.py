@@ -17,7 +17,7 @@ from pytest_k6api.model import (
     TagTable,
     current_recorder,
 )
-from pytest_k6api.protocols.http import Client, HttpRuntime
+from pytest_k6api.protocols.http import HTTP_ROWS, Client, HttpRuntime
 from pytest_k6api.protocols.instrument import instrument
 from pytest_k6api.protocols.instrument.httpx_errors import explain_foreign
 from tests.protocols.http.serving import OK, Harness, Peer, replying, serving
@@ -379,7 +379,7 @@ async def test_each_request_is_recorded_for_the_user_that_makes_it(library: Modu
                 for recorder in recorders:
                     nursery.start_soon(visit, recorder)
 
-    assert [len(recorder.buffer.http) for recorder in recorders] == [1, 1]
+    assert [len(recorder.buffer.rows[HTTP_ROWS]) for recorder in recorders] == [1, 1]
 
 
 @in_real_time

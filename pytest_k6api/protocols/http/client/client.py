@@ -11,7 +11,7 @@ from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Unpack
 
-from pytest_k6api.model import HttpRow, Recorder
+from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http.client import tagging
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange, describe_fully
@@ -33,6 +33,7 @@ from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
 from pytest_k6api.protocols.http.message.redirects import redirect
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 
 # k6's default response callback.
 _DEFAULT_EXPECTED = range(200, 400)
@@ -265,7 +266,7 @@ class Client:
             waiting,
             duration - sending - waiting,
         )
-        recorder.buffer.http.append(row)
+        recorder.buffer.rows[HTTP_ROWS].append(row)
         recorder.bytes_sent += connection.bytes_sent
         recorder.bytes_received += connection.bytes_received
 
@@ -344,7 +345,7 @@ class Client:
         tags = tagging.failure_id(context, plan, failure, failed)
         phases = tagging.failed_phases(connection, began, first)
         row: HttpRow = (tags, failed, *phases)
-        self._recorder.buffer.http.append(row)
+        self._recorder.buffer.rows[HTTP_ROWS].append(row)
         head, body, received = b"", b"", 0
         if connection is not None:
             head, body, received = connection.head, connection.body, connection.bytes_received

@@ -7,9 +7,10 @@ One form for all that show exchanges: reports, ``/v1/failures`` and
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from pytest_k6api.model import HttpRow, Secrets, printable
+from pytest_k6api.model import Secrets, printable
 from pytest_k6api.protocols.http.client.excerpts import excerpt
 from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.rows import HttpRow
 
 _REPORTED = 1_000
 _SHOWN = 2_000

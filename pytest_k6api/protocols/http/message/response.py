@@ -11,7 +11,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from pytest_k6api.model import HttpRow, K6ApiError, Secrets
+from pytest_k6api.model import K6ApiError, Secrets
 from pytest_k6api.protocols.http.client.routes import Plan
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.errors import Failure
@@ -19,6 +19,7 @@ from pytest_k6api.protocols.http.message.headers import Headers
 from pytest_k6api.protocols.http.message.json_codec import decode_json
 from pytest_k6api.protocols.http.message.request import Request
 from pytest_k6api.protocols.http.message.urls import URL
+from pytest_k6api.protocols.http.rows import HttpRow
 
 _CHARSET = re.compile(
     rb"\r\ncontent-type:[^\r]*?;[ \t]*charset[ \t]*=[ \t]*[\"']?([\w.:\-]+)", re.IGNORECASE
