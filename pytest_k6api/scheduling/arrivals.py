@@ -151,7 +151,7 @@ class RampingArrivals:
         return self._stages[index] if index >= 0 else None
 
 
-class Upcoming:
+class ArrivalCursor:
     """The due times of one instance's share of the arrivals, one after the other.
 
     Attributes:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import trio
 
-from pytest_k6api.scheduling.precise_sleep import NapTimer
-from pytest_k6api.vu.timing import Bell, is_real
+from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
+from pytest_k6api.vu.timing import WakeEvent, is_real
 
-# A wait that is shorter is done without a cancel scope, deaf to the bell.
+# A wait that is shorter is done without a cancel scope, deaf to the wake.
 _SHORT = 0.0015
 
 
@@ -26,7 +26,7 @@ class RunClock:
     Whoever pauses a clock rings the bells of the tasks that wait by it.
     """
 
-    __slots__ = ("_began", "_floor", "_now", "_stood_at", "_takes_naps", "_timer", "_within")
+    __slots__ = ("_began", "_floor", "_now", "_sleeps_precisely", "_stood_at", "_timer", "_within")
 
     def __init__(self, within: "RunClock | None" = None) -> None:
         self._within = within
@@ -34,8 +34,8 @@ class RunClock:
         self._began = 0.0  # in the time of `within`, or Trio's; pauses move it on
         self._stood_at: float | None = 0.0
         self._floor = 0.0
-        self._takes_naps = False
-        self._timer: NapTimer | None = None
+        self._sleeps_precisely = False
+        self._timer: HighResolutionTimer | None = None
 
     def start(self) -> None:
         """Begin to count, from 0."""
@@ -43,7 +43,7 @@ class RunClock:
         # `trio.current_time` is not to be had.
         clock = trio.lowlevel.current_clock()
         self._now = clock.current_time
-        self._takes_naps = NapTimer.is_available and is_real(clock)
+        self._sleeps_precisely = HighResolutionTimer.is_available and is_real(clock)
         self._began, self._floor, self._stood_at = self._outside(), 0.0, None
 
     def stop(self) -> None:
@@ -81,20 +81,20 @@ class RunClock:
         outside = elapsed + self._began
         return self._within.trio_time(outside) if self._within is not None else outside
 
-    async def wait_until(self, elapsed: float, bell: Bell) -> None:
-        """Wait until `elapsed` is reached, or until `bell` rings, whichever is first.
+    async def wait_until(self, elapsed: float, wake: WakeEvent) -> None:
+        """Wait until `elapsed` is reached, or until `wake` rings, whichever is first.
 
         After the former, `self.elapsed` is at least `elapsed`, whatever rounding
         does: a task that looks whether its time has come never waits in vain.
-        A bell that rings during a wait of a millisecond is heard after it.
+        A wake that rings during a wait of a millisecond is heard after it.
         """
         moment = self.trio_time(elapsed)
-        if self._takes_naps and moment - self._now() < _SHORT:
-            await self._nap_until(moment)
+        if self._sleeps_precisely and moment - self._now() < _SHORT:
+            await self._sleep_precisely_until(moment)
             is_reached = True
         else:
             with trio.move_on_at(moment) as scope:
-                await bell.wait()
+                await wake.wait()
             is_reached = scope.cancelled_caught
         if is_reached and not self.is_standing:
             self._floor = max(self._floor, elapsed)
@@ -105,10 +105,10 @@ class RunClock:
         if timer is not None:
             timer.close()
 
-    async def _nap_until(self, moment: float) -> None:
+    async def _sleep_precisely_until(self, moment: float) -> None:
         if self._timer is None:
-            self._timer = NapTimer()
-        await self._timer.nap(moment - self._now())
+            self._timer = HighResolutionTimer()
+        await self._timer.sleep(moment - self._now())
 
     def _outside(self) -> float:
         return self._within.elapsed if self._within is not None else self._now()

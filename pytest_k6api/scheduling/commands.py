@@ -27,7 +27,7 @@ from pytest_k6api.model import Command, ControlError, ExecutorKind
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors import Executor
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.vu.timing import WakeEvent
 
 _PAUSE_ERROR = "Pause error"
 _EXECUTION_ERROR = "Execution config error"
@@ -42,13 +42,13 @@ class Control:
         is_over: Whether it takes no more commands.
     """
 
-    def __init__(self, runs: Sequence[ScenarioRun], clock: RunClock, bell: Bell) -> None:
+    def __init__(self, runs: Sequence[ScenarioRun], clock: RunClock, wake: WakeEvent) -> None:
         self.is_waiting = False
         self.has_started = False
         self.is_over = False
         self._runs = runs
         self._clock = clock
-        self._bell = bell
+        self._wake = wake
         self._is_paused = False
         self._was_paused = self._is_ending = False
 
@@ -120,7 +120,7 @@ class Control:
         """Let a paused load test go on, because it is to end."""
         self._was_paused, self._is_ending = self.reads_as_paused, True
         self.is_waiting = False
-        self._bell.ring()
+        self._wake.set()
         if self._is_paused:
             self._go_on()
 
@@ -164,7 +164,7 @@ class Control:
     def _set_paused(self, *, paused: bool) -> None:
         if self.is_waiting:
             self.is_waiting = False
-            self._bell.ring()
+            self._wake.set()
         elif paused and not self.has_started:
             self.is_waiting = True
         elif paused:
@@ -180,6 +180,6 @@ class Control:
         self._notice_clock()
 
     def _notice_clock(self) -> None:
-        self._bell.ring()
+        self._wake.set()
         for run in self._runs:
             run.notice_clock()

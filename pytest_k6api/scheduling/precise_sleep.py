@@ -5,7 +5,7 @@ timer that is a file descriptor and counts nanoseconds; Python has it since 3.13
 before that the C library does. A nap also needs no cancel scope, which would cost
 more than all else that starts an iteration.
 
-Elsewhere `NapTimer.is_available` is False.
+Elsewhere `HighResolutionTimer.is_available` is False.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 import trio
 
 
-class NapTimer:
+class HighResolutionTimer:
     """One task's alarm clock; close it in the end."""
 
     is_available = sys.platform == "linux"
@@ -24,9 +24,9 @@ class NapTimer:
         self._fd = _create()
 
     def __repr__(self) -> str:
-        return f"<NapTimer fd={self._fd}>"
+        return f"<HighResolutionTimer fd={self._fd}>"
 
-    async def nap(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`; if there are none left, let others run."""
         if seconds <= 0:
             await trio.lowlevel.checkpoint()

@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pytest_k6api.model import OptionError, ScenarioOptions
-from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan, Plan
-from pytest_k6api.scheduling.schedules import Steps, sliding_highest
+from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan, ExecutorPlan
+from pytest_k6api.scheduling.schedules import StepFunction, rolling_maximum
 from pytest_k6api.scheduling.segments import ExecutionSegment
 
 
 def planned_vus(
     scenarios: Sequence[ScenarioOptions],
-    plans: Mapping[str, Plan | None],
+    plans: Mapping[str, ExecutorPlan | None],
     segment: ExecutionSegment,
 ) -> int:
     """Return the highest number of VUs that `plans` need at one time.
@@ -38,19 +38,19 @@ def planned_vus(
     )
 
 
-def reserved_vus(plan: Plan, segment: ExecutionSegment) -> Steps:
+def reserved_vus(plan: ExecutorPlan, segment: ExecutionSegment) -> StepFunction:
     """Return the VUs that `plan` needs, from its start to when the last may be over."""
     end = plan.ends_at + plan.graceful_stop
     if isinstance(plan, ArrivalPlan):
-        steps = Steps.constant(plan.vus)
+        steps = StepFunction.constant(plan.vus)
     elif plan.vus_are_steered:
-        steps = Steps.constant(segment.scale(plan.vus_max))
+        steps = StepFunction.constant(segment.scale(plan.vus_max))
     else:
-        steps = sliding_highest(plan.steps, plan.graceful_ramp_down)
+        steps = rolling_maximum(plan.steps, plan.graceful_ramp_down)
     if end == math.inf:
         return steps
     pairs = zip(steps.times, steps.counts, strict=True)
-    return Steps.of([*(pair for pair in pairs if pair[0] < end), (end, 0)])
+    return StepFunction.of([*(pair for pair in pairs if pair[0] < end), (end, 0)])
 
 
 def check_order(scenarios: Sequence[ScenarioOptions]) -> None:
@@ -74,7 +74,7 @@ def check_order(scenarios: Sequence[ScenarioOptions]) -> None:
 
 
 def _latest_starts(
-    scenarios: Sequence[ScenarioOptions], plans: Mapping[str, Plan | None]
+    scenarios: Sequence[ScenarioOptions], plans: Mapping[str, ExecutorPlan | None]
 ) -> dict[str, float]:
     options_by_name = {options.name: options for options in scenarios}
     starts: dict[str, float] = {}

@@ -5,7 +5,7 @@ import trio
 from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors import Executor
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.vu.timing import WakeEvent
 
 
 class ScenarioRun:
@@ -23,7 +23,7 @@ class ScenarioRun:
         self.ended = trio.Event()
         self._has_begun = False
         self._is_ending = False
-        self._bell = Bell()
+        self._wake = WakeEvent()
 
     @property
     def is_running(self) -> bool:
@@ -52,7 +52,7 @@ class ScenarioRun:
                 await after.ended.wait()
                 starts_at += clock.elapsed
             while not self._is_ending and (clock.elapsed < starts_at or clock.is_standing):
-                await clock.wait_until(starts_at, self._bell)
+                await clock.wait_until(starts_at, self._wake)
             if self.executor is not None and not self._is_ending:
                 self._has_begun = True
                 await self.executor.run()
@@ -61,7 +61,7 @@ class ScenarioRun:
 
     def notice_clock(self) -> None:
         """Look at the clock again: it began or ceased to stand still."""
-        self._bell.ring()
+        self._wake.set()
         if self.executor is not None:
             self.executor.notice_clock()
 
@@ -109,7 +109,7 @@ class ScenarioRun:
 
     def _end(self) -> None:
         self._is_ending = True
-        self._bell.ring()
+        self._wake.set()
         if self.is_running and self.executor is not None:
             self.executor.clock.resume()
             self.executor.notice_clock()

@@ -27,14 +27,13 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.commands import Control
-from pytest_k6api.scheduling.executors import Surroundings, VUFactory, make_executor, make_plan
-from pytest_k6api.scheduling.loop_ticks import Turns
+from pytest_k6api.scheduling.executors import ExecutorContext, VUFactory, make_executor, make_plan
 from pytest_k6api.scheduling.reservations import check_order, planned_vus
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
 from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 from pytest_k6api.scheduling.vu_pool import VUPool
 from pytest_k6api.vu.stuck_tasks import StuckTasks
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.vu.timing import LoopTicks, WakeEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +97,9 @@ class Scheduler:
         self.clock = RunClock()
         self._status = RunStatus.CREATED
         self._on_status = on_status
-        self._pool = VUPool(segment)
-        self._turns = Turns()
-        self._bell = Bell()
+        self._vu_pool = VUPool(segment)
+        self._ticks = LoopTicks()
+        self._wake = WakeEvent()
         self._setup = setup
         self._teardown = teardown
         self._is_stopped = self._is_ending = False
@@ -109,35 +108,35 @@ class Scheduler:
         self._setup_error: Exception | None = None
         self._teardown_error: Exception | None = None
         self._stuck = stuck or StuckTasks()
-        around = Surroundings(
+        context = ExecutorContext(
             clock=self.clock,
-            pool=self._pool,
+            vu_pool=self._vu_pool,
             make_vu=make_vu,
             recorder_for=recorder_for,
             segment=segment,
-            turns=self._turns,
+            ticks=self._ticks,
             stuck=self._stuck,
         )
         plans = {options.name: make_plan(options, segment) for options in scenarios}
         self._planned = planned_vus(scenarios, plans, segment)
         self._runs = [
-            ScenarioRun(options, make_executor(options, plan, around) if plan else None)
+            ScenarioRun(options, make_executor(options, plan, context) if plan else None)
             for options in sorted(scenarios, key=lambda each: (each.start_time, each.name))
             for plan in [plans[options.name]]
         ]
-        self.control = Control(self._runs, self.clock, self._bell)
+        self.control = Control(self._runs, self.clock, self._wake)
         self.control.is_waiting = paused
 
     async def run(self) -> RunOutcome:
         """Carry the load test through its life; call it once."""
-        trio.lowlevel.add_instrument(self._turns)
+        trio.lowlevel.add_instrument(self._ticks)
         try:
             await self._live()
         except BaseException:
             self._is_stopped = True
             raise
         finally:
-            trio.lowlevel.remove_instrument(self._turns)
+            trio.lowlevel.remove_instrument(self._ticks)
             self.control.is_over = True
             self.clock.stop()
             self._status = RunStatus.INTERRUPTED if self._is_stopped else RunStatus.ENDED
@@ -178,7 +177,7 @@ class Scheduler:
             status=self._status,
             paused=self.control.reads_as_paused,
             vus=sum(run.executor.vus for run in self._runs if run.executor),
-            vus_max=self._pool.initialised,
+            vus_max=self._vu_pool.initialised,
             stopped=self._is_stopped,
             running=RunStatus.STARTED <= self._status <= RunStatus.TEARDOWN,
             tainted=tainted,
@@ -208,11 +207,11 @@ class Scheduler:
 
     async def _live(self) -> None:
         self._enter(RunStatus.INIT_VUS)
-        self._pool.initialise(self._planned)
+        self._vu_pool.initialise(self._planned)
         await trio.lowlevel.checkpoint()
         while self.control.is_waiting:
             self._enter(RunStatus.PAUSED_BEFORE_RUN)
-            await self._bell.wait()
+            await self._wake.wait()
         if self._is_ending:
             return
         self._enter(RunStatus.STARTED)
@@ -250,7 +249,7 @@ class Scheduler:
                 starts_at = run.options.start_time + (0.0 if after else began)
                 nursery.start_soon(run.run, self.clock, starts_at, after)
         while self.control.is_paused:
-            await self._bell.wait()
+            await self._wake.wait()
 
     async def _tear_down(self) -> None:
         self._enter(RunStatus.TEARDOWN)

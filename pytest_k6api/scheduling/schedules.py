@@ -17,7 +17,7 @@ from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class StepFunction:
     """A number that changes at certain moments, such as the VUs of a ramp.
 
     Attributes:
@@ -29,12 +29,12 @@ class Steps:
     counts: tuple[int, ...]
 
     @classmethod
-    def constant(cls, count: int) -> "Steps":
+    def constant(cls, count: int) -> "StepFunction":
         """Return the steps that are `count` for ever."""
         return cls((0.0,), (count,))
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, int]]) -> "Steps":
+    def of(cls, pairs: Iterable[tuple[float, int]]) -> "StepFunction":
         """Return the steps of ascending `pairs` of time and count; of equal times the last holds."""
         times: list[float] = [0.0]
         counts: list[int] = [0]
@@ -71,9 +71,9 @@ def end_of(stages: Sequence[Stage]) -> float:
     return end
 
 
-def ramp(start: int, stages: Sequence[Stage], segment: ExecutionSegment = WHOLE) -> Steps:
+def ramp(start: int, stages: Sequence[Stage], segment: ExecutionSegment = WHOLE) -> StepFunction:
     """Return the VUs of a ramp from `start` through `stages`, as far as they are `segment`'s."""
-    return Steps.of((at, segment.scale(count)) for at, count in _ramp_steps(start, stages))
+    return StepFunction.of((at, segment.scale(count)) for at, count in _ramp_steps(start, stages))
 
 
 def _ramp_steps(start: int, stages: Sequence[Stage]) -> Iterator[tuple[float, int]]:
@@ -99,7 +99,7 @@ def _stage_steps(count: int, stage: Stage, end: float) -> Iterator[tuple[float, 
             yield end - stage.duration * (left - stage.target) / -change, left
 
 
-def sliding_highest(steps: Steps, window: float) -> Steps:
+def rolling_maximum(steps: StepFunction, window: float) -> StepFunction:
     """Return the highest count of the last `window` seconds, at every moment.
 
     What a ramp takes away stays reserved for iterations that may finish.
@@ -122,4 +122,4 @@ def sliding_highest(steps: Steps, window: float) -> Steps:
         count = following
         changes.append((at, gone[0][0] if gone else count))
     release(math.inf)
-    return Steps.of(changes)
+    return StepFunction.of(changes)

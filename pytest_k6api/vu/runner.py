@@ -128,7 +128,7 @@ class VirtualUser:
             self._record_lateness(late, late + ended - came)
         return failed == 1 or (recorder.failed is not None and recorder.got_no_response)
 
-    def cut(self) -> None:
+    def interrupt(self) -> None:
         """Drop what the running iteration still records; it counts as interrupted."""
         if self._kept is None:
             self._kept = self._recorder.cut()

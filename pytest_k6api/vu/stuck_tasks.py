@@ -27,7 +27,7 @@ import trio
 from trio.lowlevel import Task
 
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.vu.timing import WakeEvent
 
 PATIENCE = 6.0
 """Seconds that a cancelled task gets to end; longer than the thread that it may wait for gets."""
@@ -62,7 +62,7 @@ class StuckTasks:
 
     def __init__(self) -> None:
         self.left: Counter[Left] = Counter()
-        self._bell = Bell()
+        self._wake = WakeEvent()
         self._due: list[tuple[float, int, Task]] = []
         self._expected: dict[Task, Callable[[str], None]] = {}
         self._order = count()
@@ -84,7 +84,7 @@ class StuckTasks:
         self._expected[task] = on_abandoned
         heappush(self._due, (due, next(self._order), task))
         if self._due[0][2] is task:
-            self._bell.ring()
+            self._wake.set()
 
     def has_ended(self, task: Task) -> None:
         """Expect no more of `task`; harmless for one that was never expected to end."""
@@ -100,7 +100,7 @@ class StuckTasks:
         now = trio.current_time()
         self._due = [(now, order, task) for _, order, task in self._due]
         heapify(self._due)
-        self._bell.ring()
+        self._wake.set()
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -115,7 +115,7 @@ class StuckTasks:
             while self._due and self._due[0][2] not in self._expected:
                 heappop(self._due)
             with trio.move_on_at(self._due[0][0] if self._due else float("inf")):
-                await self._bell.wait()
+                await self._wake.wait()
             self._abandon_overdue(trio.current_time())
 
     def warnings(self) -> list[str]:

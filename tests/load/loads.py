@@ -58,7 +58,7 @@ class SleepingVU:
     def abandon(self, line: str) -> None:
         self._load.abandoned.append(line)
 
-    def cut(self) -> None:
+    def interrupt(self) -> None:
         assert not self._is_cut
         self._is_cut = True
         self._load.cut += 1

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.scheduling.arrivals import Arrivals, ConstantArrivals, RampingArrivals, Upcoming
+from pytest_k6api.scheduling.arrivals import (
+    ArrivalCursor,
+    Arrivals,
+    ConstantArrivals,
+    RampingArrivals,
+)
 from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment, read_segment
 
 unhurried = settings(deadline=None, max_examples=100)
@@ -27,17 +32,17 @@ ramping = st.builds(
 )
 
 
-def upcoming(
+def cursor(
     arrivals: Arrivals, share: ExecutionSegment = WHOLE, after: float = -1.0
 ) -> Iterator[float]:
-    rest = Upcoming(arrivals, share, after)
+    rest = ArrivalCursor(arrivals, share, after)
     while rest.due < math.inf:
         yield rest.due
         rest.advance()
 
 
 def all_of(arrivals: Arrivals, share: ExecutionSegment = WHOLE) -> list[float]:
-    return [round(due, 3) for due in upcoming(arrivals, share)]
+    return [round(due, 3) for due in cursor(arrivals, share)]
 
 
 def test_a_constant_rate_starts_at_once_and_not_at_the_end() -> None:
@@ -50,7 +55,7 @@ def test_a_rate_of_nothing_has_no_arrivals() -> None:
 
 
 def test_a_constant_rate_without_an_end_goes_on() -> None:
-    due = upcoming(ConstantArrivals(2), WHOLE)
+    due = cursor(ConstantArrivals(2), WHOLE)
 
     assert [next(due) for _ in range(3)] == [0, 0.5, 1]
     assert ConstantArrivals(2).total == math.inf
@@ -121,14 +126,14 @@ def test_due_times_ascend_and_are_within_the_duration(arrivals: Arrivals) -> Non
 def test_what_is_due_later_is_the_rest_of_all(arrivals: Arrivals, after: float) -> None:
     assume(arrivals.total < 2_000)
 
-    rest = list(upcoming(arrivals, WHOLE, after=after))
+    rest = list(cursor(arrivals, WHOLE, after=after))
 
-    assert rest == [due for due in upcoming(arrivals, WHOLE) if due > after]
-    assert Upcoming(arrivals, WHOLE, after).take_rest() == len(rest)
+    assert rest == [due for due in cursor(arrivals, WHOLE) if due > after]
+    assert ArrivalCursor(arrivals, WHOLE, after).take_rest() == len(rest)
 
 
 def test_after_the_rest_was_taken_nothing_is_due() -> None:
-    arrivals = Upcoming(ConstantArrivals(10, 2), read_segment("1/2:1"))
+    arrivals = ArrivalCursor(ConstantArrivals(10, 2), read_segment("1/2:1"))
     arrivals.advance()
 
     assert [arrivals.take_rest(), arrivals.take_rest(), arrivals.due] == [9, 0, math.inf]
@@ -140,9 +145,9 @@ def test_segments_share_all_arrivals_out(arrivals: Arrivals) -> None:
     assume(arrivals.total < 2_000)
     shares = [ExecutionSegment(read_segment("1/4:2/3").bounds, index) for index in range(3)]
 
-    dealt = sorted(due for share in shares for due in upcoming(arrivals, share))
+    dealt = sorted(due for share in shares for due in cursor(arrivals, share))
 
-    assert dealt == sorted(upcoming(arrivals, WHOLE))
+    assert dealt == sorted(cursor(arrivals, WHOLE))
 
 
 def test_halves_of_a_constant_rate_take_turns() -> None:

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.vu.timing import WakeEvent
 from tests.virtual_time import in_virtual_time
 
 
@@ -71,47 +71,47 @@ async def test_waiting_ends_when_the_time_has_come() -> None:
     clock = RunClock()
     clock.start()
 
-    await clock.wait_until(2.5, Bell())
+    await clock.wait_until(2.5, WakeEvent())
 
     assert clock.elapsed == 2.5
 
 
 @in_virtual_time
 async def test_waiting_ends_when_the_bell_rings_also_when_it_rang_before() -> None:
-    clock, bell = RunClock(), Bell()
+    clock, wake = RunClock(), WakeEvent()
     clock.start()
-    bell.ring()
-    await clock.wait_until(10, bell)
+    wake.set()
+    await clock.wait_until(10, wake)
     assert clock.elapsed == 0
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(clock.wait_until, 10, bell)
+        nursery.start_soon(clock.wait_until, 10, wake)
         await trio.sleep(4)
-        bell.ring()
+        wake.set()
 
     assert clock.elapsed == 4
 
 
 @in_virtual_time
 async def test_a_time_that_has_come_is_never_found_to_be_still_to_come() -> None:
-    clock, bell = RunClock(), Bell()
+    clock, wake = RunClock(), WakeEvent()
     # After a day a float has steps of 15 ps: sums of start and duration round.
     await trio.sleep(80_000.1)
     clock.start()
 
     for step in range(1, 500):
         due = step * 0.1
-        await clock.wait_until(due, bell)
+        await clock.wait_until(due, wake)
         assert clock.elapsed >= due
         assert clock.elapsed == pytest.approx(due)
 
 
 @in_virtual_time
 async def test_a_standing_clock_is_not_moved_by_a_wait_that_ends() -> None:
-    clock, bell = RunClock(), Bell()
+    clock, wake = RunClock(), WakeEvent()
     clock.start()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(clock.wait_until, 5, bell)
+        nursery.start_soon(clock.wait_until, 5, wake)
         await trio.sleep(4)
         clock.stop()
         await trio.sleep(3)

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from pytest_k6api.model import RunStatus, ScenarioOptions
-from pytest_k6api.scheduling.loop_ticks import Turns
 from pytest_k6api.scheduling.segments import ExecutionSegment
+from pytest_k6api.vu.timing import LoopTicks
 from tests.load.loads import Load, SleepingVU, scenario
 from tests.virtual_time import in_virtual_time
 
@@ -30,16 +30,16 @@ def test_constant_vus_loop_for_their_duration_and_finish_what_they_began() -> No
 
 
 def test_thousands_of_vus_begin_in_portions_so_that_the_loop_goes_on_turning() -> None:
-    turns = Turns()
+    ticks = LoopTicks()
     seen: list[int] = []
 
     class CountingVU(SleepingVU):
         async def run_iteration(self, due_at: float | None = None) -> bool:
-            seen.append(turns.count)
+            seen.append(ticks.count)
             return await super().run_iteration(due_at)
 
     async def main() -> None:
-        trio.lowlevel.add_instrument(turns)
+        trio.lowlevel.add_instrument(ticks)
         await load.run()
 
     load = Load([scenario("per-vu-iterations", vus=1200, iterations=1)], make=CountingVU)

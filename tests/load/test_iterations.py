@@ -157,7 +157,7 @@ async def _interrupt(user: VirtualUser, *, after: float) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(user.run_iteration)
             await trio.sleep(after)
-            user.cut()
+            user.interrupt()
             scope.cancel()
 
 
@@ -185,7 +185,7 @@ async def test_an_iteration_that_ends_after_the_cut_is_interrupted_too() -> None
 
     async def browse(vu: Any) -> None:
         await vu.http.load()
-        user.cut()
+        user.interrupt()
         raise ValueError("too late")
 
     user = load.user(browse)

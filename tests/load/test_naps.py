@@ -8,11 +8,11 @@ import trio
 import trio.testing
 
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.precise_sleep import NapTimer
-from pytest_k6api.vu.timing import Bell, is_real
+from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
+from pytest_k6api.vu.timing import WakeEvent, is_real
 from tests.virtual_time import in_real_time, in_virtual_time
 
-naps = pytest.mark.skipif(not NapTimer.is_available, reason="on Linux only")
+naps = pytest.mark.skipif(not HighResolutionTimer.is_available, reason="on Linux only")
 
 
 def open_files() -> int:
@@ -22,7 +22,7 @@ def open_files() -> int:
 @naps
 @in_real_time
 async def test_a_nap_ends_no_sooner_than_it_should_and_others_run_meanwhile() -> None:
-    timer = NapTimer()
+    timer = HighResolutionTimer()
     turns = 0
 
     async def count() -> None:
@@ -35,7 +35,7 @@ async def test_a_nap_ends_no_sooner_than_it_should_and_others_run_meanwhile() ->
     async with trio.open_nursery() as nursery:
         nursery.start_soon(count)
         for _ in range(10):
-            await timer.nap(0.0004)
+            await timer.sleep(0.0004)
         nursery.cancel_scope.cancel()
     took = time.perf_counter() - began
     timer.close()
@@ -47,10 +47,10 @@ async def test_a_nap_ends_no_sooner_than_it_should_and_others_run_meanwhile() ->
 @naps
 @in_real_time
 async def test_a_nap_of_nothing_lets_others_run() -> None:
-    timer = NapTimer()
+    timer = HighResolutionTimer()
 
     with trio.testing.assert_checkpoints():
-        await timer.nap(-1.0)
+        await timer.sleep(-1.0)
 
     timer.close()
 
@@ -58,11 +58,11 @@ async def test_a_nap_of_nothing_lets_others_run() -> None:
 @naps
 @in_real_time
 async def test_a_nap_can_be_cancelled_and_another_be_taken() -> None:
-    timer = NapTimer()
+    timer = HighResolutionTimer()
 
     with trio.move_on_after(0.01) as scope:
-        await timer.nap(30)
-    await timer.nap(0.0001)
+        await timer.sleep(30)
+    await timer.sleep(0.0001)
     timer.close()
 
     assert scope.cancelled_caught
@@ -72,11 +72,11 @@ async def test_a_nap_can_be_cancelled_and_another_be_taken() -> None:
 @in_real_time
 async def test_a_clock_that_took_naps_gives_its_timer_back() -> None:
     before = open_files()
-    clock, bell = RunClock(), Bell()
+    clock, wake = RunClock(), WakeEvent()
     clock.start()
 
     for step in range(1, 20):
-        await clock.wait_until(step * 0.0005, bell)
+        await clock.wait_until(step * 0.0005, wake)
     during = open_files()
     clock.close()
 
@@ -86,10 +86,10 @@ async def test_a_clock_that_took_naps_gives_its_timer_back() -> None:
 
 @in_virtual_time
 async def test_a_virtual_clock_is_not_real_and_takes_no_naps() -> None:
-    clock, bell = RunClock(), Bell()
+    clock, wake = RunClock(), WakeEvent()
     clock.start()
 
-    await clock.wait_until(0.0001, bell)
+    await clock.wait_until(0.0001, wake)
 
     assert clock.elapsed == 0.0001
     assert not is_real(trio.lowlevel.current_clock())

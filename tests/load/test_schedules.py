@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.model import Stage
-from pytest_k6api.scheduling.schedules import Steps, end_of, ramp, sliding_highest
+from pytest_k6api.scheduling.schedules import StepFunction, end_of, ramp, rolling_maximum
 from pytest_k6api.scheduling.segments import ExecutionSegment
 
 unhurried = settings(deadline=None, max_examples=100)
@@ -21,7 +21,7 @@ moments = st.floats(0, 600)
 
 
 def test_a_ramp_up_reaches_each_number_when_k6_does() -> None:
-    assert ramp(0, [Stage(2, 4)]) == Steps((0.0, 0.5, 1.0, 1.5, 2.0), (0, 1, 2, 3, 4))
+    assert ramp(0, [Stage(2, 4)]) == StepFunction((0.0, 0.5, 1.0, 1.5, 2.0), (0, 1, 2, 3, 4))
 
 
 def test_a_ramp_down_takes_the_first_vu_away_a_step_after_its_start() -> None:
@@ -32,19 +32,19 @@ def test_a_ramp_down_takes_the_first_vu_away_a_step_after_its_start() -> None:
 
 
 def test_a_stage_without_duration_jumps() -> None:
-    assert ramp(1, [Stage(0, 5), Stage(2, 5), Stage(0, 2)]) == Steps((0.0, 2.0), (5, 2))
+    assert ramp(1, [Stage(0, 5), Stage(2, 5), Stage(0, 2)]) == StepFunction((0.0, 2.0), (5, 2))
 
 
 def test_stages_without_change_have_no_steps() -> None:
-    assert ramp(2, [Stage(10, 2)]) == Steps.constant(2)
+    assert ramp(2, [Stage(10, 2)]) == StepFunction.constant(2)
 
 
 def test_a_segment_has_its_vus_when_their_numbers_are_reached() -> None:
     bounds = (Fraction(0), Fraction(1, 2), Fraction(1))
 
     assert [ramp(0, [Stage(2, 4)], ExecutionSegment(bounds, index)) for index in (0, 1)] == [
-        Steps((0.0, 0.5, 1.5), (0, 1, 2)),
-        Steps((0.0, 1.0, 2.0), (0, 1, 2)),
+        StepFunction((0.0, 0.5, 1.5), (0, 1, 2)),
+        StepFunction((0.0, 1.0, 2.0), (0, 1, 2)),
     ]
 
 
@@ -63,14 +63,14 @@ def test_a_ramp_starts_and_ends_where_it_should(start: int, stages: list[Stage])
 
 @unhurried
 @given(ramps)
-def test_steps_ascend_in_time_and_always_change_something(steps: Steps) -> None:
+def test_steps_ascend_in_time_and_always_change_something(steps: StepFunction) -> None:
     assert list(steps.times) == sorted(set(steps.times))
     assert all(a != b for a, b in zip(steps.counts, steps.counts[1:], strict=False))
 
 
 @unhurried
 @given(ramps, moments)
-def test_nothing_changes_before_the_next_change(steps: Steps, moment: float) -> None:
+def test_nothing_changes_before_the_next_change(steps: StepFunction, moment: float) -> None:
     change = steps.next_change(moment)
 
     assert change > moment
@@ -81,10 +81,10 @@ def test_nothing_changes_before_the_next_change(steps: Steps, moment: float) -> 
 
 @unhurried
 @given(ramps, st.floats(0, 50), moments)
-def test_the_sliding_highest_is_the_highest_in_the_window(
-    steps: Steps, window: float, moment: float
+def test_the_rolling_maximum_is_the_highest_in_the_window(
+    steps: StepFunction, window: float, moment: float
 ) -> None:
-    slid = sliding_highest(steps, window)
+    slid = rolling_maximum(steps, window)
 
     # A count holds up to its step, so at a step the one before is in the window;
     # not at both ends of it, which rounding moves: look a little beside them.
@@ -100,8 +100,8 @@ def test_the_sliding_highest_is_the_highest_in_the_window(
 
 
 def test_what_a_ramp_takes_away_is_held_and_what_comes_again_is_not_held_twice() -> None:
-    steps = Steps((0.0, 2.0, 4.0, 5.0), (4, 1, 3, 0))
+    steps = StepFunction((0.0, 2.0, 4.0, 5.0), (4, 1, 3, 0))
 
-    assert sliding_highest(steps, 3) == Steps((0.0, 5.0, 8.0), (4, 3, 0))
-    assert sliding_highest(steps, 1) == Steps((0.0, 3.0, 4.0, 6.0), (4, 1, 3, 0))
-    assert sliding_highest(steps, 0) == steps
+    assert rolling_maximum(steps, 3) == StepFunction((0.0, 5.0, 8.0), (4, 3, 0))
+    assert rolling_maximum(steps, 1) == StepFunction((0.0, 3.0, 4.0, 6.0), (4, 1, 3, 0))
+    assert rolling_maximum(steps, 0) == steps

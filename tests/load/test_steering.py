@@ -105,7 +105,7 @@ def test_whatever_is_commanded_the_numbers_add_up(
         assert sum(one.iterations for one in statuses) == load.finished
         assert sum(one.interrupted for one in statuses) == len(load.starts) - load.finished
         assert sum(one.dropped for one in statuses) == sum(load.dropped_samples)
-        assert load.scheduler._pool._in_use == load.scheduler._pool._spare_in_use == 0
+        assert load.scheduler._vu_pool._in_use == load.scheduler._vu_pool._spare_in_use == 0
         assert load.scheduler.status().vus == 0
         check_numbers(load)
 

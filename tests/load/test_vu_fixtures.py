@@ -199,7 +199,7 @@ async def test_fixtures_are_torn_down_after_an_interruption_and_what_they_record
         async with trio.open_nursery() as nursery:
             nursery.start_soon(user.run_iteration)
             await trio.sleep(1)
-            user.cut()
+            user.interrupt()
             scope.cancel()
     with trio.CancelScope() as scope:
         scope.cancel()

@@ -5,29 +5,36 @@ from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor
 from pytest_k6api.scheduling.executors.base import (
     ActiveVU,
     Executor,
+    ExecutorContext,
     ScenarioCounts,
-    Surroundings,
     VUFactory,
 )
-from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan, LoopPlan, Plan, make_plan
+from pytest_k6api.scheduling.executors.executor_plans import (
+    ArrivalPlan,
+    ExecutorPlan,
+    LoopPlan,
+    make_plan,
+)
 from pytest_k6api.scheduling.executors.looping import LoopingExecutor
 
 __all__ = [
     "ActiveVU",
     "ArrivalPlan",
     "Executor",
+    "ExecutorContext",
+    "ExecutorPlan",
     "LoopPlan",
-    "Plan",
     "ScenarioCounts",
-    "Surroundings",
     "VUFactory",
     "make_executor",
     "make_plan",
 ]
 
 
-def make_executor(options: ScenarioOptions, plan: Plan, around: Surroundings) -> Executor:
+def make_executor(
+    options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
+) -> Executor:
     """Return the executor that runs `plan`, which was made from `options`."""
     if isinstance(plan, LoopPlan):
-        return LoopingExecutor(options, plan, around)
-    return ArrivalExecutor(options, plan, around)
+        return LoopingExecutor(options, plan, context)
+    return ArrivalExecutor(options, plan, context)

@@ -13,11 +13,11 @@ from collections import deque
 import trio
 
 from pytest_k6api.model import Command, ControlError, ScenarioOptions
-from pytest_k6api.scheduling.arrivals import ConstantArrivals, Upcoming
-from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Surroundings
+from pytest_k6api.scheduling.arrivals import ArrivalCursor, ConstantArrivals
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
-from pytest_k6api.scheduling.executors.task_pool import Worker
+from pytest_k6api.scheduling.executors.task_pool import VUTask
 
 # A rate beyond what the machine can do must not keep the loop from turning.
 _MOST_AT_ONCE = 1_000
@@ -32,23 +32,25 @@ _log = logging.getLogger("pytest_k6api.load")
 class ArrivalExecutor(PlannedExecutor):
     """Runs an `ArrivalPlan`; the VU that has been free longest is next, as in k6."""
 
-    def __init__(self, options: ScenarioOptions, plan: ArrivalPlan, around: Surroundings) -> None:
-        super().__init__(options, plan, around)
+    def __init__(
+        self, options: ScenarioOptions, plan: ArrivalPlan, context: ExecutorContext
+    ) -> None:
+        super().__init__(options, plan, context)
         self._plan = plan
-        self._free: deque[Worker] = deque()
-        self._without_vu: set[Worker] = set()  # their VU's number is still in use elsewhere
-        self._size = 0  # workers that are not retiring,
+        self._free: deque[VUTask] = deque()
+        self._without_vu: set[VUTask] = set()  # their VU's number is still in use elsewhere
+        self._size = 0  # tasks that are not retiring,
         self._planned = 0  # and how many of them the plan foresees
         self._last_index = 0
         self._manual_rate: float | None = None
-        self._upcoming = Upcoming(plan.arrivals, plan.share)
+        self._cursor = ArrivalCursor(plan.arrivals, plan.share)
         self._last_due = -math.inf
         self._has_warned = False
 
     @property
     def vus(self) -> int:
         """VUs that run an iteration now."""
-        return self._crew.busy - sum(worker.is_busy for worker in self._without_vu)
+        return self._pool.busy - sum(task.is_busy for task in self._without_vu)
 
     @property
     def rate(self) -> float:
@@ -87,34 +89,34 @@ class ArrivalExecutor(PlannedExecutor):
         now = self.clock.elapsed
         if "rate" in command.give_back and self._manual_rate is not None:
             self._manual_rate = None
-            self._upcoming = Upcoming(self._plan.arrivals, self._plan.share, after=now)
+            self._cursor = ArrivalCursor(self._plan.arrivals, self._plan.share, after=now)
         if command.rate is not None:
             self._manual_rate = command.rate
-            self._upcoming = Upcoming(self._arrivals_at(command.rate, now), self._plan.share)
+            self._cursor = ArrivalCursor(self._arrivals_at(command.rate, now), self._plan.share)
         super().apply(command)
 
-    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
-        crew, turns = self._crew, self._around.turns
+    async def _work(self, task: VUTask, vu: ActiveVU) -> None:
+        pool, ticks = self._pool, self._context.ticks
         least = self.options.min_iteration_duration
-        self._without_vu.discard(worker)
-        while not worker.is_retiring or worker.due is not None:
-            if worker.due is None:
-                await _park(worker)
+        self._without_vu.discard(task)
+        while not task.is_retiring or task.due is not None:
+            if task.due is None:
+                await _park(task)
                 continue
-            due, worker.due = worker.due, None
-            turn, began = turns.count, trio.current_time() if least else 0.0
+            due, task.due = task.due, None
+            tick, began = ticks.count, trio.current_time() if least else 0.0
             try:
                 await vu.run_iteration(due)
             except trio.Cancelled:
-                crew.count_interrupted(worker)
+                pool.count_interrupted(task)
                 raise
-            crew.count_ended(worker)
+            pool.count_ended(task)
             if least:
                 await trio.sleep_until(began + least)
-            elif turn == turns.count:
+            elif tick == ticks.count:
                 await trio.lowlevel.checkpoint()
-            if not worker.is_retiring:
-                self._free.append(worker)
+            if not task.is_retiring:
+                self._free.append(task)
 
     def _begin(self) -> None:
         self._adjust()
@@ -125,12 +127,12 @@ class ArrivalExecutor(PlannedExecutor):
         if self.clock.is_standing:
             return
         offset = self.clock.trio_time(0.0)
-        upcoming, dropped = self._upcoming, 0
+        cursor, dropped = self._cursor, 0
         for _ in range(_MOST_AT_ONCE):
-            if upcoming.due > now:
+            if cursor.due > now:
                 break
-            due = self._last_due = upcoming.due
-            upcoming.advance()
+            due = self._last_due = cursor.due
+            cursor.advance()
             if not self._hand_out(due + offset):
                 dropped += 1
                 self._grow(due)
@@ -144,14 +146,14 @@ class ArrivalExecutor(PlannedExecutor):
         else:
             least, most = self._plan.vus, self._scale(self._vus_max)
         for _ in range(least - self._size):
-            self._hire()
-        for worker in [*self._free, *self._crew.workers.values()]:
+            self._start_task()
+        for task in [*self._free, *self._pool.tasks.values()]:
             if self._size <= most:
                 break
-            self._dismiss(worker, self.clock.elapsed + self._plan.graceful_ramp_down)
+            self._retire(task, self.clock.elapsed + self._plan.graceful_ramp_down)
 
     def _next_moment(self, now: float) -> float:
-        return max(self._upcoming.due, now + _GRAIN)
+        return max(self._cursor.due, now + _GRAIN)
 
     def _planned_vus(self) -> int:
         return self._size
@@ -160,12 +162,12 @@ class ArrivalExecutor(PlannedExecutor):
         now = min(self.clock.elapsed, self._ends_at)
         if not was_told:
             # What fell due before the end, while the loop was busy.
-            while self._free and self._upcoming.due <= now:
+            while self._free and self._cursor.due <= now:
                 self._act(now)
-            if left := self._upcoming.take_rest():
+            if left := self._cursor.take_rest():
                 self._record_dropped(left)
-        for worker in list(self._crew.workers.values()):
-            self._dismiss(worker, now + self._plan.graceful_stop)
+        for task in list(self._pool.tasks.values()):
+            self._retire(task, now + self._plan.graceful_stop)
         super()._wind_down(was_told=was_told)
 
     def _end(self, *, was_told: bool) -> None:
@@ -180,12 +182,12 @@ class ArrivalExecutor(PlannedExecutor):
     def _hand_out(self, due: float) -> bool:
         """Let a free VU run the iteration that was due at the Trio time `due`."""
         while self._free:
-            worker = self._free.popleft()
-            if worker.is_retiring:
+            task = self._free.popleft()
+            if task.is_retiring:
                 continue
-            worker.due = due
-            self._crew.count_begun(worker)
-            _wake(worker)
+            task.due = due
+            self._pool.count_begun(task)
+            _wake(task)
             return True
         return False
 
@@ -196,7 +198,7 @@ class ArrivalExecutor(PlannedExecutor):
         if self._size < self.vus_max:
             # Not for the very first: k6's initialiser does not listen that early.
             if due > 0:
-                self._hire()
+                self._start_task()
         elif not self._has_warned:
             self._has_warned = True
             _log.warning(
@@ -205,36 +207,36 @@ class ArrivalExecutor(PlannedExecutor):
                 self._size,
             )
 
-    def _hire(self) -> None:
+    def _start_task(self) -> None:
         spare = self._planned >= self._plan.vus
         self._planned += not spare
         self._size += 1
         self._last_index += 1
-        worker = self._crew.hire(self._last_index, spare=spare)
-        if worker.number is None:
-            self._without_vu.add(worker)
-        self._free.append(worker)
+        task = self._pool.start(self._last_index, spare=spare)
+        if task.number is None:
+            self._without_vu.add(task)
+        self._free.append(task)
 
-    def _dismiss(self, worker: Worker, ends_at: float) -> None:
-        if not worker.is_retiring:
+    def _retire(self, task: VUTask, ends_at: float) -> None:
+        if not task.is_retiring:
             self._size -= 1
-            self._planned -= not worker.spare
-            self._crew.retire(worker, ends_at)
-            _wake(worker)
+            self._planned -= not task.spare
+            self._pool.retire(task, ends_at)
+            _wake(task)
 
 
-async def _park(worker: Worker) -> None:
+async def _park(task: VUTask) -> None:
     """Wait to be woken by `_wake`."""
 
     def abort(_: object) -> trio.lowlevel.Abort:
-        worker.task = None
+        task.parked = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    worker.task = trio.lowlevel.current_task()
+    task.parked = trio.lowlevel.current_task()
     await trio.lowlevel.wait_task_rescheduled(abort)
 
 
-def _wake(worker: Worker) -> None:
-    if worker.task is not None:
-        task, worker.task = worker.task, None
-        trio.lowlevel.reschedule(task)
+def _wake(task: VUTask) -> None:
+    if task.parked is not None:
+        parked, task.parked = task.parked, None
+        trio.lowlevel.reschedule(parked)

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from pytest_k6api.model import Command, ControlError, Recorder, ScenarioOptions
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.loop_ticks import Turns
 from pytest_k6api.scheduling.segments import ExecutionSegment
 from pytest_k6api.scheduling.vu_pool import VUPool
 from pytest_k6api.vu.stuck_tasks import StuckTasks
+from pytest_k6api.vu.timing import LoopTicks
 
 
 class ActiveVU(Protocol):
@@ -30,7 +30,7 @@ class ActiveVU(Protocol):
     def abandon(self, line: str) -> None:
         """Give up what runs, because its task was abandoned at `line` of the user's code."""
 
-    def cut(self) -> None:
+    def interrupt(self) -> None:
         """Drop whatever is recorded from now on; the running iteration is about to be cancelled."""
 
     async def close(self) -> int:
@@ -42,25 +42,25 @@ VUFactory = Callable[[ScenarioOptions, int], ActiveVU]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ExecutorContext:
     """What all executors of a load test share.
 
     Attributes:
         clock: The load test's time.
-        pool: The numbers of its VUs.
+        vu_pool: The numbers of its VUs.
         make_vu: Makes a VU when its number is activated for a scenario.
         recorder_for: Returns the recorder for what belongs to a scenario, but to none of its VUs.
         segment: The part of the load that is this instance's.
-        turns: Counts the turns of Trio's loop.
+        ticks: Counts the passes of Trio's loop.
         stuck: Sees to it that cancelled tasks end.
     """
 
     clock: RunClock
-    pool: VUPool
+    vu_pool: VUPool
     make_vu: VUFactory
     recorder_for: Callable[[str], Recorder]
     segment: ExecutionSegment
-    turns: Turns
+    ticks: LoopTicks
     stuck: StuckTasks
 
 

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
 from pytest_k6api.scheduling.arrivals import Arrivals, ConstantArrivals, RampingArrivals
 from pytest_k6api.scheduling.executors.iteration_source import (
-    PerVUSupply,
-    SharedSupply,
-    Supply,
-    UnlimitedSupply,
+    IterationSource,
+    PerVUSource,
+    SharedSource,
+    UnlimitedSource,
 )
-from pytest_k6api.scheduling.schedules import Steps, end_of, ramp
+from pytest_k6api.scheduling.schedules import StepFunction, end_of, ramp
 from pytest_k6api.scheduling.segments import ExecutionSegment
 
 
@@ -39,7 +39,7 @@ class LoopPlan:
 
     Attributes:
         steps: How many VUs there are.
-        supply: Where their iterations come from.
+        source: Where their iterations come from.
         ends_at: When no more iterations start; infinity if that is not planned.
         graceful_stop: How long those that run then may take.
         graceful_ramp_down: The same for VUs that are taken away before.
@@ -48,8 +48,8 @@ class LoopPlan:
         counts_from_setup: Whether the time since the load test's start counts.
     """
 
-    steps: Steps
-    supply: Supply
+    steps: StepFunction
+    source: IterationSource
     ends_at: float
     graceful_stop: float
     graceful_ramp_down: float
@@ -83,10 +83,10 @@ class ArrivalPlan:
     vus_are_steered: bool = False
 
 
-Plan = LoopPlan | ArrivalPlan
+ExecutorPlan = LoopPlan | ArrivalPlan
 
 
-def make_plan(options: ScenarioOptions, segment: ExecutionSegment) -> Plan | None:
+def make_plan(options: ScenarioOptions, segment: ExecutionSegment) -> ExecutorPlan | None:
     """Return the plan of the scenario `options` for an instance that runs `segment` of it.
 
     Returns:
@@ -98,9 +98,9 @@ def make_plan(options: ScenarioOptions, segment: ExecutionSegment) -> Plan | Non
 def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
     return _loop(
         options,
-        Steps.constant(segment.scale(options.vus)),
+        StepFunction.constant(segment.scale(options.vus)),
         vus_max=options.vus,
-        supply=UnlimitedSupply(),
+        source=UnlimitedSource(),
         ends_at=options.duration,
     )
 
@@ -112,9 +112,9 @@ def _shared_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> L
         return None
     return _loop(
         options,
-        Steps.constant(segment.scale(options.vus)),
+        StepFunction.constant(segment.scale(options.vus)),
         vus_max=options.vus,
-        supply=SharedSupply(iterations),
+        source=SharedSource(iterations),
         ends_at=options.max_duration,
     )
 
@@ -123,9 +123,9 @@ def _per_vu_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> L
     vus = segment.scale(options.vus)
     return _loop(
         options,
-        Steps.constant(vus),
+        StepFunction.constant(vus),
         vus_max=options.vus,
-        supply=PerVUSupply(options.iterations, vus),
+        source=PerVUSource(options.iterations, vus),
         ends_at=options.max_duration,
     )
 
@@ -135,19 +135,24 @@ def _ramping_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPla
         options,
         ramp(options.start_vus, options.stages, segment),
         vus_max=max(options.start_vus, *(stage.target for stage in options.stages)),
-        supply=UnlimitedSupply(),
+        source=UnlimitedSource(),
         ends_at=end_of(options.stages),
     )
 
 
 def _loop(
-    options: ScenarioOptions, steps: Steps, *, vus_max: int, supply: Supply, ends_at: float
+    options: ScenarioOptions,
+    steps: StepFunction,
+    *,
+    vus_max: int,
+    source: IterationSource,
+    ends_at: float,
 ) -> LoopPlan | None:
     if not steps.highest:
         return None
     return LoopPlan(
         steps=steps,
-        supply=supply,
+        source=source,
         ends_at=ends_at,
         graceful_stop=options.graceful_stop,
         graceful_ramp_down=options.graceful_ramp_down,
@@ -159,8 +164,8 @@ def _externally_controlled(options: ScenarioOptions, segment: ExecutionSegment) 
     if not segment.scale(options.max_vus) and not segment.is_whole:
         return None
     return LoopPlan(
-        steps=Steps.constant(segment.scale(options.vus)),
-        supply=UnlimitedSupply(),
+        steps=StepFunction.constant(segment.scale(options.vus)),
+        source=UnlimitedSource(),
         ends_at=options.duration or math.inf,
         # k6 interrupts what it takes away from this executor, and at its end.
         graceful_stop=0.0,
@@ -206,7 +211,9 @@ def _arrival(
     )
 
 
-_PLANNERS: Mapping[ExecutorKind, Callable[[ScenarioOptions, ExecutionSegment], Plan | None]] = {
+_PLANNERS: Mapping[
+    ExecutorKind, Callable[[ScenarioOptions, ExecutionSegment], ExecutorPlan | None]
+] = {
     ExecutorKind.CONSTANT_VUS: _constant_vus,
     ExecutorKind.SHARED_ITERATIONS: _shared_iterations,
     ExecutorKind.PER_VU_ITERATIONS: _per_vu_iterations,

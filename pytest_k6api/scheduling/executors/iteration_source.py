@@ -1,6 +1,6 @@
-"""Where the workers of a loop get their iterations from. Pure.
+"""Where the tasks of a loop get their iterations from. Pure.
 
-kind        a worker may begin another iteration        what is left at the end
+kind        a task may begin another iteration        what is left at the end
 ----------  ------------------------------------------  ---------------------------
 unlimited   always                                      nothing
 shared      while the one counter is not at 0           one number
@@ -10,24 +10,24 @@ per VU      while its own counter is not at 0           one number for each VU
 from typing import Protocol
 
 
-class Supply(Protocol):
-    """Iterations for workers, who are known by their index."""
+class IterationSource(Protocol):
+    """Iterations for tasks, who are known by their index."""
 
     @property
     def total(self) -> int | None:
         """How many iterations there are in all; None if there is no end of them."""
 
     def take(self, index: int) -> bool:
-        """Take one iteration for worker `index`; tell whether there was one."""
+        """Take one iteration for task `index`; tell whether there was one."""
 
     def has_more(self, index: int) -> bool:
-        """Tell whether worker `index` could take one."""
+        """Tell whether task `index` could take one."""
 
     def leftovers(self) -> list[int]:
         """Return what was planned and never taken, in the portions in which k6 reports it."""
 
 
-class UnlimitedSupply:
+class UnlimitedSource:
     """As many iterations as there is time for."""
 
     total = None
@@ -45,8 +45,8 @@ class UnlimitedSupply:
         return []
 
 
-class SharedSupply:
-    """A number of iterations that all workers take from."""
+class SharedSource:
+    """A number of iterations that all tasks take from."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -68,10 +68,10 @@ class SharedSupply:
         return [self._left] if self._left else []
 
 
-class PerVUSupply:
-    """The same number of iterations for each worker.
+class PerVUSource:
+    """The same number of iterations for each task.
 
-    A worker that was taken away and comes back goes on with what it had left.
+    A task that was taken away and comes back goes on with what it had left.
     """
 
     def __init__(self, each: int, vus: int) -> None:
@@ -80,11 +80,11 @@ class PerVUSupply:
 
     @property
     def total(self) -> int:
-        """The iterations of all workers that were planned or have come."""
+        """The iterations of all tasks that were planned or have come."""
         return self._each * len(self._left)
 
     def take(self, index: int) -> bool:
-        """Take one of those that worker `index` has left."""
+        """Take one of those that task `index` has left."""
         left = self._left.setdefault(index, self._each)
         if not left:
             return False
@@ -92,9 +92,9 @@ class PerVUSupply:
         return True
 
     def has_more(self, index: int) -> bool:
-        """Tell whether worker `index` has any left."""
+        """Tell whether task `index` has any left."""
         return self._left.get(index, self._each) > 0
 
     def leftovers(self) -> list[int]:
-        """Return what each worker has left, as k6 does."""
+        """Return what each task has left, as k6 does."""
         return [left for left in self._left.values() if left]

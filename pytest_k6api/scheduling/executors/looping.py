@@ -3,11 +3,11 @@
 import trio
 
 from pytest_k6api.model import Command, ControlError, ScenarioOptions
-from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, Surroundings
+from pytest_k6api.scheduling.executors.back_off import BackOff
+from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
-from pytest_k6api.scheduling.executors.task_pool import Worker
-from pytest_k6api.vu.back_off import BackOff
+from pytest_k6api.scheduling.executors.task_pool import VUTask
 
 # VUs that begin in one turn of the loop: if tens of thousands did at once, it would
 # not turn for seconds, and all their first responses would wait.
@@ -15,10 +15,10 @@ _MOST_AT_ONCE = 500
 
 
 class LoopingExecutor(PlannedExecutor):
-    """Runs a `LoopPlan`; worker 1 comes first and goes last."""
+    """Runs a `LoopPlan`; task 1 comes first and goes last."""
 
-    def __init__(self, options: ScenarioOptions, plan: LoopPlan, around: Surroundings) -> None:
-        super().__init__(options, plan, around)
+    def __init__(self, options: ScenarioOptions, plan: LoopPlan, context: ExecutorContext) -> None:
+        super().__init__(options, plan, context)
         self._plan = plan
         # The VUs that loop, and how many there shall be.
         self._target = self._wanted = 0
@@ -27,7 +27,7 @@ class LoopingExecutor(PlannedExecutor):
     @property
     def vus(self) -> int:
         """VUs that loop now."""
-        return self._crew.present
+        return self._pool.present
 
     @property
     def rate(self) -> None:
@@ -37,7 +37,7 @@ class LoopingExecutor(PlannedExecutor):
     @property
     def progress(self) -> float | None:
         """Share of the iterations, or else of the time, that is behind it."""
-        if total := self._plan.supply.total:
+        if total := self._plan.source.total:
             return min(1.0, (self.counts.completed + self.counts.interrupted) / total)
         return self._progress_by_time()
 
@@ -51,37 +51,37 @@ class LoopingExecutor(PlannedExecutor):
             )
         super().check(command)
 
-    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
-        crew, turns = self._crew, self._around.turns
-        take, index = self._plan.supply.take, worker.index
+    async def _work(self, task: VUTask, vu: ActiveVU) -> None:
+        pool, ticks = self._pool, self._context.ticks
+        take, index = self._plan.source.take, task.index
         least = self.options.min_iteration_duration
         # A number of iterations ends by itself: pauses would turn seconds of failing into hours.
-        may_back_off = self._plan.supply.total is None
+        may_back_off = self._plan.source.total is None
         back_off: BackOff | None = None
         while True:
-            if crew.is_held:
-                await crew.hold(worker)
-            if worker.is_retiring or not take(index):
+            if pool.is_held:
+                await pool.hold(task)
+            if task.is_retiring or not take(index):
                 return
-            turn, began = turns.count, trio.current_time() if least else 0.0
-            crew.count_begun(worker)
+            tick, began = ticks.count, trio.current_time() if least else 0.0
+            pool.count_begun(task)
             try:
                 failed = await vu.run_iteration()
             except trio.Cancelled:
-                crew.count_interrupted(worker)
+                pool.count_interrupted(task)
                 raise
-            crew.count_ended(worker)
+            pool.count_ended(task)
             if may_back_off and (failed or back_off is not None):
-                back_off = await crew.back_off(worker, back_off) if failed else None
+                back_off = await pool.back_off(task, back_off) if failed else None
             if least:
                 await trio.sleep_until(began + least)
-            elif turn == turns.count:
+            elif tick == ticks.count:
                 await trio.lowlevel.checkpoint()
 
     def _begin(self) -> None:
         if self._plan.counts_from_setup:
             # k6 measures this executor's duration in test-run time, setup included.
-            self._ends_at -= self._around.clock.elapsed - self.options.start_time
+            self._ends_at -= self._context.clock.elapsed - self.options.start_time
         super()._begin()
         self._reserve()
 
@@ -95,7 +95,7 @@ class LoopingExecutor(PlannedExecutor):
     def _adjust(self) -> None:
         self._reserve()
         self._act(now := self.clock.elapsed)
-        self._crew.cut_overdue(now)
+        self._pool.cancel_overdue(now)
 
     def _next_moment(self, now: float) -> float:
         return now if self._target < self._wanted else self._plan.steps.next_change(now)
@@ -106,9 +106,9 @@ class LoopingExecutor(PlannedExecutor):
     def _is_over(self) -> bool:
         if super()._is_over():
             return True
-        if self._crew.workers or not self._target or self._target < self._wanted:
+        if self._pool.tasks or not self._target or self._target < self._wanted:
             return False
-        return not any(self._plan.supply.has_more(index + 1) for index in range(self._target))
+        return not any(self._plan.source.has_more(index + 1) for index in range(self._target))
 
     def _wind_down(self, *, was_told: bool) -> None:
         if self._manual_vus is None:
@@ -119,19 +119,19 @@ class LoopingExecutor(PlannedExecutor):
         super()._wind_down(was_told=was_told)
 
     def _end(self, *, was_told: bool) -> None:
-        self._around.pool.remove_spare(self._reserved)
+        self._context.vu_pool.remove_spare(self._reserved)
         self._reserved = 0
         if not was_told:
-            for number in self._plan.supply.leftovers():
+            for number in self._plan.source.leftovers():
                 self._record_dropped(number)
 
     def _reserve(self) -> None:
         """Initialise the VUs that were allowed on top of the plan, or give them up."""
         wanted = self._scale(self._vus_max) - self._scale(self._plan.vus_max)
         if wanted > self._reserved:
-            self._around.pool.add_spare(wanted - self._reserved)
+            self._context.vu_pool.add_spare(wanted - self._reserved)
         else:
-            self._around.pool.remove_spare(self._reserved - wanted)
+            self._context.vu_pool.remove_spare(self._reserved - wanted)
         self._reserved = wanted
 
     def _set_target(self, target: int, now: float) -> None:
@@ -140,15 +140,15 @@ class LoopingExecutor(PlannedExecutor):
         for index in range(self._target + 1, target + 1):
             self._want(index)
         for index in range(self._target, target, -1):
-            if worker := self._crew.workers.get(index):
-                self._crew.retire(worker, now + self._plan.graceful_ramp_down)
+            if task := self._pool.tasks.get(index):
+                self._pool.retire(task, now + self._plan.graceful_ramp_down)
         if target < self._target:
-            self._crew.release()
+            self._pool.recheck()
         self._target = target
 
     def _want(self, index: int) -> None:
-        worker = self._crew.workers.get(index)
-        if worker is not None:
-            self._crew.keep(worker)
-        elif self._plan.supply.has_more(index):
-            self._crew.hire(index, spare=index > self._scale(self._plan.vus_max))
+        task = self._pool.tasks.get(index)
+        if task is not None:
+            self._pool.reuse(task)
+        elif self._plan.source.has_more(index):
+            self._pool.start(index, spare=index > self._scale(self._plan.vus_max))

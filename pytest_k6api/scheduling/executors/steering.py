@@ -1,7 +1,7 @@
 """What both mechanisms have in common: the life of a scenario, and being steered.
 
 One task follows the plan: it waits for the next moment at which something is to
-happen (a step, an arrival, somebody's last moment, the end) or for the bell,
+happen (a step, an arrival, somebody's last moment, the end) or for the wake,
 does what has to be done by now, and waits again. It never counts on having been
 woken for one reason and not another.
 """
@@ -15,21 +15,28 @@ import trio
 from pytest_k6api.model import Command, ScenarioOptions
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.scheduling.executors.base import ActiveVU, ScenarioCounts, Surroundings, check_vus
-from pytest_k6api.scheduling.executors.executor_plans import Plan
-from pytest_k6api.scheduling.executors.task_pool import Crew, Worker
-from pytest_k6api.vu.timing import Bell
+from pytest_k6api.scheduling.executors.base import (
+    ActiveVU,
+    ExecutorContext,
+    ScenarioCounts,
+    check_vus,
+)
+from pytest_k6api.scheduling.executors.executor_plans import ExecutorPlan
+from pytest_k6api.scheduling.executors.task_pool import TaskPool, VUTask
+from pytest_k6api.vu.timing import WakeEvent
 
 
 class PlannedExecutor(ABC):
     """Carries a scenario from its start to its end; subclasses say what is done meanwhile."""
 
-    def __init__(self, options: ScenarioOptions, plan: Plan, around: Surroundings) -> None:
+    def __init__(
+        self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
+    ) -> None:
         self.options = options
-        self.clock = RunClock(within=around.clock)
-        self._around = around
-        self._bell = Bell()
-        self._crew = Crew(options, around, self._bell, self._work)
+        self.clock = RunClock(within=context.clock)
+        self._context = context
+        self._wake = WakeEvent()
+        self._pool = TaskPool(options, context, self._wake, self._work)
         self._limits = plan
         self._ends_at = plan.ends_at
         self._vus_max = plan.vus_max
@@ -39,7 +46,7 @@ class PlannedExecutor(ABC):
     @property
     def counts(self) -> ScenarioCounts:
         """Counts of its iterations so far."""
-        return self._crew.counts
+        return self._pool.counts
 
     @property
     def vus_max(self) -> int:
@@ -55,20 +62,20 @@ class PlannedExecutor(ABC):
         """Run the scenario from its first iteration until its last VU is closed."""
         with closing(self.clock):
             async with trio.open_nursery() as nursery:
-                self._crew.open(nursery)
+                self._pool.open(nursery)
                 was_told = await self._follow_plan()
             self._end(was_told=was_told)
             self.clock.stop()
 
     async def wait_until_idle(self) -> None:
         """Wait until no iteration runs."""
-        await self._crew.wait_until_idle()
+        await self._pool.wait_until_idle()
 
     def notice_clock(self) -> None:
         """Hold or release the VUs, as the clock stands still or does not."""
-        self._crew.is_held = self.clock.is_standing
-        self._crew.release()
-        self._bell.ring()
+        self._pool.is_held = self.clock.is_standing
+        self._pool.recheck()
+        self._wake.set()
 
     def check(self, command: Command) -> None:
         """Find out whether `apply` would carry out `command`."""
@@ -85,36 +92,36 @@ class PlannedExecutor(ABC):
             self._manual_vus = command.vus
         if self._has_begun and not self._is_finishing:
             self._adjust()
-        self._bell.ring()
+        self._wake.set()
 
     def finish(self) -> None:
         """Start no more iterations; those that run have the graceful stop to end."""
         self._is_finishing = True
-        self._bell.ring()
+        self._wake.set()
 
     def stop(self) -> None:
         """Start no more iterations and interrupt those that run."""
         self.finish()
-        self._crew.cut_all()
+        self._pool.cancel_all()
 
     async def _follow_plan(self) -> bool:
         """Do all in its time, until the last VU has gone; return whether it was ended by hand."""
         self._begin()
         while not self._is_over():
             self._act(now := self.clock.elapsed)
-            self._crew.cut_overdue(now)
-            moment = min(self._next_moment(now), self._ends_at, self._crew.next_cut)
-            await self.clock.wait_until(moment, self._bell)
+            self._pool.cancel_overdue(now)
+            moment = min(self._next_moment(now), self._ends_at, self._pool.next_deadline)
+            await self.clock.wait_until(moment, self._wake)
         was_told, self._is_finishing = self._is_finishing, True
         self._wind_down(was_told=was_told)
-        while self._crew.workers:
-            self._crew.cut_overdue(self.clock.elapsed)
-            await self.clock.wait_until(self._crew.next_cut, self._bell)
+        while self._pool.tasks:
+            self._pool.cancel_overdue(self.clock.elapsed)
+            await self.clock.wait_until(self._pool.next_deadline, self._wake)
         return was_told
 
     @abstractmethod
-    async def _work(self, worker: Worker, vu: ActiveVU) -> None:
-        """Run the iterations of one worker, until it is to go."""
+    async def _work(self, task: VUTask, vu: ActiveVU) -> None:
+        """Run the iterations of one task, until it is to go."""
 
     @abstractmethod
     def _act(self, now: float) -> None:
@@ -138,14 +145,14 @@ class PlannedExecutor(ABC):
     def _begin(self) -> None:
         self._has_begun = True
         self.clock.start()
-        self._crew.is_held = self.clock.is_standing
+        self._pool.is_held = self.clock.is_standing
 
     def _wind_down(self, *, was_told: bool) -> None:  # noqa: ARG002 - for subclasses
         """Let no iteration begin, and those that run end in the time they are given."""
         now = min(self.clock.elapsed, self._ends_at)
-        for worker in list(self._crew.workers.values()):
-            self._crew.retire(worker, now + self._limits.graceful_stop)
-        self._crew.release()
+        for task in list(self._pool.tasks.values()):
+            self._pool.retire(task, now + self._limits.graceful_stop)
+        self._pool.recheck()
 
     @abstractmethod
     def _end(self, *, was_told: bool) -> None:
@@ -162,11 +169,11 @@ class PlannedExecutor(ABC):
         return command.vus, vus_max
 
     def _scale(self, value: int) -> int:
-        return self._around.segment.scale(value)
+        return self._context.segment.scale(value)
 
     def _record_dropped(self, number: int) -> None:
         self.counts.dropped += number
-        recorder = self._around.recorder_for(self.options.name)
+        recorder = self._context.recorder_for(self.options.name)
         recorder.buffer.samples.append((DROPPED_ITERATIONS, recorder.context.id, float(number)))
 
     def _progress_by_time(self) -> float | None:
