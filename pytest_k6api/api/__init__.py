@@ -9,8 +9,8 @@ from pytest_k6api.api.ports import (
     PATIENCE,
     CommandResult,
     Delivery,
-    FailureSnapshot,
     LoadTestPort,
+    ResultsPort,
     SessionPort,
 )
 from pytest_k6api.api.server.address import parse_address
@@ -26,8 +26,8 @@ __all__ = [
     "ApiSettings",
     "CommandResult",
     "Delivery",
-    "FailureSnapshot",
     "LoadTestPort",
+    "ResultsPort",
     "SessionPort",
     "parse_address",
 ]

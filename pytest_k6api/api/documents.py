@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, convert, field
 
-from pytest_k6api.api.ports import FailureSnapshot, LoadTestPort
+from pytest_k6api.api.ports import LoadTestPort
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, ThresholdSnapshot
 from pytest_k6api.model import (
     Contains,
@@ -24,6 +24,7 @@ from pytest_k6api.model import (
     StatusSnapshot,
     path_id,
 )
+from pytest_k6api.vu import Failure, FailureKind
 
 Data = TypeVar("Data")
 
@@ -201,7 +202,7 @@ class ThresholdData(Struct, frozen=True, tag_field="type", tag="thresholds"):
 class FailureAttributes(Struct, frozen=True, rename="kebab"):
     """Failures that are alike, counted; times in seconds of the test run."""
 
-    kind: str
+    kind: FailureKind
     scenario: str
     message: str
     place: str
@@ -317,13 +318,13 @@ def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
     )
 
 
-def failure_data(failure: FailureSnapshot) -> FailureData:
+def failure_data(failure: Failure) -> FailureData:
     """Return `failure` as a document's data; the id is made of its kind, place and message.
 
     A request has no place: its scenario stands there.
     """
     return FailureData(
-        path_id(f"{failure.kind}::{failure.place or failure.scenario}::{failure.message}"),
+        path_id(f"{failure.kind.value}::{failure.place or failure.scenario}::{failure.message}"),
         convert(failure, FailureAttributes, from_attributes=True),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NoReturn
 
-from pytest_k6api.api.ports import CommandResult, FailureSnapshot
+from pytest_k6api.api.ports import Answer, CommandResult, ResultsPort
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
     Command,
@@ -18,6 +18,7 @@ from pytest_k6api.model import (
     StatusSnapshot,
     path_id,
 )
+from pytest_k6api.vu import Failure
 
 _STATUS: Final = StatusSnapshot(
     status=RunStatus.CREATED,
@@ -29,17 +30,10 @@ _STATUS: Final = StatusSnapshot(
     tainted=False,
     elapsed=0.0,
 )
-_SNAPSHOT: Final = Snapshot(
-    elapsed=0.0, metrics={}, root=GroupSnapshot(id=path_id(""), path="", name="")
-)
-
-
-def _refuse() -> NoReturn:
-    raise ControlError("No load test", "no load test of this session has started yet", status=409)
 
 
 class NoLoadTest:
-    """Stands in for the first load test; see `LoadTestPort` for what each member means.
+    """Stands in for the first load test, as its own results; see `LoadTestPort`.
 
     Args:
         end_session: Lets the session end after the test that runs.
@@ -53,27 +47,28 @@ class NoLoadTest:
     status = _STATUS
     unresponsive = 0.0
     scenarios: Sequence[ScenarioSnapshot] = ()
-    failures: Sequence[FailureSnapshot] = ()
+    failures: Sequence[Failure] = ()
     setup_data: str | None = None
 
     def __init__(self, end_session: Callable[[], None]) -> None:
         self._end_session = end_session
 
-    async def read_status(self) -> StatusSnapshot:
-        """Return k6's state at its start."""
-        return _STATUS
+    @property
+    def live(self) -> ResultsPort:
+        """Nothing."""
+        return self
 
-    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
-        """Return none."""
-        return ()
+    def query(self, _metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return None."""
+
+    async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
+        """Return the answer of a load test without results."""
+        return question(self)
 
     async def snapshot(self) -> Snapshot:
-        """Return nothing measured."""
-        return _SNAPSHOT
-
-    async def metric(self, _metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
-        """Return None: nothing was measured."""
-        return None
+        """Return an empty snapshot."""
+        root = GroupSnapshot(id=path_id(""), path="", name="")
+        return Snapshot(elapsed=0.0, metrics={}, root=root)
 
     async def execute(self, command: Command) -> CommandResult:
         """Refuse any command but the end of the session; an empty one is fine."""
@@ -81,22 +76,16 @@ class NoLoadTest:
             raise KeyError(command.scenario)
         if command.stopped and command.whole_session:
             self._end_session()
-            return CommandResult(status=replace(_STATUS, stopped=True), scenarios=())
+            return replace(CommandResult.of(self), status=replace(_STATUS, stopped=True))
         if command != Command():
             _refuse()
-        return CommandResult(status=_STATUS, scenarios=())
+        return CommandResult.of(self)
 
-    async def run_setup(self) -> str | None:
-        """Refuse."""
+    async def _refuse(self, *_: object) -> NoReturn:
         _refuse()
 
-    async def replace_setup_data(
-        self,
-        text: str | None,  # noqa: ARG002 - the port's signature
-    ) -> None:
-        """Refuse."""
-        _refuse()
+    run_setup = replace_setup_data = run_teardown = _refuse
 
-    async def run_teardown(self) -> None:
-        """Refuse."""
-        _refuse()
+
+def _refuse() -> NoReturn:
+    raise ControlError("No load test", "no load test of this session has started yet", status=409)

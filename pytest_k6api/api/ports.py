@@ -1,20 +1,22 @@
 """Interfaces of a session and of a load test that the control API uses.
 
-The API lives in a thread of its own; these protocols are all that it knows of
-the rest. Properties answer at once from what was last published, also while a
-scenario blocks the load test's loop. Coroutines ask the loop itself; they are
-called in the API's own Trio and do not hang: if that loop is blocked for
-`PATIENCE`, a read returns what was last published, and a command is carried out
-when the loop goes on, which the answer says (`Delivery.LATER`).
+The API lives in a thread of its own; these protocols are all that it knows of the
+rest. Properties answer at once, also while a scenario blocks the load test's loop.
+Coroutines reach into that loop from the API's own. They do not hang: after
+`PATIENCE` seconds a read answers from the last published state, and a command waits
+for the blocked loop, as its result says (`Delivery.LATER`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.vu import Failure
+
+Answer = TypeVar("Answer")
 
 PATIENCE = 2.0
 """Seconds that the API waits for a load test's loop before it answers without it."""
@@ -41,34 +43,38 @@ class CommandResult:
     scenarios: Sequence[ScenarioSnapshot]
     delivery: Delivery = Delivery.DONE
 
+    @classmethod
+    def of(cls, results: "ResultsPort") -> "CommandResult":
+        """Return the state in `results`."""
+        return cls(status=results.status, scenarios=results.scenarios)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureSnapshot:
-    """One group of like failures inside virtual users.
 
-    Attributes:
-        kind: ``iteration``, ``check``, ``vu_fixture``, ``setup``, ``teardown`` or ``request``.
-        scenario: The scenario it happened in; empty for setup and teardown.
-        message: The exception's type and text, the check's name, or the request's error
-            or status, method and name, in one line.
-        place: ``file:line`` of the failure; empty for requests.
-        count: How often.
-        share: Per iteration of the scenario; of requests, per request of that name.
-        first_at: Seconds of test-run time when it was first seen.
-        last_at: The same for the last.
-        details: The traceback with introspection, and the request and response of
-            the first examples, as text.
-    """
+class ResultsPort(Protocol):
+    """Everything known of a load test at one moment."""
 
-    kind: str
-    scenario: str
-    message: str
-    place: str
-    count: int
-    first_at: float
-    last_at: float
-    details: str
-    share: float | None = None
+    @property
+    def status(self) -> StatusSnapshot:
+        """The status."""
+
+    @property
+    def scenarios(self) -> Sequence[ScenarioSnapshot]:
+        """The scenarios, in the order of start time and name."""
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """The grouped failures, most frequent first."""
+
+    def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
+        """Return one metric with any tag filter; None if it has no sample and no threshold.
+
+        Args:
+            metric_id: The name, with a filter in braces or without.
+            stats: Further statistics, such as ``p(99.9)``; they are in its `extra` as
+                they are written here, unless its `sample` has them.
+
+        Raises:
+            MetricError: The filter or one of `stats` cannot be read.
+        """
 
 
 class LoadTestPort(Protocol):
@@ -95,45 +101,29 @@ class LoadTestPort(Protocol):
         """Wall time of the end."""
 
     @property
-    def status(self) -> StatusSnapshot:
-        """The status as last published (at least once a second while the loop moves)."""
+    def live(self) -> ResultsPort:
+        """Its state as last published, 20 times a second; failures every two seconds."""
 
     @property
     def unresponsive(self) -> float:
-        """Seconds for which the load test's event loop has been blocked; below 0.5 reads as 0."""
-
-    @property
-    def scenarios(self) -> Sequence[ScenarioSnapshot]:
-        """The scenarios as last published, in the order of start time and name."""
-
-    @property
-    def failures(self) -> Sequence[FailureSnapshot]:
-        """The grouped failures as last published, most frequent first."""
+        """Seconds for which its event loop has been blocked; below 0.5 reads as 0."""
 
     @property
     def setup_data(self) -> str | None:
         """The setup data as JSON text; None when there is none."""
 
-    async def read_status(self) -> StatusSnapshot:
-        """Return the status as of now."""
+    async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
+        """Return the answer to `question` as of now, or as last published.
 
-    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
-        """Return the scenarios as of now."""
+        Args:
+            question: Called in the load test's loop, for less than a millisecond.
+
+        Raises:
+            Exception: Any exception of `question`.
+        """
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, samples of the last 50 ms included."""
-
-    async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
-        """Return one metric with any tag filter; None if it has no sample and no threshold.
-
-        Args:
-            metric_id: The name, with a filter in braces or without.
-            stats: Further statistics, such as ``p(99.9)``; they are in its `extra` as
-                they are written here, unless its `sample` has them.
-
-        Raises:
-            MetricError: The filter or one of `stats` cannot be read.
-        """
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.

@@ -113,11 +113,12 @@ class LoadTest:
         """
         assert self._run is not None
         await self._run.execute(command)
-        return self.state()
+        return CommandResult.of(self.results)
 
-    def state(self) -> CommandResult:
-        """Return the state as of now, after a command; in the load test's thread."""
-        return CommandResult(status=self.results.status, scenarios=self.results.scenarios)
+    def stop_by_command(self) -> CommandResult:
+        """End it now, because the control API asked for it; return the state afterwards."""
+        self.stop("the control API stopped it")
+        return CommandResult.of(self.results)
 
     def add_trouble(self, reasons: Iterable[str]) -> None:
         """Let it fail for `reasons` too, found after its end."""

@@ -11,7 +11,7 @@ Reads and commands cross the `LoopPortal` into the load test's loop:
     ended before         results                    refused: it has ended
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,14 +21,13 @@ from pytest_k6api.api import (
     PATIENCE,
     CommandResult,
     Delivery,
-    FailureSnapshot,
+    ResultsPort,
 )
-from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import Command, ControlError, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.metrics import Snapshot
+from pytest_k6api.model import Command, ControlError
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
-from pytest_k6api.run.results import LiveState, RunResults
-from pytest_k6api.vu import Failure
+from pytest_k6api.run.results import LiveState
 
 Answer = TypeVar("Answer")
 
@@ -63,41 +62,37 @@ class RemoteLoadTest:
         return self._load_test.ended_at
 
     @property
-    def status(self) -> StatusSnapshot:
-        """The status as last published."""
-        return self._load_test.results.live.status
+    def live(self) -> LiveState:
+        """Its state as last published."""
+        return self._load_test.results.live
 
     @property
     def unresponsive(self) -> float:
-        """Seconds for which the load test's event loop has been blocked; below 0.5 reads as 0."""
+        """Seconds for which its event loop has been blocked; below 0.5 reads as 0."""
         return self._load_test.portal.unresponsive
-
-    @property
-    def scenarios(self) -> Sequence[ScenarioSnapshot]:
-        """The scenarios as last published."""
-        return self._load_test.results.live.scenarios
-
-    @property
-    def failures(self) -> Sequence[FailureSnapshot]:
-        """The grouped failures as last published."""
-        # Texts are made here, in the API's thread, not in the load test's loop.
-        return [_describe(failure) for failure in self._load_test.results.live.failures]
 
     @property
     def setup_data(self) -> str | None:
         """The setup data as JSON text; None when there is none."""
         return self._load_test.setup_teardown.data
 
-    async def read_status(self) -> StatusSnapshot:
-        """Return the status as of now, or as last published."""
-        return await self._read(lambda results: results.status)
+    async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
+        """Return the answer to `question` as of now, or as last published.
 
-    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
-        """Return the scenarios as of now, or as last published."""
-        return await self._read(lambda results: results.scenarios)
+        Raises:
+            Exception: Any exception of `question`.
+        """
+        results = self._load_test.results
+        try:
+            return await self._load_test.portal.call(question, results, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            return question(results.live)
+        return question(results if self._load_test.settled.is_set() else results.live)
 
     async def snapshot(self) -> Snapshot:
-        """Return everything measured, or what was last published."""
+        """Return everything measured, or the last published snapshot."""
         portal, results = self._load_test.portal, self._load_test.results
         try:
             return await portal.call_in_steps(results.snapshot_steps, patience=PATIENCE)
@@ -107,14 +102,6 @@ class RemoteLoadTest:
             pass
         return results.live.snapshot
 
-    async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
-        """Return one metric with any tag filter.
-
-        Raises:
-            MetricError: The filter or one of `stats` cannot be read.
-        """
-        return await self._read(lambda results: results.query(metric_id, stats))
-
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.
 
@@ -123,7 +110,7 @@ class RemoteLoadTest:
             ControlError: It cannot be carried out.
         """
         if command == Command():
-            return CommandResult(status=await self.read_status(), scenarios=self.scenarios)
+            return await self.read(CommandResult.of)
         if command.scenario is not None:
             self._check_name(command.scenario)
         if command.stopped:
@@ -134,9 +121,7 @@ class RemoteLoadTest:
         try:
             return await self._command(title, self._load_test.execute, command)
         except UnresponsiveError:
-            return CommandResult(
-                status=self.status, scenarios=self.scenarios, delivery=Delivery.LATER
-            )
+            return replace(CommandResult.of(self.live), delivery=Delivery.LATER)
 
     async def run_setup(self) -> str | None:
         """Run setup now and return the new setup data as JSON text.
@@ -165,39 +150,23 @@ class RemoteLoadTest:
         await self._run_life(self._load_test.setup_teardown.run_teardown, "teardown")
 
     def _check_name(self, scenario: str) -> None:
-        if all(known.name != scenario for known in self.scenarios):
+        if all(known.name != scenario for known in self.live.scenarios):
             raise KeyError(scenario)
 
     async def _stop(self) -> CommandResult:
         load_test = self._load_test
-
-        def stop() -> CommandResult:
-            load_test.stop("the control API stopped it")
-            return load_test.state()
-
         try:
             await load_test.portal.wait_until_opened(PATIENCE)
             # No task: the stop takes effect in the first turn of a loop that was blocked.
-            return await load_test.portal.call(stop, patience=PATIENCE)
+            return await load_test.portal.call(load_test.stop_by_command, patience=PATIENCE)
         except NotStartedError:
             raise ControlError(_EXECUTION_ERROR, _NOT_STARTED, status=409) from None
         except NotRunningError:
             await self._wait_until_settled()
-            return CommandResult(status=self.status, scenarios=self.scenarios)
+            return CommandResult.of(self.live)
         except UnresponsiveError:
-            status = replace(self.status, stopped=True)
-            return CommandResult(status=status, scenarios=self.scenarios, delivery=Delivery.LATER)
-
-    async def _read(self, question: Callable[[RunResults | LiveState], Answer]) -> Answer:
-        """Return the answer of the results as of now, else of the last published state."""
-        results = self._load_test.results
-        try:
-            return await self._load_test.portal.call(question, results, patience=PATIENCE)
-        except NotRunningError:
-            await self._wait_until_settled()
-        except UnresponsiveError:
-            return question(results.live)
-        return question(results if self._load_test.settled.is_set() else results.live)
+            status = replace(self.live.status, stopped=True)
+            return replace(CommandResult.of(self.live), status=status, delivery=Delivery.LATER)
 
     async def _command(
         self, title: str, fn: Callable[..., Awaitable[Answer]], *args: object
@@ -239,18 +208,3 @@ _PAUSE_ERROR = "Pause error"
 _EXECUTION_ERROR = "Execution config error"
 _NOT_STARTED = "the load test has not started yet"
 _HAS_ENDED = "the load test has ended"
-
-
-def _describe(failure: Failure) -> FailureSnapshot:
-    """Return one group of failures as the API shows it."""
-    return FailureSnapshot(
-        kind=failure.kind.value,
-        scenario=failure.scenario,
-        message=failure.message,
-        place=failure.place,
-        count=failure.count,
-        share=failure.share,
-        first_at=failure.first_at,
-        last_at=failure.last_at,
-        details=failure.details,
-    )

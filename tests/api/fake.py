@@ -8,14 +8,15 @@ is left for it, an ended test refuses. Tests move a fake through its life with
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import trio
 
 from pytest_k6api.api import (
     CommandResult,
     Delivery,
-    FailureSnapshot,
     LoadTestPort,
+    ResultsPort,
 )
 from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
@@ -28,6 +29,9 @@ from pytest_k6api.model import (
     StatusSnapshot,
     path_id,
 )
+from pytest_k6api.vu import Failure
+
+Answer = TypeVar("Answer")
 
 PHASES = {
     "created": RunStatus.CREATED,
@@ -87,7 +91,7 @@ class FakeLoadTest:
         self.waiting = False
         self.metrics: dict[str, MetricSnapshot] = {}
         self.root = _EMPTY_ROOT
-        self.failures: Sequence[FailureSnapshot] = ()
+        self.failures: Sequence[Failure] = ()
         self.scenario = FakeScenario(vus=vus)
         self.setup: Callable[[], str | None] | None = None
         self.teardown: Callable[[], None] = lambda: None
@@ -154,13 +158,13 @@ class FakeLoadTest:
             ),
         )
 
-    async def read_status(self) -> StatusSnapshot:
-        await trio.lowlevel.checkpoint()
-        return self.status
+    @property
+    def live(self) -> ResultsPort:
+        return self
 
-    async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
+    async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
         await trio.lowlevel.checkpoint()
-        return self.scenarios
+        return question(self)
 
     async def snapshot(self) -> Snapshot:
         await trio.lowlevel.checkpoint()
@@ -168,8 +172,7 @@ class FakeLoadTest:
             elapsed=self.elapsed, metrics=dict(self.metrics), root=self.root, tainted=self.tainted
         )
 
-    async def metric(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
-        await trio.lowlevel.checkpoint()
+    def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         if " " in metric_id.partition("{")[0]:
             raise MetricError(f"no metric can be called {metric_id!r}")
         if "{" in metric_id and not metric_id.endswith("}"):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pytest_k6api.api import FailureSnapshot
 from pytest_k6api.metrics import MetricSnapshot, ThresholdSnapshot
 from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.vu import Failure, FailureKind
 from tests.api.fake import FakeLoadTest, FakeSession
 from tests.api.wire import get, served, status_of
 
@@ -34,8 +34,8 @@ DURATION = MetricSnapshot(
     tainted=True,
     thresholds=(SLOW,),
 )
-FAILURE = FailureSnapshot(
-    kind="iteration",
+FAILURE = Failure(
+    kind=FailureKind.ITERATION,
     scenario="default",
     message="AssertionError: assert 500 == 200",
     place="tests/test_shop.py:12",
@@ -43,7 +43,9 @@ FAILURE = FailureSnapshot(
     share=0.25,
     first_at=0.5,
     last_at=2.25,
-    details="the traceback",
+    first_traceback=None,
+    examples=(),
+    hint="use assert",
 )
 
 
@@ -243,7 +245,7 @@ def test_failures_come_grouped(browser: Browser) -> None:
         "share": 0.25,
         "first-at": 0.5,
         "last-at": 2.25,
-        "details": "the traceback",
+        "details": "use assert",
     }
 
 

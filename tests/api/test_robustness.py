@@ -321,7 +321,8 @@ def test_one_connection_too_many_is_refused_while_all_others_are_busy() -> None:
 
 def test_a_bug_of_ours_is_a_bare_500_for_the_client_and_a_warning_for_the_user() -> None:
     class Broken(FakeLoadTest):
-        async def read_scenarios(self) -> Sequence[ScenarioSnapshot]:
+        @property
+        def scenarios(self) -> Sequence[ScenarioSnapshot]:
             raise RuntimeError("secret path")
 
     warned: list[str] = []

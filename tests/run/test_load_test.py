@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from pytest_k6api.api import Delivery
+from pytest_k6api.api import Delivery, ResultsPort
 from pytest_k6api.metrics import parse_thresholds
 from pytest_k6api.model import (
     BUILT_IN,
@@ -285,7 +285,7 @@ def test_it_is_steered_from_another_thread():
             await remote.execute(Command(paused=True))
         seen.append(await remote.execute(Command(paused=False)))
         seen.append(await remote.execute(Command(vus=3)))
-        seen.append(await remote.read_scenarios())
+        seen.append(await remote.read(lambda now: now.scenarios))
         seen.append(await remote.snapshot())
         seen.append(await remote.execute(Command(stopped=True, whole_session=True)))
 
@@ -293,10 +293,13 @@ def test_it_is_steered_from_another_thread():
     tested = load_test((constant(duration=3600.0), browse), paused=True)
     remote = RemoteLoadTest(tested, lambda: ended.append("session"))
 
+    def is_waiting(now: ResultsPort) -> bool:
+        return now.status.status is RunStatus.PAUSED_BEFORE_RUN
+
     async def watch() -> None:
         with trio.fail_after(10):
             # It happens in the loop of another thread, which rings no bell here.
-            while (await remote.read_status()).status is not RunStatus.PAUSED_BEFORE_RUN:  # noqa: ASYNC110
+            while not await remote.read(is_waiting):  # noqa: ASYNC110
                 await trio.sleep(0.01)
             await steer(remote)
 
@@ -318,13 +321,15 @@ def test_an_ended_load_test_answers_and_refuses_commands():
     remote = RemoteLoadTest(tested, lambda: None)
 
     async def ask() -> None:
-        assert (await remote.read_status()).status is RunStatus.ENDED
+        assert (await remote.read(lambda now: now.status)).status is RunStatus.ENDED
         assert (await remote.snapshot()).metrics["iterations"].sample["count"] == 22
         assert remote.outcome == "passed"
         assert remote.unresponsive == 0
         assert (await remote.execute(Command())).delivery is Delivery.DONE
         assert (await remote.execute(Command(stopped=True))).delivery is Delivery.DONE
-        metric = await remote.metric("thinking{scenario:test_browse}", ("count",))
+        metric = await remote.read(
+            lambda now: now.query("thinking{scenario:test_browse}", ("count",))
+        )
         assert metric is not None
         assert metric.extra["count"] == 22
         for command in (Command(paused=True), Command(vus=3)):

@@ -32,14 +32,14 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 @Endpoint("GET", "/v1/scenarios", each_test=True)
 async def list_scenarios(call: Call) -> Reply[Document[list[ScenarioData]]]:
     """List the scenarios with their executors, progress, VUs and rates."""
-    scenarios = await call.load_test.read_scenarios()
+    scenarios = await call.load_test.read(lambda now: now.scenarios)
     return Reply(Document([scenario_data(scenario) for scenario in scenarios]))
 
 
 @Endpoint("GET", "/v1/scenarios/{name}", errors=(404,), each_test=True)
 async def get_scenario(call: Call) -> Reply[Document[ScenarioData]]:
     """Show one scenario."""
-    return Reply(Document(_named(call, await call.load_test.read_scenarios())))
+    return Reply(Document(_named(call, await call.load_test.read(lambda now: now.scenarios))))
 
 
 @Endpoint(
@@ -84,7 +84,7 @@ async def list_thresholds(call: Call) -> Reply[Document[list[ThresholdData]]]:
 @Endpoint("GET", "/v1/failures", each_test=True)
 async def list_failures(call: Call) -> Reply[Document[list[FailureData]]]:
     """List the failures inside virtual users, like ones grouped, most frequent first."""
-    return Reply(Document([failure_data(failure) for failure in call.load_test.failures]))
+    return Reply(Document([failure_data(failure) for failure in call.load_test.live.failures]))
 
 
 @Endpoint("GET", "/v1/tests")
@@ -92,7 +92,9 @@ async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
     """List the session's load tests in the order of their start."""
     current = call.session.current
     data = [
-        load_test_data(load_test, await load_test.read_status(), is_current=load_test is current)
+        load_test_data(
+            load_test, await load_test.read(lambda now: now.status), is_current=load_test is current
+        )
         for load_test in call.session.load_tests
     ]
     return Reply(Document(data))
@@ -101,7 +103,7 @@ async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
 @Endpoint("GET", "/v1/tests/{test}", errors=(404,))
 async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
     """Show one load test of the session."""
-    status = await call.load_test.read_status()
+    status = await call.load_test.read(lambda now: now.status)
     is_current = call.load_test is call.session.current
     return Reply(Document(load_test_data(call.load_test, status, is_current=is_current)))
 
@@ -119,7 +121,7 @@ async def export_prometheus(call: Call) -> Reply[bytes]:
     from pytest_k6api.api.extensions.prometheus import exposition
 
     snapshot = await call.load_test.snapshot()
-    return Reply(exposition(snapshot, call.load_test.name, call.load_test.status))
+    return Reply(exposition(snapshot, call.load_test.name, call.load_test.live.status))
 
 
 EXTENSIONS: Final = (

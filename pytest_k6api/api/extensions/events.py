@@ -89,7 +89,7 @@ class EventHub:
         load_test = self._session.current
         if load_test is None:
             return [b": no load test has started yet\n\n"]
-        status = load_test.status
+        status = load_test.live.status
         self._seen.greets(load_test, status)
         return [
             self._event("test", load_test_data(load_test, status, is_current=True)),
@@ -102,7 +102,7 @@ class EventHub:
             await self._look_at(load_test, with_snapshot=with_snapshot)
 
     async def _look_at(self, load_test: LoadTestPort, *, with_snapshot: bool) -> None:
-        status = await load_test.read_status()
+        status = await load_test.read(lambda now: now.status)
         is_current = load_test is self._session.current
         if self._seen.tells_new_test(load_test):
             self._tell("test", load_test_data(load_test, status, is_current=is_current))
@@ -110,7 +110,7 @@ class EventHub:
             self._tell("status", status_data(status))
         if self._seen.tells_results(load_test, is_time=with_snapshot):
             self._tell_snapshot(await load_test.snapshot())
-            self._tell("scenarios", [scenario_data(item) for item in load_test.scenarios])
+            self._tell("scenarios", [scenario_data(item) for item in load_test.live.scenarios])
 
     def _tell_snapshot(self, snapshot: Snapshot) -> None:
         self._tell("metrics", [metric_data(metric) for metric in snapshot.metrics.values()])

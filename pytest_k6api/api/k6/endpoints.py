@@ -43,7 +43,7 @@ _STATS: Final = Query(
 @Endpoint("GET", "/v1/status", media=_STATUS_JSON, each_test=True)
 async def get_status(call: Call) -> Reply[Document[StatusData]]:
     """Tell where in its life the load test is, and how many VUs it has."""
-    data = status_data(await call.load_test.read_status())
+    data = status_data(await call.load_test.read(lambda now: now.status))
     blocked = call.load_test.unresponsive
     if not blocked:
         return Reply(Document(data))
@@ -105,7 +105,7 @@ async def get_metric(call: Call) -> Reply[Document[MetricData]]:
 
 async def _find_metric(call: Call, metric_id: str, stats: tuple[str, ...]) -> MetricSnapshot | None:
     try:
-        return await call.load_test.metric(metric_id, stats)
+        return await call.load_test.read(lambda now: now.query(metric_id, stats))
     except MetricError as error:
         if not stats and "{" not in metric_id:
             return None
