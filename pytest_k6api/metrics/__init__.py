@@ -13,7 +13,7 @@ from pytest_k6api.metrics.sinks.simple import (
     measure,
     new_sink,
 )
-from pytest_k6api.metrics.sinks.trend import Trend, is_countable
+from pytest_k6api.metrics.sinks.trend import TrendSink, is_countable
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT as DEFAULT_TREND_MEMORY
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.metrics.snapshot import (
@@ -27,7 +27,7 @@ from pytest_k6api.metrics.snapshot import (
 from pytest_k6api.metrics.store import MetricTotal
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.thresholds.coverage import FailureSeries
-from pytest_k6api.metrics.thresholds.evaluation import Verdict
+from pytest_k6api.metrics.thresholds.evaluation import EvaluationSummary
 from pytest_k6api.metrics.thresholds.expression import (
     Threshold,
     parse_selections,
@@ -44,6 +44,7 @@ __all__ = [
     "Aggregation",
     "CheckSnapshot",
     "CounterSink",
+    "EvaluationSummary",
     "FailureSeries",
     "GaugeSink",
     "GroupSnapshot",
@@ -62,10 +63,9 @@ __all__ = [
     "TagFilter",
     "Threshold",
     "ThresholdSnapshot",
-    "Trend",
     "TrendMemory",
+    "TrendSink",
     "Unjudged",
-    "Verdict",
     "Window",
     "finite",
     "is_countable",

@@ -7,7 +7,7 @@ from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.sinks.simple import measure
 from pytest_k6api.metrics.snapshot import MetricSnapshot
 from pytest_k6api.metrics.store import View
-from pytest_k6api.metrics.thresholds.evaluation import Judgement
+from pytest_k6api.metrics.thresholds.evaluation import ThresholdEvaluation
 from pytest_k6api.model import MetricKind
 
 
@@ -43,7 +43,7 @@ _EXTRA = _questions(
 def describe(
     view: View,
     elapsed: float,
-    judgements: Iterable[Judgement] = (),
+    evaluations: Iterable[ThresholdEvaluation] = (),
     asked: Iterable[Aggregation] = (),
     *,
     seen: str = "",
@@ -53,12 +53,12 @@ def describe(
     Args:
         view: A metric or a sub-metric.
         elapsed: Seconds of test-run time.
-        judgements: The thresholds written for exactly this view.
+        evaluations: The thresholds written for exactly this view.
         asked: What to put into `extra`, beside what is always there.
         seen: Which tags samples had, if none passed the view's filter.
     """
     metric = view.selection.metric
-    thresholds = tuple(replace(judgement.snapshot(), seen=seen) for judgement in judgements)
+    thresholds = tuple(replace(evaluation.snapshot(), seen=seen) for evaluation in evaluations)
     verdicts = {threshold.ok for threshold in thresholds} - {None}
     return MetricSnapshot(
         id=view.id,

@@ -24,14 +24,19 @@ from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ColumnObserver, ingest
 from pytest_k6api.metrics.requests_by_name import RequestsRow, names_by_count, requests_by_name
 from pytest_k6api.metrics.sinks.simple import RateSink, Sink
-from pytest_k6api.metrics.sinks.trend import Trend
+from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
 from pytest_k6api.metrics.sinks.windowed import WindowedSink
 from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot, Unjudged
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.thresholds.coverage import FAILURE_RATES, Coverage, FailureSeries
-from pytest_k6api.metrics.thresholds.evaluation import Judgement, Verdict, WindowedJudgement, sum_up
+from pytest_k6api.metrics.thresholds.evaluation import (
+    EvaluationSummary,
+    ThresholdEvaluation,
+    WindowedEvaluation,
+    summarize,
+)
 from pytest_k6api.metrics.thresholds.expression import Threshold
 from pytest_k6api.metrics.timeline import KEPT, Point, Timeline
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
@@ -73,7 +78,7 @@ class MetricsEngine:
         self._refused: dict[str, int] = {}
         # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
         self._crowded: dict[str, tuple[str, int]] = {}
-        self._judgements: dict[str, list[Judgement]] = {}
+        self._evaluations: dict[str, list[ThresholdEvaluation]] = {}
         # Thresholds that look at the same samples share them, be they patient or not.
         self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
         self._load_began_at: float | None = None
@@ -82,14 +87,14 @@ class MetricsEngine:
         self._coverage = Coverage(tags, [*judged, *tolerated])
         for threshold in thresholds:
             view = self._list(Selection(threshold.metric, threshold.filter))
-            self._judgements.setdefault(view.id, []).append(self._judgement(threshold, view))
+            self._evaluations.setdefault(view.id, []).append(self._evaluation(threshold, view))
         for selection in listed:
             self._list(selection)
 
     @property
     def tainted(self) -> bool:
         """Whether any threshold failed at its last evaluation."""
-        return any(judgement.ok is False for judgement in self._all_judgements())
+        return any(evaluation.ok is False for evaluation in self._all_evaluations())
 
     def ingest(
         self, batch: Batch, elapsed: float = 0.0, observer: ColumnObserver | None = None
@@ -110,7 +115,7 @@ class MetricsEngine:
             self._refused[name] = self._refused.get(name, 0) + count
         self._guard_series()
 
-    def evaluate(self, elapsed: float, *, final: bool) -> Verdict:
+    def evaluate(self, elapsed: float, *, final: bool) -> EvaluationSummary:
         """Judge all thresholds, as k6 does every two seconds and at the end.
 
         Args:
@@ -119,10 +124,10 @@ class MetricsEngine:
                 got a sample then fails.
         """
         self._advance(elapsed)
-        judgements = self._all_judgements()
-        for judgement in judgements:
-            judgement.evaluate(elapsed, final=final)
-        return sum_up(judgements, elapsed)
+        evaluations = self._all_evaluations()
+        for evaluation in evaluations:
+            evaluation.evaluate(elapsed, final=final)
+        return summarize(evaluations, elapsed)
 
     def load_began(self, elapsed: float) -> None:
         """Open the windows of thresholds: setup is over, what comes next is the load."""
@@ -132,15 +137,15 @@ class MetricsEngine:
     def load_ended(self, elapsed: float) -> None:
         """Judge windows for the last time: what comes next is teardown."""
         self._advance(elapsed)
-        for judgement in self._all_judgements():
-            if judgement.threshold.window is not None:
-                judgement.evaluate(elapsed, final=True)
+        for evaluation in self._all_evaluations():
+            if evaluation.threshold.window is not None:
+                evaluation.evaluate(elapsed, final=True)
         self._load_began_at = None
 
     def cut_short(self) -> None:
         """Leave what never got a sample unjudged: the load test ends before its time."""
-        for judgement in self._all_judgements():
-            judgement.is_optional = True
+        for evaluation in self._all_evaluations():
+            evaluation.is_optional = True
 
     def snapshot(self, elapsed: float) -> Snapshot:
         """Return everything measured so far, `elapsed` seconds into the test-run time."""
@@ -264,7 +269,7 @@ class MetricsEngine:
         if selection.filter is not None and not view.sink.count:
             series = self._stores[selection.metric.name].series
             seen = tags_seen(selection.filter, map(self._tags.__getitem__, series))
-        return describe(view, elapsed, self._judgements.get(view.id, ()), asked, seen=seen)
+        return describe(view, elapsed, self._evaluations.get(view.id, ()), asked, seen=seen)
 
     def _store(self, metric: Metric) -> MetricStore:
         store = self._stores.get(metric.name)
@@ -275,9 +280,9 @@ class MetricsEngine:
                 store.keep(Selection(metric, _EXPECTED_RESPONSES))
         return store
 
-    def _judgement(self, threshold: Threshold, view: View) -> Judgement:
+    def _evaluation(self, threshold: Threshold, view: View) -> ThresholdEvaluation:
         if threshold.window is None:
-            return Judgement(threshold, view)
+            return ThresholdEvaluation(threshold, view)
         key = (view.id, threshold.window.after, threshold.window.over_last)
         windowed = self._windows.get(key)
         if windowed is None:
@@ -285,7 +290,7 @@ class MetricsEngine:
                 threshold.metric, threshold.window, self._memory
             )
             view.followers.append(windowed)
-        return WindowedJudgement(threshold, view, threshold.window, windowed)
+        return WindowedEvaluation(threshold, view, threshold.window, windowed)
 
     def _advance(self, elapsed: float) -> None:
         began = self._load_began_at
@@ -313,8 +318,8 @@ class MetricsEngine:
                 if view.is_visible:
                     yield view
 
-    def _all_judgements(self) -> list[Judgement]:
-        return [judgement for some in self._judgements.values() for judgement in some]
+    def _all_evaluations(self) -> list[ThresholdEvaluation]:
+        return [evaluation for some in self._evaluations.values() for evaluation in some]
 
     def _groups(self) -> GroupSnapshot:
         root = GroupTree()
@@ -349,7 +354,7 @@ class MetricsEngine:
                 told.add(tag)
                 yield too_many_series(name, tag, count)
         for view in self._visible_views():
-            if isinstance(view.sink, Trend) and view.sink.digits is not None:
+            if isinstance(view.sink, TrendSink) and view.sink.digits is not None:
                 yield reduced_resolution(view.id, view.sink.digits, self._memory.limit)
         for name, count in self._refused.items():
             yield refused_samples(name, count)

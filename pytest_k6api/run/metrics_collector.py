@@ -8,8 +8,7 @@ In the load test's thread alone.
 import time
 from collections.abc import Callable
 
-from pytest_k6api.metrics import MetricsEngine, Observer
-from pytest_k6api.metrics import Verdict as ThresholdVerdict
+from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer
 from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.run.generator import GeneratorProbe
@@ -65,7 +64,7 @@ class MetricsCollector:
             )
         )
 
-    def evaluate(self, *, final: bool = False) -> ThresholdVerdict:
+    def evaluate(self, *, final: bool = False) -> EvaluationSummary:
         """Pump, then judge all thresholds."""
         self.pump()
         verdict = self.engine.evaluate(self._elapsed(), final=final)

@@ -17,8 +17,8 @@ from pytest_k6api.metrics import (
     Selection,
     Sink,
     ThresholdSnapshot,
-    Trend,
     TrendMemory,
+    TrendSink,
     parse_metric_id,
     parse_selections,
     parse_thresholds,
@@ -342,7 +342,7 @@ def test_a_view_is_its_only_series_and_adds_up_several(
         store.add([value for _, value in batch], parts)
 
     def counted(sink: Sink) -> Counter[float]:
-        assert isinstance(sink, Trend)
+        assert isinstance(sink, TrendSink)
         return Counter(sink.counts())
 
     assert counted(store.whole.sink) == Counter(fed["a"] + fed["b"] + fed["c"])

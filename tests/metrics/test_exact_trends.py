@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.metrics import Aggregation, Trend, TrendMemory, measure
+from pytest_k6api.metrics import Aggregation, TrendMemory, TrendSink, measure
 from pytest_k6api.metrics.sinks.sorted_counts import MOST_IN_BLOCK, SortedCounts
 
 # No deadline: a busy machine is no failure.
@@ -24,9 +24,9 @@ near_numbers = st.one_of(st.integers(-3000, 3000), st.integers(0, 3000).map(lamb
 many_counts = st.dictionaries(st.one_of(any_numbers, near_numbers), st.integers(1, 70_000))
 
 
-def fed(values: Sequence[float], *, asked: bool = True) -> Trend:
+def fed(values: Sequence[float], *, asked: bool = True) -> TrendSink:
     """Return a trend that was told `values` in batches and asked in between, as a live one is."""
-    trend = Trend()
+    trend = TrendSink()
     for start in range(0, len(values), 1_000):
         trend.add_many(values[start : start + 1_000])
         if asked and start % 50_000 == 0:
@@ -74,7 +74,7 @@ def test_a_million_different_floats_of_each_of_four_series_stay_exact_in_the_mem
     None
 ):
     memory, chance = TrendMemory(), np.random.default_rng(3)
-    trends = [Trend(memory=memory) for _ in range(4)]
+    trends = [TrendSink(memory=memory) for _ in range(4)]
 
     for trend in trends:
         for values in chance.random((100, 10_000)):
@@ -134,7 +134,7 @@ def test_blocks_split_and_widen_where_values_fall(
 
 
 def test_values_that_come_one_by_one_from_above_and_from_below_are_in_order() -> None:
-    falling, rising = Trend(), Trend()
+    falling, rising = TrendSink(), TrendSink()
 
     for value in range(3 * MOST_IN_BLOCK):
         falling.add_many([-value])
@@ -149,9 +149,9 @@ def test_values_that_come_one_by_one_from_above_and_from_below_are_in_order() ->
 
 
 def test_a_count_may_be_greater_than_the_bytes_that_it_began_with() -> None:
-    trend = Trend()
+    trend = TrendSink()
     for count in (200, 200, 70_000, 2**33):
-        other = Trend.restored({7: count, 9: 1}, total=0, lowest=7, highest=9)
+        other = TrendSink.restored({7: count, 9: 1}, total=0, lowest=7, highest=9)
         trend.merge(other)
         trend.settle()
 
@@ -164,12 +164,12 @@ def test_the_greatest_percentile_is_the_maximum_and_the_least_the_minimum_whatev
     scale: float,
 ) -> None:
     values = [scale * (123_456_700 + 7_001 * n) for n in range(40_000)]
-    cut = Trend(memory=TrendMemory(50_000))
+    cut = TrendSink(memory=TrendMemory(50_000))
     for start in range(0, len(values), 500):
         cut.add_many(values[start : start + 500])
-    merged = Trend()
+    merged = TrendSink()
     merged.merge(cut)
-    restored = Trend.restored(
+    restored = TrendSink.restored(
         cut.counts(), total=cut.total, lowest=cut.lowest, highest=cut.highest, digits=cut.digits
     )
 
@@ -182,7 +182,7 @@ def test_the_greatest_percentile_is_the_maximum_and_the_least_the_minimum_whatev
 
 def test_beyond_the_shared_memory_the_largest_trend_is_cut_and_small_ones_stay_exact() -> None:
     memory = TrendMemory(1_000_000)
-    large, small = Trend(memory=memory), Trend(memory=memory)
+    large, small = TrendSink(memory=memory), TrendSink(memory=memory)
     small.add_many([n / 7 for n in range(5_000)])
 
     for start in range(0, 200_000, 1_000):
@@ -197,7 +197,7 @@ def test_beyond_the_shared_memory_the_largest_trend_is_cut_and_small_ones_stay_e
 
 def test_digits_are_cut_a_few_thousand_values_at_a_time() -> None:
     memory = TrendMemory(math.inf)
-    trend = Trend(memory=memory)
+    trend = TrendSink(memory=memory)
     trend.add_many([n / 3 for n in range(100_000)])
     trend.settle()
     memory.limit = 0
@@ -219,7 +219,7 @@ def test_a_trend_that_is_gone_takes_no_memory_any_more() -> None:
     memory = TrendMemory(1_000_000)
 
     for _ in range(4):
-        trend = Trend(memory=memory)
+        trend = TrendSink(memory=memory)
         trend.add_many([n / 3 for n in range(50_000)])
         trend.settle()
 

@@ -13,8 +13,8 @@ from pytest_k6api.metrics import (
     CounterSink,
     GaugeSink,
     RateSink,
-    Trend,
     TrendMemory,
+    TrendSink,
     is_countable,
     measure,
     new_sink,
@@ -54,9 +54,9 @@ K6_PERCENTILES: list[tuple[list[float], dict[float, float]]] = [
 LITTLE = 100_000
 
 
-def trend_of(*batches: Sequence[float], limit: float = math.inf) -> Trend:
+def trend_of(*batches: Sequence[float], limit: float = math.inf) -> TrendSink:
     memory = TrendMemory(limit)
-    trend = Trend(memory=memory)
+    trend = TrendSink(memory=memory)
     for batch in batches:
         trend.add_many(batch)
     if limit < math.inf:
@@ -67,7 +67,7 @@ def trend_of(*batches: Sequence[float], limit: float = math.inf) -> Trend:
 
 
 def number_of(
-    sink: CounterSink | GaugeSink | RateSink | Trend, text: str, elapsed: float = 0.0
+    sink: CounterSink | GaugeSink | RateSink | TrendSink, text: str, elapsed: float = 0.0
 ) -> float:
     rank = float(text[2:-1]) if text.startswith("p(") else None
     return measure(sink, Aggregation(text, rank), elapsed)
@@ -143,7 +143,7 @@ def test_the_plain_numbers_of_a_trend_are_those_of_the_list(values: list[float])
 
 
 def test_what_comes_one_by_one_is_put_in_order_without_being_asked_for() -> None:
-    trend = Trend()
+    trend = TrendSink()
     for value in range(60_000):
         trend.add_many([value])
 
@@ -155,7 +155,7 @@ def test_what_comes_one_by_one_is_put_in_order_without_being_asked_for() -> None
 @unhurried
 @given(batches)
 def test_asking_between_batches_changes_no_answer(batches: list[list[float]]) -> None:
-    asked, unasked = Trend(), trend_of(*batches)
+    asked, unasked = TrendSink(), trend_of(*batches)
     for batch in batches:
         asked.add_many(batch)
         asked.percentile(95)
@@ -168,7 +168,7 @@ def test_asking_between_batches_changes_no_answer(batches: list[list[float]]) ->
 def test_integers_too_large_for_a_double_are_counted_as_the_nearest_one(
     batches: Sequence[Sequence[float]],
 ) -> None:
-    trend = Trend()
+    trend = TrendSink()
     for batch in batches:
         trend.add_many(batch)
         trend.settle()
@@ -189,7 +189,7 @@ def test_integers_of_any_size_are_cut_like_all_others() -> None:
 
 
 def test_a_time_is_sampled_in_microseconds_and_reported_in_milliseconds() -> None:
-    trend = Trend(samples_per_unit=1000)
+    trend = TrendSink(samples_per_unit=1000)
     trend.add_many([1000, 2000, 4500])
 
     assert trend.percentile(50) == 2.0
@@ -372,7 +372,7 @@ def test_microseconds_below_ten_milliseconds_are_exact_whatever_is_cut() -> None
 
 def test_a_stream_of_few_values_stays_exact_forever() -> None:
     values = list(range(1_000)) * 5
-    trend = Trend()
+    trend = TrendSink()
     for _ in range(20):
         trend.add_many(values)
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import (
+    EvaluationSummary,
     MetricsEngine,
     ThresholdSnapshot,
-    Verdict,
     Window,
     parse_threshold,
     parse_thresholds,
@@ -43,7 +43,7 @@ class Load:
         self.engine.ingest(Batch(samples=rows), at)
 
     def judge(self, at: float, *, final: bool = False) -> ThresholdSnapshot:
-        self.verdict: Verdict = self.engine.evaluate(at, final=final)
+        self.verdict: EvaluationSummary = self.engine.evaluate(at, final=final)
         return next(self.engine.snapshot(at).thresholds)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Protocol, Self
 
 from pytest_k6api.metrics.aggregation import Aggregation
-from pytest_k6api.metrics.sinks.trend import Trend
+from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.model import Metric, MetricKind
 
@@ -173,7 +173,7 @@ def new_sink(metric: Metric, memory: TrendMemory | None = None) -> Sink:
         case MetricKind.RATE:
             return RateSink()
         case MetricKind.TREND:
-            return Trend(metric.samples_per_unit, memory)
+            return TrendSink(metric.samples_per_unit, memory)
 
 
 def measure(sink: Sink, aggregation: Aggregation, elapsed: float) -> float:

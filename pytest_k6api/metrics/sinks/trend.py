@@ -7,7 +7,7 @@ has the figures). Built-in times are whole microseconds: that is the resolution 
 answer.
 
 Beyond the memory that the trends of a load test may take together, millions of different
-values, the largest keep fewer digits (`trend_memory`). `Trend.digits` tells, so that
+values, the largest keep fewer digits (`trend_memory`). `TrendSink.digits` tells, so that
 nobody mistakes the answers for exact ones; count, sum, min and max stay exact.
 
 Observations arrive in batches and wait, packed or counted; they are put among the values
@@ -41,7 +41,7 @@ _ROOM_OF_COUNTED = 12
 _INEXACT = 2**53
 
 
-class Trend:
+class TrendSink:
     """Observations of one time series, counted by value.
 
     Attributes:
@@ -55,7 +55,7 @@ class Trend:
         samples_per_unit: How many of the observations' units make a reported one.
         memory: What it shares with other trends; None for one of its own.
 
-    >>> trend = Trend()
+    >>> trend = TrendSink()
     >>> trend.add_many([1, 2, 3, 4])
     >>> trend.percentile(50), trend.percentile(95)
     (2.5, 3.8499999999999996)
@@ -104,7 +104,7 @@ class Trend:
         highest: float,
         samples_per_unit: int = 1,
         digits: int | None = None,
-    ) -> "Trend":
+    ) -> "TrendSink":
         """Return the trend that once told these facts about itself; it answers as that did."""
         trend = cls(samples_per_unit, TrendMemory(math.inf))
         trend._put_in_order(counts)
@@ -144,7 +144,7 @@ class Trend:
         if len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
             self.settle()
 
-    def merge(self, other: "Trend") -> None:
+    def merge(self, other: "TrendSink") -> None:
         """Add everything that `other` has counted; `other` stays as it is."""
         self.count += other.count
         self.total += other.total

@@ -29,7 +29,7 @@ from pytest_k6api.model import MetricKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class EvaluationSummary:
     """How one evaluation of all thresholds went.
 
     Attributes:
@@ -53,7 +53,7 @@ class Verdict:
         return bool(self.aborting)
 
 
-class Judgement:
+class ThresholdEvaluation:
     """One threshold over the samples it is about, and its last verdict.
 
     Attributes:
@@ -114,7 +114,7 @@ class Judgement:
         )
 
 
-class WindowedJudgement(Judgement):
+class WindowedEvaluation(ThresholdEvaluation):
     """A threshold over a window of the load, and its last verdict.
 
     Args:
@@ -192,15 +192,15 @@ class WindowedJudgement(Judgement):
         return elapsed - self._failing_since if self._failing_since is not None else 0.0
 
 
-def sum_up(judgements: list[Judgement], elapsed: float) -> Verdict:
-    """Return what the last evaluation of `judgements` says together."""
-    failed = [judgement for judgement in judgements if judgement.ok is False]
-    return Verdict(
-        failed=tuple(judgement.snapshot() for judgement in failed),
+def summarize(evaluations: list[ThresholdEvaluation], elapsed: float) -> EvaluationSummary:
+    """Return what the last evaluation of `evaluations` says together."""
+    failed = [evaluation for evaluation in evaluations if evaluation.ok is False]
+    return EvaluationSummary(
+        failed=tuple(evaluation.snapshot() for evaluation in failed),
         crossed=tuple(
-            judgement.snapshot() for judgement in failed if judgement.was_ok is not False
+            evaluation.snapshot() for evaluation in failed if evaluation.was_ok is not False
         ),
         aborting=tuple(
-            judgement.snapshot() for judgement in failed if judgement.is_aborting(elapsed)
+            evaluation.snapshot() for evaluation in failed if evaluation.is_aborting(elapsed)
         ),
     )

@@ -6,7 +6,7 @@ k6's grammar, read before the first request is made::
     aggregation = count | rate | value | avg | min | max | med | p(N)
     operator    = <= | < | >= | > | === | == | !=     (=== is ==)
 
-Judging thresholds is the matter of ``judgement``; this module only reads.
+Judging thresholds is the matter of ``evaluation``; this module only reads.
 
 Source: k6 v1.1.0, ``metrics/thresholds_parser.go`` and ``metrics/thresholds.go``.
 """

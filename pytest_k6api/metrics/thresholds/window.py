@@ -2,7 +2,7 @@
 
 ``after`` leaves the warm-up out, ``over_last`` makes the threshold slide along
 the load, ``for_at_least`` gives it patience. Only the values and how they are
-written; ``windowed_sink`` keeps the samples, ``judgement`` judges them.
+written; ``windowed_sink`` keeps the samples, ``evaluation`` judges them.
 """
 
 from collections.abc import Mapping

@@ -62,7 +62,7 @@ def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
     """Give every load test among `items` its plan, or the reason why it has none."""
     broken: list[str] = []
     problems = list(settings.problems)
-    session = _without_bad_thresholds(settings.layers(), problems)
+    session = _with_read_thresholds(settings.layers(), problems)
     misfits = Misfits(session)
     for item in items:
         if CAPTURED in item.stash and isinstance(item, pytest.Function):
@@ -80,30 +80,28 @@ def make_plans(items: Iterable[pytest.Item], settings: Settings) -> Planned:
     return Planned(problems, broken, [*misfits.remarks(), *settings.remarks])
 
 
-def _without_bad_thresholds(session: SessionLayers, problems: list[str]) -> SessionLayers:
-    """Return `session` without thresholds that cannot be read; tell them once in `problems`."""
+def _with_read_thresholds(session: SessionLayers, problems: list[str]) -> SessionLayers:
+    """Return `session` with each threshold read; those that cannot be are told in `problems`."""
     defaults, *overrides = (
-        _readable(layer, problems) for layer in (session.defaults, *session.overrides)
+        _with_read(layer, problems) for layer in (session.defaults, *session.overrides)
     )
     return SessionLayers(defaults, overrides)
 
 
-def _readable(layer: Layer, problems: list[str]) -> Layer:
+def _with_read(layer: Layer, problems: list[str]) -> Layer:
     entries: Any = layer.values.get("thresholds")
     if not entries:
         return layer
     from pytest_k6api.metrics import parse_threshold
 
     known = known_metrics()
-    readable = {}
+    thresholds = {}
     for metric, expressions in entries.items():
         try:
-            parse_threshold(metric, expressions, known)
+            thresholds[metric] = parse_threshold(metric, expressions, known)
         except K6ApiError as error:
             problems.append(f"{layer.origin}: {layer.spell('thresholds')}: {error}")
-        else:
-            readable[metric] = expressions
-    return replace(layer, values={**layer.values, "thresholds": readable})
+    return replace(layer, values={**layer.values, "thresholds": thresholds})
 
 
 def _describe(item: pytest.Function, plan: LoadTestPlan) -> None:
@@ -162,7 +160,7 @@ def _thresholds(
     """Return what is judged, what is listed, and what may fail because it is not judged now."""
     # Each metric with the place that counts: of the session's thresholds only those are
     # judged whose metric has samples, since most are not about this load test.
-    written: dict[str, tuple[object, bool]] = {}
+    written: dict[str, tuple[Any, bool]] = {}
     for layer in session.around(markers):
         entries: Any = layer.values.get("thresholds", {})
         written |= {metric: (entries[metric], layer in markers) for metric in entries}
@@ -176,7 +174,8 @@ def _thresholds(
     thresholds = [
         replace(threshold, is_optional=not own)
         for metric, (entries, own) in sorted(written.items(), key=lambda each: not each[1][1])
-        for threshold in parse_threshold(metric, entries, known)
+        # Those of the session have been read once for all load tests.
+        for threshold in (parse_threshold(metric, entries, known) if own else entries)
     ]
     if settings.switch("no_thresholds"):
         # What a threshold allows is not forbidden by looking away from it.

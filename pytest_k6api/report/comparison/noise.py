@@ -19,7 +19,7 @@ import operator
 from collections.abc import Callable
 from importlib import import_module
 
-from pytest_k6api.metrics import Aggregation, RateSink, Sink, Trend
+from pytest_k6api.metrics import Aggregation, RateSink, Sink, TrendSink
 
 SIGNIFICANT = 0.01
 """Below this chance of a difference at least so large, it is called more than noise."""
@@ -43,7 +43,7 @@ def p_value(before: Sink, after: Sink, aggregation: Aggregation) -> float | None
         if aggregation.text != "rate":
             return None
         return _fisher((before.passes, before.count), (after.passes, after.count))
-    if not (isinstance(before, Trend) and isinstance(after, Trend)):
+    if not (isinstance(before, TrendSink) and isinstance(after, TrendSink)):
         return None
     if aggregation.rank is not None:
         return _percentile_test(before, after, aggregation.rank)
@@ -59,8 +59,8 @@ def _fisher(before: tuple[int, int], after: tuple[int, int]) -> float | None:
     return float(fisher_exact(table)[1])
 
 
-def _percentile_test(before: Trend, after: Trend, rank: float) -> float | None:
-    both = Trend()
+def _percentile_test(before: TrendSink, after: TrendSink, rank: float) -> float | None:
+    both = TrendSink()
     both.merge(before)
     both.merge(after)
     limit = both.percentile(rank)
@@ -75,12 +75,14 @@ def _percentile_test(before: Trend, after: Trend, rank: float) -> float | None:
     return min(1.0, 2 * min(chances))  # two tests have two chances to be wrong
 
 
-def _share(trend: Trend, limit: float, is_above: Callable[[float, float], bool]) -> tuple[int, int]:
+def _share(
+    trend: TrendSink, limit: float, is_above: Callable[[float, float], bool]
+) -> tuple[int, int]:
     counts = trend.counts().items()
     return sum(count for value, count in counts if is_above(value, limit)), trend.count
 
 
-def _mean_test(before: Trend, after: Trend) -> float | None:
+def _mean_test(before: TrendSink, after: TrendSink) -> float | None:
     if min(before.count, after.count) < 2:
         return None
     from scipy.stats import ttest_ind_from_stats
@@ -99,7 +101,7 @@ def _mean_test(before: Trend, after: Trend) -> float | None:
     return chance if math.isfinite(chance) else None
 
 
-def _deviation(trend: Trend) -> float:
+def _deviation(trend: TrendSink) -> float:
     mean = trend.total / trend.count
     squares = math.fsum(count * (value - mean) ** 2 for value, count in trend.counts().items())
     return math.sqrt(squares / (trend.count - 1))

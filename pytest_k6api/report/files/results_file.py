@@ -20,7 +20,7 @@ from pytest_k6api.metrics import (
     RateSink,
     Sink,
     Snapshot,
-    Trend,
+    TrendSink,
     finite,
     new_sink,
     parse_metric_id,
@@ -169,7 +169,7 @@ def _sums(sink: Sink) -> Document:
             return {"last": sink.last, "min": sink.least, "max": sink.greatest}
         case RateSink():
             return {"passes": sink.passes}
-        case Trend() if sink.count:
+        case TrendSink() if sink.count:
             # A truth value is a number to Python and is not to JSON.
             pairs = sorted((value + 0, count) for value, count in sink.counts().items())
             return {
@@ -223,7 +223,7 @@ def _read_metric(item: Document) -> MetricTotal:
 
 def _read_sink(metric: Metric, item: Document) -> Sink:
     if metric.kind is MetricKind.TREND and item["values"]:
-        return Trend.restored(
+        return TrendSink.restored(
             dict(map(tuple, item["values"])),
             total=item["sum"],
             lowest=item["min"],
