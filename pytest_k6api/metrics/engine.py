@@ -8,7 +8,7 @@ Nothing here grows with the number of requests, only with the number of
 different tag sets and of different values. Pure: no clock; who asks says what time it is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 from pytest_k6api.metrics.advice import (
     MOST_SERIES,
@@ -22,7 +22,12 @@ from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.description import describe
 from pytest_k6api.metrics.group_tree import GroupTree
 from pytest_k6api.metrics.ingest import ColumnObserver, ingest
-from pytest_k6api.metrics.requests_by_name import RequestsRow, names_by_count, requests_by_name
+from pytest_k6api.metrics.requests_by_name import (
+    RequestsRow,
+    names_by_count,
+    requests_by_name,
+    requests_in_steps,
+)
 from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
@@ -243,6 +248,12 @@ class MetricsEngine:
     def requests_by_name(self, elapsed: float) -> tuple[RequestsRow, ...]:
         """Return the HTTP requests by name; see `requests_by_name`. Ask after `settle`."""
         return requests_by_name(self._tagged_series, elapsed)
+
+    def requests_in_steps(
+        self, elapsed: float, most: int
+    ) -> Generator[None, None, tuple[RequestsRow, ...]]:
+        """Return the HTTP requests by name, at any time; see `requests_in_steps`."""
+        return requests_in_steps(self._tagged_series, elapsed, most)
 
     def request_names(self) -> list[str]:
         """Return the names of the HTTP requests, the most frequent first."""

@@ -1,22 +1,22 @@
-"""The HTTP requests of a load test by their names, for the end of it.
+"""The HTTP requests of a load test by their names.
 
 Merging the series of a name takes time in proportion to their different values, so
-this is asked once, after the last sample; of any number of names only the most
-frequent are kept apart. Percentiles are as exact as the series. Pure.
+of any number of names only the most frequent are kept apart, and `requests_in_steps`
+can be interrupted after each. Percentiles are as exact as the series. Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_k6api.metrics.aggregation import parse_aggregation
-from pytest_k6api.metrics.sinks.simple import RateSink, Sink, measure, new_sink
+from pytest_k6api.metrics.sinks.simple import CounterSink, RateSink, Sink, measure, new_sink
 from pytest_k6api.model import Metric, MetricKind
-from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED
+from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION, HTTP_REQ_FAILED
 
 MOST_NAMES = 20
 """How many names have a row of their own, over all scenarios; the others share one."""
 
-TIMES = ("avg", "p(50)", "p(95)", "p(99)", "max")
+TIMES = ("min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
 
 _TIMES = tuple(parse_aggregation(text, MetricKind.TREND) for text in TIMES)
 
@@ -35,6 +35,7 @@ class RequestsRow:
         failed: How many of them failed.
         per_second: How many there were in each second of test-run time.
         times: Milliseconds of http_req_duration: `TIMES`, by name.
+        received: Bytes of their responses, heads included.
     """
 
     scenario: str
@@ -44,6 +45,7 @@ class RequestsRow:
     failed: int
     per_second: float
     times: Mapping[str, float]
+    received: float = 0.0
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class _Named:
 
     count: int = 0
     failed: int = 0
+    received: float = 0.0
     durations: list[Sink] = field(default_factory=list)
 
 
@@ -65,25 +68,57 @@ def requests_by_name(series_of: SeriesOf, elapsed: float) -> tuple[RequestsRow, 
         series_of: Gives the series of a metric with their tags.
         elapsed: Seconds of test-run time.
     """
+    rows = _finished(requests_in_steps(series_of, elapsed, MOST_NAMES))
+    return rows if sum(row.names for row in rows if row.name or not row.scenario) > 1 else ()
+
+
+def requests_in_steps(
+    series_of: SeriesOf, elapsed: float, most: int
+) -> Generator[None, None, tuple[RequestsRow, ...]]:
+    """Return the same with up to `most` names, one name included; yield after each series."""
     found = _gathered(series_of)
-    if len(found) < 2:
-        return ()
+    rows: tuple[RequestsRow, ...] = ()
+    for part in _parts(found, most):
+        rows = (*rows, (yield from _row(part, elapsed)))
+    return rows
+
+
+def _finished(steps: Generator[None, None, tuple[RequestsRow, ...]]) -> tuple[RequestsRow, ...]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            rows: tuple[RequestsRow, ...] = done.value
+            return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What has a row of its own."""
+
+    scenario: str
+    name: str
+    some: Sequence[_Named]
+
+
+def _parts(found: Mapping[tuple[str, str], _Named], most: int) -> list[_Part]:
     ranked = sorted(found, key=lambda key: (-found[key].count, key))
-    shown, others = ranked[:MOST_NAMES], ranked[MOST_NAMES:]
+    shown, others = ranked[:most], ranked[most:]
     scenarios = list(dict.fromkeys(scenario for scenario, _ in ranked))
-    rows: list[RequestsRow] = []
+    has_several = len(scenarios) > 1
+    parts: list[_Part] = []
     for scenario in scenarios:
-        if len(scenarios) > 1:
-            keys = [key for key in ranked if key[0] == scenario]
-            rows.append(_row(scenario, "", [found[key] for key in keys], elapsed))
-        rows += [
-            _row(scenario if len(scenarios) > 1 else "", name, [found[scenario, name]], elapsed)
+        if has_several:
+            all_of_it = [found[key] for key in ranked if key[0] == scenario]
+            parts.append(_Part(scenario, "", all_of_it))
+        parts += [
+            _Part(scenario if has_several else "", name, [found[scenario, name]])
             for of, name in shown
             if of == scenario
         ]
     if others:
-        rows.append(_row("", "", [found[key] for key in others], elapsed))
-    return tuple(rows)
+        parts.append(_Part("", "", [found[key] for key in others]))
+    return parts
 
 
 def names_by_count(series_of: SeriesOf) -> list[str]:
@@ -108,22 +143,29 @@ def _gathered(series_of: SeriesOf) -> dict[tuple[str, str], _Named]:
     for tags, sink in series_of(HTTP_REQ_FAILED):
         if isinstance(sink, RateSink):
             named(tags).failed += sink.passes
+    for tags, sink in series_of(DATA_RECEIVED):
+        # Other things than requests receive data, too.
+        of_name = found.get((tags.get("scenario", ""), tags.get("name", "")))
+        if of_name is not None and isinstance(sink, CounterSink):
+            of_name.received += sink.total
     return found
 
 
-def _row(scenario: str, name: str, some: Sequence[_Named], elapsed: float) -> RequestsRow:
-    durations = [sink for named in some for sink in named.durations]
+def _row(part: _Part, elapsed: float) -> Generator[None, None, RequestsRow]:
+    durations = [sink for named in part.some for sink in named.durations]
     whole = durations[0] if len(durations) == 1 else new_sink(HTTP_REQ_DURATION)
-    if len(durations) != 1:
-        for sink in durations:
+    for sink in durations:
+        yield
+        if sink is not whole:
             whole.merge(sink)
-    count = sum(named.count for named in some)
+    count = sum(named.count for named in part.some)
     return RequestsRow(
-        scenario=scenario,
-        name=name,
-        names=len(some),
+        scenario=part.scenario,
+        name=part.name,
+        names=len(part.some),
         count=count,
-        failed=sum(named.failed for named in some),
+        failed=sum(named.failed for named in part.some),
         per_second=count / elapsed if elapsed > 0 else 0.0,
         times={aggregation.text: measure(whole, aggregation, elapsed) for aggregation in _TIMES},
+        received=sum(named.received for named in part.some),
     )

@@ -24,6 +24,7 @@ import {
  * @property {Unit} [unit] That of the chart where it is left out.
  * @property {Folding} [folding] How seconds become one point: the highest where it is left out.
  * @property {boolean} [right] Whether its axis is the one on the right.
+ * @property {boolean} [isHidden] Whether it is left out until it is chosen in the legend.
  * @property {number[]} [seconds] Its own seconds, where they are not the chart's: a baseline's.
  */
 
@@ -95,6 +96,8 @@ export class TimeChart {
     this.content = { seconds: [], width: 1, series: [], unit: "" };
     /** @type {Set<string>} */
     this.hidden = new Set();
+    /** @type {Set<string>} Labels that were shown before: people may have chosen among them. */
+    this.known = new Set();
     this.size = 0;
     this.legend = element("div", { class: "legend" });
     this.note = element("p", { class: "note" });
@@ -126,6 +129,10 @@ export class TimeChart {
 
   /** @param {Content} content */
   show(content) {
+    for (const series of content.series) {
+      if (series.isHidden && !this.known.has(series.label)) this.hidden.add(series.label);
+      this.known.add(series.label);
+    }
     this.content = content;
     this.draw();
   }
@@ -266,9 +273,11 @@ export class TimeChart {
         rectangle(this.x.place(points.times[index]) - breadth / 2, y.place(value), breadth, base) : ""));
       return drawn("path", { ...attributes, d: bars.join("") });
     }
-    const path = linePath(points.values.map((value, index) => (value === null || value === undefined ? null :
-      [this.x.place(points.times[index]), y.place(value)])), shape === "step", shape === "area" ? base : null);
-    return drawn("path", { ...attributes, d: path });
+    const places = points.values.map((value, index) => (value === null || value === undefined ? null :
+      /** @type {[number, number]} */ ([this.x.place(points.times[index]), y.place(value)])));
+    const line = drawn("path", { class: `${shape === "area" ? "line" : shape} ${series.colour}`, d: linePath(places, shape === "step", null) });
+    if (shape !== "area") return line;
+    return drawn("g", {}, drawn("path", { ...attributes, d: linePath(places, false, base) }), line);
   }
 
   /** @param {Heat} heat @returns {SVGElement} */

@@ -32,6 +32,7 @@ import { sumOfRows } from "./charts.js";
  * @property {{kind: string, counts: Column}[]} [errors]
  * @property {{edges_ms: number[], counts: number[][]}} [heatmap]
  * @property {RequestSeries[]} requests
+ * @property {number} [name_width] How many points of the others one of a name's stands for.
  */
 
 /**
@@ -133,6 +134,17 @@ export function seriesOf(timeline, selection) {
   return requests.find((each) => each.scenario === selection.scenario && each.name === selection.name)
     ?? requests.find((each) => each.name === selection.name && selection.name !== null)
     ?? requests.find((each) => each.scenario === null && each.name === null);
+}
+
+/**
+ * Return when the points of a series begin, and how many seconds each of them stands for.
+ * @param {Timeline} timeline
+ * @param {RequestSeries} series
+ * @returns {{seconds: number[], width: number}}
+ */
+export function timesOf(timeline, series) {
+  const size = series.name === null ? 1 : timeline.name_width ?? 1;
+  return { seconds: timeline.seconds.filter((_, index) => index % size === 0), width: timeline.width * size };
 }
 
 /**

@@ -43,7 +43,7 @@ export class Table {
     this.sorters = new Map(columns.map((column) => [column.key,
       element("button", { type: "button", onclick: () => this.sort(column.key) }, column.label)]));
     this.element = element("div", { class: "listing" },
-      element("div", { class: "tools" }, this.filter, this.chooser, this.count),
+      element("div", { class: "tools" }, this.filter, this.hidden.size ? this.chooser : null, this.count),
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
         element("table", {}, element("thead", {}, this.head), this.body)));
   }
@@ -74,7 +74,9 @@ export class Table {
   }
 
   draw() {
-    const columns = this.columns.filter((column) => !this.hidden.has(column.key));
+    const columns = this.columns.filter((column, index) => !this.hidden.has(column.key)
+      // A column in which no row has anything is noise, such as the only scenario.
+      && (index === 0 || this.rows.some((row) => (row[column.key] ?? "") !== "")));
     const heads = columns.map((column) => {
       const isSorted = column.key === this.sortedBy;
       const order = this.isDescending ? "descending" : "ascending";

@@ -5,7 +5,7 @@
 
 import { Distribution, TimeChart, Timespan } from "./charts.js";
 import {
-  ALL, checkRows, choices, distribution, labelOf, limitsOf, perSecond, percentileMarks, seriesOf,
+  ALL, checkRows, choices, distribution, labelOf, limitsOf, perSecond, percentileMarks, seriesOf, timesOf,
 } from "./data.js";
 import { element } from "./elements.js";
 import { format, formatDuration, formatNumber } from "./scales.js";
@@ -66,7 +66,7 @@ export class LoadTestView {
     this.figures = element("dl", { class: "figures" });
     this.reasons = element("ul", { class: "reasons" });
     this.warnings = element("ul", { class: "warnings" });
-    this.thresholds = element("div");
+    this.thresholds = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Thresholds" });
     this.picker = element("select", { "aria-label": "Requests to show", onchange: () => this.onPick() });
     this.whole = element("button", { type: "button", hidden: true, onclick: () => this.timespan.show(null) }, "Show all of the time");
     this.hint = element("span", { class: "note hint" }, "Drag in a chart to zoom; arrow keys, + and − work, too.");
@@ -82,11 +82,11 @@ export class LoadTestView {
       this.charts.lateness.element, this.charts.data.element);
     this.parts = {
       thresholds: part("Thresholds", this.thresholds),
-      comparison: part("Compared with the baseline", this.comparison),
       failures: part("Failures", this.failures),
       charts: part("Over time", element("div", { class: "tools sticky" }, this.picker, this.whole, this.hint), this.chartGrid),
       requests: part("Requests by name", this.requests.element),
       checks: part("Checks", this.checks.element),
+      comparison: part("Compared with the baseline", this.comparison),
       facts: part("Options and environment", this.facts),
     };
     this.element = element("div", { class: "load-test" }, this.figures, this.reasons, this.warnings, ...Object.values(this.parts));
@@ -122,11 +122,13 @@ export class LoadTestView {
     const base = { seconds: timeline.seconds, width: timeline.width };
     const ofAll = isAll ? "" : "Of all requests.";
     const baseline = this.test.comparison?.timeline ?? null;
-    const before = baseline && (isAll || seriesOf(baseline, this.selection)?.name === this.selection.name) ? baseline : null;
+    const found = baseline && seriesOf(baseline, this.selection);
+    const before = baseline && found && (isAll || found.name === this.selection.name) ? { series: found, ...timesOf(baseline, found) } : null;
     if (series) {
-      this.charts.rate.show({ ...base, unit: "/s", series: rateSeries(timeline, series, before && seriesOf(before, this.selection), before) });
+      const times = timesOf(timeline, series);
+      this.charts.rate.show({ ...times, unit: "/s", series: rateSeries(series, times.width, before) });
       this.charts.latency.show({
-        ...base, unit: "ms", series: latencySeries(series, before && seriesOf(before, this.selection), before),
+        ...times, unit: "ms", series: latencySeries(series, before),
         limits: limitsOf(this.test.thresholds, "http_req_duration", this.selection),
       });
     }
@@ -267,15 +269,15 @@ export function figures(test) {
     element("dt", {}, term), element("dd", {}, value), element("dd", { class: "note" }, detail)));
 }
 
+/** A series of the baseline, with its times. @typedef {{series: import("./data.js").RequestSeries, seconds: number[], width: number}} Before */
+
 /**
- * @param {Timeline} timeline
  * @param {import("./data.js").RequestSeries} series
- * @param {import("./data.js").RequestSeries | null | undefined} before
- * @param {Timeline | null} baseline
+ * @param {number} width Seconds of one point.
+ * @param {Before | null} before
  * @returns {Series[]}
  */
-function rateSeries(timeline, series, before, baseline) {
-  const { width } = timeline;
+function rateSeries(series, width, before) {
   /** @type {Series[]} */
   const all = [
     { label: "requests", values: perSecond(series.count, width), colour: "c-blue", shape: "area", folding: "mean" },
@@ -283,27 +285,29 @@ function rateSeries(timeline, series, before, baseline) {
   ];
   const p95 = series.p95_ms ?? series.avg_ms;
   if (p95) all.push({ label: series.p95_ms ? "p95" : "mean", values: p95, colour: "c-orange", unit: "ms", right: true });
-  if (before && baseline) {
-    all.push({ label: "baseline: requests", values: perSecond(before.count, baseline.width), seconds: baseline.seconds, colour: "c-blue", shape: "baseline", folding: "mean" });
+  if (before) {
+    all.push({ label: "baseline: requests", values: perSecond(before.series.count, before.width), seconds: before.seconds, colour: "c-blue", shape: "baseline", folding: "mean" });
   }
   return all;
 }
 
 /**
  * @param {import("./data.js").RequestSeries} series
- * @param {import("./data.js").RequestSeries | null | undefined} before
- * @param {Timeline | null} baseline
+ * @param {Before | null} before
  * @returns {Series[]}
  */
-function latencySeries(series, before, baseline) {
+function latencySeries(series, before) {
   /** @type {[string, import("./scales.js").Column | undefined, string, "line" | "baseline"][]} */
   const known = [
     ["max", series.max_ms, "c-grey", "line"], ["p99", series.p99_ms, "c-red", "line"],
     ["p95", series.p95_ms, "c-orange", "line"], ["mean", series.avg_ms, "c-green", "line"], ["p50", series.p50_ms, "c-blue", "line"],
   ];
+  /** @type {Series[]} */
   const all = known.flatMap(([label, values, colour, shape]) => (values ? [{ label, values, colour, shape }] : []));
-  if (before?.p95_ms && baseline) {
-    return [...all, { label: "baseline: p95", values: before.p95_ms, seconds: baseline.seconds, colour: "c-orange", shape: "baseline" }];
+  // The slowest request of each second would press all that matters flat.
+  if (series.p95_ms) for (const each of all) each.isHidden = each.label === "max";
+  if (before?.series.p95_ms) {
+    all.push({ label: "baseline: p95", values: before.series.p95_ms, seconds: before.seconds, colour: "c-orange", shape: "baseline" });
   }
   return all;
 }

@@ -24,6 +24,14 @@ from pytest_k6api.report.files.results_file import (
 )
 from pytest_k6api.report.files.summary_export import summary_export
 from pytest_k6api.report.files.writing import file_stem, write_whole
+from pytest_k6api.report.html.document import (
+    LoadTestFacts,
+    load_test_document,
+    report_document,
+    shown_document,
+)
+from pytest_k6api.report.html.files import html_report, json_report, read_report
+from pytest_k6api.report.html.precision import timeline_of_points
 from pytest_k6api.report.live.progress_line import ProgressLine, progress_text
 from pytest_k6api.report.text.characters import in_encoding
 from pytest_k6api.report.text.requests_table import request_rows
@@ -37,6 +45,7 @@ __all__ = [
     "Baseline",
     "Comparison",
     "ComparisonRule",
+    "LoadTestFacts",
     "ProgressDisplay",
     "ProgressLine",
     "Results",
@@ -46,19 +55,26 @@ __all__ = [
     "describe_environment",
     "file_stem",
     "format_share",
+    "html_report",
     "ids_by_name",
     "in_encoding",
+    "json_report",
     "kept_names",
+    "load_test_document",
     "markdown_summary",
     "observed_text",
     "parse_rule",
     "progress_text",
+    "read_report",
     "read_results",
+    "report_document",
     "request_rows",
     "results_document",
+    "shown_document",
     "summary_export",
     "summary_line",
     "summary_lines",
+    "timeline_of_points",
     "write_whole",
 ]
 

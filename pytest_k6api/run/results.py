@@ -152,6 +152,10 @@ class RunResults:
         """Return the HTTP requests by name; see `MetricsEngine.requests_by_name`."""
         return self._engine.requests_by_name(self.elapsed)
 
+    def requests_in_steps(self, most: int) -> Generator[None, None, tuple[RequestsRow, ...]]:
+        """Return the HTTP requests by name, at any time; see `MetricsEngine.requests_in_steps`."""
+        return self._engine.requests_in_steps(self.elapsed, most)
+
     def request_names(self) -> list[str]:
         """Return the names of the HTTP requests, the most frequent first."""
         return self._engine.request_names()

@@ -1,5 +1,6 @@
 """Requests by name, each with percentiles of its own."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,16 @@ def test_each_name_has_its_count_failures_and_times():
         count=100,
         failed=0,
         per_second=10.0,
-        times={"avg": 50.5, "p(50)": 50.5, "p(95)": 95.05, "p(99)": 99.01, "max": 100.0},
+        times={
+            "min": 1.0,
+            "avg": 50.5,
+            "p(50)": 50.5,
+            "p(90)": pytest.approx(90.1),
+            "p(95)": 95.05,
+            "p(99)": 99.01,
+            "p(99.9)": pytest.approx(99.901),
+            "max": 100.0,
+        },
     )
     assert (cart.name, cart.count, cart.failed) == ("cart", 2, 1)
     assert cart.times == {"avg": 6.0, "p(50)": 6.0, "p(95)": 6.9, "p(99)": 6.98, "max": 7.0}

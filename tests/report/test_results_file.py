@@ -89,7 +89,14 @@ def test_a_document_tells_what_ran_on_what_and_how_it_went() -> None:
     assert document["scenarios"]["test_buy"]["executor"] == "constant-vus"
     assert document["scenarios"]["test_buy"]["duration"] == 30.0
     assert document["thresholds"] == [
-        {"metric": "http_reqs", "expression": "count>=0", "window": "", "ok": True, "observed": 0}
+        {
+            "metric": "http_reqs",
+            "expression": "count>=0",
+            "window": "",
+            "ok": True,
+            "observed": 0,
+            "observed_text": "count=0",
+        }
     ]
     assert document["root_group"]["checks"] == {}
     assert "secret" not in json.dumps(document)

@@ -55,6 +55,8 @@ def print_summaries(config: pytest.Config, reporter: object) -> None:
         _print(terminal, _shortened(summary) if extent == "compact" else summary["lines"])
         if extent == "full":
             terminal.write_line("")
+    for file in Settings(config).entries("report"):
+        terminal.write_line(f"report: {file}")
 
 
 def hide_sections(reporter: object) -> None:

@@ -25,11 +25,13 @@ from pytest_k6api.report import (
     ids_by_name,
     kept_names,
     parse_rule,
+    read_report,
     read_results,
     results_document,
     write_whole,
 )
 from pytest_k6api.run import LoadTest, LoadTestPlan
+from pytest_k6api.run.pages import timeline_document
 
 _NAME = re.compile(r"[\w-][\w.-]*")
 
@@ -48,7 +50,7 @@ def open_baselines(
         names: The node ids of the load tests that are about to run.
         known: Every metric there can be, by name.
     """
-    baselines = Baselines(config.rootpath, settings)
+    baselines = Baselines(config.rootpath, settings, config.invocation_params.dir)
     config.stash[BASELINES] = baselines
     problems = [*baselines.read(names, known)]
     # In an ini file rules may wait for the day on which something is compared.
@@ -63,20 +65,26 @@ class Baselines:
     Args:
         root: pytest's root folder.
         settings: What was set outside the test files.
+        invoked_in: Where relative paths of the command line begin.
     """
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, invoked_in: Path) -> None:
         self._root = root
+        self._invoked_in = invoked_in
         self._folder = root / settings.text("results_dir")
         self._save_as = settings.text("save")
         self._name = settings.text("compare")
         self._rule_texts = settings.entries("compare_fail")
         self._rules: tuple[ComparisonRule, ...] = ()
         self._baselines: dict[str, Results] = {}
+        self._is_report = self._name.lower().endswith((".html", ".json"))
 
     def read(self, names: Iterable[str], known: Mapping[str, Metric]) -> Iterator[str]:
         """Read rules and baselines; yield what is wrong with them, one text each."""
-        for flag, name in (("--k6-save", self._save_as), ("--k6-compare", self._name)):
+        names_given = [("--k6-save", self._save_as)]
+        if not self._is_report:
+            names_given.append(("--k6-compare", self._name))
+        for flag, name in names_given:
             if name and not _NAME.fullmatch(name):
                 yield (
                     f"{flag}: takes a name of letters, digits, '-', '_' and '.', such as main,"
@@ -113,15 +121,23 @@ class Baselines:
 
     def keep(self, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
         """Save the results of `load_test` if that is wanted; return what went wrong with that."""
-        verdict = load_test.verdict
-        if not self._save_as or verdict is None or load_test.started_at is None:
+        if not self._save_as or load_test.verdict is None or load_test.started_at is None:
             return []
+        results = self.results_of(load_test)
+        try:
+            self._write(results_document(results, load_test.results.snapshot, plan.scenarios))
+        except OSError as error:
+            return [f"cannot save its results: {error}"]
+        return []
+
+    def results_of(self, load_test: LoadTest) -> Results:
+        """Return the results of `load_test`, which has ended, with what the rules are about."""
         seen = load_test.results.request_names()
         kept = kept_names(seen)
-        results = Results(
+        return Results(
             name=load_test.name,
-            outcome=verdict.outcome,
-            started_at=load_test.started_at,
+            outcome=load_test.outcome or "",
+            started_at=load_test.started_at or 0.0,
             elapsed=load_test.results.snapshot.elapsed,
             environment=describe_environment(self._root),
             totals=load_test.results.totals(
@@ -129,12 +145,8 @@ class Baselines:
             ),
             names_kept=len(kept),
             names_seen=len(seen),
+            timeline=timeline_document(load_test),
         )
-        try:
-            self._write(results_document(results, load_test.results.snapshot, plan.scenarios))
-        except OSError as error:
-            return [f"cannot save its results: {error}"]
-        return []
 
     def _write(self, document: Mapping[str, object]) -> None:
         path = self._path(self._save_as, str(document["name"]))
@@ -154,7 +166,9 @@ class Baselines:
 
     def _read_baselines(self, names: Iterable[str], known: Mapping[str, Metric]) -> Iterator[str]:
         folder = self._folder / self._name
-        if not folder.is_dir():
+        if self._is_report:
+            problems = [*self._load_report(names)]
+        elif not folder.is_dir():
             if self._name == self._save_as:
                 return  # the first time: there is nothing to compare with yet
             there = sorted(path.name for path in self._folder.glob("*/"))
@@ -164,7 +178,8 @@ class Baselines:
                 f" {known_names}, and --k6-save={self._name} saves some"
             )
             return
-        problems = [*self._load(names)]
+        else:
+            problems = [*self._load(names)]
         yield from problems
         yield from self._other_kinds(known)
         if self._baselines and not problems:
@@ -182,6 +197,15 @@ class Baselines:
                     f"--k6-compare: cannot read {path}: {error}; save it anew with"
                     f" --k6-save={self._name}"
                 )
+
+    def _load_report(self, names: Iterable[str]) -> Iterator[str]:
+        path = self._invoked_in / self._name
+        try:
+            found = read_report(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, ResultsFormatError) as error:
+            yield f"--k6-compare: cannot read {path}: {error}; write it with --k6-report"
+        else:
+            self._baselines = {name: found[name] for name in names if name in found}
 
     def _other_kinds(self, known: Mapping[str, Metric]) -> Iterator[str]:
         for name, baseline in self._baselines.items():

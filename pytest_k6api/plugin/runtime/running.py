@@ -25,6 +25,7 @@ from pytest_k6api.plugin.reporting.failure_report import (
     report_parts,
 )
 from pytest_k6api.plugin.reporting.progress import shown_progress
+from pytest_k6api.plugin.reporting.session_report import add_to_report
 from pytest_k6api.plugin.reporting.step_summary import write_step_summary
 from pytest_k6api.plugin.reporting.terminal import Terminal, tell
 from pytest_k6api.plugin.runtime.baselines import BASELINES
@@ -165,6 +166,7 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
         load_test.add_trouble(export_summary(load_test, folder, pattern, len(finished)))
     hooks.finished(results)
     load_test.add_trouble(hooks.take_problems())
+    load_test.add_trouble(add_to_report(item, load_test, item.stash[PLAN]))
     # Last, because only now the outcome is sure that they tell.
     keep_results(item, load_test, added)
     write_step_summary(load_test, partial(tell, item.config, yellow=True))

@@ -18,6 +18,7 @@ from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
 from pytest_k6api.model import K6ApiError, OptionError, Secrets, parse_size
 from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.reporting.failure_report import render
+from pytest_k6api.plugin.reporting.session_report import report_files
 from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.xdist_worker import address_for
 from pytest_k6api.plugin.settings.sources import Settings
@@ -57,7 +58,7 @@ def how_to_resume(config: pytest.Config) -> str:
 def problems_of(settings: Settings) -> list[str]:
     """Return what is wrong with settings that only a run needs, one text each."""
     problems = []
-    for read in (_run_settings, _api_settings):
+    for read in (_run_settings, _api_settings, report_files):
         try:
             read(settings)
         except K6ApiError as error:

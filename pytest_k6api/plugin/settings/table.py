@@ -233,6 +233,14 @@ SETTINGS: tuple[Setting, ...] = (
         about="Write k6's summary as JSON; {name} in the path stands for each load test.",
     ),
     Setting(
+        name="report",
+        metavar="FILE",
+        repeated=True,
+        is_common_word=True,
+        about="Write a report of the session: FILE.html with charts, FILE.json or FILE.md; may be"
+        " repeated.",
+    ),
+    Setting(
         name="save",
         metavar="NAME",
         about="Keep the results of every load test under this name, for --k6-compare.",
@@ -240,7 +248,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="compare",
         metavar="NAME",
-        about="Compare every load test with the results that were saved under this name.",
+        about="Compare every load test with the results that were saved under this name, or with"
+        " those in a report (FILE.html or FILE.json).",
     ),
     Setting(
         name="compare_fail",

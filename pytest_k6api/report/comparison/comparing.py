@@ -108,12 +108,14 @@ class Comparison:
         numbers: What both have, metric by metric.
         failures: Why it is too much worse, one sentence each.
         notes: What people should know of the comparison.
+        timeline: The baseline second by second; None if it has none.
     """
 
     title: str
     numbers: tuple[ComparedNumber, ...] = ()
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    timeline: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,7 @@ class Baseline:
             numbers=numbers,
             failures=tuple(self._failures(self.results, totals, numbers)),
             notes=tuple(_notes(self.results)),
+            timeline=self.results.timeline,
         )
 
     def _numbers(

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,9 @@ def describe_environment(folder: Path) -> Mapping[str, str]:
         "python": platform.python_version(),
         "platform": f"{system.system} {system.release} {system.machine}",
         "cpus": str(os.cpu_count()),
+        "open_files": str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        "pytest": version("pytest"),
+        "trio": version("trio"),
     }
     commit = find_commit(folder)
     return {**facts, "git_commit": commit} if commit else facts

@@ -36,6 +36,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS
 from pytest_k6api.report.files.summary_export import summary_export
+from pytest_k6api.report.text.summary import observed_text
 
 FORMAT = "pytest-k6api results"
 VERSION = 1
@@ -61,6 +62,7 @@ class Results:
         totals: Every listed metric, and the requests of the most frequent names, by id.
         names_kept: How many names that are.
         names_seen: How many names the requests had.
+        timeline: It second by second, as charts show it; None in files that have none.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Results:
     totals: Mapping[str, MetricTotal]
     names_kept: int = 0
     names_seen: int = 0
+    timeline: Document | None = None
 
     def total(self, metric_id: str) -> MetricTotal | None:
         """Return a metric or sub-metric, however its filter is spelled; None if it is not here."""
@@ -123,20 +126,30 @@ def results_document(
         "started_at": results.started_at,
         "elapsed": results.elapsed,
         "environment": dict(results.environment),
+        **judged_document(snapshot, scenarios),
+        "request_names": {"kept": results.names_kept, "seen": results.names_seen},
+        "metrics": {key: _metric(total) for key, total in results.totals.items()},
+        "timeline": results.timeline,
+    }
+
+
+def judged_document(snapshot: Snapshot, scenarios: Sequence[ScenarioOptions]) -> Document:
+    """Return scenarios, thresholds and checks, at any time of a load test."""
+    return {
         "scenarios": {options.name: _options(options) for options in scenarios},
         "thresholds": [
             {
-                "metric": threshold.metric,
+                "metric": metric.id,
                 "expression": threshold.source,
                 "window": threshold.window,
                 "ok": threshold.ok,
                 "observed": threshold.observed,
+                "observed_text": observed_text(threshold, metric),
             }
-            for threshold in snapshot.thresholds
+            for metric in snapshot.metrics.values()
+            for threshold in metric.thresholds
         ],
         "root_group": summary_export(snapshot)["root_group"],
-        "request_names": {"kept": results.names_kept, "seen": results.names_seen},
-        "metrics": {key: _metric(total) for key, total in results.totals.items()},
     }
 
 
@@ -206,9 +219,16 @@ def read_results(document: object) -> Results:
             totals={key: _read_metric(item) for key, item in document["metrics"].items()},
             names_kept=int(names.get("kept", 0)),
             names_seen=int(names.get("seen", 0)),
+            timeline=_read_timeline(document.get("timeline")),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ResultsFormatError(f"it is damaged: {type(error).__name__}: {error}") from None
+
+
+def _read_timeline(timeline: object) -> Document | None:
+    if not isinstance(timeline, dict) or not isinstance(timeline.get("requests"), list):
+        return None
+    return timeline
 
 
 def _read_metric(item: Document) -> MetricTotal:

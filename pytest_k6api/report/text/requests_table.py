@@ -6,6 +6,7 @@ from pytest_k6api.metrics import RequestsRow
 from pytest_k6api.report.text.units import format_count, format_per_second, format_time
 
 _LONGEST_NAME = 36
+_TIMES = ("avg", "p(50)", "p(95)", "p(99)", "max")
 # Not two: in most cases the table then fits into 80 columns.
 _GAP = " "
 
@@ -25,7 +26,7 @@ def request_rows(requests: Sequence[RequestsRow], target: str) -> Iterator[list[
             format_count(row.count),
             format_count(row.failed),
             format_per_second(row.per_second).removesuffix("/s"),
-            *map(format_time, row.times.values()),
+            *(format_time(row.times[stat]) for stat in _TIMES),
         ]
 
 

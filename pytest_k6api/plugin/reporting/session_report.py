@@ -1,0 +1,107 @@
+"""The report of a session: files of HTML, JSON and Markdown, written anew after each load test.
+
+So what ends a session before its time, a kill included, leaves the report of the load tests
+that had ended by then.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.runtime.baselines import BASELINES
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.report import (
+    html_report,
+    json_report,
+    load_test_document,
+    markdown_summary,
+    report_document,
+    request_rows,
+    write_whole,
+)
+from pytest_k6api.run import LoadTest, LoadTestPlan
+from pytest_k6api.run.pages import facts_of, measured_at_end, timeline_document
+
+SUFFIXES = (".html", ".json", ".md")
+
+_REPORT: "pytest.StashKey[SessionReport]" = pytest.StashKey()
+
+
+def report_files(settings: Settings) -> tuple[str, ...]:
+    """Return the files that are wanted.
+
+    Raises:
+        OptionError: One of them has another suffix.
+    """
+    files = settings.entries("report")
+    for file in files:
+        if not file.lower().endswith(SUFFIXES):
+            raise OptionError(
+                f"--k6-report: takes a file that ends in {', '.join(SUFFIXES[:-1])} or"
+                f" {SUFFIXES[-1]}, got {file!r}"
+            )
+    return files
+
+
+def add_to_report(item: pytest.Item, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
+    """Write the report with `load_test`, if one is wanted; return what went wrong with that."""
+    stash = item.config.stash
+    if _REPORT not in stash:
+        stash[_REPORT] = SessionReport(item.config)
+    return stash[_REPORT].add(load_test, plan)
+
+
+class SessionReport:
+    """The load tests of a session so far, and the files that tell of them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        folder = config.invocation_params.dir
+        self._paths = [folder / file for file in report_files(Settings(config))]
+        self._title = f"Load tests of {config.rootpath.name}"
+        self._baselines = config.stash[BASELINES]
+        # By node id: a test that is run again replaces what it left before.
+        self._documents: dict[str, dict[str, object]] = {}
+        self._sections: dict[str, str] = {}
+
+    def add(self, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
+        """Write the files with `load_test`; return what went wrong with that."""
+        if not self._paths or load_test.verdict is None:
+            return []
+        results = self._baselines.results_of(load_test)
+        facts = facts_of(
+            load_test,
+            measured_at_end(load_test),
+            plan.scenarios,
+            results.environment,
+            timeline_document(load_test),
+        )
+        self._documents[load_test.name] = load_test_document(facts, results)
+        self._sections[load_test.name] = markdown_summary(
+            load_test.name,
+            load_test.verdict.outcome,
+            load_test.results.snapshot,
+            load_test.verdict.reasons,
+            load_test.comparison,
+            requests=list(request_rows(load_test.results.requests_by_name(), load_test.target)),
+        )
+        return self._write()
+
+    def _write(self) -> list[str]:
+        document = report_document(list(self._documents.values()), time.time())
+        problems = []
+        for path in self._paths:
+            try:
+                write_whole(path, self._text(path, document))
+            except OSError as error:
+                problems.append(f"cannot write the report {path}: {error}")
+        return problems
+
+    def _text(self, path: Path, document: dict[str, object]) -> str:
+        match path.suffix.lower():
+            case ".html":
+                return html_report(document, self._title)
+            case ".json":
+                return json_report(document)
+        return f"# {self._title}\n\n" + "".join(self._sections.values())
