@@ -50,6 +50,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "save": ("ini", "environment", "command"),
     "compare": ("ini", "environment", "command"),
     "compare_fail": ("checks:rate:1%", "checks:rate:2%", "checks:rate:3%"),
+    "report": ("ini.html", "environment.html", "command.html"),
     "results_dir": ("ini", "environment", "command"),
     "execution_segment": ("0:1/2", "0:1/3", "0:1/4"),
     "execution_segment_sequence": ("0,1/2,1", "0,1/3,1", "0,1/4,1"),
