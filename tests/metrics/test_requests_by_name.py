@@ -1,5 +1,6 @@
 """Requests by name, each with percentiles of its own."""
 
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import MetricsEngine, RequestsRow
