@@ -80,7 +80,7 @@ def make_vu(function: Callable[[VU], Awaitable[None]]) -> tuple[VirtualUser, Sam
     buffer = SampleBuffer()
     load = LoadContext(
         buffer=buffer,
-        place=TagContext(TagTable(), {}),
+        tag_context=TagContext(TagTable(), {}),
         make_client=lambda _recorder: cast("Client", NoClient()),
         failures=FailureLog(time.perf_counter),
         stop=lambda _reason: None,

@@ -100,7 +100,7 @@ class LocalRun:
     def _load_context(self) -> LoadContext:
         return LoadContext(
             buffer=self._collector.buffer,
-            place=self._collector.place,
+            tag_context=self._collector.tag_context,
             make_client=partial(Client, self._http),
             failures=self._failures,
             stop=partial(self._end_by_itself, self.stop),
@@ -116,7 +116,7 @@ class LocalRun:
         return Scheduler(
             scenarios,
             lambda options, number: VirtualUser(number, self._scenarios[options.name]),
-            lambda name: Recorder(buffer, self._scenarios[name].place),
+            lambda name: Recorder(buffer, self._scenarios[name].tag_context),
             setup=self._set_up,
             teardown=self._tear_down,
             paused=self._settings.paused,

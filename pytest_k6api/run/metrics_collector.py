@@ -24,7 +24,7 @@ class MetricsCollector:
         engine: The metrics.
         requests: The kinds of failed requests.
         buffer: The buffer that virtual users write to.
-        place: The tags of the whole load test, outside of scenarios and groups.
+        tag_context: The tags of the whole load test, outside of scenarios and groups.
 
     Args:
         plan: Its thresholds and listed metrics.
@@ -45,7 +45,7 @@ class MetricsCollector:
         )
         self.requests = FailedRequests(self._tags, settings.client.secrets)
         self.buffer = SampleBuffer()
-        self.place = TagContext(self._tags, {})
+        self.tag_context = TagContext(self._tags, {})
 
     def pump(self) -> None:
         """Move the rows written since the last call into the engine."""

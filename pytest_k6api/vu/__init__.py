@@ -16,9 +16,8 @@ from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
 from pytest_k6api.vu.runner import VirtualUser
 from pytest_k6api.vu.setup_teardown import SetupTeardown
 from pytest_k6api.vu.stuck_tasks import StuckTasks
-from pytest_k6api.vu.sync_vu import SyncVU
 from pytest_k6api.vu.user_functions import UserFunction
-from pytest_k6api.vu.vu import VU, current_vu
+from pytest_k6api.vu.vu import VU, SyncVU, current_vu
 
 __all__ = [
     "VU",

@@ -10,24 +10,23 @@ from typing import Any, Protocol
 
 from pytest_k6api.model import Recorder, TagContext
 from pytest_k6api.vu.context import LoadContext
-from pytest_k6api.vu.groups import GroupStack
-from pytest_k6api.vu.stuck_tasks import Left
-from pytest_k6api.vu.sync_vu import SyncVU
+from pytest_k6api.vu.steps import GroupStack
+from pytest_k6api.vu.stuck_tasks import Abandoned
 from pytest_k6api.vu.thread import VUThread
 from pytest_k6api.vu.timing import stopwatch
 from pytest_k6api.vu.user_functions import UserFunction
-from pytest_k6api.vu.vu import VU, BaseVU, VUSeat
+from pytest_k6api.vu.vu import VU, BaseVU, SyncVU, VUContext
 
 
 class Caller(Protocol):
     """Calls what users wrote, for one virtual user.
 
     Attributes:
-        seat: What the VU is made of.
+        context: What the VU is made of.
         vu: The VU as its main function sees it.
     """
 
-    seat: VUSeat
+    context: VUContext
     vu: BaseVU
 
     def vu_for(self, function: UserFunction) -> BaseVU:
@@ -46,11 +45,11 @@ class Caller(Protocol):
 class LoopCaller:
     """Calls all in Trio's loop: an ordinary function must not block it."""
 
-    __slots__ = ("seat", "vu")
+    __slots__ = ("context", "vu")
 
-    def __init__(self, seat: VUSeat) -> None:
-        self.seat = seat
-        self.vu: BaseVU = VU(seat)
+    def __init__(self, context: VUContext) -> None:
+        self.context = context
+        self.vu: BaseVU = VU(context)
 
     def vu_for(self, _function: UserFunction) -> BaseVU:
         """Return the only VU there is."""
@@ -66,19 +65,21 @@ class LoopCaller:
 
     def close(self) -> None:
         """Close connections."""
-        self.seat.client.close()
+        self.context.client.close()
 
 
 class ThreadCaller:
     """Calls ordinary functions in the VU's thread, async ones in Trio's loop."""
 
-    __slots__ = ("_async_vu", "_thread", "seat", "vu")
+    __slots__ = ("_async_vu", "_thread", "context", "vu")
 
-    def __init__(self, seat: VUSeat) -> None:
-        name = f"VU {seat.number} of {seat.scenario}" if seat.number else "setup or teardown"
+    def __init__(self, context: VUContext) -> None:
+        name = (
+            f"VU {context.number} of {context.scenario}" if context.number else "setup or teardown"
+        )
         self._thread = VUThread(name, self._note)
-        self.seat = seat
-        self.vu: BaseVU = SyncVU(seat, self._thread)
+        self.context = context
+        self.vu: BaseVU = SyncVU(context, self._thread)
         self._async_vu: VU | None = None
 
     def vu_for(self, function: UserFunction) -> BaseVU:
@@ -86,7 +87,7 @@ class ThreadCaller:
         if not function.is_async:
             return self.vu
         if self._async_vu is None:
-            self._async_vu = VU(self.seat)
+            self._async_vu = VU(self.context)
             self._async_vu.share_memory(self.vu)
         self._async_vu.iteration = self.vu.iteration
         return self._async_vu
@@ -102,11 +103,11 @@ class ThreadCaller:
 
     def close(self) -> None:
         """Close connections, and let the thread end."""
-        self.seat.client.close()
+        self.context.client.close()
         self._thread.close()
 
     def _note(self, line: str) -> None:
-        self.seat.load.stuck.leave(Left(self.seat.scenario, line, is_thread=True))
+        self.context.load.stuck.note(Abandoned(self.context.scenario, line, is_thread=True))
 
 
 def make_caller(
@@ -114,7 +115,7 @@ def make_caller(
     number: int,
     *,
     load: LoadContext,
-    place: TagContext,
+    tag_context: TagContext,
     scenario: str = "",
     env: Mapping[str, str] | None = None,
 ) -> Caller:
@@ -124,12 +125,12 @@ def make_caller(
         function: What the VU is there to run.
         number: Its number, from 1; 0 in setup and teardown.
         load: The load test.
-        place: The tags of its samples outside of all groups.
+        tag_context: The tags of its samples outside of all groups.
         scenario: The name of its scenario; empty in setup and teardown.
         env: What its `env` holds.
     """
-    recorder = Recorder(load.buffer, place)
-    seat = VUSeat(
+    recorder = Recorder(load.buffer, tag_context)
+    context = VUContext(
         number=number,
         load=load,
         groups=GroupStack(recorder, stopwatch()),
@@ -137,7 +138,7 @@ def make_caller(
         scenario=scenario,
         env=env or {},
     )
-    return LoopCaller(seat) if function.is_async else ThreadCaller(seat)
+    return LoopCaller(context) if function.is_async else ThreadCaller(context)
 
 
 def target_of(function: UserFunction, caller: Caller) -> Callable[..., Awaitable[object]]:

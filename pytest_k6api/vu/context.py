@@ -24,7 +24,7 @@ def find_stop(error: BaseException) -> StopRequest | None:
     return error if isinstance(error, StopRequest) else None
 
 
-class Verdict(Enum):
+class Ruling(Enum):
     """What an exception that ends an iteration says about it."""
 
     FAILED = "failed"
@@ -55,22 +55,22 @@ class ExceptionRules:
         """What a check catches when it asks its predicate."""
         return (Exception, *self.failures)
 
-    def judge(self, error: BaseException) -> Verdict:
+    def judge(self, error: BaseException) -> Ruling:
         """Return what `error` says about the iteration that raised it.
 
         The gravest of a group counts: an interruption before a failure before a skip.
         """
         if isinstance(error, BaseExceptionGroup):
-            verdicts = {self.judge(inner) for inner in error.exceptions}
-            order = (Verdict.NOT_OURS, Verdict.INTERRUPTED, Verdict.FAILED, Verdict.SKIPPED)
-            return next(verdict for verdict in order if verdict in verdicts)
+            rulings = {self.judge(inner) for inner in error.exceptions}
+            order = (Ruling.NOT_OURS, Ruling.INTERRUPTED, Ruling.FAILED, Ruling.SKIPPED)
+            return next(ruling for ruling in order if ruling in rulings)
         if isinstance(error, self.exits):
-            return Verdict.NOT_OURS
+            return Ruling.NOT_OURS
         if isinstance(error, (StopRequest, *self.skips)):
-            return Verdict.SKIPPED
+            return Ruling.SKIPPED
         if isinstance(error, (Exception, *self.failures)):
-            return Verdict.FAILED
-        return Verdict.INTERRUPTED if isinstance(error, trio.Cancelled) else Verdict.NOT_OURS
+            return Ruling.FAILED
+        return Ruling.INTERRUPTED if isinstance(error, trio.Cancelled) else Ruling.NOT_OURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +79,14 @@ class LoadContext:
 
     Attributes:
         buffer: Where their rows go.
-        place: The tags of the whole load test, outside of scenarios and groups.
+        tag_context: The tags of the whole load test, outside of scenarios and groups.
         make_client: Makes the HTTP client of one VU.
         failures: Where failures go.
         stop: Ends the load test at once, for the reason given; called in Trio's thread,
             perhaps often.
         finish: Ends it gracefully, when there is no more data; called once at the most.
-            Left out, it is `stop`.
-        refuse: Ends it at once because it cannot be run as it is written. Left out, it is
+            Abandoned out, it is `stop`.
+        refuse: Ends it at once because it cannot be run as it is written. Abandoned out, it is
             `stop`.
         seed: Where the chance of all VUs begins.
         exceptions: What exceptions mean.
@@ -94,7 +94,7 @@ class LoadContext:
     """
 
     buffer: SampleBuffer
-    place: TagContext
+    tag_context: TagContext
     make_client: Callable[[Recorder], Client]
     failures: FailureLog
     stop: Callable[[str], None]
@@ -121,15 +121,17 @@ class ScenarioContext:
         options: The scenario's plan.
         function: What a virtual user runs.
         setup_data: Returns the setup data as JSON text; None when there is none.
-        place: The scenario's tags, outside of all groups.
+        tag_context: The scenario's tags, outside of all groups.
     """
 
     load: LoadContext
     options: ScenarioOptions
     function: UserFunction
     setup_data: Callable[[], str | None] = lambda: None
-    place: TagContext = field(init=False)
+    tag_context: TagContext = field(init=False)
 
     def __post_init__(self) -> None:
-        place = self.load.place.with_tags({**self.options.tags, "scenario": self.options.name})
-        object.__setattr__(self, "place", place)
+        tag_context = self.load.tag_context.with_tags(
+            {**self.options.tags, "scenario": self.options.name}
+        )
+        object.__setattr__(self, "tag_context", tag_context)

@@ -31,19 +31,19 @@ class _CustomMetric:
 
     Attributes:
         metric: What the numbers are.
-        place: ``file:line`` of the declaration.
+        location: ``file:line`` of the declaration.
     """
 
-    __slots__ = ("__weakref__", "metric", "place")
+    __slots__ = ("__weakref__", "location", "metric")
     _kind: ClassVar[MetricKind]
 
     def __init__(self, name: str, contains: str) -> None:
         __tracebackhide__ = True  # pytest shows who declared it, not how we found out
         # Two frames up: the caller of the public constructor.
         caller = sys._getframe(2)
-        self.place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        self.location = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         try:
-            self.metric = _declare(name, self._kind, _read_contains(name, contains), self.place)
+            self.metric = _declare(name, self._kind, _read_contains(name, contains), self.location)
         except MetricError as error:
             raise error.with_traceback(None) from None
         _declared.add(self)
@@ -219,7 +219,7 @@ def _read_contains(name: str, contains: str) -> Contains:
         ) from None
 
 
-def _declare(name: str, kind: MetricKind, contains: Contains, place: str) -> Metric:
+def _declare(name: str, kind: MetricKind, contains: Contains, location: str) -> Metric:
     if name in _BUILT_IN_NAMES:
         raise MetricError(f"{name}: is the name of a built-in metric; choose another")
     metric = Metric(name=name, kind=kind, contains=contains)
@@ -233,8 +233,8 @@ def _declare(name: str, kind: MetricKind, contains: Contains, place: str) -> Met
         return metric
     if earlier.metric != metric:
         raise MetricError(
-            f"{place}: the metric {name!r} is declared as {_about(metric)} and was declared as"
-            f" {_about(earlier.metric)} at {earlier.place}; give one of them another name"
+            f"{location}: the metric {name!r} is declared as {_about(metric)} and was declared as"
+            f" {_about(earlier.metric)} at {earlier.location}; give one of them another name"
         )
     return earlier.metric  # one object for all, so that comparing samples is cheap
 

@@ -17,10 +17,10 @@ from pytest_k6api.model.metrics import (
     RESPONSE_TIME_FROM_DUE,
 )
 from pytest_k6api.vu.callers import make_caller, target_of
-from pytest_k6api.vu.context import ScenarioContext, Verdict, find_stop
+from pytest_k6api.vu.context import Ruling, ScenarioContext, find_stop
 from pytest_k6api.vu.failures.failure_log import FailureKind
 from pytest_k6api.vu.fixtures import VUFixtures, resolve_vu_fixtures
-from pytest_k6api.vu.stuck_tasks import Left
+from pytest_k6api.vu.stuck_tasks import Abandoned
 from pytest_k6api.vu.user_functions import NotAwaitedError, UserFunction
 from pytest_k6api.vu.vu import become, current_vu
 
@@ -62,14 +62,14 @@ class VirtualUser:
             function,
             number,
             load=scenario.load,
-            place=scenario.place,
+            tag_context=scenario.tag_context,
             scenario=options.name,
             env=options.env,
         )
         self.vu = caller.vu
         self.vu.iteration = -1  # the first is 0
-        self._groups = caller.seat.groups
-        self._recorder = caller.seat.groups.recorder
+        self._groups = caller.context.groups
+        self._recorder = caller.context.groups.recorder
         self._call = target_of(function, caller)
         self._arguments: dict[str, object] | None = None
         self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
@@ -138,7 +138,7 @@ class VirtualUser:
         if not self._is_closing:
             self._record_bytes()
         if not self._caller.abandon():
-            self._scenario.load.stuck.leave(Left(self._scenario.options.name, line))
+            self._scenario.load.stuck.note(Abandoned(self._scenario.options.name, line))
 
     async def close(self) -> int:
         """Tear down the VU's fixtures, also in a cancelled scope, and close its connections.
@@ -206,7 +206,7 @@ class VirtualUser:
         # 1 for a failure, 0 for a skip, -1 for what is to be raised again.
         load = self._scenario.load
         match load.exceptions.judge(error):
-            case Verdict.FAILED:
+            case Ruling.FAILED:
                 if self._kept is None:
                     is_set_up = self._arguments is not None
                     kind = FailureKind.ITERATION if is_set_up else FailureKind.VU_FIXTURE
@@ -214,7 +214,7 @@ class VirtualUser:
                     if isinstance(error, NotAwaitedError):
                         (load.refuse or load.stop)(str(error))
                 return 1
-            case Verdict.SKIPPED:
+            case Ruling.SKIPPED:
                 if stop := find_stop(error):
                     load.grant(stop)
                 if self._kept is None:
@@ -222,13 +222,13 @@ class VirtualUser:
                         (ITERATIONS_SKIPPED, self._groups.root.id, 1.0)
                     )
                 return 0
-            case Verdict.INTERRUPTED:
+            case Ruling.INTERRUPTED:
                 self._record_bytes()
         return -1
 
     def _report_fixture(self, error: BaseException) -> None:
         load = self._scenario.load
-        if load.exceptions.judge(error) is Verdict.NOT_OURS:
+        if load.exceptions.judge(error) is Ruling.NOT_OURS:
             raise error
         self._failed_teardowns += 1
         load.failures.add(FailureKind.VU_FIXTURE, error, self.vu)

@@ -20,11 +20,11 @@ from pytest_k6api.model import (
     storable,
 )
 from pytest_k6api.vu.callers import make_caller, target_of
-from pytest_k6api.vu.context import LoadContext, Verdict, find_stop
+from pytest_k6api.vu.context import LoadContext, Ruling, find_stop
 from pytest_k6api.vu.failures.failure_log import FailureKind
 from pytest_k6api.vu.failures.tracebacks import (
+    code_location,
     failing_line,
-    format_place,
     hint_for,
     one_line,
     text_of,
@@ -124,8 +124,8 @@ class _Stage:
         self._load = load
         self._function = function
         self._timeout = timeout
-        self._place = load.place.enter_group(kind.value)
-        self._caller = make_caller(function, 0, load=load, place=self._place)
+        self._tag_context = load.tag_context.enter_group(kind.value)
+        self._caller = make_caller(function, 0, load=load, tag_context=self._tag_context)
 
     async def run(self, own: dict[str, object]) -> object:
         """Return what the function returns.
@@ -133,7 +133,7 @@ class _Stage:
         Raises:
             ControlError: It raised or took too long.
         """
-        vu, recorder = self._caller.vu, self._caller.seat.groups.recorder
+        vu, recorder = self._caller.vu, self._caller.context.groups.recorder
         tokens = current_vu.set(vu), current_recorder.set(recorder)
         try:
             with trio.move_on_after(self._timeout) as scope:
@@ -141,7 +141,7 @@ class _Stage:
                 target = target_of(self._function, self._caller)
                 return await self._load.stuck.call(partial(target, **arguments))
         except BaseException as error:
-            if self._load.exceptions.judge(error) is Verdict.FAILED:
+            if self._load.exceptions.judge(error) is Ruling.FAILED:
                 raise self.refuse(error) from error
             if (stop := find_stop(error)) is None:
                 raise
@@ -161,19 +161,21 @@ class _Stage:
     def refuse(self, error: BaseException) -> ControlError:
         """Keep `error` for the report; return what the API and the run make of it."""
         self._load.failures.add(self._kind, error, self._caller.vu)
-        place = format_place(*failing_line(error))
-        detail = SECRETS.mask_text(f"{one_line(error)} ({place})" if place else text_of(error))
+        location = code_location(*failing_line(error))
+        detail = SECRETS.mask_text(
+            f"{one_line(error)} ({location})" if location else text_of(error)
+        )
         if hint := hint_for(error):
             detail += f"; {hint}"
         return ControlError(f"Error executing {self._kind.value}", storable(detail), status=500)
 
     def _close(self) -> None:
         self._caller.close()
-        recorder = self._caller.seat.groups.recorder
+        recorder = self._caller.context.groups.recorder
         if recorder.bytes_sent or recorder.bytes_received:
             recorder.buffer.rows[ITERATION_ROWS].append(
                 (
-                    self._place.id,
+                    self._tag_context.id,
                     None,
                     None,
                     recorder.bytes_sent,

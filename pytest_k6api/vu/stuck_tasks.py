@@ -39,7 +39,7 @@ _TRIO = str(Path(trio.__file__).parent)
 T = TypeVar("T")
 
 
-class Left(NamedTuple):
+class Abandoned(NamedTuple):
     """What did not end when it was interrupted.
 
     Attributes:
@@ -61,7 +61,7 @@ class StuckTasks:
     """
 
     def __init__(self) -> None:
-        self.left: Counter[Left] = Counter()
+        self.left: Counter[Abandoned] = Counter()
         self._wake = WakeEvent()
         self._due: list[tuple[float, int, Task]] = []
         self._expected: dict[Task, Callable[[str], None]] = {}
@@ -90,7 +90,7 @@ class StuckTasks:
         """Expect no more of `task`; harmless for one that was never expected to end."""
         self._expected.pop(task, None)
 
-    def leave(self, left: Left) -> None:
+    def note(self, left: Abandoned) -> None:
         """Note what was left alone."""
         self.left[left] += 1
 
@@ -146,7 +146,7 @@ class StuckTasks:
                 await ended.wait()
             except trio.Cancelled:
                 if tasks and not ended.is_set():
-                    self.expect_end(tasks[0], lambda line: self.leave(Left("", line)))
+                    self.expect_end(tasks[0], lambda line: self.note(Abandoned("", line)))
                 raise
         return results[0].unwrap()
 
@@ -229,7 +229,7 @@ def _users_line(task: Task) -> str:
     return lines[-1] if lines else ""
 
 
-def _sentence(left: Left, times: int) -> str:
+def _sentence(left: Abandoned, times: int) -> str:
     what = "thread" if left.is_thread else "task"
     one = times == 1
     whose = f"of {left.scenario}" if left.scenario else "of setup or teardown"

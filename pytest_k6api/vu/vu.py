@@ -17,24 +17,22 @@ from typing import TypeVar
 import trio
 
 from pytest_k6api.model import CHECK_ROWS, current_recorder
-from pytest_k6api.protocols.http import Client, describe_exchange
-from pytest_k6api.vu.checks import Checked, calling_line
-from pytest_k6api.vu.context import LoadContext, Verdict
-from pytest_k6api.vu.groups import Group, GroupStack
-from pytest_k6api.vu.measures import Measured
-from pytest_k6api.vu.tags import VUTags
+from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
+from pytest_k6api.vu.context import LoadContext, Ruling
+from pytest_k6api.vu.steps import Checked, Group, GroupStack, Measured, VUTags, calling_line
+from pytest_k6api.vu.thread import VUThread
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VUSeat:
+class VUContext:
     """What a virtual user is made of.
 
     Attributes:
         number: The VU's number, from 1; 0 in setup and teardown.
         load: The load test.
-        groups: Its recorder, its clock and the place where it stands.
+        groups: Its recorder, stopwatch, open groups and current tag context.
         client: Its HTTP client.
         scenario: The name of its scenario; empty in setup and teardown.
         env: What its `env` holds.
@@ -73,15 +71,15 @@ class BaseVU:
         "scenario",
     )
 
-    def __init__(self, seat: VUSeat) -> None:
-        self.id = seat.number
+    def __init__(self, context: VUContext) -> None:
+        self.id = context.number
         self.iteration = 0
-        self.scenario = seat.scenario
-        self.env = seat.env
-        self._load = seat.load
-        self._groups = seat.groups
-        self._recorder = seat.groups.recorder
-        self._client = seat.client
+        self.scenario = context.scenario
+        self.env = context.env
+        self._load = context.load
+        self._groups = context.groups
+        self._recorder = context.groups.recorder
+        self._client = context.client
         self._paced_at = 0.0
         # Made when they are first asked for: most VUs need none, and there are many VUs.
         self._data: SimpleNamespace | None = None
@@ -138,7 +136,7 @@ class BaseVU:
         Source: k6 v1.1.0, ``internal/js/modules/k6/k6.go``, ``Check``.
         """
         recorder = self._recorder
-        place = recorder.context
+        context = recorder.context
         record = recorder.buffer.rows[CHECK_ROWS].append
         all_passed = True
         try:
@@ -150,9 +148,9 @@ class BaseVU:
                 f" {type(checks).__name__} {checks!r}"
             ) from None
         for name, question in items:
-            tags_id = place.checks.get(name)
+            tags_id = context.checks.get(name)
             if tags_id is None:
-                tags_id = place.check_id(name)
+                tags_id = context.check_id(name)
             try:
                 answer = question(value) if callable(question) else question
                 passed = answer is True or _is_true(name, answer)
@@ -162,14 +160,14 @@ class BaseVU:
             else:
                 if not passed:
                     all_passed = False
-                    self._load.failures.add_check(name, self, place=calling_line(2))
+                    self._load.failures.add_check(name, self, location=calling_line(2))
             record((tags_id, 1.0 if passed else 0.0))
         if recorder.failed is not None and recorder.failed is value and all_passed:
             recorder.buffer.accepted[recorder.failed_tags] = None
         return all_passed
 
     def _add_raised(self, name: str, error: BaseException) -> None:
-        if self._load.exceptions.judge(error) is not Verdict.FAILED:
+        if self._load.exceptions.judge(error) is not Ruling.FAILED:
             raise error  # such as pytest.exit()
         self._load.failures.add_check(name, self, error=error)
 
@@ -236,9 +234,9 @@ class VU(BaseVU):
 
     __slots__ = ("http",)
 
-    def __init__(self, seat: VUSeat) -> None:
-        super().__init__(seat)
-        self.http: Client = seat.client
+    def __init__(self, context: VUContext) -> None:
+        super().__init__(context)
+        self.http: Client = context.client
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.
@@ -261,6 +259,39 @@ class VU(BaseVU):
     def stop(self, reason: str = "") -> None:
         """End the load test, not only this VU; `reason` is shown in its report."""
         self._load.stop(reason)
+
+
+class SyncVU(BaseVU):
+    """A virtual user without ``await``; used in its own thread."""
+
+    __slots__ = ("_thread", "http")
+
+    def __init__(self, context: VUContext, thread: VUThread) -> None:
+        super().__init__(context)
+        self._thread = thread
+        self.http = SyncClient(context.client, thread.call)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        self._thread.call(trio.sleep, read_wait("sleep", seconds))
+
+    def pace(self, seconds: float) -> None:
+        """Wait until `seconds` after the iteration began, or after the last call in it.
+
+        A VU that comes later does not wait, and does not hurry afterwards.
+
+        Raises:
+            ValueError: `seconds` is negative, not finite or no number.
+        """
+        self._thread.call(trio.sleep, self._left_to_pace(seconds))
+
+    def stop(self, reason: str = "") -> None:
+        """End the load test, not only this VU; `reason` is shown in its report."""
+        self._thread.call_soon(self._load.stop, reason)
 
 
 current_vu: ContextVar[BaseVU] = ContextVar("pytest_k6api_vu")

@@ -75,7 +75,7 @@ class FakeLoadTest:
         self.failures = FailureLog(trio.lowlevel.current_clock().current_time)
         self.context = LoadContext(
             buffer=SampleBuffer(),
-            place=TagContext(self.table, self.tags),
+            tag_context=TagContext(self.table, self.tags),
             make_client=self._make_client,
             failures=self.failures,
             stop=self.stops.append,

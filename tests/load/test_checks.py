@@ -47,7 +47,7 @@ async def test_a_false_check_is_kept_with_the_line_that_asked() -> None:
 
     failure = load.the_failure()
     assert (failure.kind, failure.message) == (FailureKind.CHECK, "is 200")
-    assert failure.place.startswith("tests/load/test_checks.py:")
+    assert failure.location.startswith("tests/load/test_checks.py:")
 
 
 @in_virtual_time

@@ -4,7 +4,7 @@ from types import CodeType
 import pytest
 
 from pytest_k6api.vu import FailureKind, FailureLog
-from pytest_k6api.vu.failures.failure_log import ENTRIES, EXAMPLES, MESSAGES_PER_PLACE, MOST
+from pytest_k6api.vu.failures.failure_log import ENTRIES, EXAMPLES, MESSAGES_PER_LOCATION, MOST
 
 
 @dataclass
@@ -48,7 +48,7 @@ def test_like_failures_are_one_entry_with_its_count_and_times() -> None:
     (failure,) = log.snapshot({"test_buy": 12})
     assert (failure.message, failure.count, failure.share) == ("ValueError: no shop", 3, 0.25)
     assert (failure.first_at, failure.last_at) == (1.5, 4.0)
-    assert failure.place == f"tests/load/test_failures.py:{_fail.__code__.co_firstlineno + 2}"
+    assert failure.location == f"tests/load/test_failures.py:{_fail.__code__.co_firstlineno + 2}"
 
 
 def test_without_iterations_there_is_no_share() -> None:
@@ -145,13 +145,13 @@ def test_ever_new_messages_of_one_place_do_not_use_up_all_entries() -> None:
         _fail(log, ValueError(f"user {word} is unknown"))
 
     failures = log.snapshot()
-    assert len(failures) == MESSAGES_PER_PLACE + 1
+    assert len(failures) == MESSAGES_PER_LOCATION + 1
     rest = failures[-1]
     assert rest.is_rest
-    assert rest.count == 400 - MESSAGES_PER_PLACE
+    assert rest.count == 400 - MESSAGES_PER_LOCATION
     assert rest.message == "ValueError: user gl is unknown (and others)"
     assert "ValueError: user gl is unknown" in rest.traceback
-    assert rest.place.startswith("tests/load/test_failures.py:")
+    assert rest.location.startswith("tests/load/test_failures.py:")
     assert rest.examples[0].exchange == "> GET /0"
 
 
@@ -169,11 +169,11 @@ def test_beyond_the_number_of_entries_there_is_one_for_each_type() -> None:
     log = FailureLog(FakeClock())
 
     for code in _places(ENTRIES):
-        log.add_check("is 200", FakeWitness(), place=(code, 1))
+        log.add_check("is 200", FakeWitness(), location=(code, 1))
     for number in range(50):
         _fail(log, ValueError(f"user {number} is unknown"))
         _fail(log, LookupError(f"no shop {number}"))
-        log.add_check("is 200", FakeWitness(), place=(_places(200)[100 + number], 1))
+        log.add_check("is 200", FakeWitness(), location=(_places(200)[100 + number], 1))
 
     rest = log.snapshot()[ENTRIES:]
     assert [(each.count, each.message) for each in rest] == [

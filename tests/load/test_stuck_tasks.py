@@ -8,7 +8,7 @@ import trio.lowlevel
 import trio.testing
 
 from pytest_k6api.vu import StuckTasks
-from pytest_k6api.vu.stuck_tasks import Left
+from pytest_k6api.vu.stuck_tasks import Abandoned
 from tests.virtual_time import in_real_time, in_virtual_time
 
 # Code that ignores its end must not end the test by ignoring that too.
@@ -164,8 +164,8 @@ async def test_a_call_that_ignores_its_timeout_is_abandoned(monkeypatch: pytest.
 def test_what_was_left_is_told_in_sentences():
     stuck = StuckTasks()
     for _ in range(2):
-        stuck.leave(Left("test_buy", "test_shop.py:7"))
-    stuck.leave(Left("", "", is_thread=True))
+        stuck.note(Abandoned("test_buy", "test_shop.py:7"))
+    stuck.note(Abandoned("", "", is_thread=True))
 
     assert stuck.warnings() == [
         "2 tasks of test_buy did not end when they were interrupted, and were abandoned at"

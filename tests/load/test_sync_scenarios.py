@@ -100,7 +100,7 @@ async def test_what_the_function_raises_is_a_failure_with_its_place() -> None:
     await load.user(browse).run_iteration()
 
     assert load.the_failure().message == "ValueError: no shop"
-    assert load.the_failure().place.startswith("tests/load/test_sync_scenarios.py:")
+    assert load.the_failure().location.startswith("tests/load/test_sync_scenarios.py:")
 
 
 @in_real_time

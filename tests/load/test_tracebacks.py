@@ -6,8 +6,8 @@ import pytest
 
 from pytest_k6api.model import parse_duration
 from pytest_k6api.vu.failures.tracebacks import (
+    code_location,
     failing_line,
-    format_place,
     group_message,
     one_line,
     render_traceback,
@@ -43,7 +43,7 @@ def test_a_group_of_exceptions_points_to_its_first() -> None:
 
 def test_an_exception_that_was_never_raised_has_no_place() -> None:
     assert failing_line(ValueError()) == (None, 0)
-    assert format_place(None, 0) == ""
+    assert code_location(None, 0) == ""
 
 
 def test_a_place_is_told_from_the_current_directory(
@@ -51,9 +51,9 @@ def test_a_place_is_told_from_the_current_directory(
 ) -> None:
     code = _read_json.__code__
 
-    assert format_place(code, 7) == "tests/load/test_tracebacks.py:7"
+    assert code_location(code, 7) == "tests/load/test_tracebacks.py:7"
     monkeypatch.chdir(tmp_path)
-    assert format_place(code, 7) == f"{__file__}:7"
+    assert code_location(code, 7) == f"{__file__}:7"
 
 
 @pytest.mark.parametrize(

@@ -282,7 +282,7 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     of = "requests of that name" if failure.kind is FailureKind.REQUEST else "iterations"
     share = f" ({format_share(failure.share)} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
-    where = ", ".join(filter(None, (failure.scenario, failure.place)))
+    where = ", ".join(filter(None, (failure.scenario, failure.location)))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"
     yield f"    {'; '.join(filter(None, (where, when)))}"
     if failure.hint:

@@ -181,7 +181,7 @@ def _failure(
         kind=FailureKind.REQUEST,
         scenario=scenario,
         message=message,
-        place="",
+        location="",
         count=count,
         share=share,
         first_at=seen.first_at,

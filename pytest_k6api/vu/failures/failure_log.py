@@ -1,4 +1,4 @@
-"""What went wrong inside virtual users, grouped: one entry per place and message.
+"""What went wrong inside virtual users, grouped: one entry per location and message.
 
 A load test that fails may fail a million times. An entry counts its failures
 and keeps the traceback of the first and the requests of the first few; all else
@@ -17,8 +17,8 @@ from typing import Protocol
 
 from pytest_k6api.model import SECRETS, storable
 from pytest_k6api.vu.failures.tracebacks import (
+    code_location,
     failing_line,
-    format_place,
     group_error,
     hint_for,
     one_line,
@@ -36,8 +36,8 @@ ENTRIES = 100
 MOST = 2 * ENTRIES
 """How many there are at the most, but for one of each kind and scenario."""
 
-MESSAGES_PER_PLACE = 5
-"""How many messages of one place get an entry of their own, before they share one."""
+MESSAGES_PER_LOCATION = 5
+"""How many messages of one location get an entry of their own, before they share one."""
 
 _LONGEST_TRACEBACK = 100_000  # characters
 
@@ -127,14 +127,14 @@ def _rendered(error: BaseException, render: Callable[[BaseException], str]) -> s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """All failures of one kind, scenario, place and message.
+    """All failures of one kind, scenario, location and message.
 
     Attributes:
         kind: What failed.
         scenario: The scenario; empty for setup and teardown.
         message: The exception's type and text, the check's name, or a request's error
             or status, method and name, in one line.
-        place: ``file:line``; empty where it is not known.
+        location: ``file:line``; empty where it is not known.
         count: How often.
         share: `count` per iteration of the scenario, at most 1, None without iterations;
             of requests, per request of that scenario, method and name.
@@ -149,7 +149,7 @@ class Failure:
     kind: FailureKind
     scenario: str
     message: str
-    place: str
+    location: str
     count: int
     share: float | None
     first_at: float
@@ -178,21 +178,28 @@ class Failure:
 
 _REST = "rest"
 
-# (kind, scenario, code of the place, its line, type of the exception, message)
+# (kind, scenario, code of the location, its line, type of the exception, message)
 _Key = tuple[FailureKind, str, CodeType | None, int, type[BaseException] | None, str]
 
 
 class _Entry:
     __slots__ = (
-        "count", "examples", "first_at", "hint", "is_rest", "last_at", "message", "place",
+        "count",
+        "examples",
+        "first_at",
+        "hint",
+        "is_rest",
+        "last_at",
+        "location",
+        "message",
         "traceback",
     )  # fmt: skip
 
     def __init__(
-        self, message: str, place: str, at: float, traceback: Traceback | None, hint: str
+        self, message: str, location: str, at: float, traceback: Traceback | None, hint: str
     ) -> None:
         self.message = message
-        self.place = place
+        self.location = location
         self.hint = hint
         self.is_rest = False
         self.traceback = traceback
@@ -236,12 +243,12 @@ class FailureLog:
         name: str,
         witness: Witness,
         *,
-        place: tuple[CodeType | None, int] = (None, 0),
+        location: tuple[CodeType | None, int] = (None, 0),
         error: BaseException | None = None,
     ) -> None:
-        """Count the failed check `name`: `error` is what it raised, or `place` where it was false."""
+        """Count the failed check `name`: `error` is what it raised, or `location` where it was false."""
         if error is None:
-            key: _Key = (FailureKind.CHECK, witness.scenario, *place, None, name)
+            key: _Key = (FailureKind.CHECK, witness.scenario, *location, None, name)
             self._count(key, name, None, witness)
         else:
             code, line = failing_line(error)
@@ -294,7 +301,7 @@ class FailureLog:
             key = (kind, scenario, None, 0, None, _REST)
         elif len(self._entries) >= ENTRIES:
             key = (kind, scenario, None, 0, error_type, _REST)
-        elif there >= MESSAGES_PER_PLACE:
+        elif there >= MESSAGES_PER_LOCATION:
             # Messages with a text of their own each time would use up all entries.
             key = (kind, scenario, code, line, error_type, _REST)
         else:
@@ -311,7 +318,7 @@ class FailureLog:
     ) -> _Entry:
         return _Entry(
             storable(self._mask(message)),
-            format_place(code, line),
+            code_location(code, line),
             self._elapsed(),
             Traceback(error, self._render) if error is not None else None,
             hint_for(error) if error is not None else "",
@@ -323,7 +330,7 @@ def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
         kind=key[0],
         scenario=key[1],
         message=f"{entry.message} (and others)" if entry.is_rest else entry.message,
-        place=entry.place,
+        location=entry.location,
         count=entry.count,
         share=min(1.0, entry.count / iterations) if iterations else None,
         first_at=entry.first_at,

@@ -129,7 +129,7 @@ def is_users(filename: str) -> bool:
     return not filename.startswith((_PACKAGE, *_LIBRARIES, "<"))
 
 
-def format_place(code: CodeType | None, line: int) -> str:
+def code_location(code: CodeType | None, line: int) -> str:
     """Return ``file:line``, relative to the current directory where it is below it."""
     return format_location(code.co_filename, line) if code is not None else ""
 
