@@ -205,7 +205,7 @@ class FailureAttributes(Struct, frozen=True, rename="kebab"):
     kind: FailureKind
     scenario: str
     message: str
-    place: str
+    location: str = field(name="place")
     count: int
     share: float | None
     first_at: float
@@ -319,12 +319,12 @@ def threshold_data(threshold: ThresholdSnapshot) -> ThresholdData:
 
 
 def failure_data(failure: Failure) -> FailureData:
-    """Return `failure` as a document's data; the id is made of its kind, place and message.
+    """Return `failure` as a document's data; the id is made of its kind, location and message.
 
-    A request has no place: its scenario stands there.
+    A request has no location; its scenario takes that part of the id.
     """
     return FailureData(
-        path_id(f"{failure.kind.value}::{failure.place or failure.scenario}::{failure.message}"),
+        path_id(f"{failure.kind.value}::{failure.location or failure.scenario}::{failure.message}"),
         convert(failure, FailureAttributes, from_attributes=True),
     )
 

@@ -38,7 +38,7 @@ FAILURE = Failure(
     kind=FailureKind.ITERATION,
     scenario="default",
     message="AssertionError: assert 500 == 200",
-    place="tests/test_shop.py:12",
+    location="tests/test_shop.py:12",
     count=3,
     share=0.25,
     first_at=0.5,
