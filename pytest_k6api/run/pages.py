@@ -93,7 +93,7 @@ def shown_failure(failure: Failure) -> ShownFailure:
         kind=failure.kind.value,
         scenario=failure.scenario,
         message=failure.message,
-        place=failure.place,
+        place=failure.location,
         count=failure.count,
         share=failure.share,
         first_at=failure.first_at,
