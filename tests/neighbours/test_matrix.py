@@ -77,19 +77,56 @@ def test_every_test_has_its_outcome_and_runs_once(arguments: list[str], suite: P
 
 @needs("xdist")
 @pytest.mark.parametrize(
-    "settings", [("--k6-duration=10",), ("--k6-address=192.0.2.1:6565", "--k6-token=abc")]
+    ("settings", "text"),
+    [
+        (("--k6-duration=10",), "the duration '10' has no unit"),
+        (("--k6-address=192.0.2.1:6565", "--k6-token=a"), "cannot listen on '192.0.2.1:"),
+    ],
 )
 def test_what_cannot_be_run_is_told_by_the_load_tests_of_a_worker(
-    suite: Path, run: Run, settings: tuple[str, ...]
+    suite: Path, run: Run, settings: tuple[str, ...], text: str
 ):
     result = run("-p", "xdist", "-n", "2", *settings)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "INTERNALERROR" not in result.stdout.str()
-    result.stdout.fnmatch_lines(
-        ["* ERROR at setup of test_load *", f"*{settings[0].partition('=')[2]}*"]
-    )
+    result.stdout.fnmatch_lines(["* ERROR at setup of test_load *", f"*{text}*"])
     assert not suite.exists(), "no load test ran"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        neighbour("rerunfailures", "pytest_rerunfailures", "--reruns=1"),
+        neighbour("pytest-retry", "pytest_retry", "--retries=1"),
+    ],
+)
+def test_each_attempt_has_its_own_summary_once(
+    pytester: pytest.Pytester, run: Run, arguments: list[str]
+):
+    pytester.makepyfile("""
+        import itertools
+        import pytest
+
+        attempts = itertools.count(1)
+
+        @pytest.mark.scenario(thresholds={"iterations": ["count>1"]})
+        async def test_load(vu):
+            vu.check(next(attempts), {"has come": bool})
+
+        @pytest.mark.scenario(iterations=2)
+        async def test_after(vu):
+            assert next(attempts) > 2
+    """)
+
+    result = run(*arguments, "--k6-address=", "--k6-summary=compact")
+
+    told = [line for line in result.outlines if line.startswith("test_each") and ": " in line]
+    assert [line.partition("::")[2].partition(",")[0] for line in told] == [
+        "test_load: failed",
+        "test_load: failed",
+        "test_after: passed",
+    ]
 
 
 HEADING = "test_suite.py::test_load: passed, "

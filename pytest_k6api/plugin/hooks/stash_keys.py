@@ -29,8 +29,8 @@ API_HAS_ENDED = pytest.StashKey[threading.Event]()
 SUMMARY = "k6_summary"
 """The attribute of a report that carries a summary, also from another process."""
 
-UNREPORTED = pytest.StashKey[list[KeptSummary]]()
-"""Summaries of load tests that pytest makes no report for, such as after ``pytest.exit()``."""
+SUMMARIES = pytest.StashKey[list[KeptSummary]]()
+"""Summaries of the load tests that this process has run, also of those that pytest makes no report for."""
 
 CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()
 """What an item runs, if it is a load test."""

@@ -14,7 +14,7 @@ import trio
 from _pytest._code import ExceptionInfo, Traceback
 
 from pytest_k6api.model import printable
-from pytest_k6api.plugin.hooks.stash_keys import SUMMARY, UNREPORTED, KeptSummary
+from pytest_k6api.plugin.hooks.stash_keys import SUMMARIES, SUMMARY, KeptSummary
 from pytest_k6api.plugin.reporting.summaries import SECTION
 from pytest_k6api.plugin.reporting.terminal import Terminal
 from pytest_k6api.report import (
@@ -208,10 +208,19 @@ def metadata_of(item: pytest.Item) -> dict[str, str] | None:
     return {SECTION: _text_of(summary)} if summary is not None else None
 
 
-def keep_unreported(item: pytest.Item) -> None:
-    """Keep the summary in case pytest makes no report, because the session ends at once."""
+def list_summary(item: pytest.Item) -> None:
+    """List the summary for the end of the session, whatever becomes of the test's report.
+
+    pytest makes none when the session ends at once, and pytest-retry one for all attempts.
+    """
     if summary := item.stash.get(_SUMMARY, None):
-        item.config.stash.setdefault(UNREPORTED, []).append(summary)
+        item.config.stash.setdefault(SUMMARIES, []).append(summary)
+
+
+def forget_results(item: pytest.Item) -> None:
+    """Drop the summary of an earlier attempt, so that no report of this one has it."""
+    if _SUMMARY in item.stash:
+        del item.stash[_SUMMARY]
 
 
 def _properties(load_test: LoadTest) -> list[tuple[str, object]]:

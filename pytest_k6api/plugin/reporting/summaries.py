@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from pytest_k6api.plugin.hooks.stash_keys import SUMMARY, UNREPORTED, KeptSummary
+from pytest_k6api.plugin.hooks.stash_keys import SUMMARIES, SUMMARY, KeptSummary
 from pytest_k6api.plugin.reporting.terminal import Terminal
 
 SECTION = "Load test"
@@ -36,12 +36,12 @@ def print_missed_summaries(config: pytest.Config) -> None:
 def print_summaries(config: pytest.Config, reporter: object) -> None:
     """Print what is to be told of every load test that `reporter` has seen."""
     config.stash[_PRINTED] = True
-    # The reporter has them by outcome.
-    reports = sorted(_reports(reporter), key=lambda report: report.start)
-    summaries = [getattr(report, SUMMARY) for report in reports]
-    # pytest may have made a report after all.
-    unreported = config.stash.get(UNREPORTED, [])
-    summaries += [summary for summary in unreported if summary not in summaries]
+    summaries = [*config.stash.get(SUMMARIES, [])]
+    # Those of other processes came with their reports, which the reporter has by outcome.
+    for report in sorted(_reports(reporter), key=lambda report: report.start):
+        summary = getattr(report, SUMMARY)
+        if summary not in summaries:
+            summaries.append(summary)
     if not summaries:
         return
     from pytest_k6api.plugin.settings.sources import Settings

@@ -20,8 +20,9 @@ from pytest_k6api.plugin.reporting.failure_report import (
     export_summary,
     failure_text,
     first_error,
+    forget_results,
     keep_results,
-    keep_unreported,
+    list_summary,
     report_parts,
 )
 from pytest_k6api.plugin.reporting.progress import shown_progress
@@ -57,12 +58,12 @@ def run_load_test(item: pytest.Function) -> None:
         raise
     except BaseException:
         _keep(item, load_test)
-        keep_unreported(item)
+        list_summary(item)
         raise
     report_parts(item, load_test)
     _keep(item, load_test)
+    list_summary(item)
     if hooks.exit is not None:
-        keep_unreported(item)
         raise hooks.exit
     if load_test.ending.interrupted_by and not item.session.shouldstop:
         item.session.shouldstop = (
@@ -105,6 +106,7 @@ def _let_go_of_coroutines(load_test: LoadTest) -> None:
 
 
 def _prepare(item: pytest.Function) -> LoadTest:
+    forget_results(item)
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
     base_url = plan.options.base_url or _base_url_of(item)
