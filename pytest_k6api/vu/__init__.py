@@ -14,12 +14,13 @@ from pytest_k6api.vu.failures.tracebacks import render_traceback
 from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
 from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
 from pytest_k6api.vu.runner import VirtualUser
-from pytest_k6api.vu.setup_teardown import SetupTeardown
+from pytest_k6api.vu.setup_teardown import DEEPEST_SETUP_DATA, SetupTeardown, is_too_deep
 from pytest_k6api.vu.stuck_tasks import StuckTasks
 from pytest_k6api.vu.user_functions import UserFunction
 from pytest_k6api.vu.vu import VU, SyncVU, current_vu
 
 __all__ = [
+    "DEEPEST_SETUP_DATA",
     "VU",
     "Counter",
     "Example",
@@ -47,6 +48,7 @@ __all__ = [
     "current_vu",
     "declared_metrics",
     "feeder",
+    "is_too_deep",
     "name_kinds",
     "render_traceback",
     "resolve_vu_fixtures",

@@ -6,8 +6,10 @@ test, and more than once: the control API asks for it.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 import trio
 
@@ -31,6 +33,21 @@ from pytest_k6api.vu.failures.tracebacks import (
 )
 from pytest_k6api.vu.user_functions import UserFunction
 from pytest_k6api.vu.vu import current_vu
+
+DEEPEST_SETUP_DATA = 500
+"""How deep setup data may be nested: VUs decode it in the middle of Python's stack of 1,000."""
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(r"[][{}]")
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def is_too_deep(text: str) -> bool:
+    """Return whether the JSON `text` is nested deeper than `DEEPEST_SETUP_DATA`."""
+    if text.count("[") + text.count("{") <= DEEPEST_SETUP_DATA:
+        return False
+    brackets = _BRACKET.findall(_STRING.sub("", text))
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > DEEPEST_SETUP_DATA
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +127,12 @@ class SetupTeardown:
                     " dictionaries, lists, texts, finite numbers, booleans and None"
                 )
             ) from error
+        if is_too_deep(text):
+            raise stage.refuse(
+                TypeError(
+                    f"setup() data may be nested {DEEPEST_SETUP_DATA} deep; return flatter data"
+                )
+            )
         # Half of a surrogate pair, which UTF-8 does not have, as JSON escapes it.
         return text.encode(errors="backslashreplace").decode()
 

@@ -256,8 +256,6 @@ class FakeLoadTest:
 
     def _apply_to_scenario(self, command: Command) -> None:
         scenario = self.scenario
-        if command.rate is not None and scenario.rate is None:
-            raise ControlError("Config update error", f"{scenario.executor} has no rate")
         if command.paused is not None:
             scenario.paused = command.paused
         for key, value in (("vus", command.vus), ("rate", command.rate)):

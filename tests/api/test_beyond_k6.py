@@ -202,13 +202,11 @@ def test_scenarios_show_what_was_overridden_and_give_it_back(browser: Browser) -
     assert browser.ask(path)[1]["data"]["attributes"]["overrides"] == {}
 
 
-def test_a_scenario_that_is_not_there_and_a_rate_that_makes_no_sense(browser: Browser) -> None:
+def test_a_scenario_that_is_not_there_is_not_found(browser: Browser) -> None:
     rate = '{"data":{"attributes":{"rate":5}}}'
 
     assert browser.ask("/v1/scenarios/nope")[0] == 404
     assert browser.ask("/v1/scenarios/nope", method="PATCH", body=rate)[0] == 404
-    status, document = browser.ask("/v1/scenarios/default", method="PATCH", body=rate)
-    assert (status, document["errors"][0]["detail"]) == (400, "constant-vus has no rate")
 
 
 def test_thresholds_tell_by_what_they_were_judged(browser: Browser) -> None:

@@ -72,6 +72,7 @@ def test_what_get_answers_can_be_put_back(data: object) -> None:
         (b"{bad", "the body is not JSON: expected '\"' (byte 1)"),
         (b"NaN", "the body is not JSON: invalid character (byte 0)"),
         (b"[" * 5000 + b"]" * 5000, "the body is nested too deeply"),
+        (b"[" * 501 + b"]" * 501, "the body may be nested 500 deep; write flatter data"),
         (b"9" * 5000, "the body: a number has more than 4,300 digits; write it as a string"),
         (
             envelope(f'{{"data":[{"9" * 5000}]}}'),

@@ -1,17 +1,21 @@
 """Server-sent events, on a virtual clock."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import trio
 
+from pytest_k6api.api import ResultsPort
 from pytest_k6api.api.extensions.events import EventHub
 from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot
 from pytest_k6api.model import Contains, MetricKind
 from tests.api.fake import FakeLoadTest, FakeSession
 from tests.virtual_time import in_virtual_time
+
+Answer = TypeVar("Answer")
 
 HELD = ThresholdSnapshot(metric="checks", source="rate>0.9", ok=True, samples=1)
 CHECKS = MetricSnapshot(
@@ -39,7 +43,7 @@ async def watching(session: FakeSession) -> AsyncIterator[EventHub]:
         nursery.cancel_scope.cancel()
 
 
-def parsed(event: bytes) -> tuple[str, object]:
+def parsed(event: bytes) -> tuple[str, Any]:
     fields = dict(line.split(": ", 1) for line in event.decode().strip().split("\n"))
     return fields["event"], json.loads(fields["data"])["data"]
 
@@ -77,7 +81,6 @@ async def test_changes_are_told_within_a_quarter_of_a_second() -> None:
 
         name, data = parsed(await anext(stream))
         assert name == "status"
-        assert isinstance(data, dict)
         assert data["attributes"]["paused"] is True
         assert trio.current_time() - began <= 0.25
 
@@ -100,7 +103,6 @@ async def test_a_threshold_is_told_when_it_fails_and_when_it_holds_again() -> No
                 while True:
                     name, data = parsed(await anext(stream))
                     if name == "threshold":
-                        assert isinstance(data, dict)
                         told.append(data["attributes"]["ok"])
 
     assert told == [False, True]
@@ -133,7 +135,6 @@ async def test_the_next_load_test_is_told() -> None:
 
         name, data = parsed(await anext(stream))
         assert name == "test"
-        assert isinstance(data, dict)
         assert data["id"] == "b"
 
 
@@ -153,6 +154,28 @@ async def test_a_listener_that_does_not_keep_up_is_dropped_and_others_are_not() 
         left = [event async for event in slow]
 
         assert len(left) == 64  # what its queue held, and then the end
+
+
+@in_virtual_time
+async def test_the_end_is_told_with_the_status_that_belongs_to_it() -> None:
+    class Ending(FakeLoadTest):
+        """Ends between the reading of its status and whatever is asked next."""
+
+        async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
+            answer = question(self)
+            self.enter("ended-linger")
+            await trio.lowlevel.checkpoint()
+            return answer
+
+    async with watching(FakeSession(Ending())) as hub:
+        stream = hub.subscribe()
+        told = [parsed(await anext(stream)) for _ in range(4)]
+
+    ends = [data for name, data in told if name == "test"]
+    assert [(end["attributes"]["outcome"], end["attributes"]["status"]) for end in ends] == [
+        (None, 7),
+        ("passed", 9),
+    ]
 
 
 @in_virtual_time

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pytest_k6api.api import ApiLimits
 from pytest_k6api.api.extensions.openapi import describe
 from pytest_k6api.api.server.service import ENDPOINTS
 from tests.api.fake import FakeLoadTest, FakeSession
@@ -34,7 +35,10 @@ def url() -> Iterator[str]:
     load_test = recorded["mall_metrics_mid"].load_test()
     load_test.root = recorded["mall_groups_end"].load_test().root
     load_test.setup = lambda: '{"user":"anna"}'
-    with served(FakeSession(FakeLoadTest("ended-linger", test_id="t0"), load_test)) as address:
+    session = FakeSession(FakeLoadTest("ended-linger", test_id="t0"), load_test)
+    # A busy machine may take its time.
+    patient = ApiLimits(idle_time=60, body_time=60, send_time=60)
+    with served(session, limits=patient) as address:
         yield f"http://{address}"
 
 
@@ -43,7 +47,7 @@ def url() -> Iterator[str]:
 @SCHEMA.parametrize()
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
-    response = case.call(base_url=url)
+    response = case.call(base_url=url, timeout=60)
 
     excluded = [CHECKS[name] for name in REFUSALS.get(_title(response), ())]
     case.validate_response(response, excluded_checks=excluded)

@@ -141,6 +141,27 @@ async def test_setup_data_is_what_json_can_hold(value: object) -> None:
 
 
 @in_virtual_time
+async def test_setup_data_that_is_nested_too_deeply_for_virtual_users_is_refused() -> None:
+    def nested(depth: int) -> list[Any]:
+        data: list[Any] = ["[" * 600]  # in a string, where it is text
+        for _ in range(depth - 1):
+            data = [data]
+        return data
+
+    async def setup_500() -> object:
+        return nested(500)
+
+    async def setup_501() -> object:
+        return nested(501)
+
+    assert str(await FakeLoadTest().life(setup_500).run_setup()).startswith("[[[")
+    with pytest.raises(
+        ControlError, match=r"setup\(\) data may be nested 500 deep; return flatter data"
+    ):
+        await FakeLoadTest().life(setup_501).run_setup()
+
+
+@in_virtual_time
 async def test_a_skip_in_setup_is_passed_on() -> None:
     load = FakeLoadTest()
 

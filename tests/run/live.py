@@ -159,7 +159,7 @@ def live(settings: RunSettings | None = None) -> Iterator[Live]:
     assert warnings == []
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 8.0) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Look again and again until `condition` holds; tell whether it does."""
     until = time.monotonic() + seconds
     while not condition():

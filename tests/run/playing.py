@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pytest_k6api.run import LoadTest
 from tests.api.recorded import Exchange
 from tests.run.comparing import differences
-from tests.run.live import Answer, Client, Live, Running, live, wait_until
+from tests.run.live import PATIENCE, Answer, Client, Live, Running, live, wait_until
 from tests.run.twins import Twin, make_twin
 
 LIFE = {
@@ -93,7 +93,7 @@ class Player:
         if exchange.request["method"] == "GET" and exchange.name not in self._unsure:
             # Samples, thresholds and VUs come when they come; reading changes nothing.
             differs = exchange.name in self._deviating
-            until = time.monotonic() + 4.0
+            until = time.monotonic() + PATIENCE
             while bool(differences(exchange, answer)) != differs and time.monotonic() < until:
                 time.sleep(0.02)
                 answer = self._ask(stage.client, exchange)

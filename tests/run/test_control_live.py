@@ -115,6 +115,21 @@ def test_a_stop_is_not_lost_while_the_loop_is_about_to_start(stage: Live) -> Non
     assert load_test.outcome == "interrupted"
 
 
+def test_a_rate_for_an_executor_without_one_is_refused(stage: Live) -> None:
+    running = stage.start(*planned())
+    assert is_at(stage.client, 7)
+
+    refused = stage.client.patch("/v1/scenarios/it", rate=5)
+
+    assert error(refused) == (
+        400,
+        "Config update error",
+        "constant-vus executor 'it' has no iteration rate; set its vus",
+    )
+    stage.client.patch(stopped=True)
+    running.wait()
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_load_test_that_does_not_start_says_that_it_has_not_started(stage: Live) -> None:
     stage.session.prepare(*planned(), RunSettings())

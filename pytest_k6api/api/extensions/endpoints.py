@@ -14,6 +14,7 @@ from pytest_k6api.api.documents import (
     scenario_data,
     threshold_data,
 )
+from pytest_k6api.api.extensions.events import status_with_outcome
 from pytest_k6api.api.extensions.index import show_index
 from pytest_k6api.api.extensions.openapi import show_openapi
 from pytest_k6api.api.extensions.scenario_change import (
@@ -93,7 +94,7 @@ async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
     current = call.session.current
     data = [
         load_test_data(
-            load_test, await load_test.read(lambda now: now.status), is_current=load_test is current
+            load_test, await status_with_outcome(load_test), is_current=load_test is current
         )
         for load_test in call.session.load_tests
     ]
@@ -103,7 +104,7 @@ async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
 @Endpoint("GET", "/v1/tests/{test}", errors=(404,))
 async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
     """Show one load test of the session."""
-    status = await call.load_test.read(lambda now: now.status)
+    status = await status_with_outcome(call.load_test)
     is_current = call.load_test is call.session.current
     return Reply(Document(load_test_data(call.load_test, status, is_current=is_current)))
 

@@ -102,7 +102,7 @@ class EventHub:
             await self._look_at(load_test, with_snapshot=with_snapshot)
 
     async def _look_at(self, load_test: LoadTestPort, *, with_snapshot: bool) -> None:
-        status = await load_test.read(lambda now: now.status)
+        status = await status_with_outcome(load_test)
         is_current = load_test is self._session.current
         if self._seen.tells_new_test(load_test):
             self._tell("test", load_test_data(load_test, status, is_current=is_current))
@@ -162,6 +162,15 @@ class Subscription:
         """Listen no more."""
         self._leave()
         await self._events.aclose()
+
+
+async def status_with_outcome(load_test: LoadTestPort) -> StatusSnapshot:
+    """Return the status that belongs to `load_test.outcome`: both of the same moment."""
+    while True:
+        outcome = load_test.outcome
+        status = await load_test.read(lambda now: now.status)
+        if load_test.outcome == outcome:
+            return status
 
 
 _OUTDATED: Final = "outdated"

@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from pytest_k6api.api.messages import decode
 from pytest_k6api.model import ControlError
+from pytest_k6api.vu import DEEPEST_SETUP_DATA, is_too_deep
 
 _TITLE: Final = "Error parsing request body"
 _EXAMPLE: Final = 'any JSON, such as {"user":"anna"}'
@@ -58,6 +59,10 @@ def setup_text(body: bytes) -> str | None:
     if data is UNSET:
         return None
     text = msgspec.json.format(bytes(data), indent=-1).decode("utf-8", "replace")
+    if is_too_deep(text):
+        raise ControlError(
+            _TITLE, f"the body may be nested {DEEPEST_SETUP_DATA} deep; write flatter data"
+        )
     if _LONG_NUMBER.search(body):
         _check_numbers(text)
     return text

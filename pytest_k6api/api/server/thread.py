@@ -20,7 +20,7 @@ from pytest_k6api.api.server.address import Address, bind
 from pytest_k6api.api.settings import ApiError, ApiSettings
 
 _START_PATIENCE = 30.0
-_STOP_PATIENCE = 2.0
+_STOP_PATIENCE = 10.0  # a busy machine takes seconds; usually it is less than one
 _QUICK = 0.0002
 
 

@@ -98,12 +98,14 @@ async def test_no_phase_is_negative_when_the_answer_was_there_before_the_request
 async def test_a_server_that_answers_early_still_gets_the_whole_request() -> None:
     body = b"x" * 8_000_000 + b"end"  # more than the socket's buffers hold
     received = bytearray()
+    has_first, has_second = threading.Event(), threading.Event()
 
     def answer(client: socket.socket) -> None:
         client.recv(65536)
         client.sendall(OK)
-        time.sleep(0.002)
+        has_first.wait(5)
         client.sendall(OK)
+        has_second.set()
         with suppress(TimeoutError):
             while not received.endswith(b"end"):
                 received.extend(client.recv(65536))
@@ -111,7 +113,8 @@ async def test_a_server_that_answers_early_still_gets_the_whole_request() -> Non
     with in_a_thread(answer) as url:
         async with a_tester() as tester:
             await tester.client.get(url)
-            time.sleep(0.01)  # noqa: ASYNC251 - the answer is there when the request is sent
+            has_first.set()
+            assert has_second.wait(5)  # it is there when the request is sent; the loop stands
             response = await tester.client.post(url, content=body)
 
     assert response.text == "ok"
