@@ -6,7 +6,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -65,8 +64,7 @@ class Plugin:
         configured = sysconfig.get_config_var("CONFIG_ARGS") or "--enable-optimizations"
         is_optimised = "--enable-optimizations" in configured or "--prefix=/usr'" in configured
         build = "" if is_optimised else " (built without --enable-optimizations)"
-        json = ", orjson" if find_spec("orjson") else ""
-        return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}{json}"
+        return f"pytest-k6api {version('pytest-k6api')}, Python {python}{build}"
 
     def command(self, workload: Workload, load: Load, service: Service) -> list[str]:
         """Return a call of pytest on the workload's test file."""

@@ -10,10 +10,9 @@ from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
 from pytest_k6api.protocols.http.client.options import ClientOptions
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.sync import SyncClient
-from pytest_k6api.protocols.http.message.auth import Auth, BasicAuth, BearerAuth
 from pytest_k6api.protocols.http.message.cookies import Cookie, Cookies
 from pytest_k6api.protocols.http.message.headers import Headers
-from pytest_k6api.protocols.http.message.request import Request
+from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerAuth, Request
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.response import (
     HTTPError,

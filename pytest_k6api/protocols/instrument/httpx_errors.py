@@ -17,7 +17,7 @@ from pytest_k6api.protocols.http.message.errors import (
     GENERIC,
     INVALID_URL,
     TIMED_OUT,
-    Failure,
+    RequestFailure,
     explain_dial,
     explain_tls,
     explain_transfer,
@@ -38,7 +38,7 @@ _BY_TEXT = (
 _GENERAL = re.compile(r"[A-Za-z][A-Za-z ,\-]{0,59}(?<![ ,\-])")
 
 
-def explain_foreign(error: Exception) -> Failure:
+def explain_httpx(error: Exception) -> RequestFailure:
     """Return our words for `error`, which a transport of httpx or httpx2 raised."""
     classes = {kind.__name__ for kind in type(error).__mro__}
     text = str(error)
@@ -49,11 +49,11 @@ def explain_foreign(error: Exception) -> Failure:
         if text.startswith(start):
             return failure
     if classes & {"UnsupportedProtocol", "InvalidURL"}:
-        return Failure(INVALID_URL, f"invalid URL{_general(text)}")
+        return RequestFailure(INVALID_URL, f"invalid URL{_general(text)}")
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno is not None:
             return _explain_system(cause, classes)
-    return Failure(GENERIC, f"{type(error).__name__}{_general(text)}")
+    return RequestFailure(GENERIC, f"{type(error).__name__}{_general(text)}")
 
 
 def _general(text: str) -> str:
@@ -61,7 +61,7 @@ def _general(text: str) -> str:
     return f": {start[0]}" if start else ""
 
 
-def _explain_system(cause: OSError, classes: set[str]) -> Failure:
+def _explain_system(cause: OSError, classes: set[str]) -> RequestFailure:
     if isinstance(cause, ssl.SSLError):
         return explain_tls(cause)
     if "ConnectError" in classes:

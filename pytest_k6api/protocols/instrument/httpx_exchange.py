@@ -15,15 +15,22 @@ from typing import Any
 from pytest_k6api.model import OptionError, Recorder, Secrets
 from pytest_k6api.protocols.http.client.exchange_log import request_lines, response_lines
 from pytest_k6api.protocols.http.client.prepare import read_expected
-from pytest_k6api.protocols.http.client.routes import Expected
-from pytest_k6api.protocols.http.client.tagging import failure_tags, outcome_tags
+from pytest_k6api.protocols.http.client.samples import (
+    NO_PHASES,
+    Moments,
+    Phases,
+    failure_tags,
+    outcome_tags,
+    phases,
+)
 from pytest_k6api.protocols.http.message.authority import InvalidURL
-from pytest_k6api.protocols.http.message.errors import Failure
+from pytest_k6api.protocols.http.message.errors import RequestFailure
+from pytest_k6api.protocols.http.message.prepared import StatusSet
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses
 from pytest_k6api.protocols.http.message.urls import Target
 from pytest_k6api.protocols.http.net.tls import version_name
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
-from pytest_k6api.protocols.instrument.httpx_errors import explain_foreign
+from pytest_k6api.protocols.instrument.httpx_errors import explain_httpx
 
 _STARTED = "send_request_headers.started"
 _AFTER_START = (
@@ -39,7 +46,7 @@ _LONGEST_SIZE = 16  # digits of a Content-Length that can be true
 _STATUS_LINE = len("HTTP/1.1 200 OK\r\n")
 
 
-class ForeignExchange:
+class HttpxExchange:
     """A request from its start to its row; ends once, whatever is called afterwards.
 
     Attributes:
@@ -68,7 +75,7 @@ class ForeignExchange:
         self.tags = {str(key): str(value) for key, value in dict(told.get("tags", {})).items()}
         name = told.get("name") or self.tags.get("name")
         self.name = _name_of(str(request.url), recorder.secrets) if name is None else str(name)
-        self._expected: Expected = read_expected(told.get("expected_statuses", expected))
+        self._expected: StatusSet = read_expected(told.get("expected_statuses", expected))
         self.received = 0
         self._request = request
         self._recorder = recorder
@@ -103,7 +110,7 @@ class ForeignExchange:
     def fail(self, error: Exception) -> None:
         """Record that `error` came instead of a response, or of the rest of it."""
         if self._end():
-            self._record_failure(explain_foreign(error))
+            self._record_failure(explain_httpx(error))
 
     def drop(self) -> None:
         """Record nothing but the bytes: a hard stop cut it off."""
@@ -130,12 +137,16 @@ class ForeignExchange:
     def _judge(self, status: int) -> int | None:
         return None if self._expected is None else 0 if status in self._expected else 1
 
-    def _record_failure(self, failure: Failure) -> None:
+    def _record_failure(self, failure: RequestFailure) -> None:
         failed = self._judge(0)
         self._record(failure_tags(self, failure, failed), failed, 0, failure)
 
     def _record(
-        self, tags: dict[str, str], failed: int | None, status: int, failure: Failure | None = None
+        self,
+        tags: dict[str, str],
+        failed: int | None,
+        status: int,
+        failure: RequestFailure | None = None,
     ) -> None:
         recorder = self._recorder
         row: HttpRow = (recorder.context.id_with(tags), failed, *self._phases())
@@ -145,31 +156,27 @@ class ForeignExchange:
             describe = partial(_describe, self._request, response, row, failure, recorder.secrets)
             recorder.keep_failed(row[0], status, response, describe)
 
-    def _phases(self) -> tuple[int, int, int, int, int, int, int]:
-        """Return what `failed_phases` returns, for a request of either outcome."""
+    def _phases(self) -> Phases:
         at = self._at
         ended = at.get("receive_response_body.complete") or perf_counter_ns()
         started = at.get(_STARTED) or (self._began if self._response is not None else None)
-        if started is None:  # no connection: all are 0, as in k6
-            return 0, 0, 0, 0, 0, 0, 0
-        first_byte = at.get("receive_response_headers.complete") or self._responded_at or ended
-        sent = at.get("send_request_body.complete") or (ended if at else started)
-        sending = (sent - started) // 1000
-        waiting = (first_byte - started) // 1000 - sending
-        duration = (ended - started) // 1000
-        return (
-            duration,
-            (started - self._began) // 1000,
-            self._between("connect_tcp") or self._between("connect_unix_socket"),
-            self._between("start_tls"),
-            sending,
-            waiting,
-            duration - sending - waiting,
+        if started is None:  # no connection
+            return NO_PHASES
+        moments = Moments(
+            started_at=started,
+            sent_at=at.get("send_request_body.complete") or (ended if at else started),
+            first_byte_at=at.get("receive_response_headers.complete") or self._responded_at or 0,
+            ended_at=ended,
+            is_used=False,
+            ready_at=started,
+            connecting=self._between("connect_tcp") or self._between("connect_unix_socket"),
+            handshaking=self._between("start_tls"),
         )
+        return phases(moments, self._began)
 
     def _between(self, step: str) -> int:
         ended = self._at.get(f"{step}.complete")
-        return (ended - self._at[f"{step}.started"]) // 1000 if ended else 0
+        return ended - self._at[f"{step}.started"] if ended else 0
 
 
 def _read_extension(told: Any) -> dict[str, Any]:  # whatever a user wrote
@@ -188,8 +195,8 @@ def _name_of(url: str, secrets: Secrets) -> str:
 
 
 def _describe(
-    request: Any, response: Any, row: HttpRow, failure: Failure | None, secrets: Secrets
-) -> str:  # see `ForeignExchange`
+    request: Any, response: Any, row: HttpRow, failure: RequestFailure | None, secrets: Secrets
+) -> str:  # see `HttpxExchange`
     """Return the exchange as text, masked; without bodies, which belong to the user's client."""
     if failure is not None:
         outcome = f"{failure.text} (error code {failure.code})"
@@ -205,7 +212,7 @@ def _describe(
     )
 
 
-def _protocol(response: Any) -> str:  # see `ForeignExchange`
+def _protocol(response: Any) -> str:  # see `HttpxExchange`
     extensions = response.extensions
     version = extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
     stream = extensions.get("network_stream")

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 from pytest_k6api.model import current_recorder
 from pytest_k6api.protocols.http.client.client import Client
 from pytest_k6api.protocols.http.client.sync import SyncClient
-from pytest_k6api.protocols.instrument.httpx_exchange import ForeignExchange
+from pytest_k6api.protocols.instrument.httpx_exchange import HttpxExchange
 
 T = TypeVar("T")
 
@@ -145,19 +145,19 @@ class InstrumentedTransport:
     ) -> None:
         await self._transport.__aexit__(kind, error, traceback)
 
-    def _begin(self, request: Any) -> ForeignExchange | None:  # see `__init__`
+    def _begin(self, request: Any) -> HttpxExchange | None:  # see `__init__`
         recorder = current_recorder.get(None)
         if recorder is None:
             return None
         vu = self._vu
         expected = _DEFAULT_EXPECTED if vu is None else vu.http.expected_statuses
-        return ForeignExchange(request, recorder, expected)
+        return HttpxExchange(request, recorder, expected)
 
 
 class _MeasuredStream:
     """The body of a response, counted while it is read."""
 
-    def __init__(self, stream: Any, exchange: ForeignExchange) -> None:  # see the transport
+    def __init__(self, stream: Any, exchange: HttpxExchange) -> None:  # see the transport
         self._stream = stream
         self._exchange = exchange
 
@@ -198,7 +198,7 @@ class _MeasuredStream:
             self._exchange.drop()
 
 
-def _measured(response: Any, exchange: ForeignExchange) -> Any:  # see the transport
+def _measured(response: Any, exchange: HttpxExchange) -> Any:  # see the transport
     exchange.respond(response)
     if response.is_closed:  # made in this process, with its body
         exchange.received = len(response.content)
@@ -215,7 +215,7 @@ def _stream_class(kind: type) -> type[_MeasuredStream]:
     return cast("type[_MeasuredStream]", type("MeasuredStream", (_MeasuredStream, *bases), {}))
 
 
-def _traced(request: Any, exchange: ForeignExchange) -> dict[str, Any]:  # see the transport
+def _traced(request: Any, exchange: HttpxExchange) -> dict[str, Any]:  # see the transport
     theirs: Callable[[str, object], None] | None = request.extensions.get("trace")
 
     def trace(event: str, info: object) -> None:
@@ -226,7 +226,7 @@ def _traced(request: Any, exchange: ForeignExchange) -> dict[str, Any]:  # see t
     return {**request.extensions, "trace": trace}
 
 
-def _traced_async(request: Any, exchange: ForeignExchange) -> dict[str, Any]:  # see the transport
+def _traced_async(request: Any, exchange: HttpxExchange) -> dict[str, Any]:  # see the transport
     theirs: Callable[[str, object], Awaitable[None]] | None = request.extensions.get("trace")
 
     async def trace(event: str, info: object) -> None:

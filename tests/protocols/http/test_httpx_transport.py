@@ -19,7 +19,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.protocols.http import HTTP_ROWS, Client, HttpRuntime
 from pytest_k6api.protocols.instrument import instrument
-from pytest_k6api.protocols.instrument.httpx_errors import explain_foreign
+from pytest_k6api.protocols.instrument.httpx_errors import explain_httpx
 from tests.protocols.http.serving import OK, Harness, Peer, replying, serving
 from tests.virtual_time import in_real_time
 
@@ -416,4 +416,4 @@ def test_the_words_for_an_error_are_few_and_quote_nothing(
 ) -> None:
     error: Exception = getattr(library, name)(message)
 
-    assert explain_foreign(error).text == text
+    assert explain_httpx(error).text == text

@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_k6api.protocols.http.client.routes import Origin
+from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.net.proxies import proxy_variable
 
 PROXY = "http://ann:secret@proxy.test:3128"

@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http import ClientOptions, HttpRuntime
+from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
 from pytest_k6api.protocols.http.client.routes import Routes
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.net.dns import Resolver
 from tests.protocols.http.serving import OK, Peer, a_tester, replying
 from tests.virtual_time import in_real_time, in_virtual_time
@@ -193,9 +194,42 @@ def test_generated_urls_do_not_fill_the_memory() -> None:
     routes = Routes(timeout=1, redirects=1)
 
     for number in range(10_000):
-        routes.plan("http://h", "GET", f"/{number}")
+        routes.route("http://h", "GET", f"/{number}")
 
-    assert len(routes.below("http://h", "GET")) <= 4096
+    assert sum(map(len, routes._routes.values())) <= 4096
+
+
+def test_requests_of_virtual_users_that_differ_do_not_fill_the_memory() -> None:
+    routes = Routes(timeout=1, redirects=1)
+    caches = [routes.cache("http://h", b"Token: %d" % number) for number in range(100)]
+    request = PreparedRequest(routes.route("http://h", "GET", "/"), {}, timeout=1, redirects=1)
+
+    for number in range(700):
+        for cache in caches:
+            routes.remember(cache, f"/{number}", request)
+
+    assert routes.cache("http://h", b"Token: 7") is caches[7]
+    assert 0 < sum(map(len, caches)) <= 65_536
+
+
+@pytest.mark.sockets
+@in_real_time
+async def test_header_fields_that_change_are_sent_by_the_next_request() -> None:
+    async with replying(OK) as server, a_tester() as tester:
+        other = Client(tester.runtime, tester.recorder)
+        for number in range(3):
+            tester.client.headers["Token"] = str(number)
+            for client in (tester.client, tester.client, other):
+                await client.get(server.url)
+        tester.client.headers = {"Host": "shop.test"}
+        await tester.client.get(server.url)
+        await tester.client.get(server.url)
+        other.close()
+
+    heads = [head.lower() for head in server.heads]
+    tokens = [head.partition(b"token: ")[2].partition(b"\r\n")[0] for head in heads]
+    assert tokens == [b"0", b"0", b"", b"1", b"1", b"", b"2", b"2", b"", b"", b""]
+    assert [b"host: shop.test" in head for head in heads[-3:]] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The HTTP client of one virtual user: requests in, responses and rows out.
 
-`Client._round_trip` and `Connection.exchange` together are the hot path
+`Client._round_trip` and the exchange that it runs are the hot path
 (``benchmarks/bench_http_client.py``); what not every request needs is outside
-of them.
+of them. The client knows no version of HTTP: see `Connection`.
 """
 
 from collections.abc import Coroutine, Iterable
@@ -12,25 +12,36 @@ from time import perf_counter_ns
 from typing import Any, Unpack
 
 from pytest_k6api.model import Recorder
-from pytest_k6api.protocols.http.client import tagging
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
+from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange, describe_fully
 from pytest_k6api.protocols.http.client.prepare import (
+    Hop,
     checked_method,
     prepare,
     prepare_broken,
     read_expected,
 )
-from pytest_k6api.protocols.http.client.routes import Expected, Origin, Plan
+from pytest_k6api.protocols.http.client.redirects import redirect
+from pytest_k6api.protocols.http.client.routes import RequestCache
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
-from pytest_k6api.protocols.http.h1.connection import Connection
-from pytest_k6api.protocols.http.message.auth import Auth
-from pytest_k6api.protocols.http.message.authority import InvalidURL
+from pytest_k6api.protocols.http.client.samples import (
+    NO_PHASES,
+    Attempt,
+    Moments,
+    failure_id,
+    intern,
+    outcome_tags,
+    phases,
+    record_retry,
+)
+from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
-from pytest_k6api.protocols.http.message.errors import TIMED_OUT, Failure, NetworkError
+from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError, RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
-from pytest_k6api.protocols.http.message.redirects import redirect
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest, StatusSet
+from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
@@ -48,16 +59,16 @@ class Client:
     """The HTTP client of one virtual user: one kept-alive connection for each server.
 
     Responses are httpx's, plus ``timings``, ``error`` and ``error_code``. What the
-    network does to a request is not raised but told by the response, whose
-    ``status_code`` is 0 then, and counted.
+    network does to a request is counted and not raised: the response tells of it, with
+    a ``status_code`` of 0.
 
     Attributes:
         headers: Header fields sent with every request.
         cookies: The jar; it lives as long as the virtual user (k6 empties its
             jar before each iteration).
         auth: How requests are signed, unless they say otherwise.
-        last_response: The response that came last, for reports.
-        routes: The load test's plans, by URL.
+        last_response: The latest response, for reports.
+        routes: The load test's routes and prepared requests.
     """
 
     __slots__ = (
@@ -70,7 +81,7 @@ class Client:
         self._runtime, self._recorder = runtime, recorder
         recorder.secrets = options.secrets
         self._debug = options.http_debug
-        self._expected: Expected = _DEFAULT_EXPECTED
+        self._expected: StatusSet = _DEFAULT_EXPECTED
         self._idle: dict[Origin, Connection] = {}
         self._spare: dict[Origin, list[Connection]] = {}
         self._headers = Headers()
@@ -93,7 +104,8 @@ class Client:
     @base_url.setter
     def base_url(self, base_url: str) -> None:
         self._base_url = base_url
-        self._gets = self.routes.below(base_url, "GET")
+        self._gets = RequestCache()
+        self._headers.is_sealed = False  # so that `_remember` gets another cache
 
     @property
     def headers(self) -> Headers:
@@ -103,6 +115,7 @@ class Client:
     @headers.setter
     def headers(self, headers: HeaderSource) -> None:
         self._headers = Headers(headers)
+        self._gets = RequestCache()
 
     @property
     def expected_statuses(self) -> ExpectedStatuses:
@@ -122,15 +135,14 @@ class Client:
         # No `async def`: a coroutine that only awaits another one would cost
         # what it gives nothing for.
         if not options:
-            plan = self._gets.get(url)
-            tail = self._headers.tail
+            request = self._gets.get(url)
             if (
-                plan is not None
-                and tail is not None
+                request is not None
+                and self._headers.is_sealed
                 and self.auth is None
                 and not self.cookies.by_key
             ):
-                return self._round_trip(plan, plan.start + tail)
+                return self._round_trip(request)
         return self.request("GET", url, **options)
 
     def post(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
@@ -171,12 +183,22 @@ class Client:
         """
         method = checked_method(method)
         try:
-            plan, wire = prepare(self, method, url, options)
+            request = prepare(self, method, url, options)
         except InvalidURL as error:
-            plan = prepare_broken(self, method, url, options)
-            response = self._fail(plan, b"", Failure(error.code, str(error)))
-            return await self._conclude(response, plan, 0)
-        return await self._round_trip(plan, wire)
+            request = prepare_broken(self, method, url, options)
+            response = self._fail(request, RequestFailure(error.code, str(error)))
+            return await self._conclude(response, request, 0)
+        if method == "GET" and not options:
+            self._remember(url, request)
+        return await self._round_trip(request)
+
+    def _remember(self, url: str, request: PreparedRequest) -> None:
+        """Let `get` find `request`, unless it depends on more than the URL and the header fields."""
+        if self.auth is not None or self.cookies.by_key or request.target.credentials is not None:
+            return
+        if not self._headers.is_sealed:
+            self._gets = self.routes.cache(self._base_url, self._headers.seal())
+        self.routes.remember(self._gets, url, request)
 
     async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
         """Make several requests at once; return the responses in their order.
@@ -192,164 +214,133 @@ class Client:
         return await self.request(method, url, **options)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
-        self, plan: Plan, wire: bytes, first: tagging.Attempt | None = None
+    async def _round_trip(  # noqa: C901, PLR0915
+        self, request: PreparedRequest, first: Attempt | None = None
     ) -> Response:
         recorder = self._recorder
         context = recorder.context
-        origin = plan.origin
+        origin = request.origin
         began = perf_counter_ns()
-        deadline = began + plan.timeout if first is None else first.deadline
+        deadline = began + request.timeout if first is None else first.deadline
+        exchange = None
         connection = self._idle.pop(origin, None)
         try:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
-                # If there is none, the old one's last exchange must not pass for this one.
-                kept, connection = connection, None
-                connection = await self._obtain(plan, kept, deadline)
-            await connection.exchange(wire, deadline, has_body=plan.has_body, upload=plan.upload)
-            if connection.is_plain:
-                body = connection.body
+                connection = await self._obtain(request, connection, deadline)
+            exchange = connection.open_exchange()
+            await exchange.run(request, deadline)
+            if exchange.is_plain:
+                body = exchange.body
             else:
-                body = await self._unpack(plan, connection, deadline)
+                body = await self._unpack(request, exchange, deadline)
         except NetworkError as error:
-            if connection is not None and self._may_repeat(plan, error, connection, deadline):
-                first = first or tagging.Attempt(connection.started_at, deadline)
-                return await self._round_trip(plan, wire, first)
-            response = self._fail(plan, wire, error.failure, connection, began, first)
-            return await self._conclude(response, plan, deadline)
+            if exchange is not None and self._may_repeat(request, error, exchange, deadline):
+                return await self._round_trip(
+                    request, first or Attempt(exchange.started_at, deadline)
+                )
+            response = self._fail(request, error.failure, exchange, began, first)
+            return await self._conclude(response, request, deadline)
         except BaseException:  # a hard stop: no row, but the bytes did flow
-            self._count_bytes(connection)
-            if connection is not None:
-                connection.close()
+            self._abandon(exchange)
             raise
 
-        if connection.is_used:
-            blocked = connecting = handshaking = 0
-        else:
-            connection.is_used = True
-            blocked = (connection.ready_at - began) // 1000
-            connecting = connection.connecting // 1000
-            handshaking = connection.handshaking // 1000
-        started = connection.started_at
-        if first is not None:  # as in k6: it took until now to be written
-            started = first.started_at
-            blocked = connecting = handshaking = 0
-        sending = (connection.sent_at - started) // 1000
-        waiting = (connection.first_byte_at - started) // 1000 - sending
-        duration = (connection.ended_at - started) // 1000
-        if waiting < 0:
-            # The response was there before `send` returned, as a fast server's on the
-            # same machine may be; or it had not been asked for, or the wall clock was set.
-            sending, waiting = 0, max(0, sending + waiting)
-            duration = max(0, duration)
-
-        status = connection.status
-        expected = plan.expected
+        status, protocol = exchange.status, exchange.protocol
+        expected = request.expected
         if expected is ...:
             expected = self._expected
         failed = None if expected is None else 0 if status in expected else 1
-        protocol = connection.protocol
-        key = (plan.key, status, failed, protocol)
+        key = (request.key, status, failed, protocol)
         tags = context.requests.get(key)
         if tags is None:
-            tags = tagging.intern(
-                context, key, tagging.outcome_tags(plan, status, failed, protocol)
-            )
-        row = (
-            tags,
-            failed,
-            duration,
-            blocked,
-            connecting,
-            handshaking,
-            sending,
-            waiting,
-            duration - sending - waiting,
-        )
+            tags = intern(context, key, outcome_tags(request, status, failed, protocol))
+        row = (tags, failed, *phases(exchange, began, first))
         recorder.buffer.rows[HTTP_ROWS].append(row)
-        recorder.bytes_sent += connection.bytes_sent
-        recorder.bytes_received += connection.bytes_received
-
-        response = Response(
-            status, body, plan, wire, connection.head, row, protocol, connection.bytes_received
-        )
+        received = exchange.bytes_received
+        recorder.bytes_sent += exchange.bytes_sent
+        recorder.bytes_received += received
+        response = Response(status, body, request, exchange.head, row, protocol, received)
         if not connection.is_reusable:
             connection.close()
         elif self._idle.setdefault(origin, connection) is not connection:
             self._spare.setdefault(origin, []).append(connection)
         if status >= _FIRST_REDIRECT or failed or self._debug:
-            return await self._conclude(response, plan, deadline)
+            return await self._conclude(response, request, deadline)
         self.last_response = response
         return response
 
-    async def _obtain(self, plan: Plan, connection: Connection | None, deadline: int) -> Connection:
+    async def _obtain(
+        self, request: PreparedRequest, connection: Connection | None, deadline: int
+    ) -> Connection:
         """Return a connection that is open as far as one can tell: a kept one, or a new one."""
-        spare = self._spare.get(plan.origin, [])
+        spare = self._spare.get(request.origin, [])
         while connection is not None or spare:
             candidate = connection or spare.pop()
-            # What is sent to nobody is sent again, if that may be.
-            if not candidate.has_ended(may_err=plan.is_repeatable):
+            # A repeatable request may find out by itself that the server has closed.
+            if not candidate.has_ended(may_err=request.is_repeatable):
                 return candidate
             candidate.close()
             connection = None
-        return await self._runtime.dial(plan.origin, deadline)
+        return await self._runtime.dial(request.origin, deadline)
 
-    async def _unpack(self, plan: Plan, connection: Connection, deadline: int) -> bytes:
-        """Return the decoded body of the response that came, and keep its cookies."""
-        lowered, body = connection.lowered, connection.body
+    async def _unpack(self, request: PreparedRequest, exchange: Exchange, deadline: int) -> bytes:
+        """Return the decoded body of the response, and keep its cookies."""
+        lowered, body = exchange.lowered, exchange.body
         if b"\r\ncontent-encoding:" in lowered:
-            encodings = Headers.from_head(connection.head).get("content-encoding", "")
+            encodings = Headers.from_head(exchange.head).get("content-encoding", "")
             limit = self._runtime.options.max_response_size
             try:
                 body = await decode(body, encodings, limit=limit, deadline=deadline)
             except DecodingError as error:
-                connection.body = error.content
+                exchange.body = error.content
                 raise
         if b"\r\nset-cookie:" in lowered:
-            for header in Headers.from_head(connection.head).get_list("set-cookie"):
-                self.cookies.store(header, plan.target.host, plan.target.path)
+            for header in Headers.from_head(exchange.head).get_list("set-cookie"):
+                self.cookies.store(header, request.target.host, request.target.path)
         return body
 
-    def _count_bytes(self, connection: Connection | None) -> None:
-        if connection is not None:
-            self._recorder.bytes_sent += connection.bytes_sent
-            self._recorder.bytes_received += connection.bytes_received
+    def _abandon(self, exchange: Exchange | None) -> None:
+        """Count the bytes of an exchange that gives no response, and end it."""
+        if exchange is not None:
+            self._recorder.bytes_sent += exchange.bytes_sent
+            self._recorder.bytes_received += exchange.bytes_received
+            exchange.close()
 
     def _may_repeat(
-        self, plan: Plan, error: NetworkError, connection: Connection, deadline: int
+        self, request: PreparedRequest, error: NetworkError, exchange: Exchange, deadline: int
     ) -> bool:
-        """Count what a failed attempt sent; return whether to send again, and count that, too."""
-        self._count_bytes(connection)
-        connection.close()
-        if not error.is_stale or not (plan.is_repeatable or not connection.bytes_sent):
+        """End a failed attempt; return whether to send again, and count that, too."""
+        self._abandon(exchange)
+        if not error.is_stale or not (request.is_repeatable or not exchange.bytes_sent):
             return False
         if perf_counter_ns() >= deadline:
             error.failure = TIMED_OUT
             return False
-        tagging.record_retry(self._recorder, plan)
+        record_retry(self._recorder, request)
         return True
 
-    def _fail(  # noqa: PLR0917 - as `Response`
+    def _fail(
         self,
-        plan: Plan,
-        wire: bytes,
-        failure: Failure,
-        connection: Connection | None = None,
+        request: PreparedRequest,
+        failure: RequestFailure,
+        exchange: Exchange | None = None,
         began: int = 0,
-        first: tagging.Attempt | None = None,
+        first: Attempt | None = None,
     ) -> Response:
-        """Record a round trip that got no usable response, and return what is told of it."""
+        """Record a request that got no usable response, and return what is told of it."""
         context = self._recorder.context
-        expected = self._expected if plan.expected is ... else plan.expected
+        expected = self._expected if request.expected is ... else request.expected
         failed = None if expected is None else 0 if 0 in expected else 1
-        tags = tagging.failure_id(context, plan, failure, failed)
-        phases = tagging.failed_phases(connection, began, first)
-        row: HttpRow = (tags, failed, *phases)
+        measured = NO_PHASES
+        if first is not None:  # until now it had not been written, as in k6
+            measured = phases(Moments(first.started_at, perf_counter_ns()), began)
+        elif exchange is not None:
+            measured = phases(exchange, began)
+        row: HttpRow = (failure_id(context, request, failure, failed), failed, *measured)
         self._recorder.buffer.rows[HTTP_ROWS].append(row)
         head, body, received = b"", b"", 0
-        if connection is not None:
-            head, body, received = connection.head, connection.body, connection.bytes_received
-        return Response(0, body, plan, wire, head, row, "", received, failure)
+        if exchange is not None:
+            head, body, received = exchange.head, exchange.body, exchange.bytes_received
+        return Response(0, body, request, head, row, "", received, failure)
 
     def _keep_failure(self, response: Response) -> None:
         tags_id, failed, *_ = response.row
@@ -357,37 +348,40 @@ class Client:
             describe = partial(describe_exchange, response)
             self._recorder.keep_failed(tags_id, response.status_code, response, describe)
 
-    async def _conclude(self, response: Response, plan: Plan, deadline: int) -> Response:
+    async def _conclude(
+        self, response: Response, request: PreparedRequest, deadline: int
+    ) -> Response:
         """Follow redirects, and do what else a response that is no plain 2xx may need."""
         self.last_response = response
         self._keep_failure(response)
         if self._debug == "all" or (self._debug and response.is_error):
             self._runtime.options.show_exchange(describe_fully(response))
-        if plan.is_hop:
+        if request.is_hop:
             return response
-        response = await self._follow(response, plan, deadline)
-        if plan.throw and response.is_error:
+        response = await self._follow(response, request, deadline)
+        if request.throw and response.is_error:
             response.raise_for_status()
         return response
 
-    async def _follow(self, response: Response, plan: Plan, deadline: int) -> Response:
+    async def _follow(
+        self, response: Response, request: PreparedRequest, deadline: int
+    ) -> Response:
         history: list[Response] = []
-        redirects = plan.redirects
-        is_foreign = False
-        while redirects and (hop := redirect(response, plan)) is not None:
-            redirects -= 1
+        left = request.redirects
+        is_cross_origin = False
+        while left and (to := redirect(response, request)) is not None:
+            left -= 1
             history.append(response)
-            # Once abroad, always abroad: credentials stay dropped on the way back.
-            is_foreign = is_foreign or hop.is_foreign
-            if hop.failure is not None:
-                plan = prepare_broken(self, hop.method, hop.url, hop.options)
-                plan.is_hop = True
-                response = await self._conclude(self._fail(plan, b"", hop.failure), plan, deadline)
+            # After a cross-origin hop credentials stay stripped, also on the way back.
+            is_cross_origin = is_cross_origin or to.is_cross_origin
+            if to.failure is not None:
+                request = prepare_broken(self, to.method, to.url, to.options, is_hop=True)
+                failed = self._fail(request, to.failure)
+                response = await self._conclude(failed, request, deadline)
                 break
-            plan, wire = prepare(self, hop.method, hop.url, hop.options, is_foreign=is_foreign)
-            plan.is_hop = True
-            plan.timeout = max(1, deadline - perf_counter_ns())
-            response = await self._round_trip(plan, wire)
+            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin)
+            request = prepare(self, to.method, to.url, to.options, hop)
+            response = await self._round_trip(request)
         response.history = tuple(history)
         self.last_response = response
         return response

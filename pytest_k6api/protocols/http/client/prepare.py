@@ -1,15 +1,14 @@
-"""From what a user asks for to the bytes that are sent."""
+"""Turns a user's call into a prepared request: options checked, header fields merged, bytes made."""
 
 import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_k6api.model import OptionError, read_pairs
-from pytest_k6api.protocols.http.client.routes import Expected, Plan, Routes, request_line
-from pytest_k6api.protocols.http.message.auth import Auth, AuthFunction, authorization
-from pytest_k6api.protocols.http.message.bodies import Body, encode_body
+from pytest_k6api.protocols.http.client.routes import Routes
+from pytest_k6api.protocols.http.message.bodies import Body, IteratorUpload, encode_body
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.headers import (
     Headers,
@@ -17,9 +16,14 @@ from pytest_k6api.protocols.http.message.headers import (
     checked_field,
     encode_fields,
 )
-from pytest_k6api.protocols.http.message.request import Request
+from pytest_k6api.protocols.http.message.prepared import (
+    PreparedRequest,
+    Route,
+    StatusSet,
+    request_line,
+)
+from pytest_k6api.protocols.http.message.request import Auth, AuthFunction, Request, authorization
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
-from pytest_k6api.protocols.http.message.uploads import IteratorUpload
 from pytest_k6api.protocols.http.message.urls import add_params
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -36,18 +40,33 @@ class Defaults(Protocol):
     auth: Auth | None
 
 
+class Hop(NamedTuple):
+    """What a request that follows a redirect takes over from the one before.
+
+    Attributes:
+        timeout: Nanoseconds that are left.
+        is_cross_origin: Whether a redirect has led to another server, which must not
+            see the credentials that were meant for the first.
+    """
+
+    timeout: int
+    is_cross_origin: bool
+
+
+_FIRST = Hop(timeout=0, is_cross_origin=False)
+
+
 def prepare(
-    defaults: Defaults, method: str, url: str, options: RequestOptions, *, is_foreign: bool = False
-) -> tuple[Plan, bytes]:
-    """Return the plan for a request, and the bytes to send for it.
+    defaults: Defaults, method: str, url: str, options: RequestOptions, hop: Hop = _FIRST
+) -> PreparedRequest:
+    """Return the request that is to be sent.
 
     Args:
-        defaults: What to add to what the user said.
+        defaults: What to add to the user's options.
         method: As it goes over the wire.
         url: The URL as the user wrote it.
-        options: What the user said.
-        is_foreign: Whether a redirect leads to another server, which is not told
-            the credentials that were meant for the first.
+        options: The user's options.
+        hop: Which redirect it follows, if it does.
 
     Raises:
         InvalidURL: Nothing can be requested at `url`.
@@ -58,45 +77,50 @@ def prepare(
         unknown = ", ".join(sorted(options.keys() - _KNOWN))
         raise TypeError(f"a request takes no {unknown}; it takes {', '.join(sorted(_KNOWN))}")
     params = options.get("params")
-    route = defaults.routes.plan(
+    routes = defaults.routes
+    route = routes.route(
         defaults.base_url, method, url if params is None else add_params(url, params)
     )
-    defaults.headers.seal()
-    plan = route.variant()
-    plan.options = options
-    _apply_settings(plan, options)
+    request = PreparedRequest(route, options, timeout=routes.timeout, redirects=routes.redirects)
+    if options:
+        _apply_settings(request, options)
+    if hop is not _FIRST:
+        request.is_hop, request.timeout = True, hop.timeout
     body = encode_body(options)
-    return plan, _assemble(defaults, plan, body, is_foreign=is_foreign)
+    request.wire = _assemble(defaults, route, request, body, is_cross_origin=hop.is_cross_origin)
+    return request
 
 
-def prepare_broken(defaults: Defaults, method: str, url: str, options: RequestOptions) -> Plan:
-    """Return the plan to tell of a request that cannot be made, because of its URL."""
-    plan = defaults.routes.broken(method, url)
-    plan.options = options
-    _apply_settings(plan, options)
-    plan.redirects = 0
-    return plan
+def prepare_broken(
+    defaults: Defaults, method: str, url: str, options: RequestOptions, *, is_hop: bool = False
+) -> PreparedRequest:
+    """Return what stands for a request that cannot be sent, because of its URL."""
+    route = defaults.routes.broken(method, url)
+    request = PreparedRequest(route, options, timeout=defaults.routes.timeout, redirects=0)
+    _apply_settings(request, options)
+    request.redirects, request.is_hop = 0, is_hop
+    return request
 
 
-def _apply_settings(plan: Plan, options: RequestOptions) -> None:
+def _apply_settings(request: PreparedRequest, options: RequestOptions) -> None:
     tags = _read_tags(options["tags"]) if options.get("tags") else {}
     name = options.get("name") or tags.get("name")
     if name is not None:
-        plan.name = str(name)
-        plan.key = f"{plan.method} {name}"
+        request.name = str(name)
+        request.key = f"{request.method} {name}"
     if tags:
-        plan.tags = {key: str(value) for key, value in tags.items()}
-        plan.key = (plan.key, frozenset(plan.tags.items()))
+        request.tags = {key: str(value) for key, value in tags.items()}
+        request.key = (request.key, frozenset(request.tags.items()))
     timeout = options.get("timeout")
     if timeout is not None:
-        plan.timeout = _nanoseconds(timeout)
+        request.timeout = _nanoseconds(timeout)
     if "expected_statuses" in options:
-        plan.expected = read_expected(options["expected_statuses"])
+        request.expected = read_expected(options["expected_statuses"])
     if "max_redirects" in options:
-        plan.redirects = _redirects(options["max_redirects"])
+        request.redirects = _redirects(options["max_redirects"])
     if not options.get("follow_redirects", True):
-        plan.redirects = 0
-    plan.throw = options.get("throw", False)
+        request.redirects = 0
+    request.throw = options.get("throw", False)
 
 
 def _read_tags(tags: object) -> Mapping[str, object]:
@@ -115,7 +139,7 @@ def _nanoseconds(timeout: object) -> int:
     return round(timeout * 1e9)
 
 
-def read_expected(value: ExpectedStatuses) -> Expected:
+def read_expected(value: ExpectedStatuses) -> StatusSet:
     """Return the statuses that `value` stands for.
 
     Raises:
@@ -140,19 +164,21 @@ def read_expected(value: ExpectedStatuses) -> Expected:
     return frozenset(statuses)
 
 
-def _assemble(defaults: Defaults, plan: Plan, body: Body, *, is_foreign: bool) -> bytes:
-    own = _own_headers(plan.options.get("headers"))
-    start, block, names = _merge(defaults.headers, plan, own, is_foreign=is_foreign)
-    extra = _body_fields(plan, body, names)
-    cookies = _cookie_header(defaults, plan, is_foreign=is_foreign)
+def _assemble(
+    defaults: Defaults, route: Route, request: PreparedRequest, body: Body, *, is_cross_origin: bool
+) -> bytes:
+    own = _own_headers(request.options.get("headers"))
+    start, block, names = _merge(defaults.headers, route, own, is_cross_origin=is_cross_origin)
+    extra = _body_fields(request, body, names)
+    cookies = _cookie_header(defaults, request, is_cross_origin=is_cross_origin)
     if cookies and "cookie" not in names:
         extra += encode_fields([checked_field("Cookie", cookies)])
-    signer = _signer(defaults, plan, names, is_foreign=is_foreign)
+    signer = _signer(defaults, request, names, is_cross_origin=is_cross_origin)
     if isinstance(signer, str):
         extra += encode_fields([checked_field("Authorization", signer)])
     elif signer is not None:
-        return _sign(signer, plan, start + block + extra)
-    return b"%b%b%b\r\n%b" % (start, block, extra, plan.content)
+        return _sign(signer, request, start + block + extra)
+    return b"%b%b%b\r\n%b" % (start, block, extra, request.content)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -178,15 +204,17 @@ def _own_headers(source: HeaderSource) -> Headers | None:
 
 
 def _merge(
-    common: Headers, plan: Plan, own: Headers | None, *, is_foreign: bool
+    common: Headers, route: Route, own: Headers | None, *, is_cross_origin: bool
 ) -> tuple[bytes, bytes, frozenset[str]]:
     """Return the first bytes, the block of fields and their names in lower case."""
-    if own is None and not is_foreign:
+    if own is None and not is_cross_origin:
         names = common.names
-        start = plan.start if "host" not in names else request_line(plan.method, plan.target)
+        start = route.start if "host" not in names else request_line(route.method, route.target)
         return start, common.block, names
     own = own or Headers()
-    secret = {"authorization", "cookie", "proxy-authorization", "host"} if is_foreign else set()
+    secret = (
+        {"authorization", "cookie", "proxy-authorization", "host"} if is_cross_origin else set()
+    )
     hidden = own.names | secret
     if hidden.isdisjoint(common.names):
         shared = common
@@ -195,57 +223,57 @@ def _merge(
     if not secret.isdisjoint(own.names):
         own = Headers(field for field in own.fields if field[0].lower() not in secret)
     names = shared.names | own.names
-    start = plan.start if "host" not in names else request_line(plan.method, plan.target)
+    start = route.start if "host" not in names else request_line(route.method, route.target)
     return start, shared.block + own.block, names
 
 
-def _body_fields(plan: Plan, body: Body, names: frozenset[str]) -> bytes:
+def _body_fields(request: PreparedRequest, body: Body, names: frozenset[str]) -> bytes:
     content = body.content
     is_framed = "content-length" in names or "transfer-encoding" in names
     if body.chunks is not None:
-        plan.upload = IteratorUpload(body.chunks, is_chunked="content-length" not in names)
-        plan.is_repeatable = False
+        request.upload = IteratorUpload(body.chunks, is_chunked="content-length" not in names)
+        request.is_repeatable = False
         return b"" if is_framed else b"Transfer-Encoding: chunked\r\n"
     if content is None:
-        if plan.method in ("POST", "PUT", "PATCH") and not is_framed:
+        if request.method in ("POST", "PUT", "PATCH") and not is_framed:
             return b"Content-Length: 0\r\n"
         return b""
-    plan.content = content
+    request.content = content
     length = b"" if is_framed else b"Content-Length: %d\r\n" % len(content)
     if body.content_type is None or "content-type" in names:
         return length
     return b"%bContent-Type: %b\r\n" % (length, body.content_type.encode())
 
 
-def _cookie_header(defaults: Defaults, plan: Plan, *, is_foreign: bool) -> str:
-    own = plan.options.get("cookies")
+def _cookie_header(defaults: Defaults, request: PreparedRequest, *, is_cross_origin: bool) -> str:
+    own = request.options.get("cookies")
     if not defaults.cookies and not own:
         return ""
-    target = plan.target
+    target = request.target
     header = defaults.cookies.header(target.host, target.path, is_tls=target.is_tls)
-    if own and not is_foreign:
+    if own and not is_cross_origin:
         extra = "; ".join(f"{name}={value}" for name, value in Cookies(own).items())
         header = f"{header}; {extra}" if header else extra
     return header
 
 
 def _signer(
-    defaults: Defaults, plan: Plan, names: frozenset[str], *, is_foreign: bool
+    defaults: Defaults, request: PreparedRequest, names: frozenset[str], *, is_cross_origin: bool
 ) -> str | AuthFunction | None:
-    auth = plan.options.get("auth", defaults.auth)
-    if auth is not None and not is_foreign:
+    auth = request.options.get("auth", defaults.auth)
+    if auth is not None and not is_cross_origin:
         return authorization(auth)
-    if plan.target.credentials is not None and "authorization" not in names:
-        return authorization(plan.target.credentials)
+    if request.target.credentials is not None and "authorization" not in names:
+        return authorization(request.target.credentials)
     return None
 
 
-def _sign(sign: AuthFunction, plan: Plan, head: bytes) -> bytes:
+def _sign(sign: AuthFunction, request: PreparedRequest, head: bytes) -> bytes:
     """Let a function of the user's change the headers; return the bytes to send."""
-    request = Request(plan.method, plan.target.url, Headers.from_head(head), plan.content)
-    request = sign(request) or request
-    start = request_line(plan.method, plan.target)
-    return b"%b%b\r\n%b" % (start, request.headers.block, plan.content)
+    shown = Request(request.method, request.target.url, Headers.from_head(head), request.content)
+    signed = sign(shown) or shown
+    start = request_line(request.method, request.target)
+    return b"%b%b\r\n%b" % (start, signed.headers.block, request.content)
 
 
 def checked_method(method: object) -> str:

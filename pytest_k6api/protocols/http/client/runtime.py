@@ -1,6 +1,7 @@
-"""What the HTTP clients of one load test share: TLS, DNS, routes, and the watch over time."""
+"""The shared part of one load test's HTTP clients: TLS, DNS, routes, and the watch over deadlines."""
 
 import os
+import socket
 import ssl
 from collections.abc import Iterator
 from functools import cached_property
@@ -8,14 +9,17 @@ from time import perf_counter_ns
 
 import trio
 
+from pytest_k6api.protocols.http.client.connection import Connection
 from pytest_k6api.protocols.http.client.options import ClientOptions
-from pytest_k6api.protocols.http.client.routes import Origin, Routes
-from pytest_k6api.protocols.http.h1.connection import Connection
+from pytest_k6api.protocols.http.client.routes import Routes
+from pytest_k6api.protocols.http.h1.connection import Http1Connection
 from pytest_k6api.protocols.http.h1.head_cache import KnownHeads
+from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.connect import Dialer, secure
 from pytest_k6api.protocols.http.net.proxies import proxy_variable
-from pytest_k6api.protocols.http.net.tls import make_context, version_name
+from pytest_k6api.protocols.http.net.tcp import tell_arrivals
+from pytest_k6api.protocols.http.net.tls import TlsSocket, make_context, version_name
 
 # How often the sweeper looks: a request is aborted at most this late.
 _PERIOD = 0.05
@@ -52,10 +56,12 @@ class HttpRuntime:
         Raises:
             OptionError: The file of authorities cannot be read.
         """
-        return make_context(self.options.verify)
+        context = make_context(self.options.verify)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def warnings(self) -> Iterator[str]:
-        """Yield what people should know of the requests so far, one sentence each."""
+        """Yield warnings about the requests so far, one sentence each."""
         for origin in self.routes.origins:
             variable = proxy_variable(origin, os.environ)
             if variable:
@@ -118,21 +124,21 @@ class HttpRuntime:
         """
         context = self.tls if origin.is_tls else None
         sock, connecting = await self._dialer.connect(origin, deadline, self._traffic)
-        protocol = "HTTP/1.1"
-        began = perf_counter_ns()
-        if context is not None:
-            sock = tls = await secure(sock, context, _tls_name(origin.host), deadline)
-            protocol = f"HTTP/1.1 {version_name(tls)}"
-        connection = Connection(
-            sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
-        )
-        connection.connecting = connecting
-        if context is not None:
+        if self._traffic is not None:
+            tell_arrivals(sock)
+        if context is None:
+            connection = self._http1(sock, "HTTP/1.1")
+        else:
+            began = perf_counter_ns()
+            tls = await secure(sock, context, origin.host, deadline)
+            # ALPN chooses here: the context offers what there are connections for.
+            connection = self._http1(tls, f"HTTP/1.1 {version_name(tls)}")
             connection.handshaking = connection.ready_at - began
+        connection.connecting = connecting
         self._connections.add(connection)
         return connection
 
-
-def _tls_name(host: str) -> str:
-    """Return `host` as certificates and SNI have it: without zone and trailing dot (RFC 6066)."""
-    return host.partition("%")[0].removesuffix(".")
+    def _http1(self, sock: socket.socket | TlsSocket, protocol: str) -> Http1Connection:
+        return Http1Connection(
+            sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
+        )

@@ -8,9 +8,9 @@ import trio
 
 from pytest_k6api.protocols.http.client.batches import BatchRequest
 from pytest_k6api.protocols.http.client.client import Client
-from pytest_k6api.protocols.http.message.auth import Auth
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.headers import Headers
+from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
 

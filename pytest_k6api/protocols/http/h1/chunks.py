@@ -12,7 +12,7 @@ Source: Go 1.23, ``net/http/internal/chunked.go``.
 import re
 from collections.abc import Callable
 
-from pytest_k6api.protocols.http.message.errors import GENERIC, Failure, NetworkError
+from pytest_k6api.protocols.http.message.errors import GENERIC, NetworkError, RequestFailure
 
 # RFC 9112 lets white space stand around the size; an extension is whatever follows ";".
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*+(?:;[^\r]*+)?+")
@@ -131,4 +131,4 @@ def _bad_size(line: bytes) -> NetworkError:
 
 
 def _malformed(text: str) -> NetworkError:
-    return NetworkError(Failure(GENERIC, text))
+    return NetworkError(RequestFailure(GENERIC, text))

@@ -16,7 +16,7 @@ Source: k6 v1.1.0 on Go 1.23, ``net/http/response.go``, ``net/http/transfer.go``
 import re
 from typing import NoReturn
 
-from pytest_k6api.protocols.http.message.errors import GENERIC, Failure, NetworkError
+from pytest_k6api.protocols.http.message.errors import GENERIC, NetworkError, RequestFailure
 
 CHUNKED = -1
 """The length of a body that is sent in chunks."""
@@ -175,4 +175,4 @@ def _quoted(text: bytes) -> str:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise NetworkError(Failure(GENERIC, text))
+    raise NetworkError(RequestFailure(GENERIC, text))

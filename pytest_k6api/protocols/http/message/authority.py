@@ -1,7 +1,7 @@
-"""The part of a URL between ``//`` and the path: user, host and port.
+"""The part of a URL between ``//`` and the path, user, host and port, and the origin it names.
 
-Which hosts can be requested, and as what the resolver takes them: a name in
-ASCII (IDNA 2008, by the library ``idna``), or an address. Pure: no lookup
+Decides which hosts can be requested, and in which form the resolver takes them: a
+name in ASCII (IDNA 2008, by the library ``idna``), or an address. Pure: no lookup
 happens here.
 
 Source: k6 v1.1.0 on the same texts for codes and outcomes; its words without the text
@@ -40,8 +40,28 @@ class InvalidURL(ValueError):
         self.reason = text
 
 
+class Origin:
+    """A server that connections lead to. One object for each, so identity is equality."""
+
+    __slots__ = ("host", "is_tls", "port")
+
+    def __init__(self, *, is_tls: bool, host: str, port: int) -> None:
+        self.is_tls = is_tls
+        self.host = host
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """Its URL, with the port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"<Origin {self.url}>"
+
+
 class Authority(NamedTuple):
-    """Who is asked for, and where.
+    """User, host and port as a URL has them.
 
     Attributes:
         host: The host as the resolver takes it: ASCII in lower case, no brackets, an

@@ -19,8 +19,8 @@ from pytest_k6api.protocols.http.message.errors import (
     CLOSED_MIDWAY,
     DECOMPRESSION,
     TIMED_OUT,
-    Failure,
     NetworkError,
+    RequestFailure,
     body_too_large,
 )
 
@@ -41,7 +41,7 @@ class DecodingError(NetworkError):
         content: What was decoded before that.
     """
 
-    def __init__(self, failure: Failure, content: bytes = b"") -> None:
+    def __init__(self, failure: RequestFailure, content: bytes = b"") -> None:
         super().__init__(failure)
         self.content = content
 
@@ -171,7 +171,9 @@ def _unzstd(body: memoryview) -> Iterator[bytes]:
 
 
 def _broken(reason: object) -> DecodingError:
-    return DecodingError(Failure(DECOMPRESSION, f"error decompressing response body ({reason})"))
+    return DecodingError(
+        RequestFailure(DECOMPRESSION, f"error decompressing response body ({reason})")
+    )
 
 
 _DECODERS: dict[str, Callable[[memoryview], Iterator[bytes]]] = {

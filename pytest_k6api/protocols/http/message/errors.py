@@ -1,6 +1,6 @@
 """What can go wrong with a request, in k6's codes and words.
 
-A failure of the network is a value (`Failure`) that a response carries, because
+A failure of the network is a value (`RequestFailure`) that a response carries, because
 a load test counts it and goes on.
 
 Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary writes them.
@@ -58,7 +58,7 @@ _GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RequestFailure:
     """Why a request got no usable response.
 
     Attributes:
@@ -80,66 +80,68 @@ class NetworkError(Exception):
             the response came, so that the request may have met nobody.
     """
 
-    def __init__(self, failure: Failure, *, is_stale: bool = False) -> None:
+    def __init__(self, failure: RequestFailure, *, is_stale: bool = False) -> None:
         super().__init__(failure.text)
         self.failure = failure
         self.is_stale = is_stale
 
 
-TIMED_OUT = Failure(TIMEOUT, "request timeout")
-DIAL_TIMED_OUT = Failure(DIAL_TIMEOUT, "dial: i/o timeout")
-CLOSED_EARLY = Failure(GENERIC, "EOF")
-CLOSED_MIDWAY = Failure(GENERIC, "unexpected EOF")
+TIMED_OUT = RequestFailure(TIMEOUT, "request timeout")
+DIAL_TIMED_OUT = RequestFailure(DIAL_TIMEOUT, "dial: i/o timeout")
+CLOSED_EARLY = RequestFailure(GENERIC, "EOF")
+CLOSED_MIDWAY = RequestFailure(GENERIC, "unexpected EOF")
 
 
-def head_too_large(limit: int) -> Failure:
+def head_too_large(limit: int) -> RequestFailure:
     """Return the words for a head of more than `limit` bytes."""
-    return Failure(GENERIC, f"server response headers exceeded {limit} bytes; aborted")
+    return RequestFailure(GENERIC, f"server response headers exceeded {limit} bytes; aborted")
 
 
-def body_too_large(limit: int) -> Failure:
+def body_too_large(limit: int) -> RequestFailure:
     """Return the words for a body of more than `limit` bytes."""
-    return Failure(GENERIC, f"response body exceeded {limit} bytes")
+    return RequestFailure(GENERIC, f"response body exceeded {limit} bytes")
 
 
-def explain_dial(error: OSError) -> Failure:
+def explain_dial(error: OSError) -> RequestFailure:
     """Return k6's words for `error`, raised while connecting."""
     if isinstance(error, socket.gaierror):
         return _explain_lookup(error)
     if error.errno == errno.ECONNREFUSED:
-        return Failure(DIAL_REFUSED, "dial: connection refused")
+        return RequestFailure(DIAL_REFUSED, "dial: connection refused")
     if error.errno == errno.ETIMEDOUT:
         return DIAL_TIMED_OUT
     if error.errno in _OUT_OF_FILES:
-        return Failure(DIAL_UNKNOWN_ERRNO, "dial: too many open files")
+        return RequestFailure(DIAL_UNKNOWN_ERRNO, "dial: too many open files")
     text = (error.strerror or "").lower()  # as Go writes it
-    return Failure(DIAL_UNKNOWN_ERRNO, f"dial: unknown errno {error.errno} error with msg `{text}`")
+    return RequestFailure(
+        DIAL_UNKNOWN_ERRNO, f"dial: unknown errno {error.errno} error with msg `{text}`"
+    )
 
 
-def _explain_lookup(error: socket.gaierror) -> Failure:
+def _explain_lookup(error: socket.gaierror) -> RequestFailure:
     unknown = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
     if error.errno in unknown:
-        return Failure(NO_SUCH_HOST, "lookup: no such host")
-    return Failure(DNS, f"lookup: {error.strerror}")
+        return RequestFailure(NO_SUCH_HOST, "lookup: no such host")
+    return RequestFailure(DNS, f"lookup: {error.strerror}")
 
 
-def explain_tls(error: ssl.SSLError) -> Failure:
+def explain_tls(error: ssl.SSLError) -> RequestFailure:
     """Return the words for `error`, raised by the TLS handshake or a TLS connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _MISMATCHED:
-            return Failure(HOSTNAME_MISMATCH, "x509: certificate doesn't match hostname")
+            return RequestFailure(HOSTNAME_MISMATCH, "x509: certificate doesn't match hostname")
         if error.verify_code in _UNTRUSTED:
-            return Failure(UNKNOWN_AUTHORITY, "x509: unknown authority")
-        return Failure(TLS, f"x509: {error.verify_message}")
+            return RequestFailure(UNKNOWN_AUTHORITY, "x509: unknown authority")
+        return RequestFailure(TLS, f"x509: {error.verify_message}")
     if is_end_of_tls(error):
         return CLOSED_EARLY
     alert = _ALERT.fullmatch(error.reason or "")
     if alert is not None:
         text = _ALERTS.get(alert[1]) or alert[1].lower().replace("_", " ")
-        return Failure(REMOTE_ERROR, f"remote error: tls: {text}")
+        return RequestFailure(REMOTE_ERROR, f"remote error: tls: {text}")
     # OpenSSL's reason is a constant such as WRONG_VERSION_NUMBER.
     reason = (error.reason or "handshake failed").lower().replace("_", " ")
-    return Failure(TLS, f"tls: {reason}")
+    return RequestFailure(TLS, f"tls: {reason}")
 
 
 def is_end_of_tls(error: OSError) -> bool:
@@ -155,15 +157,15 @@ def is_gone(error: OSError) -> bool:
     return error.errno in _GONE or is_end_of_tls(error)
 
 
-def explain_transfer(error: OSError, operation: str) -> Failure:
+def explain_transfer(error: OSError, operation: str) -> RequestFailure:
     """Return k6's words for `error`, raised by a ``read`` or ``write`` on a connection."""
     if isinstance(error, ssl.SSLError):
         return explain_tls(error)
     if error.errno == errno.ECONNRESET:
-        return Failure(RESET, f"{operation}: connection reset by peer")
+        return RequestFailure(RESET, f"{operation}: connection reset by peer")
     if error.errno == errno.EPIPE:
-        return Failure(BROKEN_PIPE, f"{operation}: broken pipe")
-    return Failure(
+        return RequestFailure(BROKEN_PIPE, f"{operation}: broken pipe")
+    return RequestFailure(
         UNKNOWN_ERRNO,
         f"{operation}: unknown errno `{error.errno}` with message `{error.strerror}`",
     )

@@ -27,17 +27,16 @@ class Headers(MutableMapping[str, str]):
     ('text/html', True)
 
     Attributes:
-        tail: For the client: `block` and the blank line that ends a head, once
-            `seal` was called and as long as nothing changes.
+        is_sealed: For the client: whether nothing has changed since `seal`.
     """
 
-    __slots__ = ("_block", "_fields", "_names", "tail")
+    __slots__ = ("_block", "_fields", "_names", "is_sealed")
 
     def __init__(self, fields: HeaderSource = None) -> None:
         self._fields: list[tuple[str, str]] = []
         self._block: bytes | None = None
         self._names: frozenset[str] | None = None
-        self.tail: bytes | None = None
+        self.is_sealed = False
         if fields is not None:
             own = fields._fields if isinstance(fields, Headers) else read_pairs("headers", fields)
             for name, value in own:
@@ -78,7 +77,8 @@ class Headers(MutableMapping[str, str]):
             OptionError: The name or the value cannot be sent.
         """
         self._fields.append(checked_field(name, value))
-        self._block = self._names = self.tail = None
+        self._block = self._names = None
+        self.is_sealed = False
 
     @property
     def block(self) -> bytes:
@@ -88,10 +88,10 @@ class Headers(MutableMapping[str, str]):
             block = self._block = encode_fields(self._fields)
         return block
 
-    def seal(self) -> None:
-        """Make `tail`, unless there is a ``Host`` among the fields, which must come first."""
-        if self.tail is None and "host" not in self.names:
-            self.tail = self.block + b"\r\n"
+    def seal(self) -> bytes:
+        """Return `block`; `is_sealed` until something changes."""
+        self.is_sealed = True
+        return self.block
 
     @property
     def names(self) -> frozenset[str]:
@@ -122,7 +122,8 @@ class Headers(MutableMapping[str, str]):
             index = next(i for i, pair in enumerate(self._fields) if pair[0].lower() == wanted)
             kept.insert(index, field)
         self._fields = kept
-        self._block = self._names = self.tail = None
+        self._block = self._names = None
+        self.is_sealed = False
 
     def __delitem__(self, name: str) -> None:
         wanted = name.lower()
@@ -130,7 +131,8 @@ class Headers(MutableMapping[str, str]):
         if len(kept) == len(self._fields):
             raise KeyError(name)
         self._fields = kept
-        self._block = self._names = self.tail = None
+        self._block = self._names = None
+        self.is_sealed = False
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name.lower() for name, _ in self._fields))

@@ -1,15 +1,15 @@
 """What can be said about a request beside its method and URL."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, TypedDict
 
-from pytest_k6api.protocols.http.message.auth import Auth
 from pytest_k6api.protocols.http.message.cookies import CookieSource
 from pytest_k6api.protocols.http.message.headers import HeaderSource
 from pytest_k6api.protocols.http.message.multipart import Files
-from pytest_k6api.protocols.http.message.uploads import Chunks
+from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.urls import QueryParams
 
+Chunks = Iterable[bytes | str] | AsyncIterable[bytes | str]
 ExpectedStatuses = int | range | Iterable[int | range] | None
 
 

@@ -1,4 +1,4 @@
-"""What came back: httpx's response, with k6's timings and errors.
+"""A response: httpx's, with k6's timings and errors.
 
 Nothing is parsed before it is asked for: a load test often reads no more than
 the status.
@@ -12,11 +12,11 @@ from http import HTTPStatus
 from typing import Any
 
 from pytest_k6api.model import K6ApiError, Secrets
-from pytest_k6api.protocols.http.client.routes import Plan
 from pytest_k6api.protocols.http.message.cookies import Cookies
-from pytest_k6api.protocols.http.message.errors import Failure
+from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers
 from pytest_k6api.protocols.http.message.json_codec import decode_json
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request import Request
 from pytest_k6api.protocols.http.message.urls import URL
 from pytest_k6api.protocols.http.rows import HttpRow
@@ -66,11 +66,10 @@ class Response:
         "__dict__",  # for what is read lazily: the attributes below
         "_failure",
         "_head",
-        "_plan",
         "_protocol",
         "_received",
+        "_request",
         "_row",
-        "_wire",
         "content",
         "status_code",
     )
@@ -84,19 +83,17 @@ class Response:
         self,
         status_code: int,
         content: bytes,
-        plan: Plan,
-        wire: bytes,
+        request: PreparedRequest,
         head: bytes,
         row: HttpRow,
         protocol: str,
         received: int,
-        failure: Failure | None = None,
+        failure: RequestFailure | None = None,
     ) -> None:
         """Made by the client, for speed with everything by position."""
         self.status_code = status_code
         self.content = content
-        self._plan = plan
-        self._wire = wire
+        self._request = request
         self._head = head
         self._row = row
         self._protocol = protocol
@@ -152,7 +149,7 @@ class Response:
             RequestError: There was no usable response.
             HTTPStatusError: The status is another.
         """
-        where = f"{self._plan.method} {self._plan.name}"
+        where = f"{self._request.method} {self._request.name}"
         if self._failure is not None:
             raise RequestError(f"{where}: {self.error} (code {self.error_code})", response=self)
         if not self.is_success:
@@ -172,7 +169,7 @@ class Response:
         """The cookies that this response sets."""
         if self._cookies is None:
             self._cookies = Cookies()
-            target = self._plan.target
+            target = self._request.target
             for header in self.headers.get_list("set-cookie"):
                 self._cookies.store(header, target.host, target.path)
         return self._cookies
@@ -235,25 +232,25 @@ class Response:
     @property
     def request(self) -> Request:
         """The request that was sent."""
-        wire, content = self._wire, self._plan.content
+        sent = self._request
+        wire, content = sent.wire, sent.content
         head = wire[: len(wire) - len(content)].removesuffix(b"\r\n\r\n")
-        plan = self._plan
-        return Request(plan.method, plan.target.url, Headers.from_head(head), content)
+        return Request(sent.method, sent.target.url, Headers.from_head(head), content)
 
     @property
     def name(self) -> str:
         """The URL with its secrets masked, for logs and reports."""
-        return self._plan.target.name
+        return self._request.target.name
 
     @property
     def secrets(self) -> Secrets:
         """What is masked wherever this response is shown."""
-        return self._plan.target.secrets
+        return self._request.target.secrets
 
     @property
     def url(self) -> URL:
         """The URL that this is the response of."""
-        return self._plan.target.url
+        return self._request.target.url
 
     @property
     def timings(self) -> Timings:
@@ -288,7 +285,7 @@ class Response:
         status = f"{self.status_code} {self.reason_phrase}".rstrip()
         if self._failure is not None:
             status = f"failed: {self.error} ({self.error_code})"
-        route = f"{self._plan.method} {self._plan.target.name}"
+        route = f"{self._request.method} {self._request.target.name}"
         return f"<Response [{status}] {route}, {self._row[2] / 1000:.2f} ms>"
 
 
@@ -325,7 +322,7 @@ class HTTPError(K6ApiError):
     @property
     def name(self) -> str:
         """The name of the request: its URL, unless it was given one."""
-        return self.response._plan.name
+        return self.response._request.name
 
 
 class RequestError(HTTPError):

@@ -9,16 +9,18 @@ tells when a response came in, however long the loop was busy then. What other
 virtual users do in the meantime is not counted as the server's time
 (``benchmarks/fairness.py`` compares both sides).
 
-So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio says
-when it is about to wait for events, and when it has: that is when `Traffic` sends
-and receives. Sockets are registered once, edge-triggered, for the connection's
-life; Trio only ever watches over the one epoll descriptor.
+So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio tells
+its instruments when it is about to wait for events, and when it has waited: `Traffic`
+sends and receives then. Sockets are registered once, edge-triggered, for the
+connection's life; Trio only ever watches over the one epoll descriptor.
+
+A `Line` sends a request and waits for its response. A `Duplex` sends whenever it likes,
+and its task is resumed each time something comes.
 
 Linux only: elsewhere `is_available` is False, and each connection does it alone.
 """
 
 import select
-import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -40,33 +42,33 @@ from trio.lowlevel import (
 from pytest_k6api.protocols.http.net.tcp import (
     ROOM_FOR_ARRIVAL,
     KernelClock,
+    NonBlockingSocket,
     arrived_at,
-    peek_arrival,
 )
 
 # Only Linux has it.
 _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
+_INCOMING: int = getattr(select, "EPOLLIN", 0) | _HUNG_UP | getattr(select, "EPOLLET", 0)
 
 # Bytes asked for first: Python allocates as much, and most responses fit.
-_FIRST_SIZE = 16 * 1024
+FIRST_SIZE = 16 * 1024
 
 
 class Line(Protocol):
-    """A connection, as far as its traffic goes.
+    """A connection as `Traffic` sees it: it sends one request, then waits for the response.
 
     Attributes:
         fd: The socket's file descriptor.
-        task: Who waits for something to be received; None while nobody does.
-        wire: What to send.
+        task: The task that waits for something to be received, or None.
+        wire: The bytes to send.
         bytes_sent: How much of it was sent.
         started_at: When its sending began, in perf_counter_ns.
         sent_at: When all of it had been; 0 before.
-        data: What was received; None while nothing was, and after trouble.
-        error: What went wrong.
+        data: The bytes received; None while there are none, and after an error.
+        error: The error, if there was one.
         received_at: When `data` came in.
-        is_tls: Whether `sock` takes bytes out of another socket and decrypts them.
-        has_news: Whether something came while nobody waited: the end, most likely.
+        has_news: Whether something came while no task waited: the end, most likely.
     """
 
     fd: int
@@ -78,22 +80,28 @@ class Line(Protocol):
     data: bytes | None
     error: Exception | None
     received_at: int
-    is_tls: bool
     has_news: bool
 
     @property
-    def sock(self) -> socket.socket:
+    def sock(self) -> NonBlockingSocket:
         """Its socket, which does not block."""
 
     def unwrap(self) -> None:
         """Do nothing; see `wake_up`."""
 
 
+class Duplex(Line, Protocol):
+    """A connection that sends whether or not a task waits for something to be received."""
+
+    def flush(self) -> bool:
+        """Send what the socket takes of `wire`; return whether nothing is left. Never raises."""
+
+
 class Sleeper(Protocol):
-    """Somebody who waits for something."""
+    """A task that waits for something else than data."""
 
     def wake(self) -> None:
-        """Let it look what became of that; nothing if it waits no more."""
+        """Resume it so that it checks; no-op if it does not wait."""
 
 
 def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
@@ -107,31 +115,35 @@ def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
 
 
 def wake_up(task: Task, line: Line) -> None:
-    """Let `task`, which waits for `line`, go on.
+    """Resume `task`, which waits for `line`.
 
-    `line` itself stands where Trio has an outcome, whose only duty is to be unwrapped
-    by who waited: a real one for each request would cost a quarter of Trio's part.
+    `line` itself stands where Trio has an outcome, which the task only unwraps: a real
+    one for each request would cost a quarter of Trio's part.
     """
     reschedule(task, line)  # type: ignore[arg-type]
 
 
 class Traffic(trio.abc.Instrument):
-    """What goes out and comes in over the connections of one load test.
+    """Sends and receives for all connections of one load test.
 
     Attributes:
-        outbox: Connections whose `wire` is to be sent when the loop comes round.
-        clock: What tells when bytes arrived.
+        outbox: Lines whose `wire` is to be sent when the loop comes round.
+        duplex_outbox: Duplex lines that have something to send then.
+        clock: Translates the kernel's times of arrival.
     """
 
     is_available = sys.platform == "linux"
 
     def __init__(self) -> None:
         self.outbox: list[Line] = []
+        self.duplex_outbox: list[Duplex] = []
         self.clock = KernelClock()
         self._epoll = select.epoll() if self.is_available else None
         self._lines: dict[int, Line] = {}
         self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
+        # Duplex lines whose send buffer is full.
+        self._blocked: dict[int, Duplex] = {}
         self._token: TrioToken | None = None
         # When the last poll began that told all there was, in perf_counter_ns.
         self._polled_at = 0
@@ -156,16 +168,22 @@ class Traffic(trio.abc.Instrument):
         """Watch `line` until it is closed."""
         assert self._epoll is not None
         self._lines[line.fd] = line
-        events = select.EPOLLIN | _HUNG_UP | select.EPOLLET
         try:
             # What came since it was connected is told, too.
-            self._epoll.modify(line.fd, events)
+            self._epoll.modify(line.fd, _INCOMING)
         except FileNotFoundError:  # it was never dialed here
-            self._epoll.register(line.fd, events)
+            self._epoll.register(line.fd, _INCOMING)
 
     def remove(self, line: Line) -> None:
         """Forget `line`, whose socket is about to be closed."""
         self._lines.pop(line.fd, None)
+        self._blocked.pop(line.fd, None)
+
+    def look_again(self, line: Line) -> None:
+        """Receive for `line` in this turn, though epoll may not tell of it again."""
+        line.has_news = False
+        self._missed.append(line)
+        self._hurry()
 
     def add_dial(self, fd: int, dial: Sleeper) -> None:
         """Wake `dial` when the socket `fd` is connected, or cannot be."""
@@ -174,11 +192,13 @@ class Traffic(trio.abc.Instrument):
         self._dials[fd] = dial
 
     def remove_dial(self, fd: int) -> None:
-        """Wake nobody for the socket `fd` any more."""
+        """Stop watching the socket `fd`."""
         del self._dials[fd]
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
-        """Send what is in the outbox; Trio calls it when all tasks have had their turn."""
+        """Send what is in the outboxes; Trio calls it when all tasks have had their turn."""
+        if self.duplex_outbox:
+            self._send_duplex()
         outbox = self.outbox
         if not outbox:
             return
@@ -200,17 +220,12 @@ class Traffic(trio.abc.Instrument):
                 continue
             line.sent_at = now
             if line.has_news:
-                line.has_news = False
-                self._missed.append(line)
-                self._hurry()
+                self.look_again(line)
         outbox.clear()
 
     # One function, because each call would cost 0.1 µs or more.
-    def after_io_wait(  # noqa: C901, PLR0915
-        self,
-        timeout: float,  # noqa: ARG002 - Trio's signature
-    ) -> None:
-        """Receive what has come, and wake who waits for it."""
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002, C901, PLR0915 - Trio's signature
+        """Receive what has come, and resume the tasks that wait for it."""
         assert self._epoll is not None
         asked = perf_counter_ns()
         events = self._epoll.poll(0, _MOST_EVENTS)
@@ -234,11 +249,7 @@ class Traffic(trio.abc.Instrument):
                 line.has_news = True
                 continue
             try:
-                if line.is_tls:
-                    told = peek_arrival(line.sock)
-                    line.data = line.sock.recv(_FIRST_SIZE)
-                else:
-                    line.data, told, _, _ = line.sock.recvmsg(_FIRST_SIZE, ROOM_FOR_ARRIVAL)
+                line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
                 line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue
@@ -246,14 +257,30 @@ class Traffic(trio.abc.Instrument):
                 line.error = error
             line.task = None
             reschedule(task, line)  # type: ignore[arg-type]  # see `wake_up`
-            # An edge is reported once, and the end of a stream may share its edge
+            # epoll is edge-triggered, and the end of a stream may share its edge
             # with the last bytes of a response: the next request must still meet it.
             if flags & _HUNG_UP:
                 line.has_news = True
+        if self._blocked:
+            self._send_blocked()
+
+    def _send_duplex(self) -> None:
+        assert self._epoll is not None
+        outbox, self.duplex_outbox = self.duplex_outbox, []
+        for line in outbox:
+            if not line.flush() and line.fd in self._lines:
+                self._blocked[line.fd] = line
+                self._epoll.modify(line.fd, _INCOMING | select.EPOLLOUT)
+
+    def _send_blocked(self) -> None:
+        assert self._epoll is not None
+        for fd, line in list(self._blocked.items()):
+            if line.flush() and self._blocked.pop(fd, None) is not None:
+                self._epoll.modify(fd, _INCOMING)
 
     def _hand_back(self, line: Line) -> None:
-        # At once: a response may come in this very turn, and whoever gets it would
-        # take the request for sent.
+        # At once: a response may come in this very turn, and the task that gets it
+        # would take the request for sent.
         task, line.task = line.task, None
         assert task is not None
         wake_up(task, line)

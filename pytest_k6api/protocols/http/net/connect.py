@@ -1,7 +1,7 @@
-"""Opens connections: names are resolved, TCP connected, TLS shaken hands over, all in time.
+"""Opens connections: resolves names, connects TCP, completes the TLS handshake, all in time.
 
 A connection to a known address needs no cancel scope and none of Trio's waits:
-`Traffic` tells when it is there, and the sweeper when it is overdue.
+`Traffic` wakes its task when it is there, the sweeper when it is overdue.
 """
 
 import os
@@ -13,7 +13,7 @@ from time import perf_counter_ns
 import trio
 from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait_writable
 
-from pytest_k6api.protocols.http.client.routes import Origin
+from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import (
     DIAL_TIMED_OUT,
     TIMED_OUT,
@@ -24,19 +24,19 @@ from pytest_k6api.protocols.http.message.errors import (
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
 from pytest_k6api.protocols.http.net.dns import Address, Resolver
-from pytest_k6api.protocols.http.net.tls import server_name, shake_hands
+from pytest_k6api.protocols.http.net.tls import TlsSocket
 
 # Seconds after which the next address of a name is tried beside the one before.
 _HEAD_START = 0.25
 
 
 class Dial:
-    """A connection that is being made, for the sweeper and for `Traffic` to wake its task.
+    """A connection that is being made; `Traffic` and the sweeper wake its task.
 
     Attributes:
         deadline: When it is overdue, in perf_counter_ns.
-        is_open: Whether somebody waits for it.
-        is_overdue: Whether it was woken for that, and not because it is connected.
+        is_open: Whether a task waits for it.
+        is_overdue: Whether the sweeper woke the task.
     """
 
     __slots__ = ("_task", "deadline", "is_open", "is_overdue")
@@ -59,13 +59,13 @@ class Dial:
             self.is_open = False
 
     def wake(self) -> None:
-        """Let the task that waits look what became of it."""
+        """Resume the task so that it checks the socket; no-op if it does not wait."""
         task, self._task = self._task, None
         if task is not None:
             trio.lowlevel.reschedule(task)
 
     def expire(self) -> None:
-        """Let the task that still waits give up."""
+        """Resume the task so that it gives up."""
         self.is_overdue = self._task is not None
         self.wake()
 
@@ -90,7 +90,7 @@ class Dialer:
         self._resolver = Resolver()
 
     def sweep(self, now: int) -> None:
-        """Wake those who are overdue at `now`, in perf_counter_ns; forget those that are over."""
+        """Wake the dials that are overdue at `now`, in perf_counter_ns; forget those that are over."""
         self.dials = {dial for dial in self.dials if dial.is_open}
         for dial in self.dials:
             if dial.deadline <= now:
@@ -109,7 +109,7 @@ class Dialer:
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
-            traffic: What tells when a socket is connected; None to ask Trio.
+            traffic: Tells when a socket is connected; None to ask Trio.
 
         Raises:
             NetworkError: There is none, because of DNS, TCP or time.
@@ -206,7 +206,7 @@ class Dialer:
 
 async def secure(
     sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
-) -> ssl.SSLSocket:
+) -> TlsSocket:
     """Return `sock` with TLS over it.
 
     Raises:
@@ -214,26 +214,16 @@ async def secure(
     """
     try:
         with trio.move_on_after(_seconds_until(deadline)):
-            return await _shake_hands(sock, context, host)
-    except OSError as error:
-        raise NetworkError(explain_transfer(error, "read")) from error
-    raise NetworkError(TIMED_OUT)
-
-
-async def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    tls = None
-    try:
-        tls = context.wrap_socket(
-            sock,
-            server_hostname=server_name(host),
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-        )
-        await shake_hands(tls)
-    except BaseException:
-        (sock if tls is None else tls).close()
+            tls = TlsSocket(sock, context, host)
+            await tls.shake_hands()
+            return tls
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise NetworkError(explain_transfer(error, "read")) from error
         raise
-    return tls
+    sock.close()
+    raise NetworkError(TIMED_OUT)
 
 
 def _check_connected(sock: socket.socket) -> None:

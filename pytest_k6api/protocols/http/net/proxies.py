@@ -11,7 +11,7 @@ Pure.
 import ipaddress
 from collections.abc import Mapping
 
-from pytest_k6api.protocols.http.client.routes import Origin
+from pytest_k6api.protocols.http.message.authority import Origin
 
 
 def proxy_variable(origin: Origin, environment: Mapping[str, str]) -> str:

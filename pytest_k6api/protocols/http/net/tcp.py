@@ -1,43 +1,15 @@
-"""What the kernel knows of a TCP connection: what it carried, when, and whether it ended."""
+"""TCP sockets: when bytes arrived, as the kernel tells it, and whether a connection ended."""
 
 import math
 import socket
-import ssl
 import struct
 import sys
 from contextlib import suppress
 from time import perf_counter_ns
+from typing import Any, Protocol
 
-# Linux, struct tcp_info: tcpi_bytes_received and tcpi_bytes_sent with, behind
-# it, tcpi_bytes_retrans (since Linux 4.19). macOS has no such counters.
-_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
-_RECEIVED_AT = 128
-_SENT_AT = 200
-_SIZE = 216
-_U64 = struct.Struct("=Q")
-_TWO_U64 = struct.Struct("=QQ")
-
-
-def count_tcp_bytes(sock: socket.socket) -> tuple[int, int] | None:
-    """Return the bytes sent and received over `sock` since it was connected.
-
-    Retransmissions are not counted. Over TLS these are more than the program
-    sees, by the handshake and the records.
-
-    Returns:
-        The two counts, or None where the system does not tell.
-    """
-    if _TCP_INFO is None:
-        return None
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _SIZE)
-    except OSError:
-        return None
-    if len(info) < _SIZE:
-        return None
-    sent, sent_again = _TWO_U64.unpack_from(info, _SENT_AT)
-    return sent - sent_again, _U64.unpack_from(info, _RECEIVED_AT)[0]
-
+Received = tuple[bytes, list[tuple[int, int, bytes]], int, Any]
+"""The data, the ancillary data, the flags and the address that ``recvmsg`` returns."""
 
 # Linux, SO_TIMESTAMPNS: each receipt tells the wall time at which the bytes came in
 # from the network. Python does not name it, and a few architectures number it otherwise.
@@ -111,16 +83,23 @@ def arrived_at(told: bytes, now: int, offset: int, earliest: int) -> int:
     return arrived if earliest <= arrived <= now else now
 
 
-def peek_arrival(sock: socket.socket) -> list[tuple[int, int, bytes]]:
-    """Return what ``recvmsg`` would tell of the next bytes, where it cannot be called: over TLS."""
-    try:
-        _, told, _, _ = socket.socket.recvmsg(sock, 1, ROOM_FOR_ARRIVAL, socket.MSG_PEEK)
-    except OSError:
-        return []
-    return told
+class NonBlockingSocket(Protocol):
+    """What a connection uses of its socket: `socket.socket`, or one with TLS over it."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Send the start of `data`; return how much of it."""
+
+    def recvmsg(self, size: int, ancillary_size: int, /) -> Received:
+        """Receive up to `size` bytes, none at the end of the stream."""
+
+    def close(self) -> None:
+        """Close it at once."""
 
 
-def receive(sock: socket.socket, size: int, offset: int, earliest: int) -> tuple[bytes, int]:
+def receive(sock: NonBlockingSocket, size: int, offset: int, earliest: int) -> tuple[bytes, int]:
     """Return up to `size` bytes, none at the end of the stream, and when they came in.
 
     `offset` and `earliest` are those of `arrived_at`.
@@ -128,11 +107,7 @@ def receive(sock: socket.socket, size: int, offset: int, earliest: int) -> tuple
     Raises:
         OSError: There are none yet, or something is wrong.
     """
-    if isinstance(sock, ssl.SSLSocket):
-        told = peek_arrival(sock)
-        data = sock.recv(size)
-    else:
-        data, told, _, _ = sock.recvmsg(size, ROOM_FOR_ARRIVAL)
+    data, told, _, _ = sock.recvmsg(size, ROOM_FOR_ARRIVAL)
     now = perf_counter_ns()
     return data, arrived_at(told[0][2], now, offset, earliest) if told else now
 
@@ -140,21 +115,9 @@ def receive(sock: socket.socket, size: int, offset: int, earliest: int) -> tuple
 def has_ended(sock: socket.socket) -> bool:
     """Return whether the server closed the idle connection, or spoke unasked."""
     try:
-        if not socket.socket.recv(sock, 1, socket.MSG_PEEK):
-            return True
+        sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
     except OSError:
-        return True
-    return not isinstance(sock, ssl.SSLSocket) or _tls_has_ended(sock)
-
-
-def _tls_has_ended(sock: ssl.SSLSocket) -> bool:
-    # What is there may be session tickets, which TLS takes silently.
-    try:
-        sock.recv(1)
-    except ssl.SSLWantReadError:
-        return False
-    except OSError:
-        return True
+        pass
     return True

@@ -1,14 +1,14 @@
-"""Where a redirect leads, and what of the request goes along.
+"""Redirects: the next request that a response asks for, and what it keeps of the one before.
 
 Pure: rules only; the client sends the next request.
 """
 
 from typing import NamedTuple
 
-from pytest_k6api.protocols.http.client.routes import Plan
 from pytest_k6api.protocols.http.message.authority import InvalidURL
-from pytest_k6api.protocols.http.message.errors import GENERIC, INVALID_URL, Failure
+from pytest_k6api.protocols.http.message.errors import GENERIC, INVALID_URL, RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request_options import RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.message.urls import URL, Target, resolve_location
@@ -24,7 +24,7 @@ class Redirect(NamedTuple):
     """The next request.
 
     Attributes:
-        is_foreign: Whether it goes to another origin, which must not see the
+        is_cross_origin: Whether it goes to another origin, which must not see the
             credentials meant for the first.
         failure: Why it cannot be made, or None. `url` is the one that was redirected then
             if ``Location`` cannot be read, as in k6.
@@ -33,11 +33,11 @@ class Redirect(NamedTuple):
     method: str
     url: URL
     options: RequestOptions
-    is_foreign: bool
-    failure: Failure | None
+    is_cross_origin: bool
+    failure: RequestFailure | None
 
 
-def redirect(response: Response, plan: Plan) -> Redirect | None:
+def redirect(response: Response, request: PreparedRequest) -> Redirect | None:
     """Return what `response` asks to request next, or None if it is the last word.
 
     A body from an iterator is gone once it was sent; a redirect that wants it
@@ -49,31 +49,37 @@ def redirect(response: Response, plan: Plan) -> Redirect | None:
     if not location:
         return None
     status = response.status_code
-    if plan.upload is not None and status in _PRESERVING:
+    if request.upload is not None and status in _PRESERVING:
         return None
-    options = RequestOptions(**plan.options)
+    options = RequestOptions(**request.options)
     options.pop("params", None)
-    method = plan.method if status in _PRESERVING or plan.method == "HEAD" else "GET"
+    method = request.method if status in _PRESERVING or request.method == "HEAD" else "GET"
     if status not in _PRESERVING:
         for name in _BODY:
             options.pop(name, None)  # type: ignore[misc]  # all four are keys of it
         _drop_body_headers(options)
-    return _lead(plan, method, location, options)
+    return _lead(request, method, location, options)
 
 
-def _lead(plan: Plan, method: str, location: str, options: RequestOptions) -> Redirect:
-    here, url = plan.target, plan.target.url
+def _lead(
+    request: PreparedRequest, method: str, location: str, options: RequestOptions
+) -> Redirect:
+    here, url = request.target, request.target.url
     try:
         url = resolve_location(url, location)
         target = Target(url)
     except InvalidURL as error:
-        failure = Failure(error.code, str(error))
+        failure = RequestFailure(error.code, str(error))
         if error.code == INVALID_URL:
             url = here.url
-            failure = Failure(GENERIC, f"failed to parse Location header: {error.reason}")
-        return Redirect(method, url, options, is_foreign=True, failure=failure)
-    is_foreign = (target.is_tls, target.host, target.port) != (here.is_tls, here.host, here.port)
-    return Redirect(method, url, options, is_foreign, failure=None)
+            failure = RequestFailure(GENERIC, f"failed to parse Location header: {error.reason}")
+        return Redirect(method, url, options, is_cross_origin=True, failure=failure)
+    is_cross_origin = (target.is_tls, target.host, target.port) != (
+        here.is_tls,
+        here.host,
+        here.port,
+    )
+    return Redirect(method, url, options, is_cross_origin, failure=None)
 
 
 def _drop_body_headers(options: RequestOptions) -> None:

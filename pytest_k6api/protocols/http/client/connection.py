@@ -1,0 +1,85 @@
+"""The seam under the client: a connection takes a request and gives an exchange with its times.
+
+The client knows nothing else of a protocol version. HTTP/1.1 is
+`pytest_k6api.protocols.http.h1`; another version is another class with these attributes,
+and one line in `HttpRuntime`, where ALPN chooses among them.
+"""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from pytest_k6api.protocols.http.client.samples import Timed
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+
+
+class Exchange(Timed, Protocol):
+    """One request and its response.
+
+    Attributes:
+        bytes_sent, bytes_received: The exchange's bytes on the wire; the first
+            exchange's include the TLS handshake.
+        status, head, body: The response; the head is in HTTP/1.1's form whatever the
+            version, canonical, and the body is still encoded.
+        lowered: The head in lower case; not if `is_plain`.
+        is_plain: Whether the body is not encoded, and the head sets no cookies.
+        protocol: k6's tag ``proto``, and behind a space ``tls_version`` if there is TLS.
+    """
+
+    bytes_sent: int
+    bytes_received: int
+    status: int
+    head: bytes
+    body: bytes
+    lowered: bytes
+    is_plain: bool
+    protocol: str
+
+    def run(self, request: PreparedRequest, deadline: int) -> Awaitable[None]:
+        """Send `request` and receive the response into the attributes.
+
+        Args:
+            request: The request.
+            deadline: When to give up, in perf_counter_ns.
+
+        Raises:
+            NetworkError: There is no usable response. The exchange is closed then,
+                and also when the task is cancelled.
+        """
+
+    def close(self) -> None:
+        """End the exchange at once: over HTTP/1.1 by closing the connection."""
+
+
+class Connection(Protocol):
+    """A way to one server that takes one request after the other, or several at once.
+
+    Attributes:
+        ended_at: When the last byte of a response came, in perf_counter_ns.
+        has_news: Whether something was received while no exchange was under way.
+        is_reusable: Whether another request may follow.
+        is_open: False once closed.
+        deadline: When the first of the exchanges under way is overdue, in perf_counter_ns.
+    """
+
+    ended_at: int
+    has_news: bool
+    is_reusable: bool
+    is_open: bool
+    deadline: int
+
+    def open_exchange(self) -> Exchange:
+        """Return what the next request runs in."""
+
+    def has_ended(self, *, may_err: bool) -> bool:
+        """Return whether the server closed the idle connection, or spoke unasked.
+
+        Args:
+            may_err: Whether missing the latest news does no harm, because the request can
+                be repeated. The answer then costs no system call, as a rule.
+        """
+
+    def wake(self) -> None:
+        """Wake the tasks that wait; each finds out whether it is overdue."""
+
+    def close(self) -> None:
+        """Close the socket at once; tasks that wait on it wake up."""

@@ -1,0 +1,101 @@
+"""A request that is ready to be sent: its bytes, and the rules for what comes back.
+
+Pure. `pytest_k6api.protocols.http.client.prepare` makes requests; connections, the client
+and responses only read them.
+"""
+
+from types import EllipsisType
+
+from pytest_k6api.protocols.http.message.authority import Origin
+from pytest_k6api.protocols.http.message.bodies import Upload
+from pytest_k6api.protocols.http.message.request_options import RequestOptions
+from pytest_k6api.protocols.http.message.urls import Target
+
+# Sending one of these twice does what sending it once does (RFC 9110, 9.2.2).
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+StatusSet = frozenset[int] | range | None
+
+
+class Route:
+    """One method and one URL: what all requests to it share.
+
+    Attributes:
+        method: As it goes over the wire.
+        target: The parts of the URL.
+        origin: The server that the connection leads to.
+        start: The first bytes of an HTTP/1.1 request: request line and ``Host``.
+        key: The part of a sample's tags that depends on the route.
+    """
+
+    __slots__ = ("key", "method", "origin", "start", "target")
+
+    def __init__(self, method: str, target: Target, origin: Origin) -> None:
+        self.method = method
+        self.target = target
+        self.origin = origin
+        self.start = request_line(method, target) + f"Host: {target.authority}\r\n".encode()
+        self.key = f"{method} {target.name}"
+
+    def __repr__(self) -> str:
+        return f"<Route {self.key}>"
+
+
+class PreparedRequest:
+    """A request ready to be sent; never changed once it is prepared.
+
+    Virtual users whose header fields are the same share the requests without options.
+
+    Attributes:
+        method: As it goes over the wire.
+        target: The parts of the URL.
+        origin: The server that the connection leads to.
+        wire: The HTTP/1.1 bytes: the head and, unless `upload` sends it, the body.
+            Empty if nothing can be requested at the URL.
+        content: The body, if it is in memory.
+        upload: Sends the body, if it is not in memory.
+        name: k6's tags ``name`` and ``url``.
+        tags: The user's tags for this request.
+        key: The part of a sample's tags that is known before the response.
+        timeout: Nanoseconds for the whole request.
+        expected: The statuses that are no failure, None for no judgement, or
+            `...` for the client's.
+        redirects: How many more redirects are followed.
+        throw: Whether a failure is raised.
+        has_body: Whether a response to it may have a body.
+        is_hop: Whether it follows a redirect.
+        is_repeatable: Whether it may be sent again if the server may not have seen it.
+        options: The user's options.
+    """
+
+    __slots__ = (
+        "content", "expected", "has_body", "is_hop", "is_repeatable", "key", "method", "name",
+        "options", "origin", "redirects", "tags", "target", "throw", "timeout", "upload", "wire",
+    )  # fmt: skip
+
+    def __init__(
+        self, route: Route, options: RequestOptions, *, timeout: int, redirects: int
+    ) -> None:
+        self.method = method = route.method
+        self.target = route.target
+        self.origin = route.origin
+        self.wire = self.content = b""
+        self.upload: Upload | None = None
+        self.name = route.target.name
+        self.tags: dict[str, str] | None = None
+        self.key: object = route.key
+        self.timeout = timeout
+        self.expected: StatusSet | EllipsisType = ...
+        self.redirects = redirects
+        self.throw = self.is_hop = False
+        self.has_body = method != "HEAD"
+        self.is_repeatable = method in _IDEMPOTENT
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"<PreparedRequest {self.method} {self.name}>"
+
+
+def request_line(method: str, target: Target) -> bytes:
+    """Return the first line of an HTTP/1.1 request."""
+    return f"{method} {target.path} HTTP/1.1\r\n".encode()

@@ -1,0 +1,168 @@
+"""A connection that sends and receives independently, for WebSocket, HTTP/2 and event streams.
+
+It shares the batches of `Traffic` with all other connections. Linux only, as they are.
+"""
+
+import types
+from collections.abc import Generator
+from time import perf_counter_ns
+
+import trio
+from outcome import Outcome
+from trio.lowlevel import Abort, RaiseCancelT, Task, current_task
+
+from pytest_k6api.protocols.http.net.batched_io import (
+    FIRST_SIZE,
+    Traffic,
+    wake_up,
+    way_to_park,
+)
+from pytest_k6api.protocols.http.net.tcp import NonBlockingSocket
+from pytest_k6api.protocols.http.net.tls import TlsSocket
+
+
+class DuplexLine:
+    """Sends without waiting for an answer, and receives again and again.
+
+    `send_soon` never waits for an answer, and `receive` may be called again and again.
+
+    Attributes:
+        received_at: When the data that `receive` returned came in, in perf_counter_ns.
+        sent_at: When the last of what was to be sent had been; never 0.
+        bytes_sent: Bytes sent since the line was made.
+        is_open: False once closed.
+
+    Args:
+        sock: The connected, non-blocking socket, which is the line's from now on.
+        traffic: Sends and receives for it.
+    """
+
+    __slots__ = (
+        "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_sent", "data", "error", "fd", "has_news",
+        "is_open", "received_at", "sent_at", "sock", "started_at", "task", "wire",
+    )  # fmt: skip
+
+    def __init__(self, sock: NonBlockingSocket, traffic: Traffic) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.task: Task | None = None
+        self.wire = b""
+        self.data: bytes | None = None
+        self.error: Exception | None = None
+        self.bytes_sent = self.started_at = self.received_at = 0
+        self.sent_at = perf_counter_ns()
+        self.is_open = True
+        self.has_news = True  # what came before now
+        self._waits_to_send: trio.Event | None = None
+        self._parking: object = way_to_park(self._abort)
+        self._traffic = traffic
+        self._tls = sock if isinstance(sock, TlsSocket) else None
+        traffic.add(self)
+
+    def __repr__(self) -> str:
+        return f"<DuplexLine fd={self.fd} {'open' if self.is_open else 'closed'}>"
+
+    def send_soon(self, data: bytes) -> None:
+        """Send `data` when the loop comes round, together with what else is to be sent then.
+
+        An error is raised by the next `receive` or `wait_sent`.
+        """
+        if not self.wire:
+            self._traffic.duplex_outbox.append(self)
+            self.started_at = perf_counter_ns()
+        self.wire += data
+
+    async def wait_sent(self) -> None:
+        """Wait until everything was handed to the system: a sender's back pressure.
+
+        Raises:
+            OSError: It cannot be sent.
+            trio.ClosedResourceError: The line was closed.
+        """
+        await trio.lowlevel.checkpoint()
+        while self.wire and self.error is None and self.is_open:
+            self._waits_to_send = self._waits_to_send or trio.Event()
+            await self._waits_to_send.wait()
+        self._check()
+
+    @types.coroutine
+    def receive(self) -> Generator[object, Outcome[object], bytes]:
+        """Wait for the next bytes and return them; ``b""`` at the end of the stream.
+
+        Raises:
+            OSError: The connection is broken.
+            trio.BusyResourceError: Another task waits for them.
+            trio.ClosedResourceError: The line is closed, or was meanwhile.
+        """
+        self._check()
+        if self.task is not None:
+            raise trio.BusyResourceError("another task is already receiving over this connection")
+        self.data = None
+        self.task = current_task()
+        if self.has_news:
+            self._traffic.look_again(self)
+        (yield self._parking).unwrap()
+        data = self._take_data()
+        if data is None:
+            self._check()
+            raise trio.ClosedResourceError("this connection was closed")
+        # epoll is edge-triggered: where there may be more, it would not tell again.
+        if len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more):
+            self.has_news = True
+        return data
+
+    def flush(self) -> bool:
+        """Send what the socket takes; return whether nothing is left. `Traffic` calls it."""
+        try:
+            while self.wire:
+                sent = self.sock.send(self.wire)
+                self.bytes_sent += sent
+                self.wire = self.wire[sent:]
+        except BlockingIOError:
+            return False
+        # Trio drops an instrument that raises.
+        except Exception as error:  # noqa: BLE001
+            self.error, self.wire = error, b""
+            self._resume()
+        self.sent_at = perf_counter_ns()
+        self._tell_sender()
+        return True
+
+    def close(self) -> None:
+        """Close the socket at once; tasks that wait get ClosedResourceError."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.wire = b""
+        self._traffic.remove(self)
+        self._resume()
+        self._tell_sender()
+        self._parking = None  # it refers to this line
+        self.sock.close()
+
+    def unwrap(self) -> None:
+        """Do nothing: a wait that ends with a line ended well; see `wake_up`."""
+
+    def _take_data(self) -> bytes | None:
+        data, self.data = self.data, None
+        return data
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if not self.is_open:
+            raise trio.ClosedResourceError("this connection was closed")
+
+    def _resume(self) -> None:
+        task, self.task = self.task, None
+        if task is not None:
+            wake_up(task, self)
+
+    def _tell_sender(self) -> None:
+        if self._waits_to_send is not None:
+            self._waits_to_send.set()
+            self._waits_to_send = None
+
+    def _abort(self, _raise_cancel: RaiseCancelT) -> Abort:
+        self.task = None
+        return Abort.SUCCEEDED
