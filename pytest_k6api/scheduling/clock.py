@@ -14,7 +14,7 @@ from collections.abc import Callable
 import trio
 
 from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
-from pytest_k6api.vu.timing import WakeEvent, is_real
+from pytest_k6api.vu import WakeEvent, is_real
 
 # A wait that is shorter is done without a cancel scope, deaf to the wake.
 _SHORT = 0.0015

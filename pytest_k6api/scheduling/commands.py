@@ -27,7 +27,7 @@ from pytest_k6api.model import Command, ControlError, ExecutorKind
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors import Executor
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
-from pytest_k6api.vu.timing import WakeEvent
+from pytest_k6api.vu import WakeEvent
 
 _PAUSE_ERROR = "Pause error"
 _EXECUTION_ERROR = "Execution config error"

@@ -5,7 +5,7 @@ import trio
 from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors import Executor
-from pytest_k6api.vu.timing import WakeEvent
+from pytest_k6api.vu import WakeEvent
 
 
 class ScenarioRun:

@@ -32,8 +32,7 @@ from pytest_k6api.scheduling.reservations import check_order, planned_vus
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
 from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 from pytest_k6api.scheduling.vu_pool import VUPool
-from pytest_k6api.vu.stuck_tasks import StuckTasks
-from pytest_k6api.vu.timing import LoopTicks, WakeEvent
+from pytest_k6api.vu import LoopTicks, StuckTasks, WakeEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,15 @@ from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted,
 from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
 from pytest_k6api.vu.runner import VirtualUser
 from pytest_k6api.vu.setup_teardown import DEEPEST_SETUP_DATA, SetupTeardown, is_too_deep
-from pytest_k6api.vu.stuck_tasks import StuckTasks
+from pytest_k6api.vu.stuck_tasks import Abandoned, StuckTasks
+from pytest_k6api.vu.timing import LoopTicks, WakeEvent, is_real
 from pytest_k6api.vu.user_functions import UserFunction
 from pytest_k6api.vu.vu import VU, SyncVU, current_vu
 
 __all__ = [
     "DEEPEST_SETUP_DATA",
     "VU",
+    "Abandoned",
     "Counter",
     "Example",
     "ExceptionRules",
@@ -35,6 +37,7 @@ __all__ = [
     "ForgottenAwaits",
     "Gauge",
     "LoadContext",
+    "LoopTicks",
     "Rate",
     "ScenarioContext",
     "SetupTeardown",
@@ -45,9 +48,11 @@ __all__ = [
     "UserFunction",
     "VUFixture",
     "VirtualUser",
+    "WakeEvent",
     "current_vu",
     "declared_metrics",
     "feeder",
+    "is_real",
     "is_too_deep",
     "name_kinds",
     "render_traceback",

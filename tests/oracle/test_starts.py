@@ -1,7 +1,7 @@
 """Four loads in real time, in k6 and here: the same iterations start, at the same moments.
 
 That all executors do what was recorded of k6's is tested in virtual time
-(tests/load/test_executor_traces.py); this holds the two real clocks together.
+(tests/scheduling/executors/test_executor_traces.py); this holds the two real clocks together.
 """
 
 import json

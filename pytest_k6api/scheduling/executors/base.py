@@ -8,8 +8,7 @@ from pytest_k6api.model import Command, ControlError, Recorder, ScenarioOptions
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.segments import ExecutionSegment
 from pytest_k6api.scheduling.vu_pool import VUPool
-from pytest_k6api.vu.stuck_tasks import StuckTasks
-from pytest_k6api.vu.timing import LoopTicks
+from pytest_k6api.vu import LoopTicks, StuckTasks
 
 
 class ActiveVU(Protocol):

@@ -23,7 +23,7 @@ from pytest_k6api.scheduling.executors.base import (
 )
 from pytest_k6api.scheduling.executors.executor_plans import ExecutorPlan
 from pytest_k6api.scheduling.executors.task_pool import TaskPool, VUTask
-from pytest_k6api.vu.timing import WakeEvent
+from pytest_k6api.vu import WakeEvent
 
 
 class PlannedExecutor(ABC):

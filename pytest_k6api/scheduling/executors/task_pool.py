@@ -25,7 +25,7 @@ import trio
 from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.scheduling.executors.back_off import BackOff
 from pytest_k6api.scheduling.executors.base import ActiveVU, ExecutorContext, ScenarioCounts
-from pytest_k6api.vu.timing import WakeEvent
+from pytest_k6api.vu import WakeEvent
 
 # Fixtures of a VU may log out and clean up; k6 gives teardown() as much.
 _CLOSING_TIME = 60.0

@@ -5,8 +5,8 @@ import trio
 
 from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.vu import VU, FailureKind, StopRequest, VirtualUser
-from tests.load.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 
 
 @in_virtual_time

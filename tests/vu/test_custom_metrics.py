@@ -10,8 +10,8 @@ import trio
 
 from pytest_k6api.model import Contains, MetricError, MetricKind
 from pytest_k6api.vu import VU, Counter, Gauge, Rate, Trend, declared_metrics
-from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import FakeLoadTest
 
 
 @in_virtual_time

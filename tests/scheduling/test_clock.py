@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from pytest_k6api.scheduling.clock import RunClock
-from pytest_k6api.vu.timing import WakeEvent
+from pytest_k6api.vu import WakeEvent
 from tests.virtual_time import in_virtual_time
 
 

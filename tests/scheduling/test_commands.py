@@ -15,8 +15,8 @@ from pytest_k6api.model import (
     ScenarioState,
 )
 from pytest_k6api.scheduling import read_segment
-from tests.load.loads import Load, scenario
-from tests.load.test_scheduler import Script, every_executor
+from tests.scheduling.loads import Load, scenario
+from tests.scheduling.test_scheduler import Script, every_executor
 from tests.virtual_time import in_virtual_time
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError, ScenarioOptions
+from pytest_k6api.scheduling import read_segment
 from pytest_k6api.scheduling.executors import make_plan
 from pytest_k6api.scheduling.reservations import check_order, planned_vus
-from pytest_k6api.scheduling.segments import read_segment
-from tests.load.loads import scenario
+from tests.scheduling.loads import scenario
 
 
 def planned(*scenarios: ScenarioOptions, segment: str = "") -> int:

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.vu import VU, FeederError, FeederExhausted, VirtualUser, feeder
-from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import FakeLoadTest
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

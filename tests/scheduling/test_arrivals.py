@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.scheduling.arrivals import (
     ArrivalCursor,
     Arrivals,
     ConstantArrivals,
     RampingArrivals,
 )
-from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment, read_segment
 
 unhurried = settings(deadline=None, max_examples=100)
 

@@ -5,8 +5,8 @@ import trio
 
 from pytest_k6api.model import GroupError
 from pytest_k6api.vu import VU
-from tests.load.fake_load_test import FakeLoadTest
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import FakeLoadTest
 
 
 async def _nothing() -> None:

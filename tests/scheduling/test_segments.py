@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment, read_segment
+from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
 
 unhurried = settings(deadline=None, max_examples=100)
 

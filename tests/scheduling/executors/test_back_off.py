@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from pytest_k6api.scheduling.executors.back_off import BackOff
-from tests.load.loads import Load, scenario
+from tests.scheduling.loads import Load, scenario
 
 AT_ONCE = 0.00095
 

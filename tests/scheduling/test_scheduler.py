@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from pytest_k6api.model import OptionError, RunStatus, ScenarioOptions, ScenarioState
-from tests.load.loads import Load, SleepingVU, scenario
+from tests.scheduling.loads import Load, SleepingVU, scenario
 from tests.virtual_time import in_virtual_time
 
 

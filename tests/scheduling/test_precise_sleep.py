@@ -9,7 +9,7 @@ import trio.testing
 
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
-from pytest_k6api.vu.timing import WakeEvent, is_real
+from pytest_k6api.vu import WakeEvent, is_real
 from tests.virtual_time import in_real_time, in_virtual_time
 
 naps = pytest.mark.skipif(not HighResolutionTimer.is_available, reason="on Linux only")

@@ -15,8 +15,8 @@ from pytest_k6api.vu import (
     resolve_vu_fixtures,
 )
 from pytest_k6api.vu.runner import CLOSE_TIMEOUT
-from tests.load.fake_load_test import Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import Failed, FakeLoadTest, Skipped
 
 
 class Events(list[str]):

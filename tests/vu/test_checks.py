@@ -4,8 +4,8 @@ import pytest
 import trio
 
 from pytest_k6api.vu import VU, FailureKind
-from tests.load.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import Exit, Failed, FakeLoadTest, Skipped
 
 
 async def _nothing() -> None:
@@ -47,7 +47,7 @@ async def test_a_false_check_is_kept_with_the_line_that_asked() -> None:
 
     failure = load.the_failure()
     assert (failure.kind, failure.message) == (FailureKind.CHECK, "is 200")
-    assert failure.location.startswith("tests/load/test_checks.py:")
+    assert failure.location.startswith("tests/vu/test_checks.py:")
 
 
 @in_virtual_time

@@ -48,7 +48,10 @@ def test_like_failures_are_one_entry_with_its_count_and_times() -> None:
     (failure,) = log.snapshot({"test_buy": 12})
     assert (failure.message, failure.count, failure.share) == ("ValueError: no shop", 3, 0.25)
     assert (failure.first_at, failure.last_at) == (1.5, 4.0)
-    assert failure.location == f"tests/load/test_failures.py:{_fail.__code__.co_firstlineno + 2}"
+    assert (
+        failure.location
+        == f"tests/vu/failures/test_failure_log.py:{_fail.__code__.co_firstlineno + 2}"
+    )
 
 
 def test_without_iterations_there_is_no_share() -> None:
@@ -151,7 +154,7 @@ def test_ever_new_messages_of_one_place_do_not_use_up_all_entries() -> None:
     assert rest.count == 400 - MESSAGES_PER_LOCATION
     assert rest.message == "ValueError: user gl is unknown (and others)"
     assert "ValueError: user gl is unknown" in rest.traceback
-    assert rest.location.startswith("tests/load/test_failures.py:")
+    assert rest.location.startswith("tests/vu/failures/test_failure_log.py:")
     assert rest.examples[0].exchange == "> GET /0"
 
 

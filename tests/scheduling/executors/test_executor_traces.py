@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.load.loads import Load, scenario
+from tests.scheduling.loads import Load, scenario
 
 RECORDED = {
     row["name"]: row
     for row in map(
         json.loads,
-        (Path(__file__).parents[1] / "data/k6/executor_traces.jsonl").read_text().splitlines(),
+        (Path(__file__).parents[2] / "data/k6/executor_traces.jsonl").read_text().splitlines(),
     )
 }
 

@@ -7,8 +7,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from pytest_k6api.vu import StuckTasks
-from pytest_k6api.vu.stuck_tasks import Abandoned
+from pytest_k6api.vu import Abandoned, StuckTasks
 from tests.virtual_time import in_real_time, in_virtual_time
 
 # Code that ignores its end must not end the test by ignoring that too.

@@ -2,7 +2,7 @@
 
 import trio
 
-from pytest_k6api.scheduling.segments import read_segment
+from pytest_k6api.scheduling import read_segment
 from pytest_k6api.scheduling.vu_pool import VUPool
 from tests.virtual_time import in_virtual_time
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.model import Stage
+from pytest_k6api.scheduling import ExecutionSegment
 from pytest_k6api.scheduling.schedules import StepFunction, end_of, ramp, rolling_maximum
-from pytest_k6api.scheduling.segments import ExecutionSegment
 
 unhurried = settings(deadline=None, max_examples=100)
 

@@ -10,8 +10,8 @@ import trio.testing
 from pytest_k6api.vu import VU, SyncVU, Trend, VirtualUser, VUFixture, current_vu
 from pytest_k6api.vu import thread as vu_thread
 from pytest_k6api.vu.thread import IterationInterrupted, VUThread
-from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_real_time
+from tests.vu.fake_load_test import FakeLoadTest, Skipped
 
 
 @in_real_time
@@ -100,7 +100,7 @@ async def test_what_the_function_raises_is_a_failure_with_its_place() -> None:
     await load.user(browse).run_iteration()
 
     assert load.the_failure().message == "ValueError: no shop"
-    assert load.the_failure().location.startswith("tests/load/test_sync_scenarios.py:")
+    assert load.the_failure().location.startswith("tests/vu/test_sync_scenarios.py:")
 
 
 @in_real_time

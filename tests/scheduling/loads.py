@@ -18,8 +18,7 @@ from pytest_k6api.model import (
     resolve_scenario,
 )
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
-from pytest_k6api.scheduling.scheduler import RunOutcome, Scheduler
-from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
+from pytest_k6api.scheduling import WHOLE, ExecutionSegment, RunOutcome, Scheduler
 
 
 @dataclass

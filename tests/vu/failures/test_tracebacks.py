@@ -51,7 +51,7 @@ def test_a_place_is_told_from_the_current_directory(
 ) -> None:
     code = _read_json.__code__
 
-    assert code_location(code, 7) == "tests/load/test_tracebacks.py:7"
+    assert code_location(code, 7) == "tests/vu/failures/test_tracebacks.py:7"
     monkeypatch.chdir(tmp_path)
     assert code_location(code, 7) == f"{__file__}:7"
 

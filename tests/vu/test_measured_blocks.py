@@ -2,8 +2,8 @@ import pytest
 import trio
 
 from pytest_k6api.vu import VU
-from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_virtual_time
+from tests.vu.fake_load_test import FakeLoadTest, Skipped
 
 
 @in_virtual_time

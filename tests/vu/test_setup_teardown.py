@@ -7,8 +7,8 @@ import trio
 
 from pytest_k6api.model import ControlError, OptionError
 from pytest_k6api.vu import VU, FailureKind, StopRequest, SyncVU, current_vu
-from tests.load.fake_load_test import FakeLoadTest, Skipped
 from tests.virtual_time import in_real_time, in_virtual_time
+from tests.vu.fake_load_test import FakeLoadTest, Skipped
 
 
 @in_virtual_time
@@ -103,7 +103,7 @@ async def test_setup_that_raises_is_a_control_error_and_a_failure() -> None:
         await life.run_setup()
 
     assert (raised.value.status, raised.value.title) == (500, "Error executing setup")
-    assert raised.value.detail.startswith("ValueError: no shop (tests/load/test_life.py:")
+    assert raised.value.detail.startswith("ValueError: no shop (tests/vu/test_setup_teardown.py:")
     assert (load.the_failure().kind, load.the_failure().scenario) == (FailureKind.SETUP, "")
     assert life.data == "[1]"
 

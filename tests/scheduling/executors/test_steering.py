@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.model import ControlError, ScenarioOptions, ScenarioState
-from tests.load.loads import Load, scenario
+from tests.scheduling.loads import Load, scenario
 from tests.virtual_time import in_virtual_time
 
 plans = st.sampled_from(
