@@ -38,7 +38,8 @@ class VUPool:
     @property
     def initialised(self) -> int:
         """How many VUs are initialised, in use or free."""
-        return self._initialised
+        # VUs that were given up stay until their iteration has ended.
+        return max(self._initialised, self._in_use)
 
     def initialise(self, count: int) -> None:
         """Initialise `count` planned VUs more."""
