@@ -460,6 +460,11 @@ FROZEN = """
     async def test_decorated(vu):
         await vu.sleep(0.1)
 
+    @pytest.mark.freeze_time("2030-01-01", auto_tick_seconds=15)
+    @pytest.mark.scenario(duration="1s")
+    async def test_jumping(vu):
+        await vu.sleep(0.1)
+
     @pytest.mark.freeze_time("2030-01-01", ignore=["trio", "pytest_k6api"])
     @pytest.mark.scenario(vus=2, duration="1s")
     async def test_ignored(vu):
@@ -476,13 +481,14 @@ def test_frozen_time_is_refused_unless_it_leaves_the_clock_of_the_load_alone(
 
     result = run("-p", "freezer", "-W", "default")
 
-    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.assert_outcomes(passed=1, failed=2, errors=1)
     result.stdout.fnmatch_lines(
         [
             "k6: cannot run *::test_decorated: the scenario test_decorated is decorated by freezegun,*",
             "time is frozen, and with it the clock of the load, which would never end; freeze it in a"
             " fixture, for the whole load test, with freeze_time(..., ignore=['trio',"
             " 'pytest_k6api'])".replace("[", "[[]"),
+            "time is moved on by every look at it, and with it the clock of the load, which would end*",
         ]
     )
 

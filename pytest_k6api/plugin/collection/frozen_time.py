@@ -4,7 +4,7 @@ Nothing that waits would ever be woken, so the load test would never end.
 """
 
 import sys
-from time import perf_counter
+from time import CLOCK_MONOTONIC, clock_gettime, perf_counter
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.collection.captured import CapturedScenario
@@ -16,6 +16,7 @@ _INSTEAD = (
 )
 # A clock of a coarse resolution may tell the same a few times.
 _READINGS = 1000
+_TOLERANCE = 1.0  # seconds
 
 
 def refuse_freezing(scenario: CapturedScenario) -> None:
@@ -32,15 +33,23 @@ def refuse_freezing(scenario: CapturedScenario) -> None:
 
 
 def refuse_standing_clock() -> None:
-    """Refuse to run a load test while a fixture or a marker has frozen time.
+    """Refuse to run a load test while a fixture or a marker has frozen time, or lets it jump.
 
     Raises:
         OptionError: With what would work.
     """
     theirs = vars(sys.modules["trio._core._run"]).get("perf_counter", perf_counter)
     for counter in (perf_counter, theirs):
-        if len({counter() for _ in range(_READINGS)}) == 1:
+        began = clock_gettime(CLOCK_MONOTONIC)  # which freezegun leaves alone
+        readings = [counter() for _ in range(_READINGS)]
+        passed = clock_gettime(CLOCK_MONOTONIC) - began
+        if len(set(readings)) == 1:
             raise OptionError(
                 "time is frozen, and with it the clock of the load, which would never end;"
                 f" {_INSTEAD}"
+            )
+        if readings[-1] - readings[0] > passed + _TOLERANCE:
+            raise OptionError(
+                "time is moved on by every look at it, and with it the clock of the load, which"
+                f" would end at once; {_INSTEAD}"
             )
