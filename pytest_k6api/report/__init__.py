@@ -32,7 +32,12 @@ from pytest_k6api.report.html.document import (
 )
 from pytest_k6api.report.html.files import html_report, json_report, read_report
 from pytest_k6api.report.html.precision import timeline_of_points
-from pytest_k6api.report.live.progress_line import ProgressLine, progress_text
+from pytest_k6api.report.live.progress import (
+    ProgressLine,
+    ProgressReader,
+    ProgressView,
+    progress_text,
+)
 from pytest_k6api.report.text.characters import in_encoding
 from pytest_k6api.report.text.requests_table import request_rows
 from pytest_k6api.report.text.summary import observed_text, summary_line, summary_lines
@@ -48,6 +53,8 @@ __all__ = [
     "LoadTestFacts",
     "ProgressDisplay",
     "ProgressLine",
+    "ProgressReader",
+    "ProgressView",
     "Results",
     "ResultsFormatError",
     "comparison_line",

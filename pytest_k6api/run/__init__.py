@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     from pytest_k6api.run.interrupts import signals_end_session
     from pytest_k6api.run.load_test import LoadTest
     from pytest_k6api.run.plan import LoadTestPlan
-    from pytest_k6api.run.progress import ProgressView
-    from pytest_k6api.run.remote import RemoteLoadTest
     from pytest_k6api.run.results import RunResults
-    from pytest_k6api.run.session import LoadTestSession
+    from pytest_k6api.run.session import LoadTestSession, RemoteLoadTest
     from pytest_k6api.run.settings import RunSettings, UserCode
     from pytest_k6api.run.verdict import Verdict
 
@@ -22,7 +20,6 @@ __all__ = [
     "LoadTest",
     "LoadTestPlan",
     "LoadTestSession",
-    "ProgressView",
     "RemoteLoadTest",
     "RunResults",
     "RunSettings",
@@ -35,8 +32,7 @@ _MODULES = {
     "LoadTest": "load_test",
     "LoadTestPlan": "plan",
     "LoadTestSession": "session",
-    "ProgressView": "progress",
-    "RemoteLoadTest": "remote",
+    "RemoteLoadTest": "session",
     "RunResults": "results",
     "RunSettings": "settings",
     "UserCode": "settings",

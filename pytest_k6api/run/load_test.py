@@ -13,13 +13,12 @@ from trio.abc import Clock
 from pytest_k6api.api import CommandResult
 from pytest_k6api.model import Command
 from pytest_k6api.protocols.http import raised_descriptor_limit
-from pytest_k6api.report import Comparison
+from pytest_k6api.report import Comparison, ProgressView
 from pytest_k6api.run.endings import one_error
 from pytest_k6api.run.generator import tuned_gc
 from pytest_k6api.run.local_run import LocalRun
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
-from pytest_k6api.run.progress import ProgressView
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import Verdict, judge
 from pytest_k6api.scheduling import RunOutcome

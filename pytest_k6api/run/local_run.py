@@ -20,12 +20,12 @@ from pytest_k6api.model import (
     storable,
 )
 from pytest_k6api.protocols.http import Client, HttpRuntime, descriptor_shortage
+from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
 from pytest_k6api.run.interrupts import interrupts
 from pytest_k6api.run.loop_portal import LoopPortal, finish_in_steps
 from pytest_k6api.run.metrics_collector import MetricsCollector
 from pytest_k6api.run.plan import LoadTestPlan
-from pytest_k6api.run.progress import ProgressReader, ProgressView
 from pytest_k6api.run.results import RunResults
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import failing

@@ -1,12 +1,216 @@
-"""The load tests of one pytest session, and the control API that is about them."""
+"""The load tests of one pytest session, each as the control API's thread sees it.
 
-from collections.abc import Callable, Sequence
+Reads and commands cross the `LoopPortal` into the load test's loop:
 
-from pytest_k6api.api import ApiServer, ApiSettings
+    the loop             reads                      commands
+    -------------------  -------------------------  --------------------------------
+    is about to start    last published state       wait for it
+    runs                 read there                 carried out
+    is blocked           last published state       wait for it, and the reply says so
+    has just ended       wait for the results       refused: it has ended
+    ended before         results                    refused: it has ended
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import trio
+
+from pytest_k6api.api import (
+    PATIENCE,
+    ApiServer,
+    ApiSettings,
+    CommandResult,
+    Delivery,
+    ResultsPort,
+)
+from pytest_k6api.metrics import Snapshot
+from pytest_k6api.model import Command, ControlError
 from pytest_k6api.run.load_test import LoadTest
+from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
 from pytest_k6api.run.plan import LoadTestPlan
-from pytest_k6api.run.remote import RemoteLoadTest
+from pytest_k6api.run.results import LiveState
 from pytest_k6api.run.settings import RunSettings, UserCode
+
+Answer = TypeVar("Answer")
+
+_PAUSE_ERROR = "Pause error"
+_EXECUTION_ERROR = "Execution config error"
+_NOT_STARTED = "the load test has not started yet"
+_HAS_ENDED = "the load test has ended"
+
+
+class RemoteLoadTest:
+    """The control API's `LoadTestPort` of one load test.
+
+    Args:
+        load_test: The load test.
+        end_session: Called in the API's thread when somebody wants the session to end.
+    """
+
+    def __init__(self, load_test: LoadTest, end_session: Callable[[], None]) -> None:
+        self._load_test = load_test
+        self._end_session = end_session
+        self.id = load_test.id
+        self.name = load_test.name
+
+    @property
+    def outcome(self) -> str | None:
+        """``passed``, ``failed`` or ``interrupted``; None while it is not over."""
+        return self._load_test.outcome
+
+    @property
+    def started_at(self) -> float | None:
+        """Wall time of the start, in seconds since the epoch."""
+        return self._load_test.started_at
+
+    @property
+    def ended_at(self) -> float | None:
+        """Wall time of the end."""
+        return self._load_test.ended_at
+
+    @property
+    def live(self) -> LiveState:
+        """Its state as last published."""
+        return self._load_test.results.live
+
+    @property
+    def unresponsive(self) -> float:
+        """Seconds for which its event loop has been blocked; below 0.5 reads as 0."""
+        return self._load_test.portal.unresponsive
+
+    @property
+    def setup_data(self) -> str | None:
+        """The setup data as JSON text; None when there is none."""
+        return self._load_test.setup_teardown.data
+
+    async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
+        """Return the answer to `question` as of now, or as last published.
+
+        Raises:
+            Exception: Any exception of `question`.
+        """
+        results = self._load_test.results
+        try:
+            return await self._load_test.portal.call(question, results, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            return question(results.live)
+        return question(results if self._load_test.settled.is_set() else results.live)
+
+    async def snapshot(self) -> Snapshot:
+        """Return everything measured, or the last published snapshot."""
+        portal, results = self._load_test.portal, self._load_test.results
+        try:
+            return await portal.call_in_steps(results.snapshot_steps, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            pass
+        return results.live.snapshot
+
+    async def execute(self, command: Command) -> CommandResult:
+        """Carry out all of `command`, or nothing; return the state afterwards.
+
+        Raises:
+            KeyError: There is no such scenario.
+            ControlError: It cannot be carried out.
+        """
+        if command == Command():
+            return await self.read(CommandResult.of)
+        if command.scenario is not None:
+            self._check_name(command.scenario)
+        if command.stopped:
+            if command.whole_session:
+                self._end_session()
+            return await self._stop()
+        title = _EXECUTION_ERROR if command.paused is None else _PAUSE_ERROR
+        try:
+            return await self._command(title, self._load_test.execute, command)
+        except UnresponsiveError:
+            return replace(CommandResult.of(self.live), delivery=Delivery.LATER)
+
+    async def run_setup(self) -> str | None:
+        """Run setup now and return the new setup data as JSON text.
+
+        Raises:
+            ControlError: Setup failed or timed out, or the load test is over.
+        """
+        return await self._run_life(self._load_test.setup_teardown.run_setup, "setup")
+
+    async def replace_setup_data(self, text: str | None) -> None:
+        """Make the JSON `text` the setup data; None removes it."""
+        life = self._load_test.setup_teardown
+        try:
+            await self._load_test.portal.call(life.replace, text, patience=PATIENCE)
+        except NotRunningError:  # no loop that might write it, too
+            life.replace(text)
+        except UnresponsiveError:  # it is replaced when the loop moves
+            pass
+
+    async def run_teardown(self) -> None:
+        """Run teardown now.
+
+        Raises:
+            ControlError: Teardown failed or timed out, or the load test is over.
+        """
+        await self._run_life(self._load_test.setup_teardown.run_teardown, "teardown")
+
+    def _check_name(self, scenario: str) -> None:
+        if all(known.name != scenario for known in self.live.scenarios):
+            raise KeyError(scenario)
+
+    async def _stop(self) -> CommandResult:
+        load_test = self._load_test
+        try:
+            await load_test.portal.wait_until_opened(PATIENCE)
+            # No task: the stop takes effect in the first turn of a loop that was blocked.
+            return await load_test.portal.call(load_test.stop_by_command, patience=PATIENCE)
+        except NotStartedError:
+            raise ControlError(_EXECUTION_ERROR, _NOT_STARTED, status=409) from None
+        except NotRunningError:
+            await self._wait_until_settled()
+            return CommandResult.of(self.live)
+        except UnresponsiveError:
+            status = replace(self.live.status, stopped=True)
+            return replace(CommandResult.of(self.live), status=status, delivery=Delivery.LATER)
+
+    async def _command(
+        self, title: str, fn: Callable[..., Awaitable[Answer]], *args: object
+    ) -> Answer:
+        """Have `fn` awaited in the load test's loop, waiting for a start that is near.
+
+        Raises:
+            ControlError: There is no loop, or `fn` refused.
+            UnresponsiveError: The loop does not move; it takes `fn` when it does.
+        """
+        portal = self._load_test.portal
+        try:
+            await portal.wait_until_opened(PATIENCE)
+            return await portal.await_there(fn, *args, patience=PATIENCE)
+        except NotStartedError:
+            raise ControlError(title, _NOT_STARTED, status=409) from None
+        except NotRunningError:
+            raise ControlError(title, _HAS_ENDED, status=500) from None
+
+    async def _run_life(self, fn: Callable[[], Awaitable[Answer]], what: str) -> Answer:
+        title = f"Error executing {what}"
+        try:
+            return await self._command(title, fn)
+        except UnresponsiveError:
+            raise ControlError(
+                title,
+                f"event loop blocked by a scenario; {what} runs when it goes on",
+                status=500,
+            ) from None
+
+    async def _wait_until_settled(self) -> None:
+        """Wait for the final results of a loop that has ended."""
+        if self._load_test.portal.opened.is_set():
+            with trio.move_on_after(PATIENCE):
+                await self._load_test.settled.wait()
 
 
 class LoadTestSession:

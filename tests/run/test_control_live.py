@@ -34,7 +34,7 @@ def stage() -> Iterator[Live]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the API wait 0.3 s for loops, not 2 s."""
-    monkeypatch.setattr("pytest_k6api.run.remote.PATIENCE", 0.3)
+    monkeypatch.setattr("pytest_k6api.run.session.PATIENCE", 0.3)
 
 
 async def nap(vu: VU) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from pytest_k6api.plugin.reporting.terminal import Terminal, uncaptured
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.report import ProgressLine, progress_text
-from pytest_k6api.run import ProgressView
+from pytest_k6api.report import ProgressLine, ProgressView, progress_text
 
 
 @contextmanager

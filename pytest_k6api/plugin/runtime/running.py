@@ -36,8 +36,8 @@ from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.tracing import stop_at_start
 from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.report import in_encoding
-from pytest_k6api.run import LoadTest, LoadTestPlan, ProgressView, UserCode
+from pytest_k6api.report import ProgressView, in_encoding
+from pytest_k6api.run import LoadTest, LoadTestPlan, UserCode
 from pytest_k6api.vu import ForgottenAwaits, UserFunction, VUFixture
 
 

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pytest_k6api.report.live.progress_line import ProgressLine
+from pytest_k6api.report.live.progress import ProgressLine
 from pytest_k6api.report.text.units import format_count
 
 _MARGIN = 2

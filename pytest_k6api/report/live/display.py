@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from pytest_k6api.report.live.cells import table_of
-from pytest_k6api.report.live.progress_line import ProgressLine
+from pytest_k6api.report.live.progress import ProgressLine
 from pytest_k6api.report.text.characters import in_encoding
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -16,7 +16,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
-from pytest_k6api.run.progress import ProgressReader
+from pytest_k6api.report import ProgressReader
 
 
 def scenario(name: str) -> ScenarioSnapshot:
