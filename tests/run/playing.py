@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_k6api.run import LoadTest
 from tests.api.recorded import Exchange
 from tests.run.comparing import differences
-from tests.run.live import PATIENCE, Answer, Client, Live, Running, live, wait_until
+from tests.run.live import Answer, Client, Live, Running, live, wait_until
 from tests.run.twins import Twin, make_twin
 
 LIFE = {
@@ -34,6 +34,8 @@ _BEFORE = {
     "setup_mode_false_get": None,
 }
 
+_ATTEMPTS = 5
+
 # k6 was asked so early that its setup had hardly begun.
 _IN_SETUP = {"mall_metrics_early", "mall_metric_unused_thr_empty"}
 
@@ -46,6 +48,7 @@ class _Now:
     load_test: LoadTest
     running: Running | None = None
     at: int = 0
+    played: list[Exchange] = field(default_factory=list)
 
 
 class Player:
@@ -80,6 +83,17 @@ class Player:
         return replies
 
     def _play(self, stage: Live, exchange: Exchange) -> Answer | None:
+        answer = self._play_once(stage, exchange)
+        for _ in range(_ATTEMPTS - 1):
+            if self._is_as_expected(exchange, answer):
+                break
+            self._start_over(stage)
+            answer = self._play_once(stage, exchange)
+        if self._now is not None:
+            self._now.played.append(exchange)
+        return answer
+
+    def _play_once(self, stage: Live, exchange: Exchange) -> Answer | None:
         phase = "setup" if exchange.name in _IN_SETUP else exchange.phase
         self._bring_to(stage, phase, exchange)
         if exchange.name in _BEFORE:
@@ -90,14 +104,26 @@ class Player:
                 self._ask(stage.client, exchange, timeout=0.3)
             return None
         answer = self._ask(stage.client, exchange)
-        if exchange.request["method"] == "GET" and exchange.name not in self._unsure:
-            # Samples, thresholds and VUs come when they come; reading changes nothing.
-            differs = exchange.name in self._deviating
-            until = time.monotonic() + PATIENCE
-            while bool(differences(exchange, answer)) != differs and time.monotonic() < until:
-                time.sleep(0.02)
-                answer = self._ask(stage.client, exchange)
+        # Samples, thresholds and VUs come when they come; reading changes nothing.
+        until = time.monotonic() + (4.0 if exchange.request["method"] == "GET" else 0.0)
+        while not self._is_as_expected(exchange, answer) and time.monotonic() < until:
+            time.sleep(0.02)
+            answer = self._ask(stage.client, exchange)
         return answer
+
+    def _is_as_expected(self, exchange: Exchange, answer: Answer | None) -> bool:
+        if answer is None or exchange.name in self._unsure:
+            return True
+        return bool(differences(exchange, answer)) == (exchange.name in self._deviating)
+
+    def _start_over(self, stage: Live) -> None:
+        """Come to where we are with a new load test: a busy machine may have missed the moment."""
+        played = self._now.played if self._now is not None else []
+        self._leave(stage.client)
+        for exchange in played:
+            self._play_once(stage, exchange)
+            if self._now is not None:
+                self._now.played.append(exchange)
 
     def _ask(self, client: Client, exchange: Exchange, timeout: float = 20.0) -> Answer:
         request = exchange.request
