@@ -1,8 +1,8 @@
-"""When iterations of the arrival-rate executors are due, as closed forms. Pure.
+"""Due times of the arrival-rate executors, as closed forms. Pure.
 
 Iterations are numbered from 0 and due at seconds from their scenario's start.
-A due time is computed from its number alone, so nothing adds up: neither
-rounding errors over hours nor the lateness of a busy machine.
+A due time is computed from its number alone, so neither rounding errors nor the
+lateness of a busy machine accumulate.
 
 Source: k6 v1.1.0, ``lib/executor/constant_arrival_rate.go`` and
 ``ramping_arrival_rate.go``.
@@ -16,25 +16,25 @@ from typing import Protocol
 
 from pytest_k6api.scheduling.segments import ExecutionSegment
 
-# What rounding may add to or take from a number of iterations that is whole.
+# Rounding error of a whole number of iterations.
 _ROUNDING = 1e-9
 
 
 class Arrivals(Protocol):
-    """When iterations are due: numbers from 0, seconds from the scenario's start."""
+    """Due times of iterations: numbers from 0, seconds from the scenario's start."""
 
     @property
     def total(self) -> float:
-        """How many iterations fall due; infinity if there is no end."""
+        """Number of iterations that fall due; infinity if there is no end."""
 
     def due_at(self, number: int) -> float:
-        """Return when iteration `number` is due."""
+        """Return the due time of iteration `number`."""
 
     def started_by(self, elapsed: float) -> float:
-        """Return how many iterations are due by `elapsed`, as a real number."""
+        """Return the number of iterations due by `elapsed`, as a real number."""
 
     def rate_at(self, elapsed: float) -> float:
-        """Return the iterations per second asked for at `elapsed`."""
+        """Return the target rate at `elapsed`, in iterations per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ConstantArrivals:
     Attributes:
         rate: Iterations per second; 0 means none.
         end: Seconds from the scenario's start when no more fall due.
-        start: When the first is due.
+        start: Due time of the first.
     """
 
     rate: float
@@ -53,7 +53,7 @@ class ConstantArrivals:
 
     @property
     def total(self) -> float:
-        """How many iterations fall due before `end`."""
+        """Number of iterations that fall due before `end`."""
         if not self.rate or self.end <= self.start:
             return 0
         if self.end == math.inf:
@@ -61,15 +61,15 @@ class ConstantArrivals:
         return math.ceil((self.end - self.start) * self.rate - _ROUNDING)
 
     def due_at(self, number: int) -> float:
-        """Return when iteration `number` is due."""
+        """Return the due time of iteration `number`."""
         return self.start + number / self.rate
 
     def started_by(self, elapsed: float) -> float:
-        """Return how many iterations are due by `elapsed`, the first at 0."""
+        """Return the number of iterations due by `elapsed`, the first at 0."""
         return max(0.0, elapsed - self.start) * self.rate
 
     def rate_at(self, elapsed: float) -> float:
-        """Return the iterations per second asked for at `elapsed`."""
+        """Return the target rate at `elapsed`, in iterations per second."""
         return self.rate if elapsed < self.end else 0.0
 
 
@@ -122,25 +122,25 @@ class RampingArrivals:
 
     @property
     def total(self) -> float:
-        """How many iterations fall due."""
+        """Number of iterations that fall due."""
         return self._whole
 
     def due_at(self, number: int) -> float:
-        """Return when iteration `number` is due."""
+        """Return the due time of iteration `number`."""
         area = number + 1.0
         index = bisect_right(self._areas, area - _ROUNDING) - 1
-        # Back over stages without load: an area is reached where it still grew.
+        # Skip stages without load: the area is reached in the stage where it last grew.
         while self._stages[index].area <= 0:
             index -= 1
         return self._stages[index].reaches(area)
 
     def started_by(self, elapsed: float) -> float:
-        """Return how many iterations are due by `elapsed`."""
+        """Return the number of iterations due by `elapsed`."""
         stage = self._stage_at(elapsed)
         return stage.area_by(elapsed) if stage else 0.0
 
     def rate_at(self, elapsed: float) -> float:
-        """Return the iterations per second asked for at `elapsed`."""
+        """Return the target rate at `elapsed`, in iterations per second."""
         stage = self._stage_at(elapsed)
         if stage is None or elapsed > stage.start + stage.duration:
             return 0.0
@@ -152,35 +152,35 @@ class RampingArrivals:
 
 
 class ArrivalCursor:
-    """The due times of one instance's share of the arrivals, one after the other.
+    """Cursor over the due times of one instance's share of the arrivals.
 
     Attributes:
-        due: When the next one is due; infinity after the last.
+        due: Due time of the next one; infinity after the last.
     """
 
     __slots__ = ("_arrivals", "_number", "_share", "_total", "due")
 
     def __init__(self, arrivals: Arrivals, share: ExecutionSegment, after: float = -1.0) -> None:
-        """Begin with the first that is due later than `after`."""
+        """Start at the first that is due later than `after`."""
         self._arrivals = arrivals
         self._share = share
         self._total = arrivals.total
         self._number = -1
         if after >= 0 and self._total:
-            # One lower than the last that was due, for rounding's sake.
+            # One lower than the last that was due, in case of rounding.
             self._number += share.scale(max(0, math.floor(arrivals.started_by(after)) - 1))
         self.due = -math.inf
         while self.due <= after:
             self.advance()
 
     def advance(self) -> None:
-        """Go on to the next one."""
+        """Move to the next one."""
         self._number += 1
         position = self._share.position(self._number)
         self.due = self._arrivals.due_at(position) if position < self._total else math.inf
 
     def take_rest(self) -> int:
-        """Go to the end; return how many were left, of arrivals that have an end."""
+        """Move to the end; return the number skipped, of arrivals that have an end."""
         left = max(0, self._share.scale(int(self._total)) - self._number)
         self._number += left
         self.due = math.inf

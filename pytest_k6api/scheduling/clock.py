@@ -1,11 +1,11 @@
-"""Test-run time: Trio's time since the start, standing still while paused.
+"""Test-run time: Trio's time since the start, without pauses.
 
-Everything that a plan says (durations, stages, arrivals, deadlines) is in this
-time, so a pause needs no care anywhere else: what was due in 3 s before it is
-due in 3 s after it, and nothing has piled up.
+Durations, stages, arrivals and deadlines of a plan are in this time, so no other
+code handles pauses: an iteration due 3 s after the start of a pause is due 3 s
+after its end, and no arrivals accumulate.
 
-Clocks nest. A scenario's clock runs within the load test's: it begins at 0 when
-the scenario does, and it also stands still when only the scenario is paused.
+Clocks nest. A scenario's clock runs within the load test's: it starts at 0 with
+the scenario, and also stops while only the scenario is paused.
 """
 
 import math
@@ -16,14 +16,15 @@ import trio
 from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
 from pytest_k6api.vu import WakeEvent, is_real
 
-# A wait that is shorter is done without a cancel scope, deaf to the wake.
+# A shorter wait uses no cancel scope and cannot be woken.
 _SHORT = 0.0015
 
 
 class RunClock:
-    """Seconds since `start`, less the time it was paused.
+    """Seconds since `start`, without the time it was stopped.
 
-    Whoever pauses a clock rings the bells of the tasks that wait by it.
+    Stopping or resuming a clock wakes no task: the caller sets the wake events of
+    the tasks that wait for it.
     """
 
     __slots__ = ("_began", "_floor", "_now", "_sleeps_precisely", "_stood_at", "_timer", "_within")
@@ -38,33 +39,33 @@ class RunClock:
         self._timer: HighResolutionTimer | None = None
 
     def start(self) -> None:
-        """Begin to count, from 0."""
-        # Synchronous virtual users look at the clock from their threads, where
-        # `trio.current_time` is not to be had.
+        """Start counting, from 0."""
+        # Synchronous virtual users read the clock in their threads, where
+        # `trio.current_time` does not work.
         clock = trio.lowlevel.current_clock()
         self._now = clock.current_time
         self._sleeps_precisely = HighResolutionTimer.is_available and is_real(clock)
         self._began, self._floor, self._stood_at = self._outside(), 0.0, None
 
     def stop(self) -> None:
-        """Stand still, until `resume` at least."""
+        """Stop, until `resume` at least."""
         if self._stood_at is None:
             self._stood_at = self.elapsed
 
     def resume(self) -> None:
-        """Go on from where it stood."""
+        """Continue from the time at which it was stopped."""
         if self._stood_at is not None:
             self._began = self._outside() - self._stood_at
             self._stood_at = None
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it stands still by itself."""
+        """Whether it was stopped itself."""
         return self._stood_at is not None
 
     @property
     def is_standing(self) -> bool:
-        """Whether it stands still, itself or with the clock around it."""
+        """Whether it stands still: stopped itself, or with the clock around it."""
         return self._stood_at is not None or (self._within is not None and self._within.is_standing)
 
     @property
@@ -82,11 +83,11 @@ class RunClock:
         return self._within.trio_time(outside) if self._within is not None else outside
 
     async def wait_until(self, elapsed: float, wake: WakeEvent) -> None:
-        """Wait until `elapsed` is reached, or until `wake` rings, whichever is first.
+        """Wait until `elapsed` is reached or `wake` is set, whichever comes first.
 
-        After the former, `self.elapsed` is at least `elapsed`, whatever rounding
-        does: a task that looks whether its time has come never waits in vain.
-        A wake that rings during a wait of a millisecond is heard after it.
+        After the former, `self.elapsed` is at least `elapsed` in spite of rounding,
+        so a task that checks the clock again does not wait twice. An event that is
+        set during a wait of about a millisecond takes effect after it.
         """
         moment = self.trio_time(elapsed)
         if self._sleeps_precisely and moment - self._now() < _SHORT:
@@ -100,7 +101,7 @@ class RunClock:
             self._floor = max(self._floor, elapsed)
 
     def close(self) -> None:
-        """Give back what short waits have needed; nobody may wait any more."""
+        """Close the timer of short waits; the clock must not be waited for afterwards."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.close()

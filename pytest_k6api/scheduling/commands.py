@@ -1,19 +1,19 @@
-"""What people may tell a load test while it runs: pause, resume, scale.
+"""Execution of commands to a running load test: pause, resume, scale.
 
-A command is checked as a whole before any of it is carried out, and answered at
-once or when it is done; none waits for something that cannot come. Titles and
-texts are k6's where k6 has them, and what k6 refuses only because an executor
-cannot do it is done here, because all of ours can.
+A command is checked as a whole before any part of it is carried out. It returns at
+once, or for a pause when no iteration runs; it never waits for something that
+cannot happen. Error titles and texts are k6's where k6 has them. Commands that k6
+supports in one executor only work in all of them here.
 
     the load test is           pause                     resume
     -------------------------  ------------------------  -------------------------
-    paused before its start    refused: it is already    it starts
-    about to start             it waits to be resumed    refused: it isn't paused
-    in setup, or running       done when none iterates   refused: it isn't paused
-    paused                     refused: it is already    it goes on
+    paused before its start    refused: already paused   it starts
+    about to start             it waits for a resume     refused: not paused
+    in setup, or running       done when none iterates   refused: not paused
+    paused                     refused: already paused   it continues
     stopped, or in teardown    refused: it has ended     refused: it has ended
 
-Setup is not interrupted by a pause: the scenarios after it are what waits.
+A pause does not interrupt setup: the scenarios after it wait.
 
 Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``SetPaused``, and
 ``lib/executor/externally_controlled.go``, ``UpdateConfig``.
@@ -34,12 +34,12 @@ _EXECUTION_ERROR = "Execution config error"
 
 
 class Control:
-    """Commands to one load test; all are called in its Trio loop.
+    """Executes commands to one load test; called in its Trio loop.
 
     Attributes:
         is_waiting: Whether the load test is paused before its start.
-        has_started: Whether it has begun with its setup.
-        is_over: Whether it takes no more commands.
+        has_started: Whether it has reached its setup.
+        is_over: Whether it refuses all commands, because it has ended.
     """
 
     def __init__(self, runs: Sequence[ScenarioRun], clock: RunClock, wake: WakeEvent) -> None:
@@ -59,7 +59,7 @@ class Control:
 
     @property
     def reads_as_paused(self) -> bool:
-        """Whether it is paused, or was when it was stopped: k6 shows that to the end."""
+        """Whether it is paused, or was when it was stopped, which k6 shows until the end."""
         return self.is_paused or self._was_paused
 
     async def execute(self, command: Command) -> None:
@@ -86,7 +86,7 @@ class Control:
             self._check_pause(paused=paused)
         if executor is not None:
             executor.check(command)
-        # Pausing comes first: VUs that are added begin nothing that must be waited for.
+        # Pause first: VUs that are added then start no iteration to wait for.
         if paused is not None:
             self._set_paused(paused=paused)
         if executor is not None:
@@ -117,7 +117,7 @@ class Control:
             await executor.wait_until_idle()
 
     def release(self) -> None:
-        """Let a paused load test go on, because it is to end."""
+        """Resume a paused load test that is ending."""
         self._was_paused, self._is_ending = self.reads_as_paused, True
         self.is_waiting = False
         self._wake.set()
@@ -135,7 +135,7 @@ class Control:
 
     def _check_pause(self, *, paused: bool) -> None:
         refusal = None
-        # A pause after a stop would hold up the end.
+        # A pause after a stop would delay the end.
         if self.is_over or self._is_ending:
             refusal = "the test execution has ended"
         elif self.is_waiting:

@@ -1,9 +1,9 @@
-"""Sleeps shorter than a millisecond, which Trio's own cannot be: epoll counts whole ones.
+"""Sleeps shorter than a millisecond, below the resolution of epoll and so of `trio.sleep`.
 
-Thousands of arrivals a second are due fractions of a millisecond apart. Linux has a
-timer that is a file descriptor and counts nanoseconds; Python has it since 3.13, and
-before that the C library does. A nap also needs no cancel scope, which would cost
-more than all else that starts an iteration.
+Thousands of arrivals a second are due fractions of a millisecond apart. Linux has
+timerfd, a timer in nanoseconds that is a file descriptor; Python wraps it since 3.13,
+before that it is called through ctypes. Such a sleep also needs no cancel scope, which
+would cost more than everything else that starts an iteration.
 
 Elsewhere `HighResolutionTimer.is_available` is False.
 """
@@ -16,7 +16,7 @@ import trio
 
 
 class HighResolutionTimer:
-    """One task's alarm clock; close it in the end."""
+    """Timer of one task; must be closed."""
 
     is_available = sys.platform == "linux"
 
@@ -27,7 +27,7 @@ class HighResolutionTimer:
         return f"<HighResolutionTimer fd={self._fd}>"
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep for `seconds`; if there are none left, let others run."""
+        """Sleep for `seconds`; execute a checkpoint if that is 0 or less."""
         if seconds <= 0:
             await trio.lowlevel.checkpoint()
             return
@@ -35,7 +35,7 @@ class HighResolutionTimer:
         await trio.lowlevel.wait_readable(self._fd)
 
     def close(self) -> None:
-        """Give the system's resource back."""
+        """Close the file descriptor."""
         trio.lowlevel.notify_closing(self._fd)
         os.close(self._fd)
 
@@ -51,11 +51,11 @@ if sys.version_info >= (3, 13):
 else:
     import ctypes
 
-    # The kernel's numbers, the same on all architectures that Python has wheels for.
+    # The kernel's numbers, the same on all architectures with Python wheels.
     _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
     _library = ctypes.CDLL(None, use_errno=True)
 
-    # struct itimerspec: how often, which is never again, and when.
+    # struct itimerspec: interval, 0 for once, and value.
     _Setting = ctypes.c_long * 4
 
     def _create() -> int:

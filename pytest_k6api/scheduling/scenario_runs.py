@@ -1,4 +1,4 @@
-"""One scenario within a load test: when it starts, what state it is in, how it stands."""
+"""One scenario within a load test: its start, its state, its snapshot."""
 
 import trio
 
@@ -9,11 +9,11 @@ from pytest_k6api.vu import WakeEvent
 
 
 class ScenarioRun:
-    """Waits for a scenario's time, runs it, and knows how it stands.
+    """Starts a scenario in its time and runs it.
 
     Attributes:
-        options: The plan.
-        executor: Runs it; None if this instance has no share in it.
+        options: Its options.
+        executor: Its executor; None if this instance has no share in it.
         ended: Set when its last VU is closed.
     """
 
@@ -32,7 +32,7 @@ class ScenarioRun:
 
     @property
     def state(self) -> ScenarioState:
-        """Where in its life it is."""
+        """Waiting, running, paused or ended."""
         if self.ended.is_set():
             return ScenarioState.ENDED
         if not self._has_begun or self.executor is None:
@@ -40,12 +40,12 @@ class ScenarioRun:
         return ScenarioState.PAUSED if self.executor.clock.is_standing else ScenarioState.RUNNING
 
     async def run(self, clock: RunClock, starts_at: float, after: "ScenarioRun | None") -> None:
-        """Run the scenario in its time.
+        """Run the scenario at its start time.
 
         Args:
             clock: The load test's time.
-            starts_at: When it starts, or how long after the end of `after`.
-            after: The scenario whose end it waits for.
+            starts_at: Start time, or seconds after the end of `after`.
+            after: Scenario that has to end before; None for none.
         """
         try:
             if after is not None:
@@ -60,7 +60,7 @@ class ScenarioRun:
             self.ended.set()
 
     def notice_clock(self) -> None:
-        """Look at the clock again: it began or ceased to stand still."""
+        """Check the clock again: it was stopped or resumed."""
         self._wake.set()
         if self.executor is not None:
             self.executor.notice_clock()
@@ -78,7 +78,7 @@ class ScenarioRun:
             self.executor.stop()
 
     def snapshot(self) -> ScenarioSnapshot:
-        """Return how it stands now."""
+        """Return its state now."""
         executor = self.executor
         common = {"name": self.options.name, "executor": self.options.executor.value}
         if executor is None:

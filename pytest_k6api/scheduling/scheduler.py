@@ -1,9 +1,9 @@
-"""The life of a load test, from the first VU initialised to the end of teardown.
+"""Phases of a load test, from the initialisation of VUs to the end of teardown.
 
-    status               what happens                    where it leads
+    status               phase                           next status
     -------------------  ------------------------------  ---------------------------------
     INIT_VUS             planned VUs get their numbers   PAUSED_BEFORE_RUN, STARTED
-    PAUSED_BEFORE_RUN    waits for resume                STARTED; stopped: INTERRUPTED
+    PAUSED_BEFORE_RUN    waits for a resume              STARTED; stopped: INTERRUPTED
     STARTED              the clock starts                SETUP
     SETUP                setup runs                      RUNNING; it failed: ENDED
     RUNNING              scenarios run                   TEARDOWN, stopped or not
@@ -37,13 +37,13 @@ from pytest_k6api.vu import LoopTicks, StuckTasks, WakeEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """How the life of a load test went.
+    """Outcome of a load test's phases.
 
     Attributes:
         status: ENDED, or INTERRUPTED if it was stopped early.
-        stop_reason: Why it was stopped; empty if it was not, or no reason was given.
-        setup_error: What setup raised; then nothing else ran.
-        teardown_error: What teardown raised.
+        stop_reason: Reason of an early stop; empty without a stop or a reason.
+        setup_error: Exception raised by setup; then nothing else ran.
+        teardown_error: Exception raised by teardown.
         elapsed: Seconds of test-run time, setup and teardown included.
     """
 
@@ -86,11 +86,11 @@ class Scheduler:
             teardown: Runs after them, also after a stop.
             paused: Whether to wait for a command to resume before setup.
             segment: The part of the load that this instance runs.
-            stuck: Sees to it that cancelled tasks end, while it is watched.
-            on_status: Called whenever the status has become another one, save the last.
+            stuck: Abandons cancelled tasks that do not end, while it is watched.
+            on_status: Called after each change of the status but the last.
 
         Raises:
-            OptionError: A scenario waits for one that is not there, or for itself.
+            OptionError: A scenario waits for an unknown one, or for itself.
         """
         check_order(scenarios)
         self.clock = RunClock()
@@ -127,7 +127,7 @@ class Scheduler:
         self.control.is_waiting = paused
 
     async def run(self) -> RunOutcome:
-        """Carry the load test through its life; call it once."""
+        """Run the load test through all phases; call it once."""
         trio.lowlevel.add_instrument(self._ticks)
         try:
             await self._live()
@@ -150,8 +150,8 @@ class Scheduler:
     def stop(self, reason: str = "") -> None:
         """Interrupt all iterations now; teardown still runs, if setup was over.
 
-        The first reason given is the one that counts. Harmless when repeated, or
-        after the end.
+        The first reason given counts. Repeated calls, and calls after the end, do
+        nothing.
         """
         self._end(reason)
         self._setup_scope.cancel()
@@ -159,9 +159,9 @@ class Scheduler:
             run.stop()
 
     def finish(self, reason: str = "") -> None:
-        """End gracefully: start no more iterations, give those that run the graceful stop.
+        """End gracefully: start no more iterations, grant running ones the graceful stop.
 
-        Setup is not interrupted. A load test that was told so before is stopped.
+        Setup is not interrupted. A load test that is already ending is stopped.
         """
         if self._is_ending:
             self.stop(reason)
@@ -171,7 +171,7 @@ class Scheduler:
             run.finish()
 
     def status(self, *, tainted: bool = False) -> StatusSnapshot:
-        """Return the status now, as ``GET /v1/status`` tells it."""
+        """Return the status as of now."""
         return StatusSnapshot(
             status=self._status,
             paused=self.control.reads_as_paused,
@@ -184,16 +184,16 @@ class Scheduler:
         )
 
     def scenarios(self) -> list[ScenarioSnapshot]:
-        """Return how the scenarios stand, in the order of start time and name."""
+        """Return the scenarios as of now, in the order of start time and name."""
         return [run.snapshot() for run in self._runs]
 
     @property
     def failed_teardowns(self) -> int:
-        """How many VU fixtures raised when they were torn down, or did not end."""
+        """Number of VU fixtures that raised in their teardown, or did not end."""
         return sum(run.executor.counts.failed_teardowns for run in self._runs if run.executor)
 
     def warnings(self) -> Iterator[str]:
-        """Yield what people should know of how iterations were run, in plain words."""
+        """Yield remarks on how iterations were run, one sentence each."""
         yield from self._stuck.warnings()
         for run in self._runs:
             counts = run.executor.counts if run.executor else None
@@ -229,7 +229,7 @@ class Scheduler:
             await self._tear_down()
 
     async def _set_up(self) -> bool:
-        """Run setup; tell whether scenarios and teardown are to follow."""
+        """Run setup; return whether scenarios and teardown follow."""
         self._enter(RunStatus.SETUP)
         if self._setup is not None:
             try:

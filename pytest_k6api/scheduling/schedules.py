@@ -1,7 +1,6 @@
-"""How many VUs there are at a moment, as closed forms. Pure.
+"""VU counts over time, as step functions in closed form. Pure.
 
-A schedule counts seconds from its scenario's start and knows nothing of clocks;
-executors do nothing but wait for what is written here.
+Times are seconds from the scenario's start; executors wait for the steps.
 
 Source: k6 v1.1.0, ``lib/executor/ramping_vus.go``.
 """
@@ -18,11 +17,11 @@ from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 
 @dataclass(frozen=True, slots=True)
 class StepFunction:
-    """A number that changes at certain moments, such as the VUs of a ramp.
+    """A count that changes at certain times, such as the VUs of a ramp.
 
     Attributes:
         times: Seconds, ascending, the first 0.
-        counts: The number from each of these times on.
+        counts: The count from each of these times on.
     """
 
     times: tuple[float, ...]
@@ -30,18 +29,18 @@ class StepFunction:
 
     @classmethod
     def constant(cls, count: int) -> "StepFunction":
-        """Return the steps that are `count` for ever."""
+        """Return the step function that is always `count`."""
         return cls((0.0,), (count,))
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[float, int]]) -> "StepFunction":
-        """Return the steps of ascending `pairs` of time and count; of equal times the last holds."""
+        """Return the function of ascending `pairs` of time and count; of equal times the last holds."""
         times: list[float] = [0.0]
         counts: list[int] = [0]
         for at, count in pairs:
             if at <= times[-1]:
                 counts[-1] = count
-                if counts[-2:-1] == [count]:  # back to what it was: no step at all
+                if counts[-2:-1] == [count]:  # back to the count before: no step
                     del times[-1], counts[-1]
             elif count != counts[-1]:
                 times.append(at)
@@ -54,7 +53,7 @@ class StepFunction:
         return max(self.counts)
 
     def at(self, elapsed: float) -> int:
-        """Return the count at `elapsed` seconds; at a step it is the new one already."""
+        """Return the count at `elapsed` seconds; at a step, the new one."""
         return self.counts[max(0, bisect_right(self.times, elapsed) - 1)]
 
     def next_change(self, elapsed: float) -> float:
@@ -64,15 +63,15 @@ class StepFunction:
 
 
 def end_of(stages: Sequence[Stage]) -> float:
-    """Return when the last of `stages` ends, to the bit as `ramp` and arrivals have it."""
+    """Return the end of the last of `stages`, bit-equal to that of `ramp` and of arrivals."""
     end = 0.0
     for stage in stages:
-        end += stage.duration  # not `sum`, which rounds otherwise since Python 3.12
+        end += stage.duration  # not `sum`, which rounds differently since Python 3.12
     return end
 
 
 def ramp(start: int, stages: Sequence[Stage], segment: ExecutionSegment = WHOLE) -> StepFunction:
-    """Return the VUs of a ramp from `start` through `stages`, as far as they are `segment`'s."""
+    """Return the VUs of a ramp from `start` through `stages` that belong to `segment`."""
     return StepFunction.of((at, segment.scale(count)) for at, count in _ramp_steps(start, stages))
 
 
@@ -89,7 +88,7 @@ def _ramp_steps(start: int, stages: Sequence[Stage]) -> Iterator[tuple[float, in
 
 
 def _stage_steps(count: int, stage: Stage, end: float) -> Iterator[tuple[float, int]]:
-    """Yield the steps of one stage; counted from its end, so that the last is exactly there."""
+    """Yield the steps of one stage; computed from its end, so that the last is exactly there."""
     change = stage.target - count
     if change > 0:
         for reached in range(count + 1, stage.target + 1):
@@ -100,9 +99,9 @@ def _stage_steps(count: int, stage: Stage, end: float) -> Iterator[tuple[float, 
 
 
 def rolling_maximum(steps: StepFunction, window: float) -> StepFunction:
-    """Return the highest count of the last `window` seconds, at every moment.
+    """Return the highest count of the last `window` seconds, at any time.
 
-    What a ramp takes away stays reserved for iterations that may finish.
+    VUs that a ramp takes away stay reserved while their iterations may still run.
     """
     gone: deque[tuple[int, float]] = deque()  # counts that are held, and how long; falling
     count = steps.counts[0]

@@ -1,12 +1,11 @@
-"""Execution segments: which part of a load test an independent instance runs.
+"""Execution segments: the part of a load test that an independent instance runs.
 
-k6 deals VUs and iterations out like cards: of every L of them a segment owns
-fixed positions, so that instances which know nothing of each other add up to
-exactly the whole. ``0:1/2`` of ``0,1/2,3/4,1`` owns the positions 0 and 2 of
+Of every L VUs or iterations a segment owns fixed positions, so that instances
+that do not communicate add up to exactly the whole. ``0:1/2`` of ``0,1/2,3/4,1`` owns the positions 0 and 2 of
 every 4.
 
-Pure: fractions and integers. Dealing L positions out is done once per sequence;
-every question after that costs a bisection at most.
+Pure: fractions and integers. Assigning L positions happens once per sequence;
+every later call costs a bisection at most.
 
 Source: k6 v1.1.0, ``lib/execution_segment.go``.
 """
@@ -24,7 +23,7 @@ from pytest_k6api.model import OptionError
 _PERCENT = re.compile(r"(\d+)%")
 _NUMBER = re.compile(r"\d+/0*[1-9]\d*|\d+(?:\.\d*)?|\.\d+")
 
-# Positions are dealt out one by one; more than this would hold the start up.
+# Positions are assigned one by one; more than this would delay the start.
 _MAX_POSITIONS = 1_000_000
 
 
@@ -33,8 +32,8 @@ class ExecutionSegment:
     """One segment of a sequence that covers the whole load test.
 
     Attributes:
-        bounds: Where segments begin and end, from 0 to 1, ascending.
-        index: Which of the segments between the bounds this one is.
+        bounds: Ends of segments, from 0 to 1, ascending.
+        index: Index of this segment among those between the bounds.
 
     >>> half = ExecutionSegment((Fraction(0), Fraction(1, 2), Fraction(1)), 0)
     >>> [half.scale(vus) for vus in range(5)], [half.position(n) for n in range(3)]
@@ -58,16 +57,16 @@ class ExecutionSegment:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is everything."""
+        """Whether it is the whole load test."""
         return len(self.bounds) == 2
 
     @property
     def fraction(self) -> float:
-        """How much of the whole it is."""
+        """Its share of the whole."""
         return float(self.bounds[self.index + 1] - self.bounds[self.index])
 
     def scale(self, value: int) -> int:
-        """Return how many of the first `value` VUs or iterations are this segment's."""
+        """Return how many of the first `value` VUs or iterations belong to this segment."""
         if self.is_whole:
             return value
         period, owned = _deal(self.bounds)[self.index]
@@ -75,7 +74,7 @@ class ExecutionSegment:
         return rounds * len(owned) + bisect_left(owned, rest)
 
     def position(self, number: int) -> int:
-        """Return the place in the whole of this segment's element `number`, both from 0."""
+        """Return the position in the whole of this segment's element `number`, both from 0."""
         if self.is_whole:
             return number
         period, owned = _deal(self.bounds)[self.index]
@@ -83,10 +82,10 @@ class ExecutionSegment:
         return rounds * period + owned[rest]
 
     def recut(self, value: int) -> "ExecutionSegment | None":
-        """Return the segment of a sequence cut in proportion to how `value` is shared out.
+        """Return this segment of a sequence in proportion to the shares of `value`.
 
-        Iterations have to be shared out as the VUs that run them are: three
-        instances of which one has no VU must not leave a third of the work.
+        Iterations are shared out as the VUs that run them: if one of three instances
+        has no VU, the others run all iterations.
 
         Returns:
             None if this segment has no share of `value`.
@@ -108,7 +107,7 @@ class ExecutionSegment:
 
 
 WHOLE = ExecutionSegment()
-"""The segment that is everything."""
+"""The segment that is the whole load test."""
 
 
 def read_segment(segment: str, sequence: str = "") -> ExecutionSegment:
@@ -116,11 +115,11 @@ def read_segment(segment: str, sequence: str = "") -> ExecutionSegment:
 
     Args:
         segment: ``A:B``, or ``B`` for ``0:B``; fractions, decimals or whole percents.
-        sequence: ``0,1/4,1``; left out, the sequence is the segment and what is
+        sequence: ``0,1/4,1``; left out, the sequence is the segment and the parts
             before and after it.
 
     Returns:
-        The segment; that of everything if both texts are empty.
+        The segment; `WHOLE` if both texts are empty.
 
     Raises:
         OptionError: A text cannot be read, or the sequence lacks the segment.
@@ -172,10 +171,10 @@ def _spell(bounds: tuple[Fraction, ...]) -> str:
 
 @lru_cache(maxsize=32)
 def _deal(bounds: tuple[Fraction, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Return for each segment how many positions there are, and those that it owns.
+    """Return for each segment the period of the sequence and the positions that it owns.
 
-    The longest segment chooses first; each takes a position as soon as it has
-    less than its share of those before it.
+    The longest segment comes first; each takes a position as soon as it has less
+    than its share of those before it.
     """
     lengths = [end - start for start, end in pairwise(bounds)]
     period = math.lcm(*(length.denominator for length in lengths))

@@ -1,4 +1,4 @@
-"""The numbers of virtual users: which are initialised, which are free.
+"""Numbers of virtual users, initialised and free ones.
 
 A VU's number is unique in its load test, over all instances: an instance that
 runs an execution segment uses the numbers that are its segment's. Scenarios
@@ -14,7 +14,7 @@ import trio
 from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
 
 # k6 asks five times, 400 ms apart, for a planned VU that another scenario is
-# just about to give back.
+# about to give back.
 _PATIENCE = 2.0
 
 
@@ -22,8 +22,8 @@ class VUPool:
     """All VUs of a load test, as numbers.
 
     Planned VUs are initialised before the start, as many as the plans of all
-    scenarios need at the same time. Spare ones come on top: by hand, or because
-    an arrival rate found its VUs busy.
+    scenarios need at the same time. Spare ones are added by a command, or by an
+    arrival rate whose VUs are all busy.
     """
 
     def __init__(self, share: ExecutionSegment = WHOLE) -> None:
@@ -37,32 +37,32 @@ class VUPool:
 
     @property
     def initialised(self) -> int:
-        """How many VUs are initialised, in use or free."""
+        """Number of initialised VUs, in use or free."""
         # VUs that were given up stay until their iteration has ended.
         return max(self._initialised, self._in_use)
 
     def initialise(self, count: int) -> None:
-        """Initialise `count` planned VUs more."""
+        """Initialise `count` more planned VUs."""
         self._initialised += count
         for index in range(self._in_use + len(self._free), self._initialised):
             heappush(self._free, self._share.position(index) + 1)
 
     def add_spare(self, count: int) -> None:
-        """Initialise `count` VUs on top of the planned ones."""
+        """Initialise `count` spare VUs."""
         self._spare += count
         self.initialise(count)
 
     def remove_spare(self, count: int) -> None:
         """Give up `count` of the spare VUs, the highest numbers, once they are free."""
         self._spare -= count
-        # The numbers stay where they are and are not taken: see `take_nowait`.
+        # Their numbers stay in the heap; `take_nowait` does not take them.
         self._initialised -= count
 
     async def take(self) -> int:
-        """Return the number of a VU once one is free, where `take_nowait` found none.
+        """Return the number of a VU once one is free, after `take_nowait` found none.
 
-        Somebody is about to give one back; if that does not come true (plans that
-        wait for another scenario's end cannot be foreseen), one is initialised.
+        Another scenario is about to give one back. If it does not within 2 s (the end
+        of a scenario that others wait for is only estimated), one is initialised.
         """
         number = self.take_nowait()
         with trio.move_on_after(_PATIENCE):
@@ -75,10 +75,10 @@ class VUPool:
         return number
 
     def take_nowait(self, *, spare: bool = False) -> int | None:
-        """Return the number of a VU, which nobody else has until it is given back.
+        """Return the number of a VU, reserved until it is given back.
 
         Returns:
-            None if none is free. A spare one is initialised when those there are in use.
+            None if none is free. A spare one is initialised if all others are in use.
         """
         if spare:
             if self._spare_in_use >= self._spare:
@@ -87,7 +87,7 @@ class VUPool:
         return self._pop() if self._in_use < self._initialised else None
 
     def give_back(self, number: int | None, *, spare: bool = False) -> None:
-        """Let others have the VU `number`; None for one that was asked for and never came."""
+        """Free the VU `number`; None for one that was requested and never granted."""
         if spare:
             self._spare_in_use -= 1
         if number is None:

@@ -1,4 +1,4 @@
-"""Executors: from a scenario's plan to iterations, and to what people ask for meanwhile."""
+"""Executors: k6's seven, run by two mechanisms from one plan each, and changed by commands."""
 
 from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor

@@ -1,9 +1,8 @@
-"""Executors that start iterations when they are due: k6's two arrival rates.
+"""Executors that start iterations at their due times: k6's two arrival rates.
 
-Each due iteration is handed to a VU that is free. A free VU is a parked task
-that is woken directly: no queue, no event, no cancel scope per iteration. When
-none is free the iteration is dropped, never delayed, and another VU is made
-ready for those to come, as long as the plan allows.
+A due iteration is handed to a free VU, a parked task that is rescheduled directly:
+no queue, no event, no cancel scope per iteration. If no VU is free, the iteration is
+dropped, never delayed, and another VU is started for later ones, within the plan.
 """
 
 import logging
@@ -19,11 +18,11 @@ from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import VUTask
 
-# A rate beyond what the machine can do must not keep the loop from turning.
+# A rate beyond the machine's capacity must not block the loop.
 _MOST_AT_ONCE = 1_000
 
-# Seconds between two looks at the schedule, at least: what is due within them starts
-# together, in one turn of the loop.
+# Minimum of seconds between two passes of the schedule: iterations due within them
+# start together.
 _GRAIN = 0.0005
 
 _log = logging.getLogger("pytest_k6api.load")
@@ -38,9 +37,9 @@ class ArrivalExecutor(PlannedExecutor):
         super().__init__(options, plan, context)
         self._plan = plan
         self._free: deque[VUTask] = deque()
-        self._without_vu: set[VUTask] = set()  # their VU's number is still in use elsewhere
-        self._size = 0  # tasks that are not retiring,
-        self._planned = 0  # and how many of them the plan foresees
+        self._without_vu: set[VUTask] = set()  # waiting for a VU's number that is still in use
+        self._size = 0  # tasks that are not retiring
+        self._planned = 0  # those of them that are not spare
         self._last_index = 0
         self._manual_rate: float | None = None
         self._cursor = ArrivalCursor(plan.arrivals, plan.share)
@@ -49,12 +48,12 @@ class ArrivalExecutor(PlannedExecutor):
 
     @property
     def vus(self) -> int:
-        """VUs that run an iteration now."""
+        """VUs that run an iteration."""
         return self._pool.busy - sum(task.is_busy for task in self._without_vu)
 
     @property
     def rate(self) -> float:
-        """This instance's iterations per second asked for now."""
+        """Target rate of this instance, in iterations per second."""
         rate = self._manual_rate
         if rate is None:
             rate = self._plan.arrivals.rate_at(self.clock.elapsed)
@@ -62,19 +61,19 @@ class ArrivalExecutor(PlannedExecutor):
 
     @property
     def progress(self) -> float | None:
-        """Share of the time that is behind it."""
+        """Share of the duration that has passed."""
         return self._progress_by_time()
 
     @property
     def overrides(self) -> dict[str, float]:
-        """What was set by hand and overrides the plan."""
+        """Values set by commands that override the plan."""
         overrides = super().overrides
         if self._manual_rate is not None:
             overrides["rate"] = self._manual_rate
         return overrides
 
     def check(self, command: Command) -> None:
-        """Find out whether `apply` would carry out `command`."""
+        """Check that `apply` can carry out `command`."""
         rate = command.rate
         if rate is not None and not 0 <= rate < math.inf:
             raise ControlError(
@@ -85,7 +84,7 @@ class ArrivalExecutor(PlannedExecutor):
         super().check(command)
 
     def apply(self, command: Command) -> None:
-        """Carry out `command`, which was checked."""
+        """Carry out `command`, after `check`."""
         now = self.clock.elapsed
         if "rate" in command.give_back and self._manual_rate is not None:
             self._manual_rate = None
@@ -123,7 +122,7 @@ class ArrivalExecutor(PlannedExecutor):
         super()._begin()
 
     def _act(self, now: float) -> None:
-        """Start, or drop, what is due by `now`; if that is very much, a part of it."""
+        """Start or drop the iterations due by `now`, at most `_MOST_AT_ONCE`."""
         if self.clock.is_standing:
             return
         offset = self.clock.trio_time(0.0)
@@ -140,7 +139,7 @@ class ArrivalExecutor(PlannedExecutor):
             self._record_dropped(dropped)
 
     def _adjust(self) -> None:
-        """Have as many VUs as were set by hand, or else as the plan allows."""
+        """Have as many VUs as a command has set, or else as the plan allows."""
         if self._manual_vus is not None:
             least = most = self._scale(self._manual_vus)
         else:
@@ -161,7 +160,7 @@ class ArrivalExecutor(PlannedExecutor):
     def _wind_down(self, *, was_told: bool) -> None:
         now = min(self.clock.elapsed, self._ends_at)
         if not was_told:
-            # What fell due before the end, while the loop was busy.
+            # Iterations that fell due before the end while the loop was busy.
             while self._free and self._cursor.due <= now:
                 self._act(now)
             if left := self._cursor.take_rest():
@@ -171,16 +170,16 @@ class ArrivalExecutor(PlannedExecutor):
         super()._wind_down(was_told=was_told)
 
     def _end(self, *, was_told: bool) -> None:
-        """Nothing remains: what was not started was dropped when it was due."""
+        """Do nothing: iterations that did not start were dropped at their due times."""
 
     def _arrivals_at(self, rate: float, now: float) -> ConstantArrivals:
-        # As if the last one had been due at this rate already: a lower rate makes
-        # for a longer wait, a higher one does not start two at once.
+        # As if the last one had been due at this rate: a lower rate lengthens the wait
+        # for the next, a higher one does not start two at once.
         start = max(now, self._last_due + 1 / rate) if rate else now
         return ConstantArrivals(rate, self._ends_at, start)
 
     def _hand_out(self, due: float) -> bool:
-        """Let a free VU run the iteration that was due at the Trio time `due`."""
+        """Hand the iteration due at the Trio time `due` to a free VU; return whether there is one."""
         while self._free:
             task = self._free.popleft()
             if task.is_retiring:
@@ -192,11 +191,11 @@ class ArrivalExecutor(PlannedExecutor):
         return False
 
     def _grow(self, due: float) -> None:
-        """Make another VU ready, because none was free for what was due at `due`."""
+        """Start another VU, because none was free for the iteration due at `due`."""
         if self._manual_vus is not None:
             return
         if self._size < self.vus_max:
-            # Not for the very first: k6's initialiser does not listen that early.
+            # Not for the first: k6's initialiser does not listen that early.
             if due > 0:
                 self._start_task()
         elif not self._has_warned:

@@ -1,7 +1,7 @@
 """Exponential back-off of a virtual user whose iterations fail at once, again and again. Pure.
 
-A server that is down refuses a connection in microseconds. A loop on it would use a
-whole core and report thousands of failures a second that all say the same.
+A server that is down refuses a connection in microseconds. A loop against it would use
+a whole core and report thousands of equal failures a second.
 """
 
 AT_ONCE = 0.001
@@ -14,8 +14,8 @@ LONGEST = 1.0
 """Seconds between two attempts, at the most."""
 
 _FIRST = AT_ONCE
-# Many VUs that fail at once wait for each other, so each takes longer. What they do not do
-# is to let the processor rest: this share of the time it works for them.
+# Many VUs that fail at once wait for each other, so each takes longer. They are told from
+# VUs that wait for a server by the processor: it is busy for this share of the time.
 _BUSY_SHARE = 0.25
 # Iterations that fail at once for each that took longer: a busy machine delays some.
 _AT_ONCE_FOR_EACH_DELAY = 4
@@ -25,10 +25,10 @@ class BackOff:
     """The failed iterations of one virtual user since its last one that succeeded.
 
     An iteration that fails at once lengthens the pause; one that waited for something
-    shortens it, so that a single delay of the machine does not begin all anew.
+    shortens it, so that a single delay of the machine does not reset it.
 
     Args:
-        now: When the first of them ended, in seconds.
+        now: End of the first of them, in seconds.
         worked: Processor time that the process had used by then, in seconds.
     """
 
@@ -44,7 +44,7 @@ class BackOff:
         """Return how many seconds to wait after another iteration that failed.
 
         Args:
-            now: When it ended.
+            now: Its end.
             worked: Processor time that the process has used by now.
         """
         took = now - self._began_at
@@ -61,5 +61,5 @@ class BackOff:
         return self._pause
 
     def resume(self, now: float, worked: float) -> None:
-        """Note that the next iteration begins now."""
+        """Note that the next iteration starts now."""
         self._began_at, self._worked = now, worked

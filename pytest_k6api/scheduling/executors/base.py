@@ -1,4 +1,4 @@
-"""What executors need of a virtual user, what they share, and what all of them can do."""
+"""Interfaces of executors: the VU that they run, the context that they share, the counts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,41 +17,41 @@ class ActiveVU(Protocol):
     async def run_iteration(self, due_at: float | None = None) -> bool:
         """Run one iteration and record it; return whether it failed, or got no response.
 
-        What is left of `min_iteration_duration` afterwards is the executor's to wait.
+        The executor waits for the rest of `min_iteration_duration` afterwards.
 
         Args:
-            due_at: Trio time at which it should have begun; None if it had no time.
+            due_at: Trio time at which it was due; None without a due time.
 
         Raises:
-            trio.Cancelled: It was cut off; then it recorded no iteration.
+            trio.Cancelled: It was interrupted and recorded no iteration.
         """
 
     def abandon(self, line: str) -> None:
-        """Give up what runs, because its task was abandoned at `line` of the user's code."""
+        """Give up running code, because its task was abandoned at `line` of the user's code."""
 
     def interrupt(self) -> None:
-        """Drop whatever is recorded from now on; the running iteration is about to be cancelled."""
+        """Drop all later records of the running iteration, which is about to be cancelled."""
 
     async def close(self) -> int:
         """Tear down its fixtures, close its connections; return how many fixtures failed to end."""
 
 
 VUFactory = Callable[[ScenarioOptions, int], ActiveVU]
-"""Makes the virtual user of a scenario that has the number given."""
+"""Makes the virtual user with the number given, of the scenario given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorContext:
-    """What all executors of a load test share.
+    """Objects that all executors of a load test share.
 
     Attributes:
         clock: The load test's time.
         vu_pool: The numbers of its VUs.
         make_vu: Makes a VU when its number is activated for a scenario.
-        recorder_for: Returns the recorder for what belongs to a scenario, but to none of its VUs.
-        segment: The part of the load that is this instance's.
+        recorder_for: Returns the recorder of a scenario for samples outside of its VUs.
+        segment: The part of the load that this instance runs.
         ticks: Counts the passes of Trio's loop.
-        stuck: Sees to it that cancelled tasks end.
+        stuck: Abandons cancelled tasks that do not end.
     """
 
     clock: RunClock
@@ -65,15 +65,15 @@ class ExecutorContext:
 
 @dataclass(slots=True)
 class ScenarioCounts:
-    """Counts of one scenario: the only ones, which status, API and verdict read.
+    """Counts of one scenario, read by the status, the API and the verdict.
 
     Attributes:
-        completed: Ran to their end, failed ones included.
-        interrupted: Were cut off.
-        dropped: Were due and never began.
-        backed_off: Were followed by a pause, because they and those before failed at once.
-        backed_off_for: The seconds of all these pauses.
-        failed_teardowns: VU fixtures that raised when they were torn down, or did not end.
+        completed: Iterations that ran to their end, failed ones included.
+        interrupted: Iterations that were interrupted.
+        dropped: Iterations that were due and never started.
+        backed_off: Pauses after iterations that failed at once, again and again.
+        backed_off_for: Seconds of all these pauses.
+        failed_teardowns: VU fixtures that raised in their teardown, or did not end.
     """
 
     completed: int = 0
@@ -85,14 +85,14 @@ class ScenarioCounts:
 
 
 class Executor(Protocol):
-    """Runs one scenario as it was planned, and as it is told while it runs.
+    """Runs one scenario by its plan, and carries out commands to it.
 
-    All methods but the coroutines are called in Trio's thread and act at once.
+    All methods but the coroutines are called in Trio's thread and return at once.
     """
 
     @property
     def options(self) -> ScenarioOptions:
-        """The plan."""
+        """The scenario's options."""
 
     @property
     def counts(self) -> ScenarioCounts:
@@ -100,19 +100,19 @@ class Executor(Protocol):
 
     @property
     def clock(self) -> RunClock:
-        """Seconds since the scenario began."""
+        """Seconds since the scenario started."""
 
     @property
     def vus(self) -> int:
-        """VUs active now."""
+        """Active VUs."""
 
     @property
     def vus_max(self) -> int:
-        """VUs it may use."""
+        """VUs that it may use."""
 
     @property
     def rate(self) -> float | None:
-        """Iterations per second asked for now; None if it has no rate."""
+        """Target rate in iterations per second; None if it has no rate."""
 
     @property
     def progress(self) -> float | None:
@@ -120,7 +120,7 @@ class Executor(Protocol):
 
     @property
     def overrides(self) -> dict[str, float]:
-        """What was set by hand and overrides the plan."""
+        """Values set by commands that override the plan."""
 
     async def run(self) -> None:
         """Run the scenario from its first iteration until its last VU is closed."""
@@ -129,17 +129,17 @@ class Executor(Protocol):
         """Wait until no iteration runs, while the clock stands still."""
 
     def notice_clock(self) -> None:
-        """Look at the clock again: it began or ceased to stand still."""
+        """Check the clock again: it was stopped or resumed."""
 
     def check(self, command: Command) -> None:
-        """Find out whether `apply` would carry out `command`.
+        """Check that `apply` can carry out `command`.
 
         Raises:
-            ControlError: It would not.
+            ControlError: It cannot.
         """
 
     def apply(self, command: Command) -> None:
-        """Carry out `command`, which was checked."""
+        """Carry out `command`, after `check`."""
 
     def finish(self) -> None:
         """Start no more iterations; those that run have the graceful stop to end."""
@@ -151,7 +151,7 @@ class Executor(Protocol):
 CONFIG_ERROR = "Config update error"
 """k6's title for a change that makes no sense."""
 
-# k6 holds ramps below 100 million VUs; more than this fits into no machine's memory.
+# k6 limits ramps to 100 million VUs; a million exceeds the memory of any machine.
 _MOST_VUS = 1_000_000
 
 
@@ -159,12 +159,12 @@ def check_vus(vus: int, vus_max: int, *, least_max: int) -> None:
     """Refuse numbers of VUs as k6 does.
 
     Args:
-        vus: The VUs that shall be active.
-        vus_max: The VUs that may be used.
-        least_max: What `vus_max` was planned to be.
+        vus: Active VUs.
+        vus_max: VUs that may be used.
+        least_max: The planned `vus_max`.
 
     Raises:
-        ControlError: They do not go together.
+        ControlError: They are out of range, or do not match.
 
     Source: k6 v1.1.0, ``lib/executor/externally_controlled.go``, ``UpdateConfig``.
     """

@@ -1,8 +1,8 @@
-"""What makes each executor that executor, as data. Pure.
+"""Plans of the seven executors, as data. Pure.
 
 Two mechanisms run all seven: `LoopingExecutor` keeps a number of VUs looping,
-`ArrivalExecutor` hands due iterations to free VUs. All in which executors
-differ is in the plans that are made here from a scenario's options.
+`ArrivalExecutor` hands due iterations to free VUs. The plans made here from a
+scenario's options hold every difference between executors.
 
     executor               VUs              iterations   ends at        in flight at the end
     ---------------------  ---------------  -----------  -------------  --------------------
@@ -38,14 +38,14 @@ class LoopPlan:
     """VUs that loop, for one instance; times are seconds from the scenario's start.
 
     Attributes:
-        steps: How many VUs there are.
-        source: Where their iterations come from.
-        ends_at: When no more iterations start; infinity if that is not planned.
-        graceful_stop: How long those that run then may take.
+        steps: Number of VUs over time.
+        source: Their iterations.
+        ends_at: Time from which no iteration starts; infinity without a planned end.
+        graceful_stop: Time that running iterations have then.
         graceful_ramp_down: The same for VUs that are taken away before.
         vus_max: VUs initialised for the whole load test's plan.
-        vus_are_steered: Whether `vus` may not be raised above `vus_max` by itself.
-        counts_from_setup: Whether the time since the load test's start counts.
+        vus_are_steered: Whether a command that raises `vus` above `vus_max` is refused.
+        counts_from_setup: Whether `ends_at` counts from the load test's start.
     """
 
     steps: StepFunction
@@ -63,14 +63,14 @@ class ArrivalPlan:
     """Iterations that fall due, for one instance; times are seconds from the start.
 
     Attributes:
-        arrivals: When iterations of the whole load test are due.
-        share: Which of them are this instance's.
-        ends_at: When no more iterations start.
-        graceful_stop: How long those that run then may take.
+        arrivals: Due times of the whole load test.
+        share: The part of them that belongs to this instance.
+        ends_at: Time from which no iteration starts.
+        graceful_stop: Time that running iterations have then.
         graceful_ramp_down: The same for VUs that are taken away before.
-        vus: VUs made before the start.
-        vus_max: VUs at the most, of the whole load test.
-        vus_are_steered: Never: asking for more VUs than `vus_max` raises it.
+        vus: VUs started before the first arrival.
+        vus_max: Maximum of VUs, of the whole load test.
+        vus_are_steered: False: a command that raises `vus` raises `vus_max` too.
     """
 
     arrivals: Arrivals
@@ -167,7 +167,7 @@ def _externally_controlled(options: ScenarioOptions, segment: ExecutionSegment) 
         steps=StepFunction.constant(segment.scale(options.vus)),
         source=UnlimitedSource(),
         ends_at=options.duration or math.inf,
-        # k6 interrupts what it takes away from this executor, and at its end.
+        # k6 interrupts the VUs that it takes away from this executor, and all at its end.
         graceful_stop=0.0,
         graceful_ramp_down=0.0,
         vus_max=options.max_vus,

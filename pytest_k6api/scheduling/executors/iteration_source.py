@@ -1,4 +1,4 @@
-"""Where the tasks of a loop get their iterations from. Pure.
+"""Sources of iterations for looping VUs: unlimited, shared, or per VU. Pure.
 
 kind        a task may begin another iteration        what is left at the end
 ----------  ------------------------------------------  ---------------------------
@@ -11,33 +11,33 @@ from typing import Protocol
 
 
 class IterationSource(Protocol):
-    """Iterations for tasks, who are known by their index."""
+    """Iterations for VU tasks, which are known by their index."""
 
     @property
     def total(self) -> int | None:
-        """How many iterations there are in all; None if there is no end of them."""
+        """Number of iterations in all; None for no limit."""
 
     def take(self, index: int) -> bool:
-        """Take one iteration for task `index`; tell whether there was one."""
+        """Take one iteration for task `index`; return whether there was one."""
 
     def has_more(self, index: int) -> bool:
-        """Tell whether task `index` could take one."""
+        """Return whether task `index` could take one."""
 
     def leftovers(self) -> list[int]:
-        """Return what was planned and never taken, in the portions in which k6 reports it."""
+        """Return the planned iterations that were never taken, in the portions that k6 reports."""
 
 
 class UnlimitedSource:
-    """As many iterations as there is time for."""
+    """Iterations without a limit."""
 
     total = None
 
     def take(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """Take one; there always is one."""
+        """Return True."""
         return True
 
     def has_more(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """Tell that there are more."""
+        """Return True."""
         return True
 
     def leftovers(self) -> list[int]:
@@ -46,7 +46,7 @@ class UnlimitedSource:
 
 
 class SharedSource:
-    """A number of iterations that all tasks take from."""
+    """A number of iterations shared by all tasks."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -60,18 +60,18 @@ class SharedSource:
         return True
 
     def has_more(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """Tell whether any are left."""
+        """Return whether any are left."""
         return self._left > 0
 
     def leftovers(self) -> list[int]:
-        """Return what is left as one number, as k6 does."""
+        """Return the rest as one number, as k6 does."""
         return [self._left] if self._left else []
 
 
 class PerVUSource:
     """The same number of iterations for each task.
 
-    A task that was taken away and comes back goes on with what it had left.
+    A task that was taken away and comes back continues with the rest of its number.
     """
 
     def __init__(self, each: int, vus: int) -> None:
@@ -80,7 +80,7 @@ class PerVUSource:
 
     @property
     def total(self) -> int:
-        """The iterations of all tasks that were planned or have come."""
+        """The iterations of all tasks, planned and added ones."""
         return self._each * len(self._left)
 
     def take(self, index: int) -> bool:
@@ -92,9 +92,9 @@ class PerVUSource:
         return True
 
     def has_more(self, index: int) -> bool:
-        """Tell whether task `index` has any left."""
+        """Return whether task `index` has any left."""
         return self._left.get(index, self._each) > 0
 
     def leftovers(self) -> list[int]:
-        """Return what each task has left, as k6 does."""
+        """Return the rest of each task, as k6 does."""
         return [left for left in self._left.values() if left]

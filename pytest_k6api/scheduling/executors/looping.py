@@ -9,40 +9,40 @@ from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
 from pytest_k6api.scheduling.executors.steering import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import VUTask
 
-# VUs that begin in one turn of the loop: if tens of thousands did at once, it would
-# not turn for seconds, and all their first responses would wait.
+# VUs that start in one pass of the loop: tens of thousands at once would block it for
+# seconds and delay all their first responses.
 _MOST_AT_ONCE = 500
 
 
 class LoopingExecutor(PlannedExecutor):
-    """Runs a `LoopPlan`; task 1 comes first and goes last."""
+    """Runs a `LoopPlan`; task 1 starts first and retires last."""
 
     def __init__(self, options: ScenarioOptions, plan: LoopPlan, context: ExecutorContext) -> None:
         super().__init__(options, plan, context)
         self._plan = plan
-        # The VUs that loop, and how many there shall be.
+        # VUs that loop, and the number that the plan or a command wants.
         self._target = self._wanted = 0
         self._reserved = 0
 
     @property
     def vus(self) -> int:
-        """VUs that loop now."""
+        """VUs that loop."""
         return self._pool.present
 
     @property
     def rate(self) -> None:
-        """Nothing: VUs loop as fast as they can."""
+        """None: VUs loop without a rate."""
         return
 
     @property
     def progress(self) -> float | None:
-        """Share of the iterations, or else of the time, that is behind it."""
+        """Share of the iterations that have ended, or else of the duration that has passed."""
         if total := self._plan.source.total:
             return min(1.0, (self.counts.completed + self.counts.interrupted) / total)
         return self._progress_by_time()
 
     def check(self, command: Command) -> None:
-        """Find out whether `apply` would carry out `command`."""
+        """Check that `apply` can carry out `command`."""
         if command.rate is not None:
             raise ControlError(
                 CONFIG_ERROR,
@@ -112,8 +112,8 @@ class LoopingExecutor(PlannedExecutor):
 
     def _wind_down(self, *, was_told: bool) -> None:
         if self._manual_vus is None:
-            # What the plan takes away at its very end has the ramp-down's time, not
-            # the graceful stop's; what it would add there does not come.
+            # VUs that the plan takes away at its end have the graceful ramp-down, not the
+            # graceful stop; VUs that it would add there are not started.
             now = min(self.clock.elapsed, self._ends_at)
             self._set_target(min(self._target, self._plan.steps.at(now)), now)
         super()._wind_down(was_told=was_told)
@@ -126,7 +126,7 @@ class LoopingExecutor(PlannedExecutor):
                 self._record_dropped(number)
 
     def _reserve(self) -> None:
-        """Initialise the VUs that were allowed on top of the plan, or give them up."""
+        """Initialise or give up the VUs that commands allow beyond the plan."""
         wanted = self._scale(self._vus_max) - self._scale(self._plan.vus_max)
         if wanted > self._reserved:
             self._context.vu_pool.add_spare(wanted - self._reserved)

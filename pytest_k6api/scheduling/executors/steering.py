@@ -1,9 +1,8 @@
-"""What both mechanisms have in common: the life of a scenario, and being steered.
+"""The base of both mechanisms: phases of a scenario, and commands to it.
 
-One task follows the plan: it waits for the next moment at which something is to
-happen (a step, an arrival, somebody's last moment, the end) or for the wake,
-does what has to be done by now, and waits again. It never counts on having been
-woken for one reason and not another.
+One task follows the plan. It waits for the next moment (a step, an arrival, the
+deadline of a retiring VU, the end) or for its wake event, does everything that is due
+by now, and waits again. It never relies on the reason for which it was woken.
 """
 
 import math
@@ -27,7 +26,7 @@ from pytest_k6api.vu import WakeEvent
 
 
 class PlannedExecutor(ABC):
-    """Carries a scenario from its start to its end; subclasses say what is done meanwhile."""
+    """Runs a scenario from its start to its end; subclasses follow its plan."""
 
     def __init__(
         self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
@@ -50,12 +49,12 @@ class PlannedExecutor(ABC):
 
     @property
     def vus_max(self) -> int:
-        """VUs it may use."""
+        """VUs that it may use."""
         return self._scale(self._vus_max)
 
     @property
     def overrides(self) -> dict[str, float]:
-        """What was set by hand and overrides the plan."""
+        """Values set by commands that override the plan."""
         return {} if self._manual_vus is None else {"vus": self._manual_vus}
 
     async def run(self) -> None:
@@ -72,18 +71,18 @@ class PlannedExecutor(ABC):
         await self._pool.wait_until_idle()
 
     def notice_clock(self) -> None:
-        """Hold or release the VUs, as the clock stands still or does not."""
+        """Hold the VUs while the clock stands still, release them when it does not."""
         self._pool.is_held = self.clock.is_standing
         self._pool.recheck()
         self._wake.set()
 
     def check(self, command: Command) -> None:
-        """Find out whether `apply` would carry out `command`."""
+        """Check that `apply` can carry out `command`."""
         if command.changes_vus:
             check_vus(*self._vus_after(command), least_max=self._limits.vus_max)
 
     def apply(self, command: Command) -> None:
-        """Carry out `command`, which was checked."""
+        """Carry out `command`, after `check`."""
         if "vus" in command.give_back:
             self._manual_vus = None
         if command.changes_vus:
@@ -95,17 +94,17 @@ class PlannedExecutor(ABC):
         self._wake.set()
 
     def finish(self) -> None:
-        """Start no more iterations; those that run have the graceful stop to end."""
+        """Start no more iterations; running ones have the graceful stop."""
         self._is_finishing = True
         self._wake.set()
 
     def stop(self) -> None:
-        """Start no more iterations and interrupt those that run."""
+        """Start no more iterations and interrupt running ones."""
         self.finish()
         self._pool.cancel_all()
 
     async def _follow_plan(self) -> bool:
-        """Do all in its time, until the last VU has gone; return whether it was ended by hand."""
+        """Follow the plan until the last VU is closed; return whether a command ended it."""
         self._begin()
         while not self._is_over():
             self._act(now := self.clock.elapsed)
@@ -121,23 +120,23 @@ class PlannedExecutor(ABC):
 
     @abstractmethod
     async def _work(self, task: VUTask, vu: ActiveVU) -> None:
-        """Run the iterations of one task, until it is to go."""
+        """Run the iterations of one VU task until it retires."""
 
     @abstractmethod
     def _act(self, now: float) -> None:
-        """Do what is to be done by `now`."""
+        """Do everything that is due by `now`."""
 
     @abstractmethod
     def _adjust(self) -> None:
-        """Follow a change made by hand."""
+        """Follow a change of VUs or rate by a command."""
 
     @abstractmethod
     def _next_moment(self, now: float) -> float:
-        """Return when there is something to be done after `now`, but for the end."""
+        """Return the next time after `now` at which something is due, besides the end."""
 
     @abstractmethod
     def _planned_vus(self) -> int:
-        """Return how many VUs are wanted now where nothing was set by hand."""
+        """Return the VUs that the plan has now."""
 
     def _is_over(self) -> bool:
         return self._is_finishing or self.clock.elapsed >= self._ends_at
@@ -148,7 +147,7 @@ class PlannedExecutor(ABC):
         self._pool.is_held = self.clock.is_standing
 
     def _wind_down(self, *, was_told: bool) -> None:  # noqa: ARG002 - for subclasses
-        """Let no iteration begin, and those that run end in the time they are given."""
+        """Start no iteration; retire all VUs, with the graceful stop as their deadline."""
         now = min(self.clock.elapsed, self._ends_at)
         for task in list(self._pool.tasks.values()):
             self._pool.retire(task, now + self._limits.graceful_stop)
@@ -156,7 +155,7 @@ class PlannedExecutor(ABC):
 
     @abstractmethod
     def _end(self, *, was_told: bool) -> None:
-        """Settle what remains after the last VU; `was_told` if it was ended by hand."""
+        """Account for iterations that never started; `was_told` if a command ended it."""
 
     def _vus_after(self, command: Command) -> tuple[int, int]:
         """Return the VUs and their maximum after `command`."""

@@ -1,16 +1,16 @@
-"""The virtual users that one scenario has now, each a task; how they come and go.
+"""The VU tasks of one scenario: start, reuse, retire, cancel.
 
-A task is one activation of a VU. It has one cancel scope, entered once: hard
-stops go through it, and iterations need none of their own (a scope per
-iteration would cost a third of the load that one core makes).
+A VU task is one activation of a VU. It enters one cancel scope once, for hard stops;
+iterations need none of their own (a scope per iteration would cost a third of the
+load that one core generates).
 
-    state      means                                    leaves it by
-    ---------  ---------------------------------------  --------------------------------
-    working    runs iterations, or waits for the next   retire, its work's end, cut
-    retiring   ends its iteration, starts no other      keep, its iteration's end, cut
-    leaving    its VU is being closed                   the end of that, or the deadline
+    state      meaning                                  left by
+    ---------  ---------------------------------------  ----------------------------------
+    working    runs iterations, or waits for the next   retire, cancel, end of its work
+    retiring   ends its iteration, starts no other      reuse, cancel, end of the iteration
+    closing    its VU is being closed                   end of that, or the deadline
 
-One that was cut and does not leave is abandoned (see `stuck_tasks`).
+A cancelled task that does not end is abandoned (see `stuck_tasks`).
 """
 
 import math
@@ -27,7 +27,7 @@ from pytest_k6api.scheduling.executors.back_off import BackOff
 from pytest_k6api.scheduling.executors.base import ActiveVU, ExecutorContext, ScenarioCounts
 from pytest_k6api.vu import WakeEvent
 
-# Fixtures of a VU may log out and clean up; k6 gives teardown() as much.
+# For the fixtures of a VU, which may log out and clean up; k6's limit of teardown().
 _CLOSING_TIME = 60.0
 
 
@@ -35,15 +35,17 @@ class VUTask:
     """One activation of a VU.
 
     Attributes:
-        index: Its place in the pool, from 1.
+        index: Its index in the pool, from 1.
         number: The VU's number; None until it has one.
-        vu: The virtual user; None until its task runs.
-        trio_task: Its task; None until that runs.
-        spare: Whether the plan did not foresee it.
+        vu: The virtual user; None until the Trio task runs.
+        trio_task: Its Trio task; None until that runs.
+        spare: Whether its VU is not a planned one.
         is_retiring: Whether it starts no more iterations.
         is_busy: Whether it runs an iteration.
-        is_cancelled: Whether its iteration was interrupted: what it records counts no more.
-        ends_at: Scenario time at which a retiring task is cut; else infinity.
+        is_cancelled: Whether its iteration was interrupted; its records are dropped.
+        ends_at: Scenario time at which a retiring task is cancelled; else infinity.
+        due: Of an arrival rate: Trio time of the iteration handed to it; else None.
+        parked: Of an arrival rate: its Trio task while it waits for an iteration.
     """
 
     __slots__ = (
@@ -70,13 +72,11 @@ class VUTask:
         self.trio_task: trio.lowlevel.Task | None = None
         self.is_busy = self.is_retiring = self.is_cancelled = False
         self.ends_at = math.inf
-        # For arrivals: when the iteration handed to it was due (scenario time), and
-        # the task to wake for it.
         self.due: float | None = None
         self.parked: trio.lowlevel.Task | None = None
 
     def cancel(self) -> None:
-        """Send it away at once; what an iteration that runs records later does not count."""
+        """Cancel it; later records of a running iteration are dropped."""
         self.is_retiring = True
         if self.is_busy and self.vu is not None:
             self.is_cancelled = True
@@ -89,11 +89,11 @@ class VUTask:
 
 
 class TaskPool:
-    """All tasks of one scenario.
+    """All VU tasks of one scenario.
 
     Attributes:
-        tasks: Those that work or retire, by index.
-        busy: How many iterations run now.
+        tasks: Working and retiring tasks, by index.
+        busy: Number of running iterations.
         counts: Counts of the scenario.
         is_held: Whether no task may start an iteration, because the clock stands still.
     """
@@ -114,62 +114,62 @@ class TaskPool:
         self._wake = wake
         self._work = work
         self._nursery: trio.Nursery | None = None
-        # When retiring tasks are to be cut. An entry holds as long as its task
-        # has the same time in `ends_at`: nothing is searched for when plans change.
+        # Deadlines of retiring tasks. An entry is valid while its task has the same time
+        # in `ends_at`, so a change of the plan searches for nothing.
         self._ends: list[tuple[float, int, VUTask]] = []
         self._order = count()
         self._held = trio.lowlevel.ParkingLot()
         self._idle = trio.lowlevel.ParkingLot()
 
     def open(self, nursery: trio.Nursery) -> None:
-        """Let tasks come: their tasks run in `nursery`."""
+        """Allow tasks, which run in `nursery`."""
         self._nursery = nursery
 
     def start(self, index: int, *, spare: bool) -> VUTask:
-        """Activate a VU as task `index`; `spare` if the plan did not foresee it."""
+        """Activate a VU as task `index`; `spare` if it is not a planned one."""
         assert self._nursery is not None
         task = self.tasks[index] = VUTask(index, spare=spare)
         task.number = self._context.vu_pool.take_nowait(spare=spare)
-        self._nursery.start_soon(self._live, task)
+        self._nursery.start_soon(self._run, task)
         return task
 
     def retire(self, task: VUTask, ends_at: float) -> None:
-        """Let `task` finish its iteration until `ends_at`, or sooner if that was said before."""
+        """Let `task` finish its iteration by `ends_at`, or by an earlier deadline that it has."""
         task.is_retiring = True
         if ends_at < task.ends_at:
             task.ends_at = ends_at
             heappush(self._ends, (ends_at, next(self._order), task))
 
     def reuse(self, task: VUTask) -> None:
-        """Let a retiring `task` go on working."""
+        """Let a retiring `task` continue to work."""
         task.is_retiring = False
         task.ends_at = math.inf
 
     def cancel_overdue(self, now: float) -> None:
-        """Cut the tasks whose time to finish is over."""
+        """Cancel the tasks whose deadline has passed."""
         while self.next_deadline <= now:
             _, _, task = heappop(self._ends)
             self._cancel(task)
 
     def cancel_all(self) -> None:
-        """Cut all tasks."""
+        """Cancel all tasks."""
         for task in list(self.tasks.values()):
             self._cancel(task)
 
     @property
     def next_deadline(self) -> float:
-        """Scenario time at which the next retiring task is to be cut; infinity if none is."""
+        """Scenario time of the next deadline of a retiring task; infinity if there is none."""
         while self._ends and self._ends[0][0] != self._ends[0][2].ends_at:
-            heappop(self._ends)  # it left, was kept, or was told to end sooner
+            heappop(self._ends)  # it ended, is reused, or has an earlier deadline
         return self._ends[0][0] if self._ends else math.inf
 
     @property
     def present(self) -> int:
-        """How many tasks there are; of those that a pause holds, the ones still busy."""
+        """Number of tasks; during a pause, of those that still run an iteration."""
         return self.busy if self.is_held else len(self.tasks)
 
     async def hold(self, task: VUTask) -> None:
-        """Keep `task` from its next iteration for as long as the clock stands still."""
+        """Wait while the clock stands still, unless `task` retires."""
         while self.is_held and not task.is_retiring:
             await self._held.park()
 
@@ -177,8 +177,8 @@ class TaskPool:
         """Wait after an iteration of `task` that failed, if its iterations fail at once.
 
         Args:
-            task: Whose iteration failed; it does not wait once it is to leave.
-            series: What `back_off` returned after the iteration before; None if that
+            task: The task of that iteration; the wait ends when it retires.
+            series: The result of `back_off` after the iteration before; None if that
                 one succeeded.
         """
         now = trio.current_time()
@@ -196,18 +196,18 @@ class TaskPool:
         return series
 
     def recheck(self) -> None:
-        """Let those who are held, or wait for idleness, look whether they still have to."""
+        """Wake held tasks and waits for idleness, which check their condition again."""
         self._held.unpark_all()
         self._idle.unpark_all()
 
     async def wait_until_idle(self) -> None:
-        """Wait until no iteration runs, or until they are free to begin again."""
+        """Wait until no iteration runs, or until iterations may start again."""
         await trio.lowlevel.checkpoint()
         while self.busy and self.is_held:
             await self._idle.park()
 
     def count_begun(self, task: VUTask) -> None:
-        """Count an iteration that `task` begins, or that is handed to it."""
+        """Count an iteration that `task` starts, or that is handed to it."""
         task.is_busy = True
         self.busy += 1
 
@@ -215,7 +215,7 @@ class TaskPool:
         """Count an iteration of `task` that ran to its end."""
         task.is_busy = False
         self.busy -= 1
-        if task.is_cancelled:  # in the very moment in which it ended by itself
+        if task.is_cancelled:  # at the very moment of its end
             self.counts.interrupted += 1
         else:
             self.counts.completed += 1
@@ -223,12 +223,12 @@ class TaskPool:
             self._idle.unpark_all()
 
     def count_interrupted(self, task: VUTask) -> None:
-        """Count an iteration of `task` that was cut off."""
+        """Count an iteration of `task` that was interrupted."""
         task.is_busy = False
         self.busy -= 1
         self.counts.interrupted += 1
 
-    async def _live(self, task: VUTask) -> None:
+    async def _run(self, task: VUTask) -> None:
         context = self._context
         task.trio_task = trio.lowlevel.current_task()
         try:
@@ -239,11 +239,11 @@ class TaskPool:
                 await self._work(task, task.vu)
         finally:
             context.stuck.has_ended(task.trio_task)
-            await self._leave(task)
+            await self._close(task)
 
-    async def _leave(self, task: VUTask) -> None:
+    async def _close(self, task: VUTask) -> None:
         self._remove(task)
-        if task.due is not None:  # handed to it, but it was cut before it could begin
+        if task.due is not None:  # handed to it, but cancelled before its start
             self.count_interrupted(task)
         self._idle.unpark_all()
         if task.vu is not None:
@@ -255,20 +255,19 @@ class TaskPool:
         self._context.vu_pool.give_back(task.number, spare=task.spare)
 
     def _cancel(self, task: VUTask) -> None:
-        # Gone from the pool at once: nobody may keep it, and another may have its index.
+        # Removed at once: it is not reused, and another task may take its index.
         self._remove(task)
         task.cancel()
         if task.trio_task is not None:
             self._context.stuck.expect_end(task.trio_task, partial(self._abandon, task))
 
     def _abandon(self, task: VUTask, line: str) -> None:
-        # Its task will not come to its own end.
         assert self._nursery is not None
         if task.vu is not None:
             task.vu.abandon(line)
         if task.is_busy:
             self.count_interrupted(task)
-        self._nursery.start_soon(self._leave, task)
+        self._nursery.start_soon(self._close, task)
 
     def _abandon_closing(self, vu: ActiveVU, line: str) -> None:
         vu.abandon(line)
