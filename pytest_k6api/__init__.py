@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_k6api.model import K6ApiError, ScenarioOptions
     from pytest_k6api.outputs import Output
     from pytest_k6api.plugin.collection.marks import load_test, scenario, vu_fixture
-    from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
+    from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
     from pytest_k6api.plugin.runtime.results import LoadTestResults
     from pytest_k6api.protocols.http import BearerAuth, HTTPStatusError, Response
     from pytest_k6api.protocols.instrument import instrument
@@ -54,7 +54,7 @@ _HOMES = {
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
     "pytest_k6api.model": ("K6ApiError", "ScenarioOptions"),
     "pytest_k6api.outputs": ("Output",),
-    "pytest_k6api.plugin.hooks.hook_values": ("LoadTestInfo",),
+    "pytest_k6api.plugin.hooks.hookspecs": ("LoadTestInfo",),
     "pytest_k6api.plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
     "pytest_k6api.plugin.runtime.results": ("LoadTestResults",),
 }

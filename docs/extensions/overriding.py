@@ -50,14 +50,14 @@ def overriding(*, named: bool) -> Table:
 def _row(marker: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for option, value in _GIVEN.items():
         yield _FLAGS[option], _outcome(marker, option, value)
-    smoke = resolve_scenario("s", [Layer("marker", marker)], smoke=True)
+    smoke = resolve_scenario("s", [Layer.read("marker", marker)], smoke=True)
     yield "--k6-smoke", f"{smoke.vus} VU, {smoke.iterations} iteration"
 
 
 def _outcome(marker: Mapping[str, object], option: str, value: object) -> str:
-    layers = [Layer("marker", marker)]
+    layers = [Layer.read("marker", marker)]
     before = resolve_scenario("s", layers)
-    layers.append(Layer("command line", {option: value}, lambda name: _FLAGS.get(name, name)))
+    layers.append(Layer.read("command line", {option: value}, lambda name: _FLAGS.get(name, name)))
     try:
         after = resolve_scenario("s", layers)
     except OptionError as error:

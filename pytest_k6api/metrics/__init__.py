@@ -30,6 +30,7 @@ from pytest_k6api.metrics.thresholds.coverage import FailureSeries
 from pytest_k6api.metrics.thresholds.evaluation import EvaluationSummary
 from pytest_k6api.metrics.thresholds.expression import (
     Threshold,
+    parse_entries,
     parse_selections,
     parse_threshold,
     parse_thresholds,
@@ -72,6 +73,7 @@ __all__ = [
     "measure",
     "new_sink",
     "parse_aggregation",
+    "parse_entries",
     "parse_metric_id",
     "parse_selections",
     "parse_threshold",

@@ -27,7 +27,7 @@ from pytest_k6api.model.options.declarations import (
     planned_duration,
     read_option,
 )
-from pytest_k6api.model.options.fitting import FittedScenario, Misfit, SessionLayers, fit_scenario
+from pytest_k6api.model.options.fitting import Misfit, SessionLayers, fit_scenario
 from pytest_k6api.model.options.resolving import (
     Layer,
     check_scenario,
@@ -40,6 +40,7 @@ from pytest_k6api.model.options.values import (
     read_base_url,
     read_pairs,
     split_entries,
+    switch_from_text,
 )
 from pytest_k6api.model.recorder import Recorder, current_recorder
 from pytest_k6api.model.samples import (
@@ -74,7 +75,6 @@ __all__ = [
     "Contains",
     "ControlError",
     "ExecutorKind",
-    "FittedScenario",
     "GroupError",
     "IterationRow",
     "K6ApiError",
@@ -122,4 +122,5 @@ __all__ = [
     "resolve_scenario",
     "split_entries",
     "storable",
+    "switch_from_text",
 ]

@@ -21,6 +21,9 @@ _SECONDS_PER_UNIT = {
     "h": 3600.0,
     "d": 86400.0,
 }
+LONGEST = 9_223_372_036
+"""The longest duration, in seconds: what k6's 64 bits of nanoseconds hold."""
+
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _WHOLE = re.compile(rf"[+-]?(?:{_PART.pattern})+")
@@ -34,19 +37,34 @@ def parse_duration(value: object) -> float:
             ``"1d2h"``.
 
     Raises:
-        OptionError: `value` is neither, is not finite, or is text without a unit.
+        OptionError: `value` is neither, is not finite, is longer than `LONGEST`, or is
+            text without a unit.
 
     Source: k6 v1.1.0, ``lib/types/types.go``, ``ParseExtendedDuration``.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise OptionError(f"a duration is a finite number of seconds, got {value!r}")
-        return float(value)
     if isinstance(value, str):
-        return _parse_text(value.strip())
-    raise OptionError(
-        f"cannot read the duration {value!r}; write seconds as a number, or text such as '1m30s'"
-    )
+        seconds = _parse_text(value.strip())
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = value
+    else:
+        raise OptionError(
+            f"cannot read the duration {value!r}; write seconds as a number, or text such as"
+            " '1m30s'"
+        )
+    if not -math.inf < seconds < math.inf:
+        raise OptionError(f"a duration is a finite number of seconds, got {value!r}")
+    if abs(seconds) > LONGEST:
+        shown = value if isinstance(value, str) else shown_number(value)
+        raise OptionError(f"a duration is at most {LONGEST:,} s (292 years), got {shown}")
+    return float(seconds)
+
+
+def shown_number(value: float) -> str:
+    """Return `value` for a message; of a very long integer, the number of its digits."""
+    # Python refuses to print integers of more than 4,300 digits.
+    if not isinstance(value, int) or abs(value) < 10**30:
+        return repr(value)
+    return f"a number of {math.floor(math.log10(abs(value))) + 1:,} digits"
 
 
 def _parse_text(text: str) -> float:

@@ -1,17 +1,22 @@
-"""The pytest side: hooks of a few lines that delegate, and nothing heavy imported by them.
+"""The pytest side: hooks of a few lines that delegate.
 
-pytest imports this package in every session, so what only a load test needs is
-imported inside the functions that need it.
+pytest imports this package in every session, so modules that only a load test needs are
+imported inside the hooks.
 """
 
 from collections.abc import Generator
 
 import pytest
 
-from pytest_k6api.plugin.collection.detection import concerns_us, may_be_load_test
-from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, REMARKS, SESSION
+from pytest_k6api.plugin.collection.detection import (
+    concerns_us,
+    may_be_load_test,
+    will_run_load_tests,
+)
+from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, SESSION
+from pytest_k6api.plugin.reporting.reporters import prepare_reporters, print_summaries
 from pytest_k6api.plugin.runtime.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.runtime.xdist_worker import leave_to_first_worker, refuse, remark_lines
+from pytest_k6api.plugin.runtime.xdist import leave_to_first_worker, number_worker, remark_lines
 from pytest_k6api.plugin.settings.table import add_options
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
@@ -41,14 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Give the numbers and the summaries of load tests their place in what others report."""
-    from pytest_k6api.plugin.reporting.summaries import hide_sections
-
-    hide_sections(session.config.pluginmanager.get_plugin("terminalreporter"))
-    if session.config.getoption("xmlpath", None):
-        from pytest_k6api.plugin.reporting.junit import place_numbers
-
-        place_numbers(session.config)
+    """Prepare reporters for the summaries and the numbers of load tests."""
+    prepare_reporters(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,51 +64,25 @@ def pytest_pycollect_makeitem(
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Check every load test that was selected, and tell all mistakes at once."""
-    if not any(map(concerns_us, items)):
-        return
-    from pytest_k6api.plugin.collection.planning import known_metrics, make_plans
-    from pytest_k6api.plugin.runtime.timeouts import warn_of_timeouts
-    from pytest_k6api.plugin.settings.sources import Settings
+    """Plan every load test that was selected, and report all mistakes at once."""
+    if any(map(concerns_us, items)):
+        from pytest_k6api.plugin.collection.planning import plan_load_tests
 
-    settings = Settings(config)
-    planned = make_plans(items, settings)
-    # A load test that cannot run is an error of that test; it is told before others run.
-    config.stash[REMARKS] = [*(f"cannot run {text}" for text in planned.broken), *planned.remarks]
-    problems = [*planned.problems, *warn_of_timeouts(items)]
-    if not config.option.collectonly:
-        from pytest_k6api.plugin.runtime.baselines import open_baselines
-        from pytest_k6api.plugin.runtime.session import problems_of
-
-        names = [item.nodeid for item in items if PLAN in item.stash]
-        problems += [
-            *problems_of(settings),
-            *open_baselines(config, settings, names, known_metrics()),
-        ]
-    if problems:
-        refuse(config, items, [*problems, *planned.broken])
+        plan_load_tests(config, items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Tell what load tests do without, and which cannot run, before the first test."""
-    # Programs read the ids of `--collect-only -q`, one a line.
-    is_list = config.option.collectonly and config.option.verbose < 0
-    return [] if is_list else remark_lines(config)
+    """Report options that load tests cannot take, and load tests that cannot run."""
+    return remark_lines(config)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Bring the control API up before the first test, if load tests are about to run."""
-    option = session.config.option
-    will_run = not session.testsfailed or option.continue_on_collection_errors
-    has_load_tests = any(PLAN in item.stash for item in session.items)
-    if has_load_tests and will_run and not option.collectonly:
+    """Start the control API before the first test, if load tests are about to run."""
+    if will_run_load_tests(session):
         from pytest_k6api.plugin.runtime.session import open_session
 
-        try:
-            open_session(session)
-        except pytest.UsageError as error:
-            refuse(session.config, session.items, error.args)
+        open_session(session)
     return (yield)
 
 
@@ -117,24 +90,21 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int
 ) -> Generator[None, object, object]:
-    """Take the control API down when all has been reported: people may linger until then."""
+    """Stop the control API when all has been reported, after ``--k6-linger``."""
     result = yield
     if SESSION in session.config.stash:
-        from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
         from pytest_k6api.plugin.runtime.session import close_session
 
-        print_missed_summaries(session.config)
         close_session(session, exitstatus)
     return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End what is no load test, or one that another worker runs, before its fixtures are set up."""
+    """Fail a load test that cannot run, or skip one of another worker, before fixtures are set up."""
     if BROKEN in item.stash:
         pytest.fail(item.stash[BROKEN], pytrace=False)
-    if PLAN in item.stash:
-        leave_to_first_worker(item)
+    leave_to_first_worker(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -152,10 +122,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach what is told of a load test, so that it reaches the terminal from any process."""
+    """Attach the summary of a load test, so that it reaches the terminal from any process."""
     report = yield
     if PLAN in item.stash:
-        from pytest_k6api.plugin.reporting.completing import complete_report
+        from pytest_k6api.plugin.reporting.pytest_reports import complete_report
 
         complete_report(item, report)
     return report
@@ -165,25 +135,23 @@ def pytest_runtest_makereport(
 def pytest_json_runtest_metadata(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> dict[str, str] | None:
-    """Let pytest-json-report tell of a load test what the terminal does."""
+    """Give pytest-json-report the summary of a load test."""
     if PLAN not in item.stash or call.when != "call":
         return None
-    from pytest_k6api.plugin.reporting.failure_report import metadata_of
+    from pytest_k6api.plugin.reporting.pytest_reports import metadata_of
 
     return metadata_of(item)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
-    """Tell a worker of pytest-xdist which one it is."""
-    from pytest_k6api.plugin.runtime.xdist_controller import number_worker
-
+    """Number the workers of pytest-xdist."""
     number_worker(node)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None:
-    """Let pytest-timeout end a load test in order."""
+    """Let pytest-timeout stop a load test in order."""
     if PLAN not in item.stash:
         return None
     from pytest_k6api.plugin.runtime.timeouts import set_timer
@@ -193,6 +161,4 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None
 
 def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:
     """Print the summaries of the load tests."""
-    from pytest_k6api.plugin.reporting.summaries import print_summaries
-
     print_summaries(config, terminalreporter)

@@ -10,17 +10,16 @@ from pytest_k6api.model import (
     ScenarioOptions,
     Stage,
     options_of,
-    resolve_load_test,
     resolve_scenario,
 )
 
 
 def marker(**values):
-    return Layer("@pytest.mark.scenario", values)
+    return Layer.read("@pytest.mark.scenario", values)
 
 
 def command_line(**values):
-    return Layer("command line", values, lambda name: f"--k6-{name.replace('_', '-')}")
+    return Layer.read("command line", values, lambda name: f"--k6-{name.replace('_', '-')}")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +141,65 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
 
 
 @pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"vus": "3"}, "vus: takes a whole number, got '3'"),
+        ({"vus": True}, "vus: takes a whole number, got True"),
+        ({"vus": -1}, "vus: can't be negative, got -1"),
+        ({"vus": 10**30}, "vus: can't be more than 10,000,000, got a number of 31 digits"),
+        (
+            {"max_vus": 10**5000},
+            "max_vus: can't be more than 10,000,000, got a number of 5,001 digits",
+        ),
+        ({"vus": -(10**5000)}, "vus: can't be negative, got a number of 5,001 digits"),
+        (
+            {"iterations": 2**53 + 1},
+            "iterations: can't be more than 9,007,199,254,740,992, got 9007199254740993",
+        ),
+        ({"rate": 1e300}, "rate: can't be more than 9,007,199,254,740,992, got 1e+300"),
+        (
+            {"rate": 10**400},
+            "rate: can't be more than 9,007,199,254,740,992, got a number of 401 digits",
+        ),
+        ({"rate": float("nan")}, "rate: takes a number of 0 or more, got nan"),
+        ({"duration": -1}, "duration: can't be negative, got -1"),
+        (
+            {"duration": 1e300},
+            "duration: a duration is at most 9,223,372,036 s (292 years), got 1e+300",
+        ),
+        (
+            {"duration": 10**400},
+            "duration: a duration is at most 9,223,372,036 s (292 years), got a number of 401 digits",
+        ),
+        ({"stages": []}, "stages: at least one stage has to be specified"),
+        ({"stages": [("5s", -1)]}, "stages: the target of stage 1 can't be negative, got -1"),
+        (
+            {"stages": [("5s", 10**30)]},
+            "stages: the target of stage 1 can't be more than 10,000,000, got a number of 31 digits",
+        ),
+        ({"tags": ["a"]}, "tags: takes a mapping such as {'kind': 'smoke'}, got ['a']"),
+        ({"after": 1}, "after: must be a string, got 1"),
+        ({"setup": "seed"}, "setup: takes a function, got 'seed'"),
+        ({"setup_timeout": 0}, "setup_timeout: must be more than 0, got 0"),
+        (
+            {"base_url": "localhost:80"},
+            "base_url: takes a URL such as 'http://localhost:80', got 'localhost:80'",
+        ),
+        ({"base_url": "ftp://x"}, "base_url: takes a URL such as 'http://x', got 'ftp://x'"),
+        (
+            {"thresholds": ["p(95)<200"]},
+            "thresholds: takes a mapping such as {'http_req_duration': ['p(95)<200']}, got ['p(95)<200']",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_place(written, message):
+    with pytest.raises(OptionError) as caught:
+        marker(**written)
+
+    assert str(caught.value) == f"@pytest.mark.scenario: {message}"
+
+
+@pytest.mark.parametrize(
     ("layers", "message"),
     [
         (
@@ -151,16 +209,6 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
         (
             [marker(stages=[("30s", 20)]), command_line(vus=50)],
             "command line: ramping-vus does not take --k6-vus; use --k6-stages",
-        ),
-        (
-            [marker(vus="3")],
-            "@pytest.mark.scenario: vus: takes a whole number, got '3'",
-        ),
-        ([marker(vus=True)], "@pytest.mark.scenario: vus: takes a whole number, got True"),
-        ([marker(vus=-1)], "@pytest.mark.scenario: vus: can't be negative, got -1"),
-        (
-            [marker(duration=-1)],
-            "@pytest.mark.scenario: duration: can't be negative, got -1",
         ),
         (
             [marker(vus=0, duration=5)],
@@ -174,6 +222,10 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
             [marker(vus=5, iterations=3)],
             "shared-iterations: the number of iterations (3) can't be less than the"
             " number of VUs (5); give more iterations, or fewer vus",
+        ),
+        (
+            [marker(rate=10**9, duration=5, pre_allocated_vus=1)],
+            "constant-arrival-rate: the iteration rate can't be more than 10,000,000 a second",
         ),
         (
             [marker(rate=5)],
@@ -191,21 +243,9 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
             " equal to the number of max_vus (3)",
         ),
         (
-            [marker(stages=[])],
-            "@pytest.mark.scenario: stages: at least one stage has to be specified",
-        ),
-        (
-            [marker(stages=[("5s", -1)])],
-            "@pytest.mark.scenario: stages: the target of stage 1 can't be negative, got -1",
-        ),
-        (
             [marker(stages=[("5s", 0)], start_vus=0)],
             "ramping-vus: either start_vus or one of the stages' target values must be"
             " greater than 0",
-        ),
-        (
-            [marker(tags=["a"])],
-            "@pytest.mark.scenario: tags: takes a mapping such as {'kind': 'smoke'}, got ['a']",
         ),
     ],
 )
@@ -214,22 +254,6 @@ def test_what_makes_no_sense_is_refused_with_the_place_and_the_remedy(layers, me
         resolve_scenario("s", layers)
 
     assert str(caught.value) == message
-
-
-def test_a_base_url_has_a_scheme():
-    with pytest.raises(OptionError, match="base_url: takes a URL such as 'http://localhost:80'"):
-        resolve_load_test([marker(base_url="localhost:80")])
-    with pytest.raises(OptionError, match="takes a URL such as 'http://x', got 'ftp://x'"):
-        resolve_load_test([marker(base_url="ftp://x")])
-
-
-def test_a_load_test_takes_functions_and_mappings():
-    with pytest.raises(OptionError, match="scenario: setup: takes a function, got 'seed'"):
-        resolve_load_test([marker(setup="seed")])
-    with pytest.raises(OptionError, match="scenario: thresholds: takes a mapping"):
-        resolve_load_test([marker(thresholds=["p(95)<200"])])
-    with pytest.raises(OptionError, match="scenario: setup_timeout: must be more than 0, got 0"):
-        resolve_load_test([marker(setup_timeout=0)])
 
 
 def test_every_option_says_what_it_is_for():

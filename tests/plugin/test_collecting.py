@@ -468,8 +468,8 @@ REFUSED = {
         def test_it(vu):
             yield
         """,
-        "test_it: the scenario test_it yields; a scenario is a function that ends, and what lasts as"
-        " long as a VU is a vu_fixture",
+        "test_it: the scenario test_it yields; a scenario returns, and a resource that lives as long"
+        " as its VU is a vu_fixture",
     ),
     "an async generator": (
         """
@@ -477,8 +477,8 @@ REFUSED = {
         async def test_it(vu):
             yield
         """,
-        "test_it: the scenario test_it yields; a scenario is a function that ends, and what lasts as"
-        " long as a VU is a vu_fixture",
+        "test_it: the scenario test_it yields; a scenario returns, and a resource that lives as long"
+        " as its VU is a vu_fixture",
     ),
     "a positional option": (
         """

@@ -512,7 +512,7 @@ def test_a_load_test_does_not_run_while_a_fixture_has_frozen_its_clock(
 
         @pytest.fixture
         def frozen(monkeypatch):
-            monkeypatch.setattr("pytest_k6api.plugin.collection.frozen_time.perf_counter", lambda: 1.0)
+            monkeypatch.setattr("pytest_k6api.plugin.collection.validation.perf_counter", lambda: 1.0)
 
         @pytest.mark.scenario(duration="1s")
         async def test_browse(vu, frozen):

@@ -9,6 +9,7 @@ from pytest_k6api.model import (
     OPTIONS,
     Layer,
     ScenarioOptions,
+    Stage,
     fit_scenario,
     options_of,
     resolve_load_test,
@@ -168,7 +169,7 @@ def test_the_ini_file_yields_to_the_marker_that_to_the_environment_and_that_to_t
     setting = next(setting for setting in SETTINGS if setting.option == option)
     ini, environment, command = VALUES[setting.name]
     beside, values = PRECEDENCE[option]
-    marker = Layer("marker", {**beside, option: values[1]} if 1 in places else beside)
+    marker = Layer.read("marker", {**beside, option: values[1]} if 1 in places else beside)
     given = settings(
         pytester,
         monkeypatch,
@@ -184,7 +185,8 @@ def test_the_ini_file_yields_to_the_marker_that_to_the_environment_and_that_to_t
 def in_force(option: str, marker: Layer, given: Settings) -> object:
     session = given.layers()
     if option in options_of(ScenarioOptions):
-        return getattr(fit_scenario("s", [marker], session).options, option)
+        options, _ = fit_scenario("s", [marker], session)
+        return getattr(options, option)
     return getattr(resolve_load_test(session.around([marker])), option)
 
 
@@ -598,9 +600,9 @@ def test_variables_of_k6_say_what_they_say_to_k6(
     assert given.text("http_debug") == "all"
     assert given.text("summary") == "off"
     assert dict(given.layers().overrides[0].values) == {
-        "stages": [("1s", 1), ("2s", 0)],
+        "stages": (Stage(1.0, 1), Stage(2.0, 0)),
         "tags": {"kind": "smoke", "page": "a:b"},
-        "setup_timeout": "5s",
+        "setup_timeout": 5.0,
     }
 
 
@@ -619,7 +621,7 @@ def test_variables_of_k6_that_nothing_reads_are_told_once_and_others_not_at_all(
     result = run_pytest()
 
     assert told(result) == [
-        "k6: K6_CLOUD_TOKEN, K6_RPS in the environment are variables of k6 that nothing here reads"
+        "k6: K6_CLOUD_TOKEN, K6_RPS in the environment are variables of k6 without effect here"
     ]
 
 
@@ -673,7 +675,10 @@ def test_a_size_without_unit_is_refused(pytester: pytest.Pytester, run_pytest: R
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: --k6-trend-memory: takes a size such as 40MB, in B, kB, MB or GB, got '32'"]
+        [
+            "ERROR: command line: --k6-trend-memory: takes a size such as 40MB, in B, kB, MB or GB,"
+            " got '32'"
+        ]
     )
 
 

@@ -10,7 +10,7 @@ from pytest_k6api.plugin.runtime.timeouts import planned_length
 
 
 def scenario(name: str = "test_it", **options: Any) -> ScenarioOptions:
-    return resolve_scenario(name, [Layer("marker", options)])
+    return resolve_scenario(name, [Layer.read("marker", options)])
 
 
 @pytest.mark.parametrize(

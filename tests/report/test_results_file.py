@@ -38,7 +38,7 @@ def results_of(engine: MetricsEngine) -> Results:
 
 
 def document_of(engine: MetricsEngine, **options: object) -> Any:
-    scenario = resolve_scenario("test_buy", [Layer("marker", options)])
+    scenario = resolve_scenario("test_buy", [Layer.read("marker", options)])
     document = results_document(results_of(engine), engine.snapshot(10.0), [scenario])
     return json.loads(json.dumps(document))
 

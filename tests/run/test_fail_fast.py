@@ -29,7 +29,7 @@ CONSTANT = PLANS[0]
 
 
 def plan(options: dict[str, Any]) -> ScenarioOptions:
-    return resolve_scenario("test_browse", [Layer("test", options)])
+    return resolve_scenario("test_browse", [Layer.read("test", options)])
 
 
 def run(

@@ -146,4 +146,4 @@ class Load:
 
 def scenario(executor: str, name: str = "test_it", **options: object) -> ScenarioOptions:
     """Return the plan of a scenario, checked and completed as those of users are."""
-    return resolve_scenario(name, [Layer("test", {"executor": executor, **options})])
+    return resolve_scenario(name, [Layer.read("test", {"executor": executor, **options})])

@@ -131,15 +131,22 @@ def parse_threshold(
     Raises:
         ThresholdError: Something cannot be read, or the metric has no such number.
     """
+    return parse_entries(key, entries, known)[1]
+
+
+def parse_entries(
+    key: str, entries: object, known: Mapping[str, Metric]
+) -> tuple[Selection, tuple[Threshold, ...]]:
+    """Return the samples that `key` selects, and their thresholds; see `parse_threshold`."""
     selection = select(key, known)
     if entries is None:
-        return ()
+        return selection, ()
     if isinstance(entries, (str, bytes)) or not isinstance(entries, Sequence):
         raise ThresholdError(
             f"{key}: thresholds are a list of expressions, got {entries!r};"
             " write a list such as ['p(95)<200']"
         )
-    return tuple(_parse_entry(selection, key, entry) for entry in entries)
+    return selection, tuple(_parse_entry(selection, key, entry) for entry in entries)
 
 
 def parse_thresholds(

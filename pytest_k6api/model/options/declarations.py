@@ -1,4 +1,4 @@
-"""What a scenario and a load test can be told, and which executor takes what.
+"""Options of scenarios and of load tests, and which executor takes which.
 
 The two dataclasses are the one list of options: marker keywords, command-line
 help, readers, defaults and error messages are all derived from their fields,
@@ -22,6 +22,7 @@ from pytest_k6api.model.options.values import (
     read_consequence,
     read_count,
     read_function,
+    read_iterations,
     read_rate,
     read_seconds,
     read_stages,
@@ -37,7 +38,7 @@ from pytest_k6api.model.options.values import (
 
 
 class ExecutorKind(Enum):
-    """The ways of planning load; the values are k6's names."""
+    """The executors; the values are k6's names."""
 
     SHARED_ITERATIONS = "shared-iterations"
     PER_VU_ITERATIONS = "per-vu-iterations"
@@ -76,7 +77,7 @@ NEEDS: Mapping[ExecutorKind, tuple[str, ...]] = {
     ExecutorKind.RAMPING_ARRIVAL_RATE: ("stages", "pre_allocated_vus"),
     ExecutorKind.EXTERNALLY_CONTROLLED: ("duration",),
 }
-"""Which options an executor cannot do without."""
+"""Which options an executor needs."""
 
 
 def read_executor(value: object) -> ExecutorKind:
@@ -127,19 +128,19 @@ def _texts(about: str) -> Any:  # see `_option`
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioOptions:
-    """One scenario's plan, complete and checked; durations are seconds.
+    """The options of one scenario, complete and checked; durations are seconds.
 
     Options that its executor does not take have their neutral defaults.
-    `resolve_scenario` makes one from what users write.
+    `resolve_scenario` makes one from layers.
     """
 
     name: str
-    executor: ExecutorKind = _option(
-        ExecutorKind.PER_VU_ITERATIONS, read_executor, "how the load is planned"
-    )
+    executor: ExecutorKind = _option(ExecutorKind.PER_VU_ITERATIONS, read_executor, "the executor")
     vus: int = _count(1, "virtual users")
-    duration: float = _seconds(0.0, "how long iterations are started")
-    iterations: int = _count(1, "iterations, in all or per VU")
+    duration: float = _seconds(0.0, "time for which iterations start")
+    iterations: int = _option(
+        1, read_iterations, "iterations, in all or per VU", from_text=number_from_text
+    )
     stages: tuple[Stage, ...] = _option(
         (), read_stages, "pairs of (duration, target)", from_texts=stages_from_texts
     )
@@ -147,37 +148,39 @@ class ScenarioOptions:
     rate: float = _rate("iterations per time_unit")
     start_rate: float = _rate("iterations per time_unit before the first stage")
     time_unit: float = _seconds(1.0, "the unit of rate, start_rate and stage targets")
-    pre_allocated_vus: int = _count(0, "virtual users made before the start")
-    max_vus: int = _count(0, "virtual users at the most")
-    max_duration: float = _seconds(600.0, "when iterations that have not started are dropped")
-    start_time: float = _seconds(0.0, "how long after the start of the load test it starts")
-    after: str = _option("", read_text, "the scenario whose end it waits for")
-    graceful_stop: float = _seconds(30.0, "how long running iterations may finish at the end")
-    graceful_ramp_down: float = _seconds(30.0, "the same for VUs that a ramp takes away")
-    min_iteration_duration: float = _seconds(0.0, "an iteration is followed by sleep up to this")
+    pre_allocated_vus: int = _count(0, "virtual users started in advance")
+    max_vus: int = _count(0, "most virtual users")
+    max_duration: float = _seconds(600.0, "time after which no iteration starts")
+    start_time: float = _seconds(0.0, "delay after the start of the load test")
+    after: str = _option("", read_text, "the scenario after whose end it starts")
+    graceful_stop: float = _seconds(30.0, "time for running iterations to finish at the end")
+    graceful_ramp_down: float = _seconds(30.0, "the same, for VUs that a ramp stops")
+    min_iteration_duration: float = _seconds(
+        0.0, "shorter iterations are followed by sleep up to this"
+    )
     tags: Mapping[str, str] = _texts("tags on every sample")
-    env: Mapping[str, str] = _texts("what vu.env holds")
+    env: Mapping[str, str] = _texts("values of vu.env")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTestOptions:
-    """What belongs to a load test as a whole, beside its scenarios."""
+    """The options of a load test as a whole."""
 
     thresholds: Mapping[str, object] = _option(
         dict,
         read_thresholds,
-        "what must hold, by metric: see [thresholds](thresholds.md)",
+        "pass criteria by metric: see [thresholds](thresholds.md)",
         from_texts=thresholds_from_texts,
     )
     setup: Callable[..., object] | None = _option(
-        None, read_function, "a function that runs once before the load"
+        None, read_function, "function that runs once before the load"
     )
     teardown: Callable[..., object] | None = _option(
-        None, read_function, "a function that runs once after the load"
+        None, read_function, "function that runs once after the load"
     )
-    setup_timeout: float = _option(60.0, read_timeout, "how long setup may take")
-    teardown_timeout: float = _option(60.0, read_timeout, "how long teardown may take")
-    base_url: str = _option("", read_base_url, "what relative URLs are joined to")
+    setup_timeout: float = _option(60.0, read_timeout, "time limit of setup")
+    teardown_timeout: float = _option(60.0, read_timeout, "time limit of teardown")
+    base_url: str = _option("", read_base_url, "base of relative URLs")
     checks: str = _option(
         "fail", read_consequence, "`fail`, or `record`: failed checks do not fail the load test"
     )
@@ -193,7 +196,7 @@ class LoadTestOptions:
 
 
 def read_option(option: str, value: object) -> object:
-    """Return the `value` of an option of a scenario or a load test, as the package works with it.
+    """Return the `value` of an option of a scenario or a load test, read and checked.
 
     Raises:
         OptionError: It cannot be used.
@@ -202,7 +205,7 @@ def read_option(option: str, value: object) -> object:
 
 
 def option_from_texts(option: str, texts: Sequence[str]) -> object:
-    """Return what the marker would be given for `option` in place of `texts`.
+    """Return the Python value that `texts` stand for, as a marker would give it to `option`.
 
     Raises:
         OptionError: They cannot be read.
@@ -214,11 +217,11 @@ _BY_ITERATIONS = frozenset({ExecutorKind.SHARED_ITERATIONS, ExecutorKind.PER_VU_
 
 
 def planned_duration(options: ScenarioOptions) -> float | None:
-    """Return for how many seconds a scenario starts iterations by its plan.
+    """Return for how many seconds a scenario is planned to start iterations.
 
     Returns:
-        The seconds; infinity for a plan without end; None for one that ends after a
-        number of iterations, whose time depends on how long they take.
+        The seconds; infinity for a plan without end; None for a number of iterations,
+        because their time is not known in advance.
     """
     if options.executor in _BY_ITERATIONS:
         return None
@@ -230,7 +233,7 @@ def planned_duration(options: ScenarioOptions) -> float | None:
 
 
 def options_of(kind: type[ScenarioOptions] | type[LoadTestOptions]) -> dict[str, Field[Any]]:
-    """Return the fields of `kind` that users can write, by name."""
+    """Return the fields of `kind` that are options, by name."""
     return {entry.name: entry for entry in fields(kind) if entry.name != "name"}
 
 

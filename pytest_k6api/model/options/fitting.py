@@ -1,30 +1,30 @@
-"""The options of a session on a scenario that has a place for some of them.
+"""Options of a session, applied to a scenario that can take only some of them.
 
-``--k6-vus=50`` is meant for every scenario that has a number of VUs; one with
-stages runs as planned, and says so. What the ini file says is a default and
-gives way in silence.
+``--k6-vus=50`` is for every scenario that has a number of VUs; one with stages
+runs as planned, and a remark says so. Options of the ini file are defaults and give
+way silently.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from pytest_k6api.model.errors import OptionError
 from pytest_k6api.model.options.declarations import TAKES, ScenarioOptions, options_of
 from pytest_k6api.model.options.resolving import WORKLOAD, Layer, planned_executor, resolve_scenario
 
-# Every executor takes them, so they are never in the way.
+# Every executor takes these, so they never conflict.
 _ALWAYS_TAKEN = frozenset.intersection(*TAKES.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """An option of the session that a scenario has no place for.
+    """An option of the session that a scenario cannot take.
 
     Attributes:
-        layer: Where the option was given.
+        layer: The place where the option was given.
         option: Its name.
-        reason: What does not go together, and what would.
+        reason: The conflict, and the remedy.
     """
 
     layer: Layer
@@ -33,44 +33,36 @@ class Misfit:
 
 
 @dataclass(frozen=True, slots=True)
-class FittedScenario:
-    """A scenario's plan, and what of the session's options it left out."""
-
-    options: ScenarioOptions
-    misfits: tuple[Misfit, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SessionLayers:
-    """What is said for a whole session, below the markers and above them.
+    """Options of a whole session, of lower and of higher precedence than markers.
 
     Attributes:
-        defaults: What counts less than a marker.
-        overrides: What counts more than a marker, lowest first.
+        defaults: Lower precedence than a marker.
+        overrides: Higher precedence than a marker, lowest first.
     """
 
     defaults: Layer
     overrides: Sequence[Layer]
 
     def around(self, markers: Sequence[Layer]) -> list[Layer]:
-        """Return all layers of what has `markers`, lowest first."""
+        """Return all layers of a test with `markers`, lowest first."""
         return [self.defaults, *markers, *self.overrides]
 
 
 def fit_scenario(
     name: str, markers: Sequence[Layer], session: SessionLayers, *, smoke: bool = False
-) -> FittedScenario:
-    """Return the plan of the scenario `name` with as much of the session's options as it takes.
+) -> tuple[ScenarioOptions, tuple[Misfit, ...]]:
+    """Return the options of the scenario `name`, and the options of the session that do not fit.
 
-    Of the overrides the last counts most, and in each of them the workload; what
-    does not go with the scenario is left out and told. Defaults are silent: where
-    the markers plan the load, only what their executor takes is added.
+    Of the overrides the last counts most, and in each of them the workload. Defaults
+    give way silently: where the markers choose an executor, only defaults that it
+    takes are added.
 
     Args:
         name: The scenario's name.
-        markers: What its markers say, lowest first.
-        session: What is said for all.
-        smoke: As for `resolve_scenario`, which has a place for everything then.
+        markers: The layers of its markers, lowest first.
+        session: The layers of the session.
+        smoke: As for `resolve_scenario`; then every option fits.
 
     Raises:
         OptionError: The markers by themselves cannot be used.
@@ -89,7 +81,7 @@ def fit_scenario(
         else:
             told = [unit for unit in left if unit.layer is not defaults]
             misfits = [each for unit in told for each in _misfits(name, layers, left, unit)]
-            return FittedScenario(options, tuple(misfits))
+            return options, tuple(misfits)
     raise AssertionError("the last choice returns or raises")
 
 
@@ -103,10 +95,7 @@ class _Unit:
 
 def _defaults(layer: Layer, markers: Sequence[Layer]) -> Layer:
     kind = planned_executor(markers)
-    if kind is None:
-        return layer
-    taken = TAKES[kind]
-    return replace(layer, values={k: v for k, v in layer.values.items() if k in taken})
+    return layer if kind is None else layer.only(TAKES[kind])
 
 
 def _units(markers: Sequence[Layer], layers: Iterable[Layer]) -> Iterator[_Unit]:
@@ -128,9 +117,7 @@ def _without(layers: Sequence[Layer], left: Iterable[_Unit]) -> list[Layer]:
     if not dropped:
         return list(layers)
     return [
-        replace(
-            layer, values={k: v for k, v in layer.values.items() if (id(layer), k) not in dropped}
-        )
+        layer.only({option for option in layer.values if (id(layer), option) not in dropped})
         for layer in layers
     ]
 

@@ -1,16 +1,16 @@
-"""From what users write, in several places, to one checked plan per scenario.
+"""Layers of options, resolved to the checked options of one scenario.
 
 A scenario's options come in layers: the ini file, the marker, the environment,
 the command line; a later layer wins. `resolve_scenario` chooses the executor as
-k6's shortcuts do, refuses what that executor does not take, and names the layer
-in which the mistake was made.
+k6's shortcuts do, refuses options that the executor does not take, and names the layer
+of the mistake.
 
 Source: k6 v1.1.0, ``internal/cmd/config.go``, ``deriveScenariosFromShortcuts``,
 and ``lib/executor/*.go``, ``Validate``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_k6api.model.durations import format_duration
@@ -24,21 +24,44 @@ from pytest_k6api.model.options.declarations import (
     options_of,
     read_option,
 )
+from pytest_k6api.model.options.values import MOST_VUS
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Options written in one place.
+    """Options given in one place, each read.
 
     Attributes:
         origin: The place, for messages, such as ``@pytest.mark.scenario``.
-        values: What was written there, by option name.
+        values: The value of each option given there, by the option's name.
         spell: How an option is spelt there: ``vus`` or ``--k6-vus``.
     """
 
     origin: str
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     spell: Callable[[str], str] = str
+
+    @classmethod
+    def read(
+        cls, origin: str, written: Mapping[str, object], spell: Callable[[str], str] = str
+    ) -> "Layer":
+        """Return the layer of the options `written` in one place.
+
+        Raises:
+            OptionError: An option is ill-typed or out of range.
+        """
+        values = {}
+        for option, value in written.items():
+            try:
+                values[option] = read_option(option, value)
+            except OptionError as error:
+                raise OptionError(f"{origin}: {spell(option)}: {error}") from None
+        return cls(origin, values, spell)
+
+    def only(self, options: Container[str]) -> "Layer":
+        """Return this layer with those of `options` alone."""
+        values = {key: value for key, value in self.values.items() if key in options}
+        return replace(self, values=values)
 
 
 WORKLOAD = ("duration", "iterations", "stages", "rate")
@@ -55,7 +78,7 @@ _INSTEAD = {
     ExecutorKind.EXTERNALLY_CONTROLLED: {"stages": "vus", "iterations": "duration"},
 }
 
-SMOKE: Mapping[str, object] = {"executor": "per-vu-iterations", "vus": 1, "iterations": 1}
+SMOKE = Layer.read("--k6-smoke", {"executor": "per-vu-iterations", "vus": 1, "iterations": 1})
 """The plan of ``--k6-smoke``: every scenario once, by one VU."""
 
 _KEPT_BY_SMOKE = frozenset({"after", "tags", "env", "graceful_stop"})
@@ -66,45 +89,40 @@ def resolve_scenario(name: str, layers: Sequence[Layer], *, smoke: bool = False)
 
     Args:
         name: The scenario's name.
-        layers: Where options were written. With the same name in two of them the
+        layers: Options from each place. With the same name in two of them the
             later wins; a workload (duration, iterations, stages or rate) in a later
             one replaces the workload of the earlier ones, as in k6, unless an
             executor was named.
         smoke: Keep names and tags, but run one VU for one iteration.
 
     Raises:
-        OptionError: An option is unknown, ill-typed, out of range, does not go with
-            the executor, or is missing.
+        OptionError: An option does not go with the executor, or is missing.
     """
-    written = _merge(layers)
-    kind = _choose_executor(written)
+    merged = _merge(layers)
+    kind = _choose_executor(merged)
     if smoke:
-        kept = {key: item for key, item in written.items() if key in _KEPT_BY_SMOKE}
-        written = {**_layered(Layer("--k6-smoke", SMOKE)), **kept}
+        kept = {key: item for key, item in merged.items() if key in _KEPT_BY_SMOKE}
+        merged = {**_layered(SMOKE), **kept}
         kind = ExecutorKind.PER_VU_ITERATIONS
-    _derive_max_duration(kind, written)
-    for option, (_, layer) in written.items():
+    _derive_max_duration(kind, merged)
+    for option, (_, layer) in merged.items():
         _refuse_foreign(option, layer, kind)
     for option in NEEDS[kind]:
-        if option not in written:
+        if option not in merged:
             raise OptionError(
                 f"{kind.value} needs {option}; give the marker {option}=, or choose another workload"
             )
-    values: dict[str, Any] = {option: value for option, (value, _) in written.items()}
+    values: dict[str, Any] = {option: value for option, (value, _) in merged.items()}
     values["executor"] = kind
     _complete(kind, values)
     return check_scenario(ScenarioOptions(name=name, **values))
 
 
 def planned_executor(layers: Sequence[Layer]) -> ExecutorKind | None:
-    """Return the executor that `layers` choose; None if they say nothing of how much is run.
-
-    Raises:
-        OptionError: An option is ill-typed.
-    """
-    written = _merge(layers)
-    if written.keys() & {"executor", *WORKLOAD}:
-        return _choose_executor(written)
+    """Return the executor that `layers` choose; None if they give neither one nor a workload."""
+    merged = _merge(layers)
+    if merged.keys() & {"executor", *WORKLOAD}:
+        return _choose_executor(merged)
     return None
 
 
@@ -112,16 +130,13 @@ def resolve_load_test(layers: Sequence[Layer]) -> LoadTestOptions:
     """Return the options of a load test as a whole from `layers`, lowest first.
 
     The last layer that has an option wins; thresholds add up, metric by metric.
-
-    Raises:
-        OptionError: An option is ill-typed or out of range.
     """
     known = options_of(LoadTestOptions)
     values: dict[str, Any] = {}
     for layer in layers:
         for option, value in layer.values.items():
             if option in known:
-                values[option] = _joined(values.get(option), _read(option, value, layer))
+                values[option] = _joined(values.get(option), value)
     return LoadTestOptions(**values)
 
 
@@ -132,37 +147,33 @@ def _joined(earlier: object, later: object) -> object:
     return later
 
 
-_Written = dict[str, tuple[Any, Layer]]
+_Merged = dict[str, tuple[Any, Layer]]  # each value with the layer that it comes from
 
 
-def _layered(layer: Layer) -> _Written:
+def _layered(layer: Layer) -> _Merged:
     known = options_of(ScenarioOptions)
-    return {
-        option: (_read(option, value, layer), layer)
-        for option, value in layer.values.items()
-        if option in known
-    }
+    return {option: (value, layer) for option, value in layer.values.items() if option in known}
 
 
-def _merge(layers: Sequence[Layer]) -> _Written:
-    written: _Written = {}
+def _merge(layers: Sequence[Layer]) -> _Merged:
+    merged: _Merged = {}
     for layer in layers:
         added = _layered(layer)
         workload = added.keys() & frozenset(WORKLOAD)
-        had_plan = bool(written)
-        if "executor" not in written and workload:
+        had_plan = bool(merged)
+        if "executor" not in merged and workload:
             # A rate for a duration is one workload of two options: either can be changed alone.
-            has_rate = "rate" in written or "rate" in added
+            has_rate = "rate" in merged or "rate" in added
             kept = _RATE_FOR_A_TIME if has_rate and workload <= _RATE_FOR_A_TIME else ()
             for option in WORKLOAD:
                 if option not in kept:
-                    written.pop(option, None)
+                    merged.pop(option, None)
         for option, (value, _) in added.items():
-            earlier, _ = written.get(option, (None, layer))
-            written[option] = (_joined(earlier, value), layer)
-        if workload and had_plan and "executor" not in written:
-            _fit_earlier_options(written, added)
-    return written
+            earlier, _ = merged.get(option, (None, layer))
+            merged[option] = (_joined(earlier, value), layer)
+        if workload and had_plan and "executor" not in merged:
+            _fit_earlier_options(merged, added)
+    return merged
 
 
 # Where each executor wants to hear how many VUs there are; `vus` where nothing is said.
@@ -173,47 +184,40 @@ _VUS = {
 }
 
 
-def _fit_earlier_options(written: _Written, added: _Written) -> None:
+def _fit_earlier_options(merged: _Merged, added: _Merged) -> None:
     """Fit what earlier layers said to the executor that the workload in `added` chose.
 
     Nobody wrote those options for this executor: their number of VUs is carried
     over, as k6 does it from ``vus`` to the start of ``stages``, and the rest is left.
     """
-    kind = _choose_executor(written)
-    for option in [each for each in written if each not in added and each not in TAKES[kind]]:
-        value = written.pop(option)
+    kind = _choose_executor(merged)
+    for option in [each for each in merged if each not in added and each not in TAKES[kind]]:
+        value = merged.pop(option)
         if option in {"vus", *_VUS.values()}:
-            written.setdefault(_VUS.get(kind, "vus"), value)
+            merged.setdefault(_VUS.get(kind, "vus"), value)
 
 
-def _read(option: str, value: object, layer: Layer) -> object:
-    try:
-        return read_option(option, value)
-    except OptionError as error:
-        raise OptionError(f"{layer.origin}: {layer.spell(option)}: {error}") from None
-
-
-def _choose_executor(written: _Written) -> ExecutorKind:
-    if "executor" in written:
-        kind: ExecutorKind = written["executor"][0]
+def _choose_executor(merged: _Merged) -> ExecutorKind:
+    if "executor" in merged:
+        kind: ExecutorKind = merged["executor"][0]
         return kind
-    if "stages" in written:
-        arrival = "start_rate" in written or "pre_allocated_vus" in written
+    if "stages" in merged:
+        arrival = "start_rate" in merged or "pre_allocated_vus" in merged
         return ExecutorKind.RAMPING_ARRIVAL_RATE if arrival else ExecutorKind.RAMPING_VUS
-    if "rate" in written:
+    if "rate" in merged:
         return ExecutorKind.CONSTANT_ARRIVAL_RATE
-    if "iterations" in written:
+    if "iterations" in merged:
         return ExecutorKind.SHARED_ITERATIONS
-    if "duration" in written:
+    if "duration" in merged:
         return ExecutorKind.CONSTANT_VUS
     return ExecutorKind.PER_VU_ITERATIONS
 
 
-def _derive_max_duration(kind: ExecutorKind, written: _Written) -> None:
+def _derive_max_duration(kind: ExecutorKind, merged: _Merged) -> None:
     """Read k6's shortcut «iterations beside duration»: the duration is the most it may take."""
-    shared = kind is ExecutorKind.SHARED_ITERATIONS and "executor" not in written
-    if shared and "duration" in written and "max_duration" not in written:
-        written["max_duration"] = written.pop("duration")
+    shared = kind is ExecutorKind.SHARED_ITERATIONS and "executor" not in merged
+    if shared and "duration" in merged and "max_duration" not in merged:
+        merged["max_duration"] = merged.pop("duration")
 
 
 def _refuse_foreign(option: str, layer: Layer, kind: ExecutorKind) -> None:
@@ -274,7 +278,12 @@ def _some_rate(options: ScenarioOptions) -> str | None:
 
 
 def _some_time_unit(options: ScenarioOptions) -> str | None:
-    return None if options.time_unit else "the time_unit must be more than 0"
+    if not options.time_unit:
+        return "the time_unit must be more than 0"
+    highest = max(options.rate, options.start_rate, *(each.target for each in options.stages), 0)
+    if highest <= MOST_VUS * options.time_unit:
+        return None
+    return f"the iteration rate can't be more than {MOST_VUS:,} a second"
 
 
 def _max_covers_pre_allocated(options: ScenarioOptions) -> str | None:

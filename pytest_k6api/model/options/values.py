@@ -1,9 +1,9 @@
-"""Reading the values of options: from Python objects, and from text.
+"""Readers of option values, from Python objects and from text.
 
-A reader takes what a user wrote and returns the value that the package works
-with, or raises `OptionError` with what was read and what to write instead.
-Markers give Python objects; ini files, the environment and the command line
-give text, which `from_text` turns into the same objects first.
+A reader takes a value as written and returns the value that the package works
+with, or raises `OptionError` with the value and the remedy. Markers give Python
+objects; ini files, the environment and the command line give text, which
+`from_text` turns into the same objects first.
 """
 
 import math
@@ -12,17 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_k6api.model.durations import parse_duration
+from pytest_k6api.model.durations import parse_duration, shown_number
 from pytest_k6api.model.errors import OptionError
 from pytest_k6api.model.secrets import SECRETS
 
-TRUE = frozenset({"1", "true", "yes", "on"})
-FALSE = frozenset({"0", "false", "no", "off"})
+_SWITCH_WORDS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+MOST_VUS = 10_000_000
+"""The most virtual users, or iterations a second, of a scenario: far beyond all memory and processors."""
+
+MOST_ITERATIONS = 2**53
+"""The most iterations: whole numbers up to here are exact as floats and in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a ramp: where it leads, and how long it takes.
+    """One stage of a ramp.
 
     Attributes:
         duration: Seconds; 0 jumps.
@@ -33,21 +40,31 @@ class Stage:
     target: int
 
 
-def read_count(value: object) -> int:
-    """Read a whole number, 0 or more."""
+def read_count(value: object, most: int = MOST_VUS) -> int:
+    """Read a whole number from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise OptionError(f"takes a whole number, got {value!r}")
+    if value > most:
+        raise OptionError(f"can't be more than {most:,}, got {shown_number(value)}")
     if value < 0:
-        raise OptionError(f"can't be negative, got {value!r}")
+        raise OptionError(f"can't be negative, got {shown_number(value)}")
     return value
+
+
+def read_iterations(value: object) -> int:
+    """Read a number of iterations, 0 or more."""
+    return read_count(value, MOST_ITERATIONS)
 
 
 def read_rate(value: object) -> float:
     """Read a number of iterations per time unit, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise OptionError(f"takes a number, got {value!r}")
-    if not math.isfinite(value) or value < 0:
-        raise OptionError(f"takes a number of 0 or more, got {value!r}")
+    # NaN compares false with everything.
+    if not 0 <= value < math.inf:
+        raise OptionError(f"takes a number of 0 or more, got {shown_number(value)}")
+    if value > MOST_ITERATIONS:
+        raise OptionError(f"can't be more than {MOST_ITERATIONS:,}, got {shown_number(value)}")
     return value
 
 
@@ -70,16 +87,16 @@ def parse_size(text: str) -> int:
         OptionError: `text` is no positive number with a unit.
     """
     match = _SIZE.fullmatch(text.strip())
-    size = int(float(match[1]) * _BYTES_PER_UNIT[match[2].lower()]) if match else 0
-    if not size:
+    size = float(match[1]) * _BYTES_PER_UNIT[match[2].lower()] if match else 0
+    if not 1 <= size < math.inf:
         raise OptionError(f"takes a size such as 40MB, in B, kB, MB or GB, got {text!r}")
-    return size
+    return int(size)
 
 
 def read_text(value: object) -> str:
-    """Read a text."""
+    """Read a string."""
     if not isinstance(value, str):
-        raise OptionError(f"takes a text, got {value!r}")
+        raise OptionError(f"must be a string, got {value!r}")
     return value
 
 
@@ -103,7 +120,7 @@ def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:
             return [(key, item) for key, item in pairs]
         except (TypeError, ValueError):
             pass
-    # Not its repr: it may be what somebody's password is sent in.
+    # Not its repr: it may contain a password.
     raise OptionError(
         f"{name} takes a mapping, or pairs of name and value, got {type(value).__name__}"
     )
@@ -148,7 +165,7 @@ def _read_stage(number: int, item: object) -> Stage:
 
 
 def read_thresholds(value: object) -> Mapping[str, object]:
-    """Read a mapping from metric to its list of thresholds, which is read elsewhere."""
+    """Read a mapping from metric to a list of thresholds; `metrics` parses the thresholds."""
     if not isinstance(value, Mapping):
         raise OptionError(
             f"takes a mapping such as {{'http_req_duration': ['p(95)<200']}}, got {value!r}"
@@ -172,7 +189,7 @@ def read_timeout(value: object) -> float:
 
 
 def read_consequence(value: object) -> str:
-    """Read what a failure leads to: the failure of its load test, or no more than a record."""
+    """Read the consequence of a failure: it fails the load test, or is only counted."""
     if value not in ("fail", "record"):
         raise OptionError(f"takes fail or record, got {value!r}")
     return str(value)
@@ -187,9 +204,7 @@ def read_switch(value: object) -> bool:
 
 def switch_from_text(text: str) -> object:
     """Return the truth value that `text` spells, or `text` itself, for a reader to refuse."""
-    if text.lower() in TRUE | FALSE:
-        return text.lower() in TRUE
-    return text
+    return _SWITCH_WORDS.get(text.lower(), text)
 
 
 def number_from_text(text: str) -> int | float | str:
@@ -245,10 +260,10 @@ def thresholds_from_texts(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
 
 
 def split_entries(text: str) -> list[str]:
-    """Return the entries of a list that is written as one text.
+    """Return the entries of a list in one text.
 
-    One a line; in a text of one line they are separated by commas, but for commas in
-    braces, as in ``checks{a:b,c:d}:rate>0.9``.
+    Each line is an entry; in a text of one line commas separate them, except for commas
+    in braces, as in ``checks{a:b,c:d}:rate>0.9``.
     """
     lines = text.splitlines()
     entries = lines if len(lines) > 1 else _SEPARATOR.split(text)

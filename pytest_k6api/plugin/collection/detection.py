@@ -1,14 +1,14 @@
-"""Whether something in a test file may be a load test, told without importing what load tests need."""
+"""Detection of load tests, in every session, without the imports that load tests need."""
 
 import pytest
 
-from pytest_k6api.plugin.hooks.stash_keys import CAPTURED
+from pytest_k6api.plugin.hooks.stash_keys import CAPTURED, PLAN
 
 _NAMES = ("scenario", "load_test")
 
 
 def may_be_load_test(collector: pytest.Module | pytest.Class, found: object) -> bool:
-    """Return False if `found` surely is none, as almost everything in almost every suite."""
+    """Return False if `found` is no load test, which holds for almost every object of a suite."""
     function = function_of(found)
     if not callable(function):
         return False
@@ -21,7 +21,7 @@ def may_be_load_test(collector: pytest.Module | pytest.Class, found: object) -> 
 
 
 def function_of(found: object) -> object:
-    """Return the function of a static method or a class method, all else as it is."""
+    """Return the function of a static method or a class method; any other object as it is."""
     return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
 
 
@@ -39,17 +39,24 @@ def is_made_by(function: object, package: str) -> bool:
 
 
 def concerns_us(item: pytest.Item) -> bool:
-    """Tell whether `item` is a load test, or wants to be one."""
+    """Return whether `item` is a load test, or is marked as one."""
     return CAPTURED in item.stash or is_stray(item)
 
 
 def is_stray(item: pytest.Item) -> bool:
-    """Tell whether `item` is marked as a scenario and is collected as an ordinary test."""
+    """Return whether `item` is marked as a scenario but was collected as an ordinary test."""
     if CAPTURED in item.stash:
         return False
-    # Nearly every item is a plain Function, and a mark is looked for up the tree: of
-    # functions only those are stray that were marked when they had been collected.
+    # Nearly every item is a plain Function, and looking for a mark up the tree is slow.
+    # Of functions only those are stray that were marked after their collection.
     if type(item) is pytest.Function:
         is_marked = any(mark.name == "scenario" for mark in item.own_markers)
         return is_marked and not is_made_by(item.function, "pytest_bdd")
     return item.get_closest_marker("scenario") is not None
+
+
+def will_run_load_tests(session: pytest.Session) -> bool:
+    """Return whether `session` has load tests and is about to run its tests."""
+    option = session.config.option
+    will_run = not session.testsfailed or option.continue_on_collection_errors
+    return will_run and not option.collectonly and any(PLAN in each.stash for each in session.items)

@@ -1,12 +1,14 @@
-"""What looks like a load test and cannot be one: refused, with what to write instead.
+"""Validation of functions, classes and fixtures that are marked as load tests.
 
-Each of these would otherwise be ignored in silence, or fail in the middle of a
-load test with a message about something else.
+Each mistake here would otherwise be ignored silently, or fail in the middle of a
+load test with a message about something else. Messages end with the remedy.
 """
 
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from time import CLOCK_MONOTONIC, clock_gettime, perf_counter
 from typing import Any
 
 import pytest
@@ -14,13 +16,13 @@ import pytest
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.collection.captured import CapturedLoadTest, CapturedScenario
 from pytest_k6api.plugin.collection.collecting import marks_of
-from pytest_k6api.plugin.collection.frozen_time import refuse_freezing
+from pytest_k6api.plugin.collection.detection import is_made_by
 from pytest_k6api.plugin.collection.marks import is_vu_fixture
 from pytest_k6api.plugin.runtime.fixtures import PER_VU_NAMES
 
 
 def stray_text(item: pytest.Item) -> str:
-    """Return why `item`, which is marked as a scenario, is none."""
+    """Return the reason why `item`, which is marked as a scenario, is not one."""
     if type(item) is pytest.Function:
         return (
             "marked as a scenario only when it had been collected, by pytest.param(marks=...) or by a"
@@ -37,14 +39,14 @@ _XUNIT = ("setup_class", "setup_method", "teardown_class", "teardown_method")
 
 
 def refuse_functions(captured: CapturedLoadTest) -> None:
-    """Refuse functions and classes that cannot be what they are marked as.
+    """Refuse functions and classes that cannot be the load test that their mark asks for.
 
     Raises:
-        OptionError: With what would work.
+        OptionError: One cannot be a load test; with the remedy.
     """
     for scenario in captured.scenarios:
         _refuse_generator(scenario)
-        refuse_freezing(scenario)
+        _refuse_freezing(scenario)
         if captured.cls is not None:
             _refuse_lost_marks(scenario)
         elif marks_of(scenario.function, "load_test"):
@@ -60,8 +62,8 @@ def _refuse_generator(scenario: CapturedScenario) -> None:
     function = scenario.function
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise OptionError(
-            f"the scenario {scenario.name} yields; a scenario is a function that ends, and what"
-            " lasts as long as a VU is a vu_fixture"
+            f"the scenario {scenario.name} yields; a scenario returns, and a resource that lives"
+            " as long as its VU is a vu_fixture"
         )
 
 
@@ -101,10 +103,10 @@ def _is_fixture(found: object) -> bool:
 
 
 def refuse_fixtures(definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]) -> None:
-    """Refuse fixtures of a load test that nobody drives, or that want a VU and have none.
+    """Refuse async fixtures that are not per VU, and ordinary fixtures that ask for a VU.
 
     Raises:
-        OptionError: With what would work.
+        OptionError: One cannot be a load test; with the remedy.
     """
     used = {name: found[-1] for name, found in definitions.items() if found}
     _refuse_circles({name: found.argnames for name, found in used.items()})
@@ -137,3 +139,45 @@ def _refuse_undriven(name: str, found: pytest.FixtureDef[Any]) -> None:
             f"the fixture {name} is async and nothing drives it in a load test; make it a"
             " @vu_fixture (one for each VU), a def fixture, or the load test's setup="
         )
+
+
+_FREEZE_INSTEAD = (
+    "freeze it in a fixture, for the whole load test, with"
+    " freeze_time(..., ignore=['trio', 'pytest_k6api'])"
+)
+# A clock of a coarse resolution may tell the same a few times.
+_READINGS = 1000
+_TOLERANCE = 1.0  # seconds
+
+
+def _refuse_freezing(scenario: CapturedScenario) -> None:
+    if is_made_by(scenario.function, "freezegun"):
+        raise OptionError(
+            f"the scenario {scenario.name} is decorated by freezegun, which would stop the clock of"
+            f" the load, too; {_FREEZE_INSTEAD}"
+        )
+
+
+def refuse_standing_clock() -> None:
+    """Refuse to run a load test while a fixture or a marker has frozen time, or lets it jump.
+
+    With a clock that stands still no wait would ever end, nor would the load test.
+
+    Raises:
+        OptionError: Time is frozen, or jumps; with the remedy.
+    """
+    theirs = vars(sys.modules["trio._core._run"]).get("perf_counter", perf_counter)
+    for counter in (perf_counter, theirs):
+        began = clock_gettime(CLOCK_MONOTONIC)  # freezegun does not change it
+        readings = [counter() for _ in range(_READINGS)]
+        passed = clock_gettime(CLOCK_MONOTONIC) - began
+        if len(set(readings)) == 1:
+            raise OptionError(
+                "time is frozen, and with it the clock of the load, which would never end;"
+                f" {_FREEZE_INSTEAD}"
+            )
+        if readings[-1] - readings[0] > passed + _TOLERANCE:
+            raise OptionError(
+                "every reading of the time moves it on, and with it the clock of the load, which"
+                f" would end at once; {_FREEZE_INSTEAD}"
+            )

@@ -10,6 +10,7 @@ and ends the session.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, ThresholdSnapshot
     from pytest_k6api.model import ScenarioOptions
     from pytest_k6api.outputs import Output
-    from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
     from pytest_k6api.plugin.runtime.results import LoadTestResults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestInfo:
+    """A load test, as hooks of other plugins see it.
+
+    Attributes:
+        name: The pytest node id.
+        scenarios: The plan of each of its scenarios; durations are seconds.
+        base_url: What relative URLs are joined to; empty for nothing.
+        address: Where the control API listens; empty if it is off.
+    """
+
+    name: str
+    scenarios: "tuple[ScenarioOptions, ...]"
+    base_url: str = ""
+    address: str = ""
 
 
 @pytest.hookspec(firstresult=True)
@@ -49,7 +66,7 @@ def pytest_k6_configure_scenario(
 
 
 @pytest.hookspec
-def pytest_k6_samples(load_test: "LoadTestInfo", batch: "SampleBatch") -> None:
+def pytest_k6_samples(load_test: LoadTestInfo, batch: "SampleBatch") -> None:
     """Observe what was measured, in batches, while the load test runs.
 
     Called about 20 times a second, less often when nothing was measured or the loop is
@@ -71,7 +88,7 @@ def pytest_k6_samples(load_test: "LoadTestInfo", batch: "SampleBatch") -> None:
 
 
 @pytest.hookspec
-def pytest_k6_add_outputs(load_test: "LoadTestInfo") -> "Iterable[Output] | None":
+def pytest_k6_add_outputs(load_test: LoadTestInfo) -> "Iterable[Output] | None":
     """Send what is measured elsewhere: to a file, a database, a monitoring service.
 
     Called once for each load test, before it starts. Each output is started then, is
@@ -93,7 +110,7 @@ def pytest_k6_add_outputs(load_test: "LoadTestInfo") -> "Iterable[Output] | None
 
 
 @pytest.hookspec
-def pytest_k6_threshold_crossed(load_test: "LoadTestInfo", threshold: "ThresholdSnapshot") -> None:
+def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: "ThresholdSnapshot") -> None:
     """React to a threshold that does not hold any more, or never did.
 
     Called when an evaluation, every two seconds and at the end, finds it crossed and
@@ -111,7 +128,7 @@ def pytest_k6_threshold_crossed(load_test: "LoadTestInfo", threshold: "Threshold
 
 
 @pytest.hookspec
-def pytest_k6_summary(load_test: "LoadTestInfo", results: "LoadTestResults") -> list[str] | None:
+def pytest_k6_summary(load_test: LoadTestInfo, results: "LoadTestResults") -> list[str] | None:
     """Add lines to the summary of a load test.
 
     Called when it is over; the lines of all plugins stand below its own.
@@ -131,7 +148,7 @@ def pytest_k6_summary(load_test: "LoadTestInfo", results: "LoadTestResults") -> 
 
 
 @pytest.hookspec
-def pytest_k6_load_test_finished(load_test: "LoadTestInfo", results: "LoadTestResults") -> None:
+def pytest_k6_load_test_finished(load_test: LoadTestInfo, results: "LoadTestResults") -> None:
     """React to the end of a load test, whether it passed, failed or was interrupted.
 
     Called last, before pytest reports the test.

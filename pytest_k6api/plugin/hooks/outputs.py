@@ -1,27 +1,29 @@
-"""The outputs that plugins add to a load test: started, fed, and stopped whatever happens.
+"""Outputs that plugins add to a load test: started, fed with samples, and always stopped.
 
-What one of them raises is told by name of its plugin and keeps nobody else from
-anything: the others go on, and the one that failed gets no more samples, but is
-stopped all the same if it was started.
+An exception of one is reported with the name of its plugin and does not affect the
+others. An output that failed gets no more samples; it is stopped if it was started.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_k6api.metrics import SampleBatch
-from pytest_k6api.outputs import Output
-from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
+from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
+
+if TYPE_CHECKING:
+    from pytest_k6api.metrics import SampleBatch
+    from pytest_k6api.outputs import Output
 
 Attempt = Callable[[str, str, Callable[[], object]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class _Added:
-    output: Output
+    output: "Output"
     plugin: str
 
     def where(self, method: str) -> str:
@@ -29,11 +31,11 @@ class _Added:
 
 
 class Outputs:
-    """Those of one load test.
+    """The outputs of one load test.
 
     Args:
-        attempt: Calls something in the name of a plugin (its name, where, what), and
-            returns whether that went well; what it raised is for the report.
+        attempt: Calls a function for a plugin (its name, the place, the function),
+            reports an exception, and returns whether there was none.
     """
 
     def __init__(self, attempt: Attempt) -> None:
@@ -45,7 +47,7 @@ class Outputs:
         return bool(self._added)
 
     def collect(self, item: pytest.Item, load_test: LoadTestInfo) -> None:
-        """Ask every plugin for its outputs, one at a time, so that each can be named."""
+        """Collect the outputs of every plugin, one plugin at a time, so that errors can name it."""
         hook = item.ihook.pytest_k6_add_outputs
         manager = item.config.pluginmanager
         for impl in hook.get_hookimpls():
@@ -63,15 +65,15 @@ class Outputs:
                     self._fed.append(added)
             yield
 
-    def add(self, batch: SampleBatch) -> None:
-        """Give `batch` to all that have not failed yet."""
+    def add(self, batch: "SampleBatch") -> None:
+        """Give `batch` to the outputs that have not failed."""
         self._fed = [
             added
             for added in self._fed
             if self._try(added, "add", partial(added.output.add, batch))
         ]
 
-    def _collect(self, plugin: str, ask: Callable[[], Iterable[Iterable[Output]]]) -> None:
+    def _collect(self, plugin: str, ask: "Callable[[], Iterable[Iterable[Output]]]") -> None:
         for outputs in ask():
             self._added += [_Added(output, plugin) for output in outputs]
 

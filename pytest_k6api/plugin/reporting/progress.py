@@ -21,7 +21,7 @@ def shown_progress(config: pytest.Config, target: str) -> Iterator[ProgressView 
         target: Where the requests go; empty if that is not known.
     """
     terminal = Terminal(config)
-    settings = Settings(config)
+    settings = Settings.of(config)
     period = settings.seconds("progress")
     with uncaptured(config):
         is_interactive = terminal.is_interactive

@@ -58,7 +58,7 @@ class SessionReport:
 
     def __init__(self, config: pytest.Config) -> None:
         folder = config.invocation_params.dir
-        self._paths = [folder / file for file in report_files(Settings(config))]
+        self._paths = [folder / file for file in report_files(Settings.of(config))]
         self._title = f"Load tests of {config.rootpath.name}"
         self._baselines = config.stash[BASELINES]
         # By node id: a test that is run again replaces what it left before.

@@ -65,7 +65,7 @@ def k6_base_url(pytestconfig: pytest.Config) -> str:
     """
     from pytest_k6api.plugin.settings.sources import Settings
 
-    return Settings(pytestconfig).text("base_url")
+    return Settings.of(pytestconfig).text("base_url")
 
 
 @pytest.fixture

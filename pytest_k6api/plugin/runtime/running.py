@@ -1,44 +1,38 @@
 """From a planned item to a load test that runs, and back to a pytest outcome."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 
 from pytest_k6api.model import K6ApiError, OptionError, read_base_url
-from pytest_k6api.plugin.collection.captured import CapturedScenario
-from pytest_k6api.plugin.collection.collecting import fixture_names, marks_of
-from pytest_k6api.plugin.collection.frozen_time import refuse_standing_clock
-from pytest_k6api.plugin.collection.mock_patches import enter_patches
+from pytest_k6api.plugin.collection.validation import refuse_standing_clock
 from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
-from pytest_k6api.plugin.hooks.hook_values import LoadTestInfo
-from pytest_k6api.plugin.hooks.stash_keys import CAPTURED, PLAN, RUNNING, SESSION
-from pytest_k6api.plugin.reporting.failure_report import (
-    export_summary,
-    failure_text,
-    first_error,
+from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
+from pytest_k6api.plugin.hooks.stash_keys import PLAN, RUNNING, SESSION
+from pytest_k6api.plugin.reporting.failure_text import failure_text, first_error
+from pytest_k6api.plugin.reporting.progress import shown_progress
+from pytest_k6api.plugin.reporting.pytest_reports import (
     forget_results,
     keep_results,
     list_summary,
     report_parts,
 )
-from pytest_k6api.plugin.reporting.progress import shown_progress
+from pytest_k6api.plugin.reporting.result_files import export_summary, write_step_summary
 from pytest_k6api.plugin.reporting.session_report import add_to_report
-from pytest_k6api.plugin.reporting.step_summary import write_step_summary
 from pytest_k6api.plugin.reporting.terminal import Terminal, tell
 from pytest_k6api.plugin.runtime.baselines import BASELINES
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.results import LoadTestResults
 from pytest_k6api.plugin.runtime.session import how_to_resume
-from pytest_k6api.plugin.runtime.tracing import stop_at_start
+from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import ProgressView, in_encoding
-from pytest_k6api.run import LoadTest, LoadTestPlan, UserCode
-from pytest_k6api.vu import ForgottenAwaits, UserFunction, VUFixture
+from pytest_k6api.run import LoadTest
+from pytest_k6api.vu import ForgottenAwaits
 
 
 def run_load_test(item: pytest.Function) -> None:
@@ -140,7 +134,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
     )
     try:
         refuse_standing_clock()
-        load_test = session.prepare(plan, _code(item, plan), settings)
+        load_test = session.prepare(plan, bound_code(item, plan), settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     return load_test
@@ -162,7 +156,7 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     load_test.add_trouble(problems)
     if (saved := baselines.saved(load_test)) and not problems:
         added = [saved, *added]
-    pattern = Settings(item.config).text("summary_export")
+    pattern = Settings.of(item.config).text("summary_export")
     if pattern:
         folder = item.config.invocation_params.dir
         load_test.add_trouble(export_summary(load_test, folder, pattern, len(finished)))
@@ -179,53 +173,3 @@ def _base_url_of(item: pytest.Function) -> str:
         return read_base_url(item.funcargs["k6_base_url"])
     except OptionError as error:
         raise OptionError(f"the fixture k6_base_url {error}") from None
-
-
-def _code(item: pytest.Function, plan: LoadTestPlan) -> UserCode:
-    captured = item.stash[CAPTURED]
-    instance = captured.cls() if captured.cls is not None else item.instance
-    return UserCode(
-        scenarios={
-            scenario.name: _scenario_function(item, scenario, instance)
-            for scenario in captured.scenarios
-        },
-        setup=_life_function(item, "setup", plan.options.setup),
-        teardown=_life_function(item, "teardown", plan.options.teardown),
-    )
-
-
-def _scenario_function(
-    item: pytest.Function, scenario: CapturedScenario, instance: object
-) -> UserFunction:
-    found = scenario.function
-    names = fixture_names(scenario.bind(found, instance), is_method=False)
-    unpatched, with_mocks = enter_patches(item, found)
-    function = with_mocks(scenario.bind(unpatched, instance))
-    # A VU fixture that is only used, not asked for, is one that every VU sets up all the same.
-    marks = [*item.iter_markers("usefixtures"), *marks_of(found, "usefixtures")]
-    used = {name for mark in marks for name in mark.args}
-    values = {name: item.funcargs[name] for name in names}
-    values |= {name: item.funcargs[name] for name in used if _is_per_vu(item, name)}
-    return UserFunction(function=stop_at_start(item, function), values=values)
-
-
-def _is_per_vu(item: pytest.Function, name: str) -> bool:
-    return isinstance(item.funcargs.get(name), VUFixture)
-
-
-def _life_function(
-    item: pytest.Function, stage: str, function: Callable[..., Any] | None
-) -> UserFunction | None:
-    if function is None:
-        return None
-    names = fixture_names(function, is_method=False)
-    # The load test's own fixtures are set up already; others are from here on, and
-    # torn down with the test like any other.
-    values = {name: item._request.getfixturevalue(name) for name in names}
-    for name, value in values.items():
-        if isinstance(value, VUFixture):
-            raise OptionError(
-                f"{stage}={function.__name__} asks for {name}, which every VU has of its own;"
-                f" {stage} runs once, so do there what the VU fixture does"
-            )
-    return UserFunction(function=function, values=values)

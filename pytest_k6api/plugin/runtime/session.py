@@ -1,13 +1,13 @@
-"""The load tests of a pytest session: its settings, its control API, its end.
+"""The load tests of a pytest session: settings, control API, end.
 
-The control API comes up before the first test, if there is a load test, and
-goes down when all has been reported, so that it answers between tests too, and
-with ``--k6-linger`` until Ctrl-C.
+The control API starts before the first test, if there is a load test, and stops
+when all has been reported, so that it answers between tests too, and with
+``--k6-linger`` until Ctrl-C.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -15,12 +15,13 @@ from typing import Literal
 import pytest
 
 from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
-from pytest_k6api.model import K6ApiError, OptionError, Secrets, parse_size
+from pytest_k6api.model import K6ApiError, OptionError, Secrets
 from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
-from pytest_k6api.plugin.reporting.failure_report import render
+from pytest_k6api.plugin.reporting.failure_text import render
+from pytest_k6api.plugin.reporting.reporters import print_missed_summaries
 from pytest_k6api.plugin.reporting.session_report import report_files
 from pytest_k6api.plugin.reporting.terminal import tell
-from pytest_k6api.plugin.runtime.xdist_worker import address_for
+from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.protocols.http import ClientOptions, make_context
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
@@ -37,15 +38,15 @@ def load_tests_of(config: pytest.Config) -> Sequence[LoadTest]:
 
 
 def address_of(config: pytest.Config) -> str:
-    """Return where the control API listens; empty if it is off."""
+    """Return the address of the control API; empty if it is off."""
     session = config.stash.get(SESSION, None)
     return session.address if session else ""
 
 
 def how_to_resume(config: pytest.Config) -> str:
-    """Return how to start a load test that is paused, without secrets: ``to start it: ...``."""
+    """Return the command that resumes a paused load test, without secrets: ``to start it: ...``."""
     address = address_of(config)
-    if not Settings(config).text("token"):
+    if not Settings.of(config).text("token"):
         return f"to start it: k6 resume -a {address.removeprefix('http://')}"
     # The k6 command has no way to send a token.
     return (
@@ -56,7 +57,7 @@ def how_to_resume(config: pytest.Config) -> str:
 
 
 def problems_of(settings: Settings) -> list[str]:
-    """Return what is wrong with settings that only a run needs, one text each."""
+    """Return the mistakes in settings that only a run needs, one text each."""
     problems = []
     for read in (_run_settings, _api_settings, report_files):
         try:
@@ -67,13 +68,13 @@ def problems_of(settings: Settings) -> list[str]:
 
 
 def open_session(session: pytest.Session) -> None:
-    """Start the control API and tell where it listens.
+    """Start the control API and print its address.
 
     Raises:
-        pytest.UsageError: The address cannot be had.
+        pytest.UsageError: The address cannot be used.
     """
     config = session.config
-    settings = Settings(config)
+    settings = Settings.of(config)
     has_ended = config.stash[API_HAS_ENDED] = threading.Event()
 
     def end() -> None:
@@ -91,7 +92,8 @@ def open_session(session: pytest.Session) -> None:
     try:
         load_tests.open()
     except K6ApiError as error:
-        raise pytest.UsageError(str(error)) from None
+        refuse(config, session.items, [str(error)])
+        return
     config.stash[SESSION] = load_tests
     signals = ExitStack()
     signals.enter_context(signals_end_session())
@@ -101,17 +103,18 @@ def open_session(session: pytest.Session) -> None:
 
 
 def close_session(session: pytest.Session, exit_status: int) -> None:
-    """Linger if that is wanted and nobody has interrupted; then stop the control API."""
+    """Print missed summaries, linger if ``--k6-linger`` asks for it, and stop the control API."""
     config = session.config
     load_tests = config.stash[SESSION]
+    print_missed_summaries(config)
     try:
-        if Settings(config).switch("linger") and exit_status in _HAS_RUN_THROUGH:
+        if Settings.of(config).switch("linger") and exit_status in _HAS_RUN_THROUGH:
             _linger(config, load_tests.address)
     finally:
         try:
             load_tests.close()
         except K6ApiError as error:
-            # The tests have their outcomes, which the API has no part in.
+            # The outcomes of tests do not depend on the API.
             _warner(config)(str(error))
 
 
@@ -119,7 +122,7 @@ _HAS_RUN_THROUGH = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
 
 
 def _linger(config: pytest.Config, address: str) -> None:
-    if hasattr(config, "workerinput"):  # xdist: nobody can press Ctrl-C in its workers
+    if hasattr(config, "workerinput"):  # xdist: its workers get no Ctrl-C
         return
     try:
         tell(
@@ -146,7 +149,7 @@ def _run_settings(settings: Settings) -> RunSettings:
         run_setup=not settings.switch("no_setup"),
         run_teardown=not settings.switch("no_teardown"),
         segment=_segment(settings),
-        trend_memory=_trend_memory(settings),
+        trend_memory=settings.number("trend_memory"),
         exceptions=ExceptionRules(
             skips=(pytest.skip.Exception, pytest.xfail.Exception),
             failures=(pytest.fail.Exception,),
@@ -157,18 +160,24 @@ def _run_settings(settings: Settings) -> RunSettings:
 
 
 def _authorities(settings: Settings) -> str:
-    """Return the file of certificate authorities, which is read once to know that it can be."""
+    """Return the file of certificate authorities, after a trial read."""
     path = settings.text("ca_file")
     if path:
-        try:
+        with _blamed_on("--k6-ca-file"):
             make_context(path)
-        except OptionError as error:
-            raise OptionError(f"--k6-ca-file: {error}") from None
     return path
 
 
+@contextmanager
+def _blamed_on(option: str) -> Iterator[None]:
+    try:
+        yield
+    except OptionError as error:
+        raise OptionError(f"{option}: {error}") from None
+
+
 def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
-    # The text was held against the setting's choices; this tells the type checker.
+    # The text is one of the setting's choices; this tells the type checker.
     match settings.text("http_debug"):
         case "failed":
             return "failed"
@@ -177,21 +186,12 @@ def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
     return ""
 
 
-def _trend_memory(settings: Settings) -> int:
-    try:
-        return parse_size(settings.text("trend_memory"))
-    except OptionError as error:
-        raise OptionError(f"--k6-trend-memory: {error}") from None
-
-
 def _segment(settings: Settings) -> ExecutionSegment:
     segment = settings.text("execution_segment")
     sequence = settings.text("execution_segment_sequence")
     if segment:
-        try:
+        with _blamed_on("--k6-execution-segment"):
             return read_segment(segment, sequence)
-        except OptionError as error:
-            raise OptionError(f"--k6-execution-segment: {error}") from None
     if sequence:
         raise OptionError(
             f"--k6-execution-segment-sequence {sequence!r} needs --k6-execution-segment, which says"

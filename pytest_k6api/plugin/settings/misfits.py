@@ -1,16 +1,16 @@
-"""Options of the session that some load tests have no place for: told, or refused.
+"""Options of the session that some load tests cannot take: reported, or refused.
 
 A load test that cannot take ``--k6-vus=50`` runs as planned, and one line says
 so. On the command line an option that no load test can take is a mistake; in
 the environment it may be meant for other sessions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_k6api.model import FittedScenario, Layer, SessionLayers
+from pytest_k6api.model import Layer, Misfit, SessionLayers
 from pytest_k6api.plugin.collection.captured import CapturedScenario
 
 _SHOWN_NAMES = 4
@@ -18,12 +18,12 @@ _SHOWN_NAMES = 4
 
 @dataclass(slots=True)
 class _Option:
-    """An option of the session, and what became of it.
+    """An option of the session, and the scenarios that it reached.
 
     Attributes:
-        layer: Where it was given.
-        is_taken: Whether any scenario has a place for it.
-        names: The scenarios that have none, by the reason.
+        layer: The place where it was given.
+        is_taken: Whether any scenario takes it.
+        names: The scenarios that cannot take it, by the reason.
     """
 
     layer: Layer
@@ -32,15 +32,15 @@ class _Option:
 
 
 class Misfits:
-    """Collects what scenarios left out of the options of `session`."""
+    """Options of `session` that scenarios cannot take."""
 
     def __init__(self, session: SessionLayers) -> None:
         self._session = session
         self._options: dict[tuple[str, str], _Option] = {}
 
-    def add(self, item: pytest.Item, scenario: CapturedScenario, fitted: FittedScenario) -> None:
-        """Note what the scenario of `item` took of the session's options, and what it left out."""
-        left = {(misfit.layer.origin, misfit.option): misfit for misfit in fitted.misfits}
+    def add(self, item: pytest.Item, scenario: CapturedScenario, misfits: Iterable[Misfit]) -> None:
+        """Note the options of the session that the scenario of `item` cannot take."""
+        left = {(misfit.layer.origin, misfit.option): misfit for misfit in misfits}
         for layer in self._session.overrides:
             for name in layer.values:
                 key = (layer.origin, name)
@@ -61,7 +61,7 @@ class Misfits:
                 yield f"{origin}: no load test of this session can take {spelt}: {_told(option)}"
 
     def remarks(self) -> Iterator[str]:
-        """Yield a line for each option that some load tests do without."""
+        """Yield a line for each option that some load tests cannot take."""
         for (origin, name), option in self._options.items():
             if option.names and not self._is_refused(origin, option):
                 yield f"run as planned, without {option.layer.spell(name)}: {_told(option)}"

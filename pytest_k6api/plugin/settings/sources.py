@@ -1,15 +1,20 @@
-"""The command line, the ini file and the environment: one table of settings for all three.
+"""Sources of settings: the command line, the ini file and the environment, read by one table.
 
 Each setting has one name; ``--k6-base-url``, ``k6_base_url`` and
 ``K6_BASE_URL`` are derived from it. Precedence, low to high: ini file, marker,
-environment, command line. In an ini file or the environment an empty text is
-as good as none, save for the address, where it switches the control API off.
+environment, command line. In an ini file or the environment an empty text counts
+as none, except for the address, where it switches the control API off. The
+environment may also hold k6's own variables.
+
+Source of k6's names: k6 v1.1.0, ``lib/options.go``, ``internal/cmd/*.go`` and the
+packages of its outputs, each field's ``envconfig``.
 """
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -19,14 +24,13 @@ from pytest_k6api.model import (
     SessionLayers,
     option_from_texts,
     parse_duration,
+    parse_size,
     read_option,
     split_entries,
+    switch_from_text,
 )
-from pytest_k6api.plugin.settings.k6_variables import k6_pairs, unread_variables
 from pytest_k6api.plugin.settings.table import SETTINGS, Setting
 
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -35,25 +39,23 @@ _BY_OPTION = {setting.option: setting for setting in SETTINGS if setting.option}
 Texts = tuple[str, ...]
 
 
-def _check(setting: Setting, texts: Texts) -> None:
-    """Refuse what the setting cannot be.
+def _read(setting: Setting, texts: Texts) -> Any:  # of the type that the setting has
+    """Return the value of `texts`.
 
     Raises:
-        OptionError: With what was read and what to write instead.
+        OptionError: With the text and the remedy.
     """
-    text = texts[-1]
     if setting.option:
-        read_option(setting.option, option_from_texts(setting.option, texts))
-    elif not setting.metavar:
-        if text.lower() not in _TRUE | _FALSE:
+        return read_option(setting.option, option_from_texts(setting.option, texts))
+    text = texts[-1]
+    if not setting.metavar:
+        switch = switch_from_text(text)
+        if not isinstance(switch, bool):
             raise OptionError(f"takes true or false, got {text!r}")
-    elif setting.choices:
-        if text not in setting.choices:
-            raise OptionError(f"takes {' or '.join(setting.choices)}, got {text!r}")
-    elif setting.is_duration:
-        _seconds(text)
-    elif setting.is_number and not _WHOLE_NUMBER.fullmatch(text):
-        raise OptionError(f"takes a whole number, got {text!r}")
+        return switch
+    if setting.choices and text not in setting.choices:
+        raise OptionError(f"takes {' or '.join(setting.choices)}, got {text!r}")
+    return _READERS[setting.kind](text)
 
 
 def _seconds(text: str) -> float:
@@ -63,14 +65,28 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _number(text: str) -> int:
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise OptionError(f"takes a whole number, got {text!r}")
+    return int(text)
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "text": str,
+    "number": _number,
+    "duration": _seconds,
+    "size": parse_size,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A place where settings are given.
+    """A source of settings.
 
     Attributes:
         origin: Its name in messages.
-        spell: How a setting is written there.
-        read: Returns the texts there, several for a repeated setting, or none.
+        spell: Returns the name of a setting there.
+        read: Returns the texts of a setting there, several for a repeated one, or none.
     """
 
     origin: str
@@ -97,7 +113,7 @@ def _from_environment(_config: pytest.Config, setting: Setting) -> Sequence[str]
     variable = _variable(setting)
     text = os.environ.get(variable)
     if text and variable == setting.k6_variable:
-        text = k6_pairs(text, setting)
+        text = _k6_pairs(text, setting)
     if not text and not (text is not None and setting.is_meant_when_empty):
         return ()
     return split_entries(text) if setting.repeated else [text]
@@ -115,13 +131,21 @@ _ENVIRONMENT = _Source("environment", _variable, _from_environment)
 _COMMAND = _Source("command line", lambda setting: setting.flag, _from_command)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A setting as given in one source."""
+
+    texts: Texts
+    value: Any
+
+
 class Settings:
-    """What was set outside the test files, by name.
+    """The settings of a session, each read once.
 
     Attributes:
-        problems: What cannot be used, one text each. It counts as not given, so
-            that all else can be checked too.
-        remarks: What is not used, and is told without being a problem.
+        problems: Settings that cannot be used, one text each. They count as not given, so
+            that all else is checked too.
+        remarks: Variables that are not used, one text each.
         shows_locals: Whether pytest shows local variables in tracebacks.
     """
 
@@ -134,16 +158,25 @@ class Settings:
         self._given = {
             source: self._read(source, config) for source in (_INI, _ENVIRONMENT, _COMMAND)
         }
-        self.remarks += unread_variables(os.environ, SETTINGS)
+        self.remarks += _unread_variables(os.environ)
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> "Settings":
+        """Return the settings of the session of `config`."""
+        found = config.stash.get(_SETTINGS, None)
+        if found is None:
+            found = config.stash[_SETTINGS] = cls(config)
+        return found
 
     def entries(self, name: str) -> Texts:
         """Return all texts of the repeated setting `name` in the highest source that has it."""
-        return self._find(name) or ()
+        found = self._find(name)
+        return found.texts if found else ()
 
     def text(self, name: str) -> str:
         """Return the setting `name` of the highest source that has it, else its default."""
         found = self._find(name)
-        return found[-1] if found else _BY_NAME[name].default
+        return found.texts[-1] if found else _BY_NAME[name].default
 
     def was_given(self, name: str) -> bool:
         """Return whether any source has the setting `name`."""
@@ -151,37 +184,38 @@ class Settings:
 
     def switch(self, name: str) -> bool:
         """Return whether the switch `name` is on."""
-        # A debugger stops all VUs, so with it there is but one.
-        return self.text(name).lower() in _TRUE or (name == "smoke" and self._debugs)
+        # A debugger stops all VUs, so with it there is only one.
+        found = self._find(name)
+        return bool(found and found.value) or (name == "smoke" and self._debugs)
 
     def number(self, name: str) -> int:
-        """Return the setting `name`, which is a whole number."""
-        return int(self.text(name))
+        """Return the setting `name`: a whole number, or a size in bytes."""
+        return int(self._value(name))
 
     def seconds(self, name: str) -> float:
-        """Return the setting `name`, which is a duration."""
-        return _seconds(self.text(name))
+        """Return the setting `name`, a duration."""
+        return float(self._value(name))
 
     def layers(self) -> SessionLayers:
-        """Return the options that were set, as what counts less and more than a marker.
+        """Return the options of markers among the settings, in layers around the markers.
 
-        The base URL of the ini file is in neither: the fixture ``k6_base_url`` has
-        it, and gives way to markers.
+        The base URL of the ini file is in no layer: the fixture ``k6_base_url`` returns
+        it, and has a lower precedence than markers.
         """
-        given = {name: texts for name, texts in self._given[_INI].items() if name != "base_url"}
+        ini = _layer(_INI, self._given[_INI])
         return SessionLayers(
-            defaults=_layer(_INI, given),
+            defaults=ini.only(ini.values.keys() - {"base_url"}),
             overrides=[_layer(source, self._given[source]) for source in (_ENVIRONMENT, _COMMAND)],
         )
 
-    def _read(self, source: _Source, config: pytest.Config) -> Mapping[str, Texts]:
-        found = {}
+    def _read(self, source: _Source, config: pytest.Config) -> Mapping[str, _Given]:
+        given = {}
         for setting in SETTINGS:
             texts = tuple(setting.synonyms.get(text, text) for text in source.read(config, setting))
             if not texts:
                 continue
             try:
-                _check(setting, texts)
+                given[setting.name] = _Given(texts, _read(setting, texts))
             except OptionError as error:
                 if source is _ENVIRONMENT and setting.is_common_word:
                     self.remarks.append(
@@ -189,20 +223,25 @@ class Settings:
                     )
                 else:
                     self.problems.append(f"{source.origin}: {source.spell(setting)}: {error}")
-            else:
-                found[setting.name] = texts
-        return found
+        return given
 
-    def _find(self, name: str) -> Texts | None:
-        found = [texts[name] for texts in self._given.values() if name in texts]
+    def _find(self, name: str) -> _Given | None:
+        found = [given[name] for given in self._given.values() if name in given]
         return found[-1] if found else None
 
+    def _value(self, name: str) -> Any:  # of the type that the setting has
+        found = self._find(name)
+        return found.value if found else _read(_BY_NAME[name], (_BY_NAME[name].default,))
 
-def _layer(source: _Source, texts: Mapping[str, Texts]) -> Layer:
+
+_SETTINGS = pytest.StashKey[Settings]()
+
+
+def _layer(source: _Source, given: Mapping[str, _Given]) -> Layer:
     values = {
-        option: option_from_texts(option, texts[setting.name])
+        option: given[setting.name].value
         for option, setting in _BY_OPTION.items()
-        if setting.name in texts
+        if setting.name in given
     }
 
     def spell(option: str) -> str:
@@ -215,3 +254,39 @@ def _layer(source: _Source, texts: Mapping[str, Texts]) -> Layer:
 def settings_table() -> Mapping[str, Setting]:
     """Return every setting by name, for the documentation."""
     return _BY_NAME
+
+
+_UNREAD = """
+    BATCH BATCH_PER_HOST BLACKLIST_IPS BLOCK_HOSTNAMES COMPATIBILITY_MODE CONFIG
+    CONSOLE_OUTPUT DISCARD_RESPONSE_BODIES DNS HOSTS INCLUDE_SYSTEM_ENV_VARS LOCAL_IPS
+    LOG_FORMAT LOG_OUTPUT MAX_REDIRECTS METRIC_SAMPLES_BUFFER_SIZE NO_CONNECTION_REUSE
+    NO_COOKIES_RESET NO_SUMMARY NO_VU_CONNECTION_REUSE OUT RPS SUMMARY_TIME_UNIT
+    SUMMARY_TREND_STATS SYSTEM_TAGS THROW TLSAUTH TLS_CIPHER_SUITES TLS_VERSION TRACES_OUTPUT
+    TYPE USER_AGENT
+"""
+_NAMES = frozenset(f"K6_{name}" for name in _UNREAD.split())
+_FAMILIES = (
+    *("K6_BROWSER_", "K6_CLOUD_", "K6_CSV_", "K6_INFLUXDB_", "K6_JSON_", "K6_KAFKA_", "K6_OTEL_"),
+    *("K6_PROMETHEUS_RW_", "K6_STATSD_", "K6_WEB_DASHBOARD"),
+)
+
+
+def _k6_pairs(text: str, setting: Setting) -> str:
+    """Return the `text` of k6's variable for `setting` as the setting's own is written."""
+    if setting.option != "tags":
+        return text
+    # K6_TAGS has kind:smoke,team:web.
+    return ",".join(pair.replace(":", "=", 1) for pair in text.split(","))
+
+
+def _unread_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield one sentence about the variables of k6 that are set and are not used, if there are any."""
+    read = {name for setting in SETTINGS for name in (setting.variable, setting.k6_variable)}
+    unread = sorted(
+        name
+        for name, text in environment.items()
+        if text and name not in read and (name in _NAMES or name.startswith(_FAMILIES))
+    )
+    if unread:
+        are = "is a variable" if len(unread) == 1 else "are variables"
+        yield f"{', '.join(unread)} in the environment {are} of k6 without effect here"

@@ -1,10 +1,11 @@
-"""The settings that people give outside the test files, and how pytest learns of them.
+"""The table of settings: command-line options, ini keys and environment variables.
 
 Imported in every session, so it imports nothing of this package.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -13,25 +14,23 @@ PREFIX = "--k6-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting that people can give outside the test file.
+    """One setting.
 
     Attributes:
         name: Its name with underscores, without prefix.
         about: The help text.
-        metavar: What stands for the value in the help; empty for a switch.
-        option: The marker's option that it sets, of a scenario or of a load test, if
-            there is one: the ini file gives its default, the environment and the
-            command line override the marker.
+        metavar: Placeholder of the value in the help; empty for a switch.
+        option: The option of the marker that it sets, if any: the ini file gives its
+            default, the environment and the command line override the marker.
         repeated: Whether it can be given several times.
-        default: The value where none was given.
+        default: The text of the value where none was given.
         choices: The values it can have; empty for any.
-        synonyms: Other words for some of them, as k6 has them.
-        is_number: Whether it is a whole number.
-        is_duration: Whether it is a duration, 0 included.
+        synonyms: k6's words for some of the choices.
+        kind: How its text is read, where no option reads it; a duration includes 0.
         is_meant_when_empty: Whether an empty text is a value of its own.
-        k6_variable: The variable of k6 for the same thing, where it has another name.
-        is_common_word: Whether its variable may well belong to another program, so that
-            a value that cannot be read is told and ignored.
+        k6_variable: The variable of k6 for the same setting, if its name differs.
+        is_common_word: Whether its variable may belong to another program, so that an
+            unreadable value is ignored with a remark.
     """
 
     name: str
@@ -42,25 +41,24 @@ class Setting:
     default: str = ""
     choices: tuple[str, ...] = ()
     synonyms: Mapping[str, str] = field(default_factory=dict)
-    is_number: bool = False
-    is_duration: bool = False
+    kind: Literal["text", "number", "duration", "size"] = "text"
     is_meant_when_empty: bool = False
     k6_variable: str = ""
     is_common_word: bool = False
 
     @property
     def flag(self) -> str:
-        """How it is written on the command line."""
+        """The option of the command line."""
         return PREFIX + self.name.replace("_", "-")
 
     @property
     def ini(self) -> str:
-        """How it is written in the ini file."""
+        """The key in the ini file."""
         return f"k6_{self.name}"
 
     @property
     def variable(self) -> str:
-        """How it is written in the environment."""
+        """The variable in the environment."""
         return f"K6_{self.name.upper()}"
 
 
@@ -75,7 +73,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="duration",
         metavar="TIME",
         option="duration",
-        about="How long iterations are started, such as 30s or 1m30s.",
+        about="Time for which iterations start, such as 30s or 1m30s.",
     ),
     Setting(
         name="iterations",
@@ -103,31 +101,31 @@ SETTINGS: tuple[Setting, ...] = (
         name="max_vus",
         metavar="N",
         option="max_vus",
-        about="VUs at the most, for arrival rates and externally controlled scenarios.",
+        about="Most VUs, of arrival rates and externally controlled scenarios.",
     ),
     Setting(
         name="min_iteration_duration",
         metavar="TIME",
         option="min_iteration_duration",
-        about="An iteration that took less is followed by a pause up to this.",
+        about="Shorter iterations are followed by a pause up to this.",
     ),
     Setting(
         name="setup_timeout",
         metavar="TIME",
         option="setup_timeout",
-        about="How long setup may take.",
+        about="Time limit of setup.",
     ),
     Setting(
         name="teardown_timeout",
         metavar="TIME",
         option="teardown_timeout",
-        about="How long teardown may take.",
+        about="Time limit of teardown.",
     ),
     Setting(
         name="base_url",
         metavar="URL",
         option="base_url",
-        about="What relative URLs are joined to.",
+        about="Base of relative URLs.",
     ),
     Setting(
         name="tag",
@@ -150,7 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="seed",
         metavar="N",
         default="0",
-        is_number=True,
+        kind="number",
         is_common_word=True,
         about="The seed of vu.random (default 0).",
     ),
@@ -159,19 +157,19 @@ SETTINGS: tuple[Setting, ...] = (
         name="address",
         metavar="HOST:PORT",
         is_meant_when_empty=True,
-        about="Where the control API listens (default localhost:6565; port 0 picks one; an empty"
-        " text switches it off).",
+        about="Address of the control API (default localhost:6565; port 0 picks a free one; empty"
+        " switches the API off).",
     ),
     Setting(
         name="token",
         metavar="TOKEN",
-        about="The bearer token that the control API asks for; needed beyond loopback.",
+        about="Bearer token of the control API; required beyond loopback.",
     ),
-    Setting(name="paused", about="Wait for a resume through the control API before the load."),
+    Setting(name="paused", about="Start paused: wait for a resume through the control API."),
     Setting(name="linger", about="Keep the control API up after the last test, until Ctrl-C."),
     Setting(name="no_setup", about="Do not run setup functions."),
     Setting(name="no_teardown", about="Do not run teardown functions."),
-    Setting(name="no_thresholds", about="Do not judge thresholds."),
+    Setting(name="no_thresholds", about="Do not evaluate thresholds."),
     Setting(
         name="thresholds",
         metavar="METRIC:EXPRESSION",
@@ -206,6 +204,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="trend_memory",
         metavar="SIZE",
         default="40MB",
+        kind="size",
         about="Memory for the different values of all trends of a load test, such as 500MB"
         " (default 40MB); beyond it the largest trends keep fewer digits.",
     ),
@@ -213,9 +212,9 @@ SETTINGS: tuple[Setting, ...] = (
         name="progress",
         metavar="TIME",
         default="30s",
-        is_duration=True,
-        about="How often a line tells the progress where no live view can be drawn, such as in CI"
-        " (default 30s; 0 for never).",
+        kind="duration",
+        about="Interval of progress lines where no live view can be drawn, such as in CI (default"
+        " 30s; 0 for none).",
     ),
     Setting(
         name="summary",
@@ -262,22 +261,22 @@ SETTINGS: tuple[Setting, ...] = (
         name="results_dir",
         metavar="FOLDER",
         default=".k6api",
-        about="Where --k6-save keeps results (default .k6api under pytest's root folder).",
+        about="Folder of --k6-save (default .k6api under pytest's root folder).",
     ),
     Setting(
         name="execution_segment",
         metavar="A:B",
-        about="The share of the load that this instance runs, such as 0:1/2.",
+        about="Share of the load that this instance runs, such as 0:1/2.",
     ),
     Setting(
         name="execution_segment_sequence",
         metavar="A,B,...",
-        about="The shares of all instances, such as 0,1/2,1.",
+        about="Shares of all instances, such as 0,1/2,1.",
     ),
     Setting(
         name="ca_file",
         metavar="FILE",
-        about="Trust the authorities in this file (PEM) for TLS, instead of the system's.",
+        about="Certificate authorities for TLS (PEM), instead of the system's.",
     ),
     Setting(name="insecure_skip_tls_verify", about="Do not verify the certificates of servers."),
     Setting(
@@ -292,11 +291,11 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="NAME",
         repeated=True,
         about="Mask the values of headers and parameters of this name too, wherever requests are"
-        " shown; * stands for any text; may be repeated.",
+        " shown; * matches any text; may be repeated.",
     ),
     Setting(
         name="hide_bodies",
-        about="Leave bodies out wherever requests and responses are shown.",
+        about="Show requests and responses without bodies.",
     ),
 )
 
