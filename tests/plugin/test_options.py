@@ -722,7 +722,7 @@ def test_the_help_tells_all_three_spellings(run_pytest: RunPytest):
     result.stdout.fnmatch_lines(
         [
             "load tests:",
-            "*--k6-base-url=URL * [[]ini: k6_base_url,",
-            "*environment: K6_BASE_URL[]]",
+            "*--k6-base-url=URL * [[]ini: k6_base_url, environment:",
+            " *K6_BASE_URL[]]",
         ]
     )

@@ -1,10 +1,10 @@
-"""From marked functions and classes to pytest items.
+"""Collection: pytest items for marked functions and classes.
 
-A scenario is collected as an ordinary function that stands in for it: the same
-name, place, marks and arguments, but never async, so that neither pytest nor
-the plugins that run async tests want to drive it. A class marked ``load_test``
-becomes one such function with the arguments of all its scenarios. What was
-captured travels in the item's stash, for `planning` to check and to complete.
+A scenario is collected as an ordinary function that stands in for it, with the same
+name, location, marks and arguments, but never async, so that neither pytest nor
+plugins for async tests run it. A class marked ``load_test`` becomes one such function
+with the arguments of all its scenarios. The item's stash holds the captured
+functions, for `planning`.
 """
 
 import inspect
@@ -31,8 +31,8 @@ def make_items(
         return None
     stand_in = _stand_in(name, function_of(found), _signature(captured, collector))
     made = collector.ihook.pytest_pycollect_makeitem(collector=collector, name=name, obj=stand_in)
-    # Needed until here. `-k` looks for its words among the names of attributes, too,
-    # and `-k api` is not to select every load test.
+    # Not needed any more. `-k` also matches names of attributes, and `-k api` must not
+    # select every load test.
     for attribute in (_STANDS_IN, "__signature__"):
         delattr(stand_in, attribute)
     items: list[pytest.Item | pytest.Collector] = made or []
@@ -63,7 +63,7 @@ def _capture(
                 " function, or a method of a test class"
             )
         return None
-    # A function that is marked as a load test is a mistake, told when plans are made.
+    # A function that is marked as a load test is a mistake; `validation` refuses it.
     marks = [*marks_of(function, "scenario"), *marks_of(function, "load_test")]
     if not marks and collector.get_closest_marker("scenario") is None:
         return None
@@ -75,10 +75,9 @@ def _captured(name: str, found: object, function: Callable[..., Any]) -> Capture
 
 
 def marks_of(found: object, name: str) -> list[pytest.Mark]:
-    """Return the marks called `name` on `found`, the one that counts most last.
+    """Return the marks called `name` on `found`, the one of highest precedence last.
 
-    A derived class counts more than its base, and what stands next to a function
-    or class more than what stands further above.
+    A derived class has precedence over its base, and a decorator over those above it.
     """
     return [mark for mark in reversed(_all_marks(found)) if mark.name == name]
 
@@ -95,8 +94,8 @@ def _all_marks(found: object) -> list[pytest.Mark]:
 
 
 def _is_anyios(mark: pytest.Mark) -> bool:
-    # anyio marks every async test, in its auto mode, to be run once for each event
-    # loop; a load test has a loop of its own, and would silently run twice.
+    # In its auto mode anyio marks every async test to run once for each event loop; a
+    # load test has a loop of its own, and would silently run twice.
     return mark.name == "usefixtures" and mark.args == ("anyio_backend",)
 
 
@@ -125,8 +124,8 @@ def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callabl
         _STANDS_IN: True,
     }
     if inspect.isfunction(found):
-        # pytest quotes what the user wrote where a fixture is missing; of a class that
-        # would be all of it.
+        # Where a fixture is missing, pytest quotes the source of the function; of a class
+        # it would quote everything.
         extra["__wrapped__"] = found
     vars(load_test).update(extra)
     return load_test
@@ -135,7 +134,7 @@ def _stand_in(name: str, found: object, signature: inspect.Signature) -> Callabl
 def _signature(
     captured: CapturedLoadTest, collector: pytest.Module | pytest.Class
 ) -> inspect.Signature:
-    # pytest drops the first argument of what it finds in a class, but of a static method.
+    # pytest drops the first argument of functions in a class, except for static methods.
     is_static = captured.cls is None and captured.scenarios[0].binding is staticmethod
     names = {"self": None} if isinstance(collector, pytest.Class) and not is_static else {}
     is_method = captured.cls is not None or isinstance(collector, pytest.Class)
@@ -153,7 +152,7 @@ def _signature(
 def fixture_names(function: Callable[..., Any], *, is_method: bool) -> list[str]:
     """Return the names of the fixtures that `function` asks for.
 
-    What ``mock.patch`` injects comes first and is none.
+    Arguments that ``mock.patch`` injects come first and are not fixtures.
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [p.name for p in (parameters[1:] if is_method else parameters) if _is_fixture(p)]

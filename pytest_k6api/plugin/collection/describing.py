@@ -1,10 +1,10 @@
-"""A scenario's plan in a line, for ``--collect-only -v``. Pure."""
+"""The plan of a scenario in one line, for ``--collect-only -v``. Pure."""
 
 from pytest_k6api.model import ExecutorKind, ScenarioOptions, format_duration
 
 
 def plan_text(options: ScenarioOptions) -> str:
-    """Return what the scenario is going to do: ``constant-vus: 10 VUs for 30s``."""
+    """Return the plan of a scenario in words, such as ``constant-vus: 10 VUs for 30s``."""
     return f"{options.executor.value}: {_WORDS[options.executor](options)}"
 
 

@@ -1,7 +1,7 @@
-"""The markers as typed decorators, so that editors complete what they take.
+"""The markers as typed decorators, so that editors complete their options.
 
 ``@scenario(vus=10)`` is ``@pytest.mark.scenario(vus=10)``, and ``@load_test``
-likewise; ``@vu_fixture`` makes a fixture of which every virtual user has its own.
+likewise; ``@vu_fixture`` makes a fixture with a value for each virtual user.
 """
 
 import functools
@@ -33,7 +33,7 @@ _PER_VU = "_k6api_per_vu"
 
 
 class LoadTestKeywords(TypedDict, total=False):
-    """What a load test as a whole takes; see the reference of options."""
+    """Options of a load test as a whole; see the reference of options."""
 
     thresholds: Thresholds
     setup: Callable[..., object]
@@ -47,7 +47,7 @@ class LoadTestKeywords(TypedDict, total=False):
 
 
 class ScenarioKeywords(LoadTestKeywords, total=False):
-    """What a scenario takes; one outside a class is a load test of its own."""
+    """Options of a scenario; outside a class it is a load test of its own."""
 
     executor: Executor
     vus: int
@@ -80,9 +80,9 @@ def scenario(
     """Mark a test function as a scenario that virtual users run.
 
     Without options one VU runs it once, so that the same file is a functional
-    test. See the reference of options for what each executor takes. Durations are
+    test. The reference of options lists the options of each executor. Durations are
     seconds, or text with units such as ``"1m30s"``. An option that cannot be used is
-    an error of the test, told at collection, before the first request.
+    an error of the test, reported at collection, before the first request.
 
     Returns:
         `function`, marked; without it a decorator that marks.
@@ -117,12 +117,11 @@ def vu_fixture(function: PerVU, /) -> PerVU: ...
 def vu_fixture() -> Callable[[PerVU], PerVU]: ...
 def vu_fixture(
     function: Callable[..., Any] | None = None, /
-) -> Any:  # a fixture definition, whose type pytest keeps to itself
-    """Make `function` a fixture of which every virtual user has its own value.
+) -> Any:  # a fixture definition, of a type that is private to pytest
+    """Make `function` a fixture with a value for each virtual user.
 
-    The function is async or not, returns its value or yields it once; what
-    stands after the yield runs when the VU ends. It runs on the VU's first
-    iteration. It may ask for ``vu``, for ordinary fixtures (one value for all
+    The function is async or not, and returns its value or yields it once; the code
+    after the yield runs when the VU ends. It runs on the VU's first iteration. It may ask for ``vu``, for ordinary fixtures (one value for all
     VUs), and for other VU fixtures. One that raises fails the iteration, and the
     next iteration tries again.
 
@@ -131,7 +130,7 @@ def vu_fixture(
     test that asks for it fails, because it has no virtual user.
 
     Raises:
-        TypeError: `function` is no function.
+        TypeError: `function` is not a function.
     """
     if function is None:
         return vu_fixture
@@ -146,11 +145,11 @@ def vu_fixture(
         refuse_ordinary_test(request)
         if "request" in signature.parameters:
             values["request"] = request
-        # `bound` is the instance, where the fixture stands in a class.
+        # `bound` is the instance, for a fixture in a class.
         return VUFixture(functools.partial(function, *bound) if bound else function, values)
 
-    # pytest asks the signature for what to pass; without `__wrapped__` it would
-    # also look through to the async function and try to drive that itself.
+    # pytest takes the arguments from the signature. With `__wrapped__` it would find
+    # the async function and run it by itself.
     signature = inspect.signature(function)
     vars(per_vu).update({"__signature__": _with_request(signature), _PER_VU: True})
     del per_vu.__wrapped__
@@ -158,7 +157,7 @@ def vu_fixture(
 
 
 def is_vu_fixture(function: object) -> bool:
-    """Return whether `function` is what `vu_fixture` made of one."""
+    """Return whether `function` was made by `vu_fixture`."""
     return hasattr(function, _PER_VU)
 
 

@@ -1,8 +1,8 @@
 """Scenarios under ``@mock.patch``: patched once for all virtual users.
 
-The decorator patches at each call and takes the patch back at its end. The
-iterations of several VUs overlap, so one would take back what another has put
-in place, and the last one would leave a mock behind.
+The decorator patches at each call and restores at its end. The iterations of several
+VUs overlap, so one would restore the patch of another, and the last one would leave
+a mock behind.
 """
 
 import sys
@@ -17,7 +17,7 @@ _MODULES = ("unittest.mock", "mock")
 
 
 def injected_count(function: object) -> int:
-    """Return how many arguments ``mock.patch`` gives `function`, before all others."""
+    """Return the number of arguments that ``mock.patch`` injects before all others."""
     return sum(map(_is_injected, getattr(function, "patchings", ())))
 
 
@@ -34,8 +34,8 @@ def enter_patches(
     """Enter the patches of `function` until `item` is torn down.
 
     Returns:
-        The function without its patches, and what gives a function, bound by then, the
-        arguments that they inject. Without patches both change nothing.
+        The function without its patches, and a function that adds the injected arguments
+        to a bound function. Without patches both change nothing.
     """
     if getattr(function, "__globals__", {}).get("__name__") not in _MODULES:
         return function, _unchanged

@@ -1,12 +1,11 @@
-"""Hooks that other plugins and conftest files can implement; each costs nothing while nobody does.
+"""Hooks for other plugins and conftest files; a hook without implementation costs nothing.
 
-What they are given is immutable and public. They run in pytest's main thread; those
-that are called while load is made hold up the virtual users for as long as they take,
-so what may block (a file on a network, a request) belongs into a thread of the plugin's own.
+Arguments are immutable and public. Hooks run in pytest's main thread; during the load
+they hold up the virtual users, so code that may block (a file on a network, a request)
+belongs into a thread of the plugin.
 
-A hook that raises fails its load test, and the failure names the plugin; what
-was measured is kept all the same. One that calls ``pytest.exit()`` stops the load test
-and ends the session.
+A hook that raises fails its load test, and the failure names the plugin; results are
+kept. One that calls ``pytest.exit()`` stops the load test and ends the session.
 """
 
 from collections.abc import Iterable
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTestInfo:
-    """A load test, as hooks of other plugins see it.
+    """A load test, as hooks get it.
 
     Attributes:
         name: The pytest node id.
-        scenarios: The plan of each of its scenarios; durations are seconds.
-        base_url: What relative URLs are joined to; empty for nothing.
-        address: Where the control API listens; empty if it is off.
+        scenarios: The options of each of its scenarios; durations are seconds.
+        base_url: The base of relative URLs; empty if there is none.
+        address: The address of the control API; empty if it is off.
     """
 
     name: str
@@ -43,20 +42,20 @@ class LoadTestInfo:
 def pytest_k6_configure_scenario(
     item: pytest.Item, options: "ScenarioOptions"
 ) -> "ScenarioOptions | None":
-    """Change the plan of a scenario.
+    """Change the options of a scenario.
 
     Called once for each scenario when collection has ended, after the marker, the ini
-    file, the environment and the command line were read; what is returned is checked
-    like what they say. The first that returns something decides. With ``--k6-smoke``
-    `options` are one virtual user's one iteration.
+    file, the environment and the command line were read; the returned options are
+    checked like those. The first implementation that returns options decides. With
+    ``--k6-smoke`` `options` are one virtual user's one iteration.
 
     Args:
         item: The load test; a class of scenarios is one item.
-        options: The scenario's plan, complete; durations are seconds. Take
-            `dataclasses.replace` to make another one of it; its name stays.
+        options: The scenario's options, complete; durations are seconds. Make others
+            with `dataclasses.replace`; the name must stay.
 
     Returns:
-        The plan to use instead; None to leave it as it is.
+        The options to use instead; None to change nothing.
 
     Example::
 
@@ -67,12 +66,12 @@ def pytest_k6_configure_scenario(
 
 @pytest.hookspec
 def pytest_k6_samples(load_test: LoadTestInfo, batch: "SampleBatch") -> None:
-    """Observe what was measured, in batches, while the load test runs.
+    """Observe samples, in batches, while the load test runs.
 
-    Called about 20 times a second, less often when nothing was measured or the loop is
-    busy, and a last time after its end. Every sample is in one batch, as a number in
-    the metric's unit, sorted by metric and tags. What sends them elsewhere is better an
-    output: see `pytest_k6_add_outputs`. After an error the plugins are not asked again in
+    Called about 20 times a second, less often without samples or when the loop is
+    busy, and a last time after the end. Every sample is in one batch, as a number in
+    the metric's unit, sorted by metric and tags. To send samples elsewhere, add an
+    output: see `pytest_k6_add_outputs`. After an error the hook is not called again in
     this load test.
 
     Args:
@@ -89,12 +88,12 @@ def pytest_k6_samples(load_test: LoadTestInfo, batch: "SampleBatch") -> None:
 
 @pytest.hookspec
 def pytest_k6_add_outputs(load_test: LoadTestInfo) -> "Iterable[Output] | None":
-    """Send what is measured elsewhere: to a file, a database, a monitoring service.
+    """Send samples elsewhere: to a file, a database, a monitoring service.
 
-    Called once for each load test, before it starts. Each output is started then, is
-    given every sample in batches, and is stopped when all is measured: also after
-    Ctrl-C, and when the load test broke off. One that fails gets no more samples, but is
-    stopped if it was started. The last added is stopped first.
+    Called once for each load test, before it starts. Each output is started then,
+    receives every sample in batches, and is stopped at the end, also after Ctrl-C and
+    when the load test was aborted. An output that fails gets no more samples, and is
+    stopped if it was started. The last one added is stopped first.
 
     Args:
         load_test: The load test.
@@ -111,14 +110,14 @@ def pytest_k6_add_outputs(load_test: LoadTestInfo) -> "Iterable[Output] | None":
 
 @pytest.hookspec
 def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: "ThresholdSnapshot") -> None:
-    """React to a threshold that does not hold any more, or never did.
+    """React to a threshold that was crossed.
 
-    Called when an evaluation, every two seconds and at the end, finds it crossed and
-    the one before did not; so more than once if it recovers in between.
+    Called when an evaluation, every two seconds and at the end, finds the threshold
+    crossed and the evaluation before did not; more than once if it recovers in between.
 
     Args:
         load_test: The load test.
-        threshold: The threshold, with the number by which it was judged.
+        threshold: The threshold, with the observed number.
 
     Example::
 
@@ -131,11 +130,11 @@ def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: "ThresholdSn
 def pytest_k6_summary(load_test: LoadTestInfo, results: "LoadTestResults") -> list[str] | None:
     """Add lines to the summary of a load test.
 
-    Called when it is over; the lines of all plugins stand below its own.
+    Called at its end; the lines of all plugins are printed below the summary.
 
     Args:
         load_test: The load test.
-        results: What it measured, as the fixture ``k6`` gives it.
+        results: Its results, as the fixture ``k6`` returns them.
 
     Returns:
         Lines of text; None to add nothing.
@@ -155,7 +154,7 @@ def pytest_k6_load_test_finished(load_test: LoadTestInfo, results: "LoadTestResu
 
     Args:
         load_test: The load test.
-        results: What it measured, as the fixture ``k6`` gives it.
+        results: Its results, as the fixture ``k6`` returns them.
 
     Example::
 

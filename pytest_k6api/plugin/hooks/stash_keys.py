@@ -1,4 +1,4 @@
-"""The keys under which the plugin keeps things of a session in pytest's config."""
+"""Stash keys of the plugin, in pytest's config and items."""
 
 import threading
 from typing import TYPE_CHECKING, TypedDict
@@ -24,28 +24,28 @@ SESSION: "pytest.StashKey[LoadTestSession]" = pytest.StashKey()
 """The session's load tests, once their control API is up."""
 
 API_HAS_ENDED = pytest.StashKey[threading.Event]()
-"""Set when somebody ends the session through the control API."""
+"""Set when the control API ends the session."""
 
 SUMMARY = "k6_summary"
 """The attribute of a report that carries a summary, also from another process."""
 
 SUMMARIES = pytest.StashKey[list[KeptSummary]]()
-"""Summaries of the load tests that this process has run, also of those that pytest makes no report for."""
+"""Summaries of the load tests that this process has run, with or without a report of pytest."""
 
 CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()
-"""What an item runs, if it is a load test."""
+"""The functions that an item runs, if it is a load test."""
 
 PLAN: "pytest.StashKey[LoadTestPlan]" = pytest.StashKey()
-"""The same, complete and checked, once collection has ended."""
+"""The plan of an item, once collection has ended."""
 
 BROKEN = pytest.StashKey[str]()
-"""Why an item that is marked as a load test cannot be one."""
+"""The reason why an item that is marked as a load test cannot run."""
 
 REMARKS = pytest.StashKey[list[str]]()
-"""What users are told before the first test, a line each."""
+"""Remarks for the terminal before the first test, a line each."""
 
 RUNNING: "pytest.StashKey[LoadTest]" = pytest.StashKey()
-"""The load test that an item runs, for those who want to stop it."""
+"""The load test that an item runs, for code that may stop it."""
 
 WORKERS = pytest.StashKey[int]()
 """The number of the last worker that pytest-xdist has started, from 0."""

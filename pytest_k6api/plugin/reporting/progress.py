@@ -1,4 +1,4 @@
-"""The progress of a load test while it runs: drawn on a terminal, a line now and then elsewhere."""
+"""Progress of a running load test: a live view on a terminal, a line at intervals elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +14,11 @@ from pytest_k6api.report import ProgressLine, ProgressView, progress_text
 
 @contextmanager
 def shown_progress(config: pytest.Config, target: str) -> Iterator[ProgressView | None]:
-    """Give what shows the progress of a load test, or None where nothing is to be shown.
+    """Yield the view of a load test's progress, or None where no progress is shown.
 
     Args:
         config: The session's.
-        target: Where the requests go; empty if that is not known.
+        target: The base of relative URLs; empty if there is none.
     """
     terminal = Terminal(config)
     settings = Settings.of(config)
@@ -37,7 +37,7 @@ def shown_progress(config: pytest.Config, target: str) -> Iterator[ProgressView 
 
 
 class _Log:
-    """Writes the progress of each scenario as a line of text, below the line that pytest has begun."""
+    """Writes the progress of each scenario as a line of text, below pytest's current line."""
 
     def __init__(
         self, period: float, target: str, config: pytest.Config, terminal: Terminal
@@ -51,7 +51,7 @@ class _Log:
     def show(self, lines: Sequence[ProgressLine]) -> None:
         with uncaptured(self._config):
             if self._terminal.line:
-                # Not by pytest's reporter, which would forget that it has begun a line.
+                # Not by pytest's reporter, which would forget its current line.
                 self._begun = self._terminal.line
                 self._terminal.write("\n")
             for line in lines:
@@ -59,7 +59,7 @@ class _Log:
             self._terminal.flush()
 
     def close(self) -> None:
-        """Begin that line again, so that the test's dot or word has its column."""
+        """Write that line again, so that the test's dot or word has its column."""
         if self._begun:
             with uncaptured(self._config):
                 self._terminal.write(self._begun)
@@ -77,7 +77,7 @@ def _drawn(config: pytest.Config, terminal: Terminal, target: str) -> Iterator[P
         line=terminal.line,
         coloured=terminal.has_colours,
     )
-    # With -s what VUs print reaches the terminal as well.
+    # With -s the output of VUs reaches the terminal as well.
     prints = config.getoption("capture", "fd") == "no"
     streams = (sys.stdout, sys.stderr) if prints else ()
     pauser = _WhileDebugging(display.close)
@@ -91,7 +91,7 @@ def _drawn(config: pytest.Config, terminal: Terminal, target: str) -> Iterator[P
 
 
 class _WhileDebugging:
-    """Takes the view away before a debugger asks; the loop draws it again when it goes on."""
+    """Removes the view before the prompt of a debugger; the loop draws it again afterwards."""
 
     def __init__(self, close: Callable[[], None]) -> None:
         self._close = close

@@ -1,9 +1,9 @@
-"""The terminal of a session, through whatever plugin reports to it: pytest's own, another, none.
+"""The terminal of a session, through the plugin that reports to it: pytest's, another, or none.
 
-Reporters of other plugins have some of the attributes of pytest's; what one of them
-lacks costs a line of output, never a test. The same goes for a terminal that has
-gone away. Everything written here is shown, never obeyed, and in characters that
-the output has.
+Reporters of other plugins have some attributes of pytest's reporter; a missing
+attribute costs a line of output, never a test, and so does a terminal that has been
+closed. Control characters are escaped, and characters that the encoding lacks are
+replaced.
 """
 
 import os
@@ -25,26 +25,26 @@ class Terminal:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        # Of any class: the plugin of this name can be anybody's.
+        # Of any class: other plugins register reporters under this name.
         self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
         self._writer: Any = getattr(self._reporter, "_tw", None)
         self.verbosity = config.get_verbosity()
 
     @property
     def stream(self) -> TextIO | None:
-        """Where it writes; None where nothing reports to a terminal."""
+        """The stream that it writes to; None without a terminal reporter."""
         stream: TextIO | None = getattr(self._writer, "_file", None)
         return stream
 
     @property
     def is_interactive(self) -> bool:
-        """Whether there is a terminal whose cursor can be moved; ask where output is `uncaptured`."""
+        """Whether the cursor can be moved; valid where output is `uncaptured`."""
         isatty = getattr(self.stream, "isatty", None)
         return isatty is not None and isatty() and os.environ.get("TERM") not in _NO_CURSOR
 
     @property
     def encoding(self) -> str:
-        """The encoding of what is written, in a worker of pytest-xdist that of its own output."""
+        """The encoding of the stream; in a worker of pytest-xdist that of its own output."""
         return getattr(self.stream or sys.__stdout__, "encoding", None) or "utf-8"
 
     @property
@@ -54,7 +54,7 @@ class Terminal:
 
     @property
     def line(self) -> str:
-        """What is written in the current line."""
+        """The text of the current line."""
         return getattr(self._writer, "_current_line", "")
 
     @property
@@ -86,13 +86,13 @@ class Terminal:
                 self._writer.line(in_encoding(printable(line), self.encoding), **markup)
 
     def write(self, text: str) -> None:
-        """Write `text` as it is."""
+        """Write `text` unchanged."""
         if self._writer is not None:
             with suppress(OSError, ValueError):
                 self._writer.write(text, flush=True)
 
     def flush(self) -> None:
-        """Let what was written be seen."""
+        """Flush the stream."""
         with suppress(OSError, ValueError, AttributeError):
             self._writer.flush()
 
@@ -109,7 +109,7 @@ def tell(config: pytest.Config, line: str, *, even_quiet: bool = False, **markup
 
 @contextmanager
 def uncaptured(config: pytest.Config) -> Iterator[None]:
-    """Let output reach the terminal; pytest captures everything while a test runs."""
+    """Suspend pytest's capture, so that output reaches the terminal."""
     capture = config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
         yield

@@ -1,9 +1,8 @@
-"""Results that are kept from one session to the next, and compared.
+"""Results saved for later sessions, and compared with them.
 
-Under the folder of results every name is a folder with a file for each load
-test, so that sessions which run a part of the suite, or several processes at
-once, never overwrite what is not theirs. All that can be wrong with a baseline
-is told before the first request.
+Every name is a folder with a file for each load test, so that sessions of a part of
+the suite, and several processes at once, overwrite no results of others. Mistakes in
+a baseline are reported before the first request.
 """
 
 import json
@@ -60,7 +59,7 @@ def open_baselines(
 
 
 class Baselines:
-    """What is saved under a name, and what is compared with another.
+    """The results to save under a name, and the baseline to compare with.
 
     Args:
         root: pytest's root folder.

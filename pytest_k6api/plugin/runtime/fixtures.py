@@ -1,4 +1,4 @@
-"""The fixtures that scenarios and ordinary tests ask for by name."""
+"""Fixtures of scenarios and of ordinary tests."""
 
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class PerVU(Enum):
-    """Stands in a scenario's arguments for what every virtual user gets of its own."""
+    """Placeholders in the arguments of a scenario for values that each virtual user has."""
 
     VU = "vu"
     SETUP_DATA = "setup_data"
 
 
 PER_VU_NAMES = frozenset(each.value for each in PerVU)
-"""The fixtures of ours that every virtual user has of its own."""
+"""The fixtures of this plugin that each virtual user has."""
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def vu(request: pytest.FixtureRequest) -> PerVU:
 
 @pytest.fixture
 def setup_data(request: pytest.FixtureRequest) -> PerVU:
-    """What the load test's setup function returned; every VU has its own copy."""
+    """The return value of the load test's setup function; every VU has its own copy."""
     refuse_ordinary_test(request)
     return PerVU.SETUP_DATA
 
 
 def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
-    """Fail a test that asks for what only scenarios have, with what to do about it."""
+    """Fail an ordinary test that asks for a fixture of scenarios, with the remedy."""
     if CAPTURED in request.node.stash:
         return
     if is_made_by(getattr(request.node, "function", None), "pytest_bdd"):
@@ -57,11 +57,11 @@ def refuse_ordinary_test(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def k6_base_url(pytestconfig: pytest.Config) -> str:
-    """What relative URLs of load tests are joined to; override it to point at a service.
+    """The base of relative URLs of load tests; override it to point at a service.
 
-    By itself it is what was set (``--k6-base-url``, ``K6_BASE_URL``, ``k6_base_url``),
-    also for ordinary tests; empty if nothing was. For a load test an override counts
-    more than the ini file; its marker, the environment and the command line count more.
+    By default it is the setting (``--k6-base-url``, ``K6_BASE_URL``, ``k6_base_url``),
+    also for ordinary tests; empty if there is none. In a load test an override has
+    precedence over the ini file, and below marker, environment and command line.
     """
     from pytest_k6api.plugin.settings.sources import Settings
 

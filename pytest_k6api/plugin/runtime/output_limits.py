@@ -1,7 +1,7 @@
-"""What VUs print and log, kept within bounds.
+"""Limits of captured output and log records.
 
-pytest keeps all of it in memory, for the report of a test that fails. A million
-iterations that log a line each would take gigabytes and make the report useless.
+pytest keeps them in memory for the report of a failed test. A million iterations
+that log a line each would take gigabytes and make the report useless.
 """
 
 import logging
@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 MOST_RECORDS = 10_000
-"""How many log records of a load test pytest and `caplog` keep: the first."""
+"""The number of log records of a load test that pytest and `caplog` keep: the first ones."""
 
 MOST_TEXT = 100_000
-"""How many characters of one kind of captured output a report has: start and end."""
+"""The number of characters of one section of captured output in a report: start and end."""
 
 
 class _First(logging.Filter):
-    """Lets the first records through, and counts the others."""
+    """Passes the first records, and counts the others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,12 +32,11 @@ class _First(logging.Filter):
 
 @contextmanager
 def bounded_logs(config: pytest.Config) -> Iterator[None]:
-    """Keep no more than the first `MOST_RECORDS` log records, and say how many there were."""
+    """Keep the first `MOST_RECORDS` log records, and report the number of others."""
     logs = config.pluginmanager.get_plugin("logging-plugin")
     if logs is None:
         yield
         return
-    first = _First()
     # Private to pytest, and the only places where records pile up.
     handlers: list[Any] = [logs.caplog_handler, logs.report_handler]
     firsts = [_First(), _First()]
@@ -54,7 +53,7 @@ def bounded_logs(config: pytest.Config) -> Iterator[None]:
 
 
 def shorten_sections(report: pytest.TestReport) -> None:
-    """Leave out the middle of captured output that is longer than `MOST_TEXT`."""
+    """Cut the middle of captured output that is longer than `MOST_TEXT`."""
     report.sections = [(title, _shortened(text)) for title, text in report.sections]
 
 

@@ -1,4 +1,4 @@
-"""From a planned item to a load test that runs, and back to a pytest outcome."""
+"""Runs the load test of an item, and turns its verdict into a pytest outcome."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.results import LoadTestResults
 from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
-from pytest_k6api.plugin.runtime.vu_output import attributed_output, print_exchange
+from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import ProgressView, in_encoding
 from pytest_k6api.run import LoadTest
@@ -38,7 +38,7 @@ from pytest_k6api.vu import ForgottenAwaits
 def run_load_test(item: pytest.Function) -> None:
     """Run the load test of `item`; fail the test if it did not pass."""
     if item.session.shouldstop:
-        # Asked for while the fixtures of this test were set up.
+        # The session was stopped while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
     load_test = item.stash[RUNNING] = _prepare(item)
     hooks = item.stash[HOOKS]
@@ -72,14 +72,14 @@ def run_load_test(item: pytest.Function) -> None:
 
 @contextmanager
 def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
-    """Give a load test what belongs around it; the value shows its progress, if that is wanted."""
+    """Enter output limits, prefixes and outputs; yield the view of progress, or None."""
     outputs, forgotten = item.stash[HOOKS].outputs, ForgottenAwaits()
     load_test = item.stash[RUNNING]
     with (
         bounded_logs(item.config),
-        # Before VUs' lines are attributed: those of the view belong to no VU.
+        # Outside of the prefixes: lines of the view belong to no VU.
         shown_progress(item.config, load_test.target) as view,
-        attributed_output(item),
+        prefixed_output(item),
         outputs.running(),
     ):
         try:
@@ -92,8 +92,7 @@ def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
 
 
 def _let_go_of_coroutines(load_test: LoadTest) -> None:
-    # An iteration that failed because it did not await a call still holds that call,
-    # until its traceback is text.
+    # The traceback of a call without await holds the coroutine until it becomes text.
     for failure in load_test.results.failures:
         if "coroutine" in failure.message:
             str(failure.first_traceback)
@@ -141,9 +140,9 @@ def _prepare(item: pytest.Function) -> LoadTest:
 
 
 def _keep(item: pytest.Function, load_test: LoadTest) -> None:
-    """Keep the results for other tests, reports and files; what goes wrong fails the load test."""
+    """Keep the results for tests, reports and files; an error here fails the load test."""
     if load_test.verdict is None:
-        return  # Ctrl-C, or what is raised now, came before it began
+        return  # Ctrl-C, or an exception, came before its start
     finished = item.config.stash[SESSION].finished
     finished.append(load_test)
     hooks = item.stash[HOOKS]
@@ -163,7 +162,7 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     hooks.finished(results)
     load_test.add_trouble(hooks.take_problems())
     load_test.add_trouble(add_to_report(item, load_test, item.stash[PLAN]))
-    # Last, because only now the outcome is sure that they tell.
+    # Last, because the outcome is final only now.
     keep_results(item, load_test, added)
     write_step_summary(load_test, partial(tell, item.config, yellow=True))
 

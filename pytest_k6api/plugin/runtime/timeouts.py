@@ -1,10 +1,10 @@
-"""Load tests under pytest-timeout: told in advance, and ended in order.
+"""Load tests under pytest-timeout: warned about in advance, and stopped in order.
 
-pytest-timeout raises in the middle of whatever runs, or ends the process. In a
-load test that would be the middle of Trio's loop, and everything measured would
-be lost. So its limit stops the load test as the control API would: iterations
-are interrupted, teardown runs, the summary is there, and the test fails. Only
-what does not end within `GRACE` seconds more is left to pytest-timeout's method.
+pytest-timeout raises in the running code, or ends the process. In a load test it
+would raise inside Trio's loop, and all results would be lost. So its limit stops the
+load test as the control API does: iterations are interrupted, teardown runs, the
+summary is printed, and the test fails. pytest-timeout's own method follows only
+after `GRACE` seconds more.
 """
 
 import importlib
@@ -84,10 +84,9 @@ def warn_of_timeouts(items: Iterable[pytest.Item]) -> list[str]:
 
 
 def planned_length(scenarios: Sequence[ScenarioOptions]) -> float:
-    """Return for how many seconds `scenarios` start iterations by their plan.
+    """Return for how many seconds `scenarios` are planned to start iterations.
 
-    Those that end after a number of iterations count as nothing: nobody knows
-    how long an iteration takes.
+    A number of iterations counts as 0 s, because their time is not known in advance.
     """
     by_name = {options.name: options for options in scenarios}
     return max((sum(_chain(options, by_name)) for options in scenarios), default=0.0)

@@ -1,7 +1,7 @@
-"""What VUs print and log, line by line with the VU that said it.
+"""Output of VUs: each line that a VU prints or logs begins with its scenario and number.
 
-Hundreds of VUs share one standard output. While a load test runs, whatever is
-written there asks who is writing; whoever writes nothing pays nothing. Lines
+Hundreds of VUs share one standard output. While a load test runs, each write looks up
+the VU of the current task or thread; a VU that prints nothing pays nothing. Lines
 that a VU writes in pieces are kept until they are whole, so that the pieces of
 two VUs never share a line.
 """
@@ -21,21 +21,21 @@ from pytest_k6api.plugin.reporting.terminal import Terminal, uncaptured
 from pytest_k6api.vu import current_vu
 
 LONGEST_LINE = 10_000
-"""Characters after which a line that does not end is written all the same."""
+"""Length at which a line without an end is written."""
 
 
-def speaker() -> str:
-    """Return who runs the current task or thread: ``[test_buy vu 3] ``; empty if it is no VU."""
+def vu_prefix() -> str:
+    """Return the prefix of the current VU, such as ``[test_buy vu 3] ``; empty outside of VUs."""
     vu = current_vu.get(None)
-    # Setup and teardown run for VU 0, which is nobody.
+    # Setup and teardown run as VU 0, which is no virtual user.
     return f"[{vu.scenario} vu {vu.id}] " if vu is not None and vu.id else ""
 
 
-class AttributedLines:
-    """Writes what a VU says in whole lines that begin with its name, all else as it is.
+class VULines:
+    """Writes output of VUs in whole lines with their prefix, and other output unchanged.
 
     Args:
-        write: Where it is written.
+        write: Writes text to the stream.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
@@ -45,46 +45,44 @@ class AttributedLines:
 
     def write(self, text: str) -> int:
         """Write `text`, or keep it until its line is whole; return its length."""
-        who = speaker() if self._is_open else ""
-        if not who:
+        prefix = vu_prefix() if self._is_open else ""
+        if not prefix:
             self._write(text)
             return len(text)
-        *lines, rest = (self._begun.pop(who, "") + text).split("\n")
+        *lines, rest = (self._begun.pop(prefix, "") + text).split("\n")
         if len(rest) > LONGEST_LINE:
             lines.append(rest)
             rest = ""
         if rest:
-            self._begun[who] = rest
+            self._begun[prefix] = rest
         if lines:
             # In one piece, because other threads write, too.
-            self._write("".join(f"{who}{printable(line, lines=True)}\n" for line in lines))
+            self._write("".join(f"{prefix}{printable(line, lines=True)}\n" for line in lines))
         return len(text)
 
     def close(self) -> None:
-        """Write the lines that were begun; from now on all passes as it is."""
+        """Write unfinished lines; from now on all output passes unchanged."""
         self._is_open = False
         begun, self._begun = self._begun, {}
-        for who, text in begun.items():
-            self._write(f"{who}{printable(text, lines=True)}\n")
+        for prefix, text in begun.items():
+            self._write(f"{prefix}{printable(text, lines=True)}\n")
 
     def open(self) -> None:
-        """Ask again who is writing."""
+        """Add prefixes again."""
         self._is_open = True
 
 
 @contextmanager
-def attributed_output(item: pytest.Function) -> Iterator[None]:
-    """Say of every line that a VU prints or logs meanwhile which VU that is.
+def prefixed_output(item: pytest.Function) -> Iterator[None]:
+    """Add the prefix of the VU to every line that a VU prints or logs meanwhile.
 
-    Not of what a debugger says, and not of what is printed where the load test reads
-    that itself, with ``capsys`` and its like. ``caplog`` has the records as they are.
+    Output of a debugger has none, nor has printed output that the load test reads
+    itself, with ``capsys`` and its like. ``caplog`` has the records unchanged.
     """
     with ExitStack() as stack:
-        stack.enter_context(_attributed_logs(item.config))
+        stack.enter_context(_prefixed_logs(item.config))
         if not _is_read_by_others(item):
-            lines = [
-                stack.enter_context(_attributed(stream)) for stream in (sys.stdout, sys.stderr)
-            ]
+            lines = [stack.enter_context(_prefixed(stream)) for stream in (sys.stdout, sys.stderr)]
             pauser = _Debugging([each for each in lines if each is not None])
             item.config.pluginmanager.register(pauser)
             stack.callback(item.config.pluginmanager.unregister, pauser)
@@ -97,15 +95,15 @@ def _is_read_by_others(item: pytest.Function) -> bool:
 
 
 @contextmanager
-def _attributed(stream: Any) -> Iterator[AttributedLines | None]:  # whatever sys.stdout is
-    # The stream itself, not sys.stdout: pytest puts that back as it was whenever
-    # it lets something through to the terminal.
+def _prefixed(stream: Any) -> Iterator[VULines | None]:  # any object can be sys.stdout
+    # The stream itself, not sys.stdout: pytest restores that whenever it suspends its
+    # capture.
     names = getattr(stream, "__dict__", None)
     if names is None:
         yield None
         return
     before = names.get("write")
-    lines = AttributedLines(stream.write)
+    lines = VULines(stream.write)
     stream.write = lines.write
     try:
         yield lines
@@ -120,12 +118,12 @@ def _attributed(stream: Any) -> Iterator[AttributedLines | None]:  # whatever sy
 def print_exchange(config: pytest.Config, text: str) -> None:
     """Print `text` past pytest's capture, each line with the VU that made the request.
 
-    In a worker of pytest-xdist, whose terminal is nowhere, it goes to the standard error
-    stream, which is that of the controller where both are on one machine.
+    In a worker of pytest-xdist, which has no terminal, it goes to the standard error
+    stream, which is the controller's where both are on one machine.
     """
-    who = speaker()
-    lines = [f"{who}{line}" for line in text.split("\n")]
-    # In no context, where it is no VU that prints: the lines have its name already.
+    prefix = vu_prefix()
+    lines = [f"{prefix}{line}" for line in text.split("\n")]
+    # In an empty context, outside of VUs: the lines have their prefix already.
     contextvars.Context().run(_print_past_capture, config, lines)
 
 
@@ -143,9 +141,9 @@ def _print_past_capture(config: pytest.Config, lines: list[str]) -> None:
 
 
 class _Debugging:
-    """Lets everything pass while somebody debugs: prompts are no whole lines."""
+    """Passes all output while a debugger runs: prompts are unfinished lines."""
 
-    def __init__(self, lines: list[AttributedLines]) -> None:
+    def __init__(self, lines: list[VULines]) -> None:
         self._lines = lines
 
     def pytest_enter_pdb(self) -> None:
@@ -158,34 +156,34 @@ class _Debugging:
 
 
 def _indented(text: str) -> str:
-    # No line but the first begins where a line of pytest's could.
+    # Further lines are indented, so that none looks like a line of pytest's.
     return printable(text, lines=True).replace("\n", "\n    ")
 
 
-class _AttributedRecords(logging.Formatter):
+class _PrefixedRecords(logging.Formatter):
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self._formatter = formatter
 
     def format(self, record: logging.LogRecord) -> str:
         shown = copy(record)
-        # What a message brings along is shown; only the formatter's own colours are obeyed.
+        # Control characters of messages are escaped; the formatter's own colours stay.
         shown.name = printable(record.name)
         shown.msg, shown.args = _indented(record.getMessage()), None
         if record.exc_info:
             shown.exc_text = _indented(self._formatter.formatException(record.exc_info))
-        return f"{speaker()}{self._formatter.format(shown)}"
+        return f"{vu_prefix()}{self._formatter.format(shown)}"
 
 
 @contextmanager
-def _attributed_logs(config: pytest.Config) -> Iterator[None]:
+def _prefixed_logs(config: pytest.Config) -> Iterator[None]:
     logs = config.pluginmanager.get_plugin("logging-plugin")
     # Private to pytest: the report, the live log, the log file. Not that of `caplog`.
     names = ("report_handler", "log_cli_handler", "log_file_handler")
     handlers: list[Any] = [getattr(logs, name) for name in names] if logs is not None else []
     formatters = [handler.formatter for handler in handlers]
     for handler in handlers:
-        handler.setFormatter(_AttributedRecords(handler.formatter))
+        handler.setFormatter(_PrefixedRecords(handler.formatter))
     try:
         yield
     finally:

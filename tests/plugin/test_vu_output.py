@@ -10,28 +10,28 @@ import time
 
 import pytest
 
-from pytest_k6api.plugin.runtime import vu_output as attributing
-from pytest_k6api.plugin.runtime.vu_output import AttributedLines
+from pytest_k6api.plugin.runtime import vu_output
+from pytest_k6api.plugin.runtime.vu_output import VULines
 from pytest_k6api.vu import current_vu
 from tests.plugin.conftest import RunPytest
 
 
-class Somebody:
+class FakeVU:
     scenario = "test_buy"
 
     def __init__(self, number: int) -> None:
         self.id = number
 
 
-def say(lines: AttributedLines, number: int, text: str) -> None:
-    token = current_vu.set(Somebody(number))  # type: ignore[arg-type]  # all that is asked of it
+def say(lines: VULines, number: int, text: str) -> None:
+    token = current_vu.set(FakeVU(number))  # type: ignore[arg-type]  # all that is asked of it
     lines.write(text)
     current_vu.reset(token)
 
 
 def test_pieces_of_two_vus_never_share_a_line():
     written: list[str] = []
-    lines = AttributedLines(written.append)
+    lines = VULines(written.append)
 
     say(lines, 1, "one, ")
     say(lines, 2, "uno")
@@ -48,7 +48,7 @@ def test_pieces_of_two_vus_never_share_a_line():
 
 def test_what_is_no_vus_passes_as_it_is():
     written: list[str] = []
-    lines = AttributedLines(written.append)
+    lines = VULines(written.append)
 
     assert lines.write("no line") == 7
     say(lines, 0, "setup, ")
@@ -57,9 +57,9 @@ def test_what_is_no_vus_passes_as_it_is():
 
 
 def test_a_line_without_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(attributing, "LONGEST_LINE", 5)
+    monkeypatch.setattr(vu_output, "LONGEST_LINE", 5)
     written: list[str] = []
-    lines = AttributedLines(written.append)
+    lines = VULines(written.append)
 
     for _ in range(7):
         say(lines, 1, ".")
@@ -110,7 +110,7 @@ def test_captured_sections_say_who_said_what(
     for number in (1, 2):
         assert f"\n[test_browse vu {number}] complained by {number}\n" in err
         assert f"\n[test_browse vu {number}] WARNING  root:" in log
-    # The ordinary test that follows is nobody's load.
+    # The ordinary test that follows has no prefix.
     result.stdout.fnmatch_lines(["*Captured stdout call*", "as ever", "WARNING  root:*as ever"])
 
 
@@ -216,10 +216,10 @@ def test_a_stream_is_left_as_it_was_found():
         pass
 
     stream, patched = Stream(), Stream()
-    write = patched.write = patched.write  # type: ignore[method-assign]  # by somebody before us
+    write = patched.write = patched.write  # type: ignore[method-assign]  # by another plugin
 
     for each in (stream, patched):
-        with attributing._attributed(each):
+        with vu_output._prefixed(each):
             assert vars(each)["write"] != write
 
     assert vars(stream) == {}
@@ -230,5 +230,5 @@ def test_a_stream_that_takes_no_attributes_is_left_alone():
     class Stream:
         __slots__ = ()
 
-    with attributing._attributed(Stream()) as lines:
+    with vu_output._prefixed(Stream()) as lines:
         assert lines is None

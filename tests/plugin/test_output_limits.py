@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_k6api.plugin.runtime import output_limits as bounding
+from pytest_k6api.plugin.runtime import output_limits
 from tests.plugin.conftest import RunPytest
 
 
@@ -34,7 +34,7 @@ def chatty(pytester: pytest.Pytester) -> None:
 def test_only_the_first_log_records_are_kept(
     run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bounding, "MOST_RECORDS", 50)
+    monkeypatch.setattr(output_limits, "MOST_RECORDS", 50)
 
     result = run_pytest()
 
@@ -53,7 +53,7 @@ def test_only_the_first_log_records_are_kept(
 def test_the_middle_of_long_output_is_left_out(
     run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bounding, "MOST_TEXT", 200)
+    monkeypatch.setattr(output_limits, "MOST_TEXT", 200)
 
     result = run_pytest()
 
