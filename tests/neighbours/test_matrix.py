@@ -488,7 +488,7 @@ def test_frozen_time_is_refused_unless_it_leaves_the_clock_of_the_load_alone(
             "time is frozen, and with it the clock of the load, which would never end; freeze it in a"
             " fixture, for the whole load test, with freeze_time(..., ignore=['trio',"
             " 'pytest_k6api'])".replace("[", "[[]"),
-            "time is moved on by every look at it, and with it the clock of the load, which would end*",
+            "every reading of the time moves it on, and with it the clock of the load, which would end*",
         ]
     )
 
