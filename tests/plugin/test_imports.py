@@ -73,7 +73,7 @@ def test_a_load_test_that_nobody_watches_needs_no_rich(pytester: pytest.Pytester
 
     assert run(pytester, "--k6-address=") == [
         "threads: MainThread",
-        "imported: trio",
+        "imported: msgspec trio",
     ]
 
 
