@@ -1,4 +1,8 @@
-"""The virtual user: what scenarios see of it, its steps, fixtures, feeders and failures."""
+"""Virtual users: the object that scenarios get, the code that runs them, fixtures, failures.
+
+``vu`` and ``steps`` are the scenario's view, ``runner`` the executor's; ``feeders``
+holds test data, ``failures`` records, groups and explains what went wrong.
+"""
 
 from pytest_k6api.vu.context import (
     ExceptionRules,

@@ -1,7 +1,7 @@
-"""How the functions of one virtual user are called: in Trio's loop, or in the VU's thread.
+"""Calls of a virtual user's functions: in Trio's loop, or in the VU's thread.
 
-Scenarios, setup and teardown are alike in this: an async function is awaited, an
-ordinary one runs in a thread of its VU. Each gets a VU that suits it.
+The same for scenarios, setup and teardown: an async function is awaited, an ordinary
+one runs in a thread of its VU. Each gets the VU with or without ``await``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,31 +19,31 @@ from pytest_k6api.vu.vu import VU, BaseVU, SyncVU, VUContext
 
 
 class Caller(Protocol):
-    """Calls what users wrote, for one virtual user.
+    """Calls the user's functions for one virtual user.
 
     Attributes:
-        context: What the VU is made of.
-        vu: The VU as its main function sees it.
+        context: Context of the VU.
+        vu: The VU that its main function gets.
     """
 
     context: VUContext
     vu: BaseVU
 
     def vu_for(self, function: UserFunction) -> BaseVU:
-        """Return the VU as `function` is to see it."""
+        """Return the VU that `function` gets."""
 
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the ordinary function `function`."""
 
     def abandon(self) -> bool:
-        """Leave alone what still runs; return whether that is a thread, which has been told."""
+        """Abandon running code; return whether that is a thread, which was reported."""
 
     def close(self) -> None:
         """Close connections, and let a thread end."""
 
 
 class LoopCaller:
-    """Calls all in Trio's loop: an ordinary function must not block it."""
+    """Calls every function in Trio's loop, which an ordinary one must not block."""
 
     __slots__ = ("context", "vu")
 
@@ -52,11 +52,11 @@ class LoopCaller:
         self.vu: BaseVU = VU(context)
 
     def vu_for(self, _function: UserFunction) -> BaseVU:
-        """Return the only VU there is."""
+        """Return the VU."""
         return self.vu
 
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call `function` here; it does not wait."""
+        """Call `function`, which does not wait."""
         return function(*args, **kwargs)
 
     def abandon(self) -> bool:
@@ -83,7 +83,7 @@ class ThreadCaller:
         self._async_vu: VU | None = None
 
     def vu_for(self, function: UserFunction) -> BaseVU:
-        """Return the VU with or without ``await``; what it remembers is the same."""
+        """Return the VU with or without ``await``; both share their data, tags and RNG."""
         if not function.is_async:
             return self.vu
         if self._async_vu is None:
@@ -97,7 +97,7 @@ class ThreadCaller:
         return await self._thread.run(function, *args, **kwargs)
 
     def abandon(self) -> bool:
-        """Leave the thread alone."""
+        """Abandon the thread."""
         self._thread.abandon()
         return True
 
@@ -119,15 +119,15 @@ def make_caller(
     scenario: str = "",
     env: Mapping[str, str] | None = None,
 ) -> Caller:
-    """Return a new virtual user that suits `function`, with what calls it.
+    """Return the caller of a new virtual user for `function`.
 
     Args:
-        function: What the VU is there to run.
+        function: The function that the VU runs.
         number: Its number, from 1; 0 in setup and teardown.
         load: The load test.
         tag_context: The tags of its samples outside of all groups.
         scenario: The name of its scenario; empty in setup and teardown.
-        env: What its `env` holds.
+        env: Values of its `env`.
     """
     recorder = Recorder(load.buffer, tag_context)
     context = VUContext(
@@ -142,5 +142,5 @@ def make_caller(
 
 
 def target_of(function: UserFunction, caller: Caller) -> Callable[..., Awaitable[object]]:
-    """Return what to await with its arguments to run `function`."""
+    """Return the awaitable function that runs `function` with its arguments."""
     return function.function if function.is_async else partial(caller.call, function.call)

@@ -1,4 +1,4 @@
-"""What all virtual users of a load test share, and what those of one scenario share."""
+"""Contexts that virtual users share: that of the load test, and that of one scenario."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,24 +25,24 @@ def find_stop(error: BaseException) -> StopRequest | None:
 
 
 class Ruling(Enum):
-    """What an exception that ends an iteration says about it."""
+    """Meaning of an exception for the iteration that it ends."""
 
     FAILED = "failed"
     SKIPPED = "skipped"
     INTERRUPTED = "interrupted"
-    NOT_OURS = "not ours"  # such as KeyboardInterrupt: it passes through
+    NOT_OURS = "not ours"  # passes through, such as KeyboardInterrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionRules:
-    """What exceptions mean, where pytest gives them a meaning of their own.
+    """Exceptions to which pytest gives a meaning of their own.
 
     pytest's outcomes derive from BaseException, so `except Exception` does not
     see them.
 
     Attributes:
-        skips: End an iteration that is counted apart.
-        failures: Fail an iteration, as every Exception does.
+        skips: Skip the iteration, which is counted apart.
+        failures: Fail the iteration, as every Exception does.
         exits: End the whole session, although some are Exceptions.
     """
 
@@ -52,11 +52,11 @@ class ExceptionRules:
 
     @property
     def caught(self) -> tuple[type[BaseException], ...]:
-        """What a check catches when it asks its predicate."""
+        """Exceptions that a check catches when it calls its predicate."""
         return (Exception, *self.failures)
 
     def judge(self, error: BaseException) -> Ruling:
-        """Return what `error` says about the iteration that raised it.
+        """Return the meaning of `error` for the iteration that raised it.
 
         The gravest of a group counts: an interruption before a failure before a skip.
         """
@@ -75,22 +75,21 @@ class ExceptionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadContext:
-    """What all virtual users of one load test share, setup and teardown among them.
+    """Objects that all virtual users of one load test share, setup and teardown included.
 
     Attributes:
-        buffer: Where their rows go.
+        buffer: Buffer of their rows.
         tag_context: The tags of the whole load test, outside of scenarios and groups.
         make_client: Makes the HTTP client of one VU.
-        failures: Where failures go.
+        failures: Log of their failures.
         stop: Ends the load test at once, for the reason given; called in Trio's thread,
-            perhaps often.
-        finish: Ends it gracefully, when there is no more data; called once at the most.
-            Abandoned out, it is `stop`.
-        refuse: Ends it at once because it cannot be run as it is written. Abandoned out, it is
-            `stop`.
-        seed: Where the chance of all VUs begins.
-        exceptions: What exceptions mean.
-        stuck: Sees to it that cancelled tasks end.
+            any number of times.
+        finish: Ends it gracefully when test data is used up; called at most once.
+            Defaults to `stop`.
+        refuse: Ends it at once because its code cannot be run. Defaults to `stop`.
+        seed: Seed of the RNGs of all VUs.
+        exceptions: Meaning of exceptions.
+        stuck: Abandons cancelled tasks that do not end.
     """
 
     buffer: SampleBuffer
@@ -114,12 +113,12 @@ class LoadContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioContext:
-    """What the virtual users of one scenario share.
+    """Objects that the virtual users of one scenario share.
 
     Attributes:
-        load: What they share with all others.
-        options: The scenario's plan.
-        function: What a virtual user runs.
+        load: Context of the load test.
+        options: Options of the scenario.
+        function: The scenario's function.
         setup_data: Returns the setup data as JSON text; None when there is none.
         tag_context: The scenario's tags, outside of all groups.
     """

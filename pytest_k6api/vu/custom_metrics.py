@@ -1,8 +1,8 @@
 """Metrics that users declare in their modules and feed from any virtual user.
 
-A metric knows no load test: it finds the recorder of the VU that feeds it
-through `current_recorder`. Declarations are remembered for as long as the
-module that made them lives, so that thresholds can be checked at collection.
+A metric belongs to no load test: `add` finds the recorder of the current VU through
+`current_recorder`. Declarations are registered by weak references, until their module
+is collected, so that thresholds can be checked at collection.
 """
 
 import gc
@@ -27,10 +27,10 @@ _Contains = Literal["default", "time", "data"]
 
 
 class _CustomMetric:
-    """What the four kinds have in common.
+    """Base of the four kinds.
 
     Attributes:
-        metric: What the numbers are.
+        metric: Its name, kind and contents.
         location: ``file:line`` of the declaration.
     """
 
@@ -38,7 +38,7 @@ class _CustomMetric:
     _kind: ClassVar[MetricKind]
 
     def __init__(self, name: str, contains: str) -> None:
-        __tracebackhide__ = True  # pytest shows who declared it, not how we found out
+        __tracebackhide__ = True  # pytest shows the declaration, not this code
         # Two frames up: the caller of the public constructor.
         caller = sys._getframe(2)
         self.location = f"{caller.f_code.co_filename}:{caller.f_lineno}"
@@ -49,11 +49,11 @@ class _CustomMetric:
         _declared.add(self)
 
     def add(self, value: float, tags: Mapping[str, object] | None = None) -> None:
-        """Record `value` where the virtual user stands, with `tags` over its tags.
+        """Record `value` with the current tags of the virtual user, and `tags` over them.
 
         Args:
             value: A finite number, or a bool.
-            tags: More tags for this one sample; values are turned into text.
+            tags: More tags for this one sample; values are converted to strings.
 
         Raises:
             MetricError: `value` is no finite number, or no virtual user is running.
@@ -90,11 +90,11 @@ class _CustomMetric:
 
 
 class Counter(_CustomMetric):
-    """A custom metric that sums up what is added; 0 while nothing was.
+    """A custom metric that sums up its values; 0 without a value.
 
     Args:
         name: 2 to 129 letters, digits and underscores, not starting with a digit.
-        contains: What the numbers are: plain, milliseconds or bytes.
+        contains: The unit: plain numbers, milliseconds or bytes.
 
     Raises:
         MetricError: The name cannot be used, is a built-in metric's, or was
@@ -109,14 +109,14 @@ class Counter(_CustomMetric):
         super().__init__(name, contains)
 
     def add(self, value: float = 1, tags: Mapping[str, object] | None = None) -> None:
-        """Add `value`, 1 if left out; see the class for errors."""
+        """Add `value`, 1 by default; see the class for errors."""
         super().add(value, tags)
 
 
 class Gauge(_CustomMetric):
     """A custom metric that keeps the last value, and the smallest and largest.
 
-    A threshold on it fails while it has no value. Takes and raises what `Counter` does.
+    A threshold on it fails while it has no value. Arguments and errors as for `Counter`.
     """
 
     __slots__ = ()
@@ -130,8 +130,8 @@ class Gauge(_CustomMetric):
 class Rate(_CustomMetric):
     """A custom metric that keeps the share of values that are true or not zero.
 
-    The share is between 0 and 1, and a threshold is written so: ``"rate>0.99"``. It
-    fails while there is no value. Raises what `Counter` does.
+    The share is between 0 and 1; a threshold is written ``"rate>0.99"``, and fails
+    while there is no value. Errors as for `Counter`.
     """
 
     __slots__ = ()
@@ -145,8 +145,8 @@ class Rate(_CustomMetric):
 class Trend(_CustomMetric):
     """A custom metric that keeps every value for exact percentiles.
 
-    A threshold on it fails while it has no value. Takes and raises what `Counter`
-    does; with ``contains="time"`` values are milliseconds.
+    A threshold on it fails while it has no value. Arguments and errors as for
+    `Counter`; with ``contains="time"`` values are milliseconds.
     """
 
     __slots__ = ()
@@ -157,7 +157,7 @@ class Trend(_CustomMetric):
         super().__init__(name, contains)
 
     def timed(self, tags: Mapping[str, object] | None = None) -> "Timed":
-        """Return a context manager that records in milliseconds how long its block took.
+        """Return a context manager that records the duration of its block in milliseconds.
 
         Recorded also if the block raises, but not if the iteration is interrupted.
 
@@ -199,12 +199,12 @@ _declared: WeakSet[_CustomMetric] = WeakSet()
 
 
 def declared_metrics() -> Mapping[str, Metric]:
-    """Return the metrics that users have declared so far, by name."""
+    """Return the custom metrics declared so far, by name."""
     return {custom.metric.name: custom.metric for custom in list(_declared)}
 
 
 def _shown(value: object) -> str:
-    """Return `value` for a message; Python spells no integer of more than 4,300 digits."""
+    """Return `value` for a message; Python converts no integer of more than 4,300 digits."""
     if isinstance(value, int) and value.bit_length() > 1024:
         return f"an integer of {math.floor(value.bit_length() * math.log10(2)) + 1:,} digits"
     return storable(repr(value), 100)
@@ -225,7 +225,7 @@ def _declare(name: str, kind: MetricKind, contains: Contains, location: str) -> 
     metric = Metric(name=name, kind=kind, contains=contains)
     earlier = _find(name)
     if earlier is not None and earlier.metric != metric:
-        # A module that is gone may only wait for the collector.
+        # The module of the earlier one may be waiting for the garbage collector.
         del earlier
         gc.collect()
         earlier = _find(name)
@@ -236,7 +236,7 @@ def _declare(name: str, kind: MetricKind, contains: Contains, location: str) -> 
             f"{location}: the metric {name!r} is declared as {_about(metric)} and was declared as"
             f" {_about(earlier.metric)} at {earlier.location}; give one of them another name"
         )
-    return earlier.metric  # one object for all, so that comparing samples is cheap
+    return earlier.metric  # one object for all, so that samples are compared by identity
 
 
 def _find(name: str) -> _CustomMetric | None:

@@ -1,13 +1,13 @@
-"""Fixtures of which every virtual user has its own value.
+"""VU fixtures: every virtual user has its own value.
 
-pytest finds them, so a `VUFixture` is what an ordinary fixture returned: the
-user's function and the values of what it asks for, other VU fixtures among
-them. Here they are ordered, run on a VU's first iteration, and torn down in
-reverse when the VU ends, also after an interruption.
+pytest finds them, so a `VUFixture` is the value of an ordinary fixture: the user's
+function and the values of the fixtures that it requests, other VU fixtures among
+them. They are set up in order in a VU's first iteration, and torn down in reverse
+when the VU ends, also after an interruption.
 
-One that fails lets the iteration fail; the next iteration tries again, and
-keeps what was set up before it. A VU fixture cannot hold a nursery or a cancel
-scope open across its ``yield``: its end comes in another place of the VU's task.
+A VU fixture that fails also fails the iteration; the next iteration tries it again
+and keeps the fixtures before it. A VU fixture cannot hold a nursery or a cancel
+scope open across its ``yield``: its teardown runs elsewhere in the VU's task.
 """
 
 import inspect
@@ -22,14 +22,14 @@ _ENDED = object()
 
 
 class VUFixture:
-    """A VU fixture as one test sees it.
+    """A VU fixture of one test.
 
     Args:
         function: The user's function or generator function, async or not.
-        values: The values of what it asks for, by parameter.
+        values: The values of the fixtures that it requests, by parameter.
 
     Raises:
-        OptionError: It asks for what is not among `values`.
+        OptionError: It requests a fixture that is not among `values`.
     """
 
     __slots__ = ("function",)
@@ -42,7 +42,7 @@ class VUFixture:
 
 
 def resolve_vu_fixtures(function: UserFunction) -> tuple[VUFixture, ...]:
-    """Return the VU fixtures that `function` needs, each after those that it needs itself."""
+    """Return the VU fixtures that `function` needs, each after those that it requests."""
     order: dict[VUFixture, None] = {}
     _collect(function, order)
     return tuple(order)
@@ -59,8 +59,8 @@ class VUFixtures:
     """The VU fixtures of one virtual user, set up or not.
 
     Args:
-        fixtures: Each after those that it needs.
-        own: Returns the values of ``vu`` and ``setup_data`` that suit a function.
+        fixtures: The VU fixtures, each after those that it requests.
+        own: Returns the values of ``vu`` and ``setup_data`` for a function.
         call: Calls an ordinary function where the VU's ordinary functions run.
     """
 
@@ -79,13 +79,13 @@ class VUFixtures:
         self._teardowns: list[Callable[[], Awaitable[None]]] = []
 
     async def set_up(self) -> None:
-        """Set up what is not set up yet."""
+        """Set up the fixtures that are not set up yet."""
         for fixture in self._fixtures:
             if fixture not in self._made:
                 self._made[fixture] = await self._start(fixture.function)
 
     def arguments(self, function: UserFunction) -> dict[str, object]:
-        """Return the arguments for `function`; all that it needs must be set up."""
+        """Return the arguments for `function`; its fixtures must be set up."""
         made = {
             name: self._made[value]
             for name, value in function.values.items()
@@ -94,16 +94,16 @@ class VUFixtures:
         return function.fill({**made, **self._own(function)})
 
     async def tear_down(self, report: Callable[[BaseException], None]) -> None:
-        """Tear all down, last first; what one raises is reported and stops no other."""
+        """Tear all down, last first; an exception is reported and stops no other teardown."""
         self._made.clear()
         cancelled: trio.Cancelled | None = None
         while self._teardowns:
             try:
                 await self._teardowns.pop()()
             except trio.Cancelled as error:
-                # The others still run, as far as they come without waiting.
+                # The others still run, up to their first wait.
                 cancelled = error
-            except BaseException as error:  # noqa: BLE001  # `report` raises what is not ours
+            except BaseException as error:  # noqa: BLE001  # `report` raises those that pass through
                 report(error)
         if cancelled is not None:
             raise cancelled

@@ -1,9 +1,9 @@
-"""The loop body around a user's function: one virtual user, as executors see it.
+"""Iterations of one virtual user: the code around the user's function, as executors call it.
 
 An iteration costs little beside what the user's function does
-(``benchmarks/bench_iteration.py``): no task, no cancel scope. An executor that
-interrupts one calls `cut`, so that later samples are dropped, and cancels the
-scope that the VU runs in.
+(``benchmarks/bench_iteration.py``): no task, no cancel scope. To interrupt one, an
+executor calls `interrupt`, so that later samples are dropped, and cancels the scope
+that the VU runs in.
 """
 
 import json
@@ -35,7 +35,7 @@ class VirtualUser:
 
     Args:
         number: The VU's number in its load test, from 1.
-        scenario: What it shares with the others.
+        scenario: Context of its scenario.
     """
 
     __slots__ = (
@@ -79,17 +79,15 @@ class VirtualUser:
         self._setup_data: dict[str, object] = {}
 
     async def run_iteration(self, due_at: float | None = None) -> bool:
-        """Run the scenario's function once, record how that went, and tell whether it failed.
+        """Run the scenario's function once, record its outcome, and return whether it failed.
 
         It failed if it raised, or if its last request that failed got no response.
-
-        What the function raises is counted and kept for the report. The sleep
-        after a short iteration (`min_iteration_duration`) is the executor's: who is
-        cut in it has completed its iteration.
+        Exceptions are counted and kept for the report. The executor waits for the rest
+        of `min_iteration_duration`; an interruption there does not affect the iteration.
 
         Args:
-            due_at: When the iteration was due, in Trio's time, where a schedule
-                said so; how late it is, is recorded.
+            due_at: Due time of the iteration in Trio's time, if a schedule has one; the
+                lateness is recorded.
 
         Source: k6 v1.1.0, ``internal/js/runner.go``, ``ActiveVU.RunOnce``.
         """
@@ -129,12 +127,12 @@ class VirtualUser:
         return failed == 1 or (recorder.failed is not None and recorder.got_no_response)
 
     def interrupt(self) -> None:
-        """Drop what the running iteration still records; it counts as interrupted."""
+        """Drop all later records of the running iteration, which is about to be cancelled."""
         if self._kept is None:
             self._kept = self._recorder.cut()
 
     def abandon(self, line: str) -> None:
-        """Give up what runs, because its task was abandoned at `line` of the user's code."""
+        """Give up running code, because its task was abandoned at `line` of the user's code."""
         if not self._is_closing:
             self._record_bytes()
         if not self._caller.abandon():
@@ -157,12 +155,12 @@ class VirtualUser:
             )
         self._caller.close()
         self._record_bytes()
-        self._recorder.cut()  # a thread that was left alone may still write
+        self._recorder.cut()  # an abandoned thread may still write
         return self._failed_teardowns
 
     def _own(self, function: UserFunction) -> dict[str, object]:
         if "setup_data" in function.parameters and not self._setup_data:
-            # Once, so that each VU has a copy of its own and a later PUT does not change it.
+            # Decoded once: each VU has a copy of its own, which a later PUT does not change.
             text = self._scenario.setup_data()
             self._setup_data = {"setup_data": json.loads(text) if text is not None else None}
         return {"vu": self._caller.vu_for(function), **self._setup_data}
@@ -171,7 +169,7 @@ class VirtualUser:
         vu, recorder = self.vu, self._recorder
         if current_vu.get(None) is not vu:
             become(vu)
-        if self._kept is not None:  # the last iteration was cut; what comes now counts again
+        if self._kept is not None:  # after an interrupted iteration: record again
             recorder.buffer = self._kept
             self._kept = None
         groups = self._groups
@@ -203,7 +201,7 @@ class VirtualUser:
             )
 
     def _take_error(self, error: BaseException) -> int:
-        # 1 for a failure, 0 for a skip, -1 for what is to be raised again.
+        # 1 for a failure, 0 for a skip, -1 for an exception that is raised again.
         load = self._scenario.load
         match load.exceptions.judge(error):
             case Ruling.FAILED:

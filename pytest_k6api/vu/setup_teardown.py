@@ -1,8 +1,8 @@
 """Setup and teardown of a load test, and the setup data between them.
 
-Setup data is JSON text: numbers keep the digits that somebody wrote, and every
-reader decodes a copy of its own. Both functions may run in any phase of a load
-test, and more than once: the control API asks for it.
+Setup data is JSON text: numbers keep their digits, and every reader decodes a copy
+of its own. Both functions may run in any phase of a load test, and more than once,
+at the request of the control API.
 """
 
 import json
@@ -55,9 +55,9 @@ class SetupTeardown:
     """The setup and teardown functions of one load test.
 
     Attributes:
-        load: The load test that they belong to.
-        setup: May ask for fixtures and ``vu``.
-        teardown: May ask for ``setup_data`` too.
+        load: Context of the load test.
+        setup: Setup function, which may request fixtures and ``vu``.
+        teardown: Teardown function, which may request ``setup_data`` too.
         setup_timeout: Seconds that setup may take.
         teardown_timeout: Seconds that teardown may take.
         data: The setup data as JSON text; None when there is none.
@@ -77,9 +77,9 @@ class SetupTeardown:
             raise OptionError(f"setup={self.setup.name} asks for 'setup_data', which it makes")
 
     async def run_setup(self) -> str | None:
-        """Run setup; what it returns is the setup data from now on.
+        """Run setup; its return value becomes the setup data.
 
-        Without a setup function the data stays as it is. A skip is passed on.
+        Without a setup function the data does not change. A skip is passed on.
 
         Returns:
             The setup data as JSON text; None if setup returned None.
@@ -96,12 +96,12 @@ class SetupTeardown:
     def replace(self, text: str | None) -> None:
         """Make the JSON `text` the setup data; None removes it.
 
-        Virtual users that have run before keep what they have.
+        Virtual users that have run before keep their copies.
         """
         self.data = text
 
     def let_go(self) -> None:
-        """Keep the setup data alone: the load test is over, and neither function runs again."""
+        """Keep only the setup data, once neither function can run again."""
         self.setup = self.teardown = None
         del self.load
 
@@ -151,7 +151,7 @@ class _Stage:
         self._caller = make_caller(function, 0, load=load, tag_context=self._tag_context)
 
     async def run(self, own: dict[str, object]) -> object:
-        """Return what the function returns.
+        """Return the result of the function.
 
         Raises:
             ControlError: It raised or took too long.
@@ -182,7 +182,7 @@ class _Stage:
         )
 
     def refuse(self, error: BaseException) -> ControlError:
-        """Keep `error` for the report; return what the API and the run make of it."""
+        """Log `error` as a failure; return it as an error of the API and the run."""
         self._load.failures.add(self._kind, error, self._caller.vu)
         location = code_location(*failing_line(error))
         detail = SECRETS.mask_text(
@@ -205,4 +205,4 @@ class _Stage:
                     recorder.bytes_received,
                 )
             )
-        recorder.cut()  # a thread that was left alone may still write
+        recorder.cut()  # an abandoned thread may still write

@@ -25,7 +25,7 @@ class GroupStack:
     """The open groups of one VU, outermost first.
 
     Attributes:
-        recorder: Whose `context` follows the groups.
+        recorder: Its `context` is the tag context of the innermost group.
         now: The stopwatch, in seconds; callable from every thread.
         root: The tag context outside of all groups.
         open: The groups that were entered and not left.
@@ -40,7 +40,7 @@ class GroupStack:
         self.open: list[Group] = []
 
     def move_to(self, root: TagContext) -> None:
-        """Stand in the same groups of another root: one with other tags."""
+        """Replace the root by one with other tags, with the same groups open."""
         self.root = context = root
         for group in self.open:
             group.outer = context
@@ -79,7 +79,7 @@ class Group:
         ended = stack.now()
         if stack.open and stack.open[-1] is self:
             stack.open.pop()
-        elif self in stack.open:  # groups of tasks beside each other end in any order
+        elif self in stack.open:  # groups of concurrent tasks end in any order
             stack.open.remove(self)
         recorder = stack.recorder
         recorder.context = self.outer
@@ -89,9 +89,9 @@ class Group:
 
 
 class VUTags(MutableMapping[str, str]):
-    """The tags of one VU over those of its scenario; a change counts from the next sample on.
+    """Tags of one VU over those of its scenario; a change applies from the next sample on.
 
-    They stay until they are changed or the VU ends. Values are turned into text.
+    They stay until they are changed or the VU ends. Values are converted to strings.
 
     Source: k6 v1.1.0, ``internal/js/modules/k6/execution/execution.go``, ``tagsDynamicObject``.
     """
@@ -110,7 +110,7 @@ class VUTags(MutableMapping[str, str]):
         if key in _TAKEN:
             raise KeyError(f"vu.tags cannot hold the tag {key!r}: {_TAKEN[key]}")
         if not isinstance(key, str):
-            raise TypeError(f"vu.tags takes names that are strings, got {key!r}")
+            raise TypeError(f"a name in vu.tags must be a string, got {key!r}")
         text = str(value)
         if self._tags.get(key) != text:
             self._tags[key] = text
@@ -136,8 +136,8 @@ class VUTags(MutableMapping[str, str]):
 class Checked:
     """A check of one block: it passes if the block raises nothing.
 
-    What is raised is counted and kept for the report, but not passed on, except
-    for interruptions and skips.
+    An exception is counted and kept for the report, but not passed on, except for
+    interruptions and skips.
     """
 
     __slots__ = ("_failures", "_name", "_recorder", "_rules", "_witness")
@@ -158,7 +158,7 @@ class Checked:
         self._rules = rules
 
     def __enter__(self) -> None:
-        """Nothing is measured: a check has no duration."""
+        """Do nothing: a check has no duration."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -174,7 +174,7 @@ class Checked:
 
 
 def record_check(recorder: Recorder, name: str, *, passed: bool) -> None:
-    """Record how the check `name` went, in the current tag context of its VU."""
+    """Record the result of the check `name` in the current tag context of its VU."""
     tags_id = recorder.context.check_id(name)
     recorder.buffer.rows[CHECK_ROWS].append((tags_id, 1.0 if passed else 0.0))
 
@@ -188,9 +188,9 @@ def calling_line(depth: int) -> tuple[CodeType, int]:
 class Measured:
     """One block, used in a ``with`` statement; reusable, not reentrant.
 
-    Its duration and whether it failed are recorded when it is left, also by an
-    exception, which is passed on. A block that an interruption or a skip cuts
-    off records nothing: it was neither fast nor slow.
+    Its duration and whether it failed are recorded at its end, also after an
+    exception, which is passed on. An interruption or a skip records nothing: its
+    duration would be meaningless.
     """
 
     __slots__ = ("_began", "_name", "_rules", "_stack", "_tags")

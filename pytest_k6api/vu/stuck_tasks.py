@@ -1,11 +1,11 @@
-"""Tasks that ignore their cancellation: they get a time to end, then they are abandoned.
+"""Tasks that ignore their cancellation: given time to end, then abandoned.
 
 Trio cancels by raising `trio.Cancelled`, and waits for every task. A retry loop with
 a bare ``except: pass`` swallows it, a shielded wait does not see it, and the load
 test would never end. An abandoned task ends for Trio; its code never runs again, not
 even its ``finally`` blocks, and its frames stay in memory until the process ends.
 
-    the task is                    becomes abandoned
+    the task is                    is abandoned
     -----------------------------  -------------------------------------------------
     swallowing its cancellation    at its next checkpoint
     waiting in a shielded scope    at once
@@ -40,12 +40,12 @@ T = TypeVar("T")
 
 
 class Abandoned(NamedTuple):
-    """What did not end when it was interrupted.
+    """A task or thread that did not end when it was interrupted.
 
     Attributes:
-        scenario: Whose virtual user it belongs to; empty in setup and teardown.
-        line: Where it stood, ``file:line``; empty if that is not in the user's code.
-        is_thread: Whether it is a thread, which goes on.
+        scenario: Scenario of its virtual user; empty in setup and teardown.
+        line: Its line, ``file:line``; empty outside of the user's code.
+        is_thread: Whether it is a thread, which continues to run.
     """
 
     scenario: str
@@ -54,10 +54,10 @@ class Abandoned(NamedTuple):
 
 
 class StuckTasks:
-    """The tasks of one load test that run code of users and have been cancelled.
+    """The cancelled tasks of one load test that run the user's code.
 
     Attributes:
-        left: What was left alone, how often, by what the warning is to say of it.
+        left: Number of abandoned tasks and threads of each scenario and line.
     """
 
     def __init__(self) -> None:
@@ -74,9 +74,9 @@ class StuckTasks:
         """Abandon `task`, which was cancelled, unless it `has_ended` in `patience` seconds.
 
         Args:
-            task: Whoever waits for it must be in the same Trio run.
-            on_abandoned: Called in the loop with the line of the user's code that it
-                stands in, ``file:line``; empty if there is none.
+            task: A task of this Trio run.
+            on_abandoned: Called in the loop with its current line of the user's code,
+                ``file:line``; empty if there is none.
             patience: Seconds; `PATIENCE` if left out.
         """
         patience = PATIENCE if patience is None else patience
@@ -87,15 +87,15 @@ class StuckTasks:
             self._wake.set()
 
     def has_ended(self, task: Task) -> None:
-        """Expect no more of `task`; harmless for one that was never expected to end."""
+        """Stop waiting for the end of `task`; does nothing for an unknown one."""
         self._expected.pop(task, None)
 
     def note(self, left: Abandoned) -> None:
-        """Note what was left alone."""
+        """Count an abandoned task or thread."""
         self.left[left] += 1
 
     def abandon_all(self) -> None:
-        """Abandon all that are expected to end, and from now on each at once."""
+        """Abandon all tasks that are expected to end, and later ones without delay."""
         self._is_impatient = True
         now = trio.current_time()
         self._due = [(now, order, task) for _, order, task in self._due]
@@ -104,7 +104,7 @@ class StuckTasks:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Abandon tasks when their time is over; leave it after all that may be cancelled."""
+        """Abandon tasks after their time, while the context is open."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             yield
@@ -119,11 +119,11 @@ class StuckTasks:
             self._abandon_overdue(trio.current_time())
 
     def warnings(self) -> list[str]:
-        """Return what is to be told of that, one sentence each."""
+        """Return warnings about abandoned tasks and threads, one sentence each."""
         return [_sentence(left, times) for left, times in self.left.items()]
 
     async def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Return ``await function()``, run in a task that is abandoned if it ignores its end."""
+        """Return ``await function()``, run in a task that is abandoned if it ignores cancellation."""
         results: list[outcome.Outcome[T]] = []
         ended = trio.Event()
         tasks: list[Task] = []
@@ -168,10 +168,10 @@ def _abandon(task: Task) -> bool:
     for child in children:
         _abandon(child)
     if getattr(task.coro, "gi_code", None) is _NOTHING_MORE:
-        return True  # it only waits to be scheduled
+        return True  # abandoned already, and about to be scheduled
     if not children:
-        # Collected, a coroutine is closed, and code that swallows everything would
-        # swallow that too, perhaps for ever.
+        # The garbage collector closes a coroutine, and code that swallows every exception
+        # would swallow that too, perhaps for ever: never collect it.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(task.coro))
         task._child_nurseries.clear()
         nothing_more = _nothing_more(task.coro)
@@ -182,16 +182,16 @@ def _abandon(task: Task) -> bool:
 
 
 def _nothing_more(left: Any) -> Generator[None, None, None]:
-    # Trio resumes it in place of the task's own code, and the task is over.
+    # Trio resumes it instead of the task's own code, and the task ends.
     yield
     called = _called_by_user(left)
     if called is not None:
-        with suppress(RuntimeError):  # it waits for something on its way out
+        with suppress(RuntimeError):  # it awaits something in a ``finally`` block
             called.close()
 
 
 def _called_by_user(coro: Any) -> Any:
-    """Return what user code awaits of this package, such as a request; None if it does not."""
+    """Return the coroutine of this package that user code awaits, such as a request; or None."""
     called, is_below_user = None, False
     while (code := getattr(coro, "cr_code", None)) is not None:
         if _is_users(code.co_filename):
@@ -206,10 +206,10 @@ _NOTHING_MORE = _nothing_more.__code__
 
 
 def _lift_shields(task: Task) -> None:
-    """Let the cancellation around `task` reach it."""
+    """Remove the shields between `task` and its nursery, so that a cancellation reaches it."""
     assert task.parent_nursery is not None
     outermost = task.parent_nursery.cancel_scope
-    # Private: Trio tells nobody which scopes a task is in.
+    # Private: Trio has no public access to the scopes of a task.
     status: Any = task._cancel_status
     while status is not None and status._scope is not outermost:
         status._scope.shield = False
@@ -232,10 +232,10 @@ def _users_line(task: Task) -> str:
 def _sentence(left: Abandoned, times: int) -> str:
     what = "thread" if left.is_thread else "task"
     one = times == 1
-    whose = f"of {left.scenario}" if left.scenario else "of setup or teardown"
+    owner = f"of {left.scenario}" if left.scenario else "of setup or teardown"
     where = f" at {left.line}" if left.line else ""
     late = (
-        f"{times:,} {what if one else f'{what}s'} {whose} did not end when"
+        f"{times:,} {what if one else f'{what}s'} {owner} did not end when"
         f" {'it was' if one else 'they were'} interrupted"
     )
     if left.is_thread:

@@ -1,16 +1,15 @@
-"""The thread of one virtual user whose scenario is an ordinary function.
+"""Thread of one virtual user whose scenario is an ordinary function.
 
-One thread for the whole life of the VU, because what a synchronous scenario
-keeps (an sqlite connection, a driver's handle) often belongs to the thread that
-made it. While the function runs, the VU's task waits here and carries out what
-the function asks of Trio: to sleep, to send a request. So both happen in the
-VU's own task, and end with it.
+A VU keeps one thread, because objects of a synchronous scenario (an sqlite
+connection, a driver's handle) often belong to the thread that made them. While the
+function runs, the VU's task waits and executes what the function requests of Trio: a
+sleep, an HTTP request. So these run in the VU's own task, and end with it.
 
-When its VU is interrupted, whatever the function asks for next raises
-`IterationInterrupted`; if it asks for nothing within `PATIENCE`, that is raised
-wherever it is in Python code. What even that does not end (a call that blocks, a
-bare ``except: pass``) is left alone: a daemon, which does not keep the session
-alive, and which is stopped for good where it asks for something.
+When the VU is interrupted, the next request of the function raises
+`IterationInterrupted`; if there is none within `PATIENCE`, it is raised at the current
+line of Python code. A function that does not end even then (a call that blocks, a
+bare ``except: pass``) is abandoned: its thread is a daemon, which does not keep the
+session alive and blocks for ever at its next request.
 """
 
 import ctypes
@@ -30,7 +29,7 @@ import trio
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users
 
 PATIENCE = 5.0
-"""Seconds that an interrupted function gets to come back to its VU."""
+"""Seconds that an interrupted function has to return or to make a request."""
 
 _ATTEMPTS = 10
 _ATTEMPT = 0.05
@@ -59,8 +58,8 @@ class VUThread:
 
     Args:
         name: Its name.
-        on_abandoned: Called with the line of the user's code that the thread is in,
-            ``file:line``, when it is left alone; empty if there is none.
+        on_abandoned: Called when it is abandoned, with its current line of the user's
+            code, ``file:line``; empty if there is none.
     """
 
     def __init__(self, name: str, on_abandoned: Callable[[str], None] = lambda _line: None) -> None:
@@ -70,17 +69,17 @@ class VUThread:
         self._thread: Thread | None = None
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._answers: SimpleQueue[_Outcome] = SimpleQueue()
-        # What the thread sends: a request to Trio, or what became of its job.
+        # The thread sends requests to Trio, and the outcome of its job.
         self._post, self._inbox = trio.open_memory_channel[_Request | _Outcome](math.inf)
         self._is_interrupted = False
         self._is_abandoned = self._has_refused = self._is_over = False
 
     async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call `function` in the thread; return or raise what it does.
+        """Call `function` in the thread; return its result or raise its exception.
 
         Raises:
-            trio.Cancelled: The VU was interrupted; the function has ended, or is left alone.
-            RuntimeError: The thread was left alone before.
+            trio.Cancelled: The VU was interrupted; the function has ended, or is abandoned.
+            RuntimeError: The thread was abandoned before.
         """
         if self._is_abandoned:
             raise RuntimeError(f"{self._name} still runs a function that did not come back")
@@ -100,7 +99,7 @@ class VUThread:
         return result
 
     def call(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> T:
-        """Let the VU's task await ``function(*args)``; called in the thread.
+        """Have the VU's task await ``function(*args)``; called in the thread.
 
         Raises:
             IterationInterrupted: The VU was interrupted.
@@ -112,20 +111,22 @@ class VUThread:
         return result
 
     def call_soon(self, function: Callable[..., object], /, *args: Any) -> None:
-        """Let Trio's thread call ``function(*args)`` without waiting for it."""
+        """Have Trio's thread call ``function(*args)``, without waiting for it."""
         self._token.run_sync_soon(function, *args)
 
     def close(self) -> None:
-        """Let the thread end, once it has nothing to do."""
+        """End the thread after its current job."""
         self._jobs.put(None)
 
     def abandon(self) -> None:
-        """Leave alone what runs in the thread; harmless if it was."""
+        """Abandon the running function; does nothing the second time."""
         if not self._is_abandoned and self._thread is not None:
             self._is_interrupted = self._is_abandoned = True
             self._on_abandoned(self._users_line())
             self._raise_in_thread(IterationInterrupted)
-            self._answers.put(outcome.Error(IterationInterrupted()))  # it may just have asked
+            self._answers.put(
+                outcome.Error(IterationInterrupted())
+            )  # it may have sent a request just now
 
     def _work(self) -> None:
         while True:
@@ -135,11 +136,11 @@ class VUThread:
                 result = outcome.capture(job)
                 del job
                 self._send(result)
-                # Not kept until the next job: it may hold a traceback with all its frames.
+                # A traceback in it would keep all its frames until the next job.
                 del result
             except IterationInterrupted:
                 if self._is_abandoned or self._is_over:
-                    return  # otherwise it was raised for a job that had just ended
+                    return  # otherwise it was meant for the job that has just ended
 
     def _send(self, message: _Request | _Outcome) -> None:
         try:
@@ -150,13 +151,13 @@ class VUThread:
 
     def _refuse(self) -> NoReturn:
         if self._is_abandoned and self._has_refused:
-            # It swallows what is raised: it would go round for as long as the process lives.
+            # It swallows the exception, and would loop until the process ends.
             Event().wait()
         self._has_refused = self._is_abandoned
         raise IterationInterrupted
 
     def _raise_in_thread(self, error: type[BaseException] | None) -> None:
-        # At its next step in Python code; None takes back what has not been raised yet.
+        # Raised at its next bytecode; None takes back an exception not raised yet.
         assert self._thread is not None
         assert self._thread.ident is not None
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -180,7 +181,7 @@ class VUThread:
             except trio.Cancelled:
                 self._answers.put(outcome.Error(IterationInterrupted()))
                 raise
-            except BaseException as error:  # noqa: BLE001  # the function that asked gets it
+            except BaseException as error:  # noqa: BLE001  # raised in the function that sent the request
                 answer = outcome.Error(error)
             self._answers.put(answer)
 

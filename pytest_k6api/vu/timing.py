@@ -1,4 +1,4 @@
-"""Readings of the clock that a load test runs by, and an event that wakes a task again and again."""
+"""Timing of a load test: a stopwatch, an event that wakes a task repeatedly, loop ticks."""
 
 import math
 import time
@@ -8,25 +8,25 @@ import trio
 
 
 def is_real(clock: trio.abc.Clock) -> bool:
-    """Return whether `clock` goes on by itself, a second in each second."""
+    """Return whether `clock` runs in real time."""
     second = clock.deadline_to_sleep_time(clock.current_time() + 1.0)
     return math.isclose(second, 1.0, abs_tol=0.1)
 
 
 def stopwatch() -> Callable[[], float]:
-    """Return what tells seconds, for the difference of two readings, in every thread.
+    """Return a function that reads seconds, for differences only, in every thread.
 
-    Trio's real clock goes as Python's counter does, but is written in Python.
+    Trio's real clock equals Python's counter, but is slower: it is written in Python.
     """
     clock = trio.lowlevel.current_clock()
     return time.perf_counter if is_real(clock) else clock.current_time
 
 
 class WakeEvent:
-    """Wakes the one task that follows a plan, because something has changed.
+    """An event that wakes one task repeatedly, because some state has changed.
 
-    A ring that nobody waits for is kept for the next wait: none is lost between
-    a look at the state of things and the wait that follows from it.
+    If it is set while no task waits, the next wait returns at once: a change between
+    reading the state and waiting is not lost.
     """
 
     __slots__ = ("_event",)
@@ -39,7 +39,7 @@ class WakeEvent:
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait for a ring."""
+        """Wait until it is set, and clear it."""
         await self._event.wait()
         self._event = trio.Event()
 

@@ -1,4 +1,4 @@
-"""A function of the user, as the plugin captured it: the function and its arguments."""
+"""A function of the user as the plugin captured it, with the values of its fixtures."""
 
 import functools
 import inspect
@@ -14,25 +14,26 @@ class NotAwaitedError(K6ApiError):
 
 
 OWN_NAMES = frozenset({"vu", "setup_data"})
-"""Parameters that are filled in for each virtual user."""
+"""Parameters whose values differ for each virtual user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFunction:
-    """A scenario, setup, teardown or VU fixture, and the fixtures that it asks for.
+    """A scenario, setup, teardown or VU fixture, and the fixtures that it requests.
 
     Attributes:
         function: Async or not; bound, if it is a method.
-        values: The values of the fixtures that it asks for, by parameter. VU
-            fixtures among them are `VUFixture` objects, replaced for each VU;
-            what stands under ``vu`` and ``setup_data`` is replaced too.
-        parameters: What it asks for, in order, less what has a default and no value.
+        values: The values of the fixtures that it requests, by parameter. VU
+            fixtures among them are `VUFixture` objects, replaced for each VU, as are
+            the values of ``vu`` and ``setup_data``.
+        parameters: The requested parameters, in order, without those that have a
+            default and no value.
 
     Raises:
-        OptionError: It asks for what is not among `values`.
+        OptionError: It requests a fixture that is not among `values`.
     """
 
-    function: Callable[..., Any]  # a user's function takes and returns what it likes
+    function: Callable[..., Any]  # any signature
     values: Mapping[str, object] = field(default_factory=dict)
     parameters: tuple[str, ...] = field(init=False)
 
@@ -68,7 +69,7 @@ class UserFunction:
         return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
     def call(self, **arguments: object) -> object:
-        """Call the function, which is an ordinary one, where it is to run.
+        """Call the function, an ordinary one, in the current thread.
 
         Raises:
             NotAwaitedError: It returned a coroutine or an async generator.

@@ -1,8 +1,8 @@
-"""The virtual user, as scenarios see it.
+"""The virtual user that scenarios get, with and without ``await``.
 
-Everything here is on the hot path of some scenario: a check or a group costs
-well under a microsecond (``benchmarks/bench_iteration.py``). What a VU is not
-(the loop around it, its fixtures, its end) is in `iterations`.
+Everything here is on the hot path of some scenario: a check or a group costs well
+under a microsecond (``benchmarks/bench_iteration.py``). The code around an iteration
+is in `runner`.
 """
 
 import inspect
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VUContext:
-    """What a virtual user is made of.
+    """Parts of a virtual user.
 
     Attributes:
         number: The VU's number, from 1; 0 in setup and teardown.
@@ -35,7 +35,7 @@ class VUContext:
         groups: Its recorder, stopwatch, open groups and current tag context.
         client: Its HTTP client.
         scenario: The name of its scenario; empty in setup and teardown.
-        env: What its `env` holds.
+        env: Values of its `env`.
     """
 
     number: int
@@ -47,11 +47,11 @@ class VUContext:
 
 
 class BaseVU:
-    """What virtual users of async and of synchronous scenarios have in common.
+    """Base of the virtual users of async and of synchronous scenarios.
 
     Attributes:
         id: The number of the VU in its load test, from 1; 0 in setup and teardown.
-        iteration: How many iterations it began before this one.
+        iteration: Number of iterations that it started before this one.
         scenario: The name of its scenario; empty in setup and teardown.
         env: The scenario's `env`.
     """
@@ -81,28 +81,28 @@ class BaseVU:
         self._recorder = context.groups.recorder
         self._client = context.client
         self._paced_at = 0.0
-        # Made when they are first asked for: most VUs need none, and there are many VUs.
+        # Made at their first use: most of the many VUs need none.
         self._data: SimpleNamespace | None = None
         self._random: random.Random | None = None
         self._tags: VUTags | None = None
 
     @property
     def data(self) -> SimpleNamespace:
-        """A namespace for whatever the VU wants to remember from iteration to iteration."""
+        """A namespace for values that the VU keeps from iteration to iteration."""
         if self._data is None:
             self._data = SimpleNamespace()
         return self._data
 
     @property
     def random(self) -> random.Random:
-        """The VU's own chance: the same in every run with the same ``--k6-seed``."""
+        """The VU's own RNG, seeded by ``--k6-seed`` and the VU's number."""
         if self._random is None:
             self._random = random.Random(f"{self._load.seed}:{self.id}")
         return self._random
 
     @property
     def tags(self) -> VUTags:
-        """Tags on all samples of this VU from now on, over those of its scenario."""
+        """Tags on all later samples of this VU, over those of its scenario."""
         if self._tags is None:
             self._tags = VUTags(self._groups)
         return self._tags
@@ -119,15 +119,15 @@ class BaseVU:
         return Group(self._groups, name)
 
     def check(self, value: T, checks: Mapping[str, Callable[[T], object] | bool]) -> bool:
-        """Ask named questions about `value`, count each, and never raise.
+        """Check `value` by named predicates, and count each; exceptions are failed checks.
 
         Args:
-            value: What the predicates are called with.
-            checks: By name, a predicate or an answer. A predicate that raises is
-                a failed check, and the report shows what it raised.
+            value: The argument of the predicates.
+            checks: By name, a predicate or a bool. A predicate that raises is a failed
+                check, and the report shows the exception.
 
         Returns:
-            Whether all were answered with yes.
+            Whether all checks passed.
 
         Raises:
             GroupError: A name contains ``::``.
@@ -174,8 +174,8 @@ class BaseVU:
     def checked(self, name: str) -> Checked:
         """Return a context manager that counts its block as the check `name`.
 
-        The check passes if the block raises nothing. What it raises is kept for
-        the report and not passed on; interruptions and skips pass.
+        The check passes if the block raises nothing. An exception is kept for the
+        report and not passed on; interruptions and skips are passed on.
 
         Raises:
             GroupError: On leaving, if `name` contains ``::``.
@@ -191,14 +191,14 @@ class BaseVU:
     def measure(self, name: str, tags: Mapping[str, object] | None = None) -> Measured:
         """Return a context manager that measures its block: a query, a message, a call of an SDK.
 
-        Its duration goes into the trend ``measured_duration``, whether it raised
-        into the rate ``measured_failed``, both with the tag ``name``. What it
-        raises is passed on. A block that is interrupted or skipped is not recorded.
+        Its duration goes into the trend ``measured_duration``, and whether it raised
+        into the rate ``measured_failed``, both with the tag ``name``. Exceptions are
+        passed on. A block that is interrupted or skipped is not recorded.
 
         Args:
-            name: What is measured, such as ``"db query"``; few different ones, for
-                each is a time series.
-            tags: More tags for these samples; values are turned into text.
+            name: Name of the block, such as ``"db query"``. Each name is a time series,
+                so use few.
+            tags: More tags for these samples; values are converted to strings.
         """
         return Measured(name, tags, stack=self._groups, rules=self._load.exceptions)
 
@@ -208,15 +208,15 @@ class BaseVU:
         return describe_exchange(response) if response is not None else ""
 
     def share_memory(self, other: "BaseVU") -> None:
-        """Have the same data, tags and chance as `other`, which is the same virtual user."""
+        """Share data, tags and RNG with `other`, which is the same virtual user."""
         self._data, self._tags, self._random = other.data, other.tags, other.random
 
     def _now(self) -> float:
         return self._groups.now()
 
     def _left_to_pace(self, seconds: float) -> float:
-        # From the moment that was due, not from when the VU came round, so that
-        # small delays do not add up within an iteration.
+        # Counted from the due time before, not from now: small delays do not add up
+        # within an iteration.
         now = self._now()
         self._paced_at = due = max(self._paced_at + read_wait("pace", seconds), now)
         return due - now
@@ -249,7 +249,7 @@ class VU(BaseVU):
     async def pace(self, seconds: float) -> None:
         """Wait until `seconds` after the iteration began, or after the last call in it.
 
-        A VU that comes later does not wait, and does not hurry afterwards.
+        A VU that is late does not wait, and does not catch up afterwards.
 
         Raises:
             ValueError: `seconds` is negative, not finite or no number.
@@ -262,7 +262,11 @@ class VU(BaseVU):
 
 
 class SyncVU(BaseVU):
-    """A virtual user without ``await``; used in its own thread."""
+    """The virtual user of a scenario that is an ordinary function; used in its own thread.
+
+    Requests, database drivers and SDKs work there as they are. Neither the VU nor its
+    HTTP client is used with ``await``.
+    """
 
     __slots__ = ("_thread", "http")
 
@@ -282,7 +286,7 @@ class SyncVU(BaseVU):
     def pace(self, seconds: float) -> None:
         """Wait until `seconds` after the iteration began, or after the last call in it.
 
-        A VU that comes later does not wait, and does not hurry afterwards.
+        A VU that is late does not wait, and does not catch up afterwards.
 
         Raises:
             ValueError: `seconds` is negative, not finite or no number.
@@ -299,22 +303,22 @@ current_vu: ContextVar[BaseVU] = ContextVar("pytest_k6api_vu")
 
 
 def become(vu: BaseVU) -> None:
-    """Let code that runs in this task or thread find `vu` and its recorder."""
+    """Make `vu` and its recorder the current ones of this task or thread."""
     current_vu.set(vu)
     current_recorder.set(vu._recorder)
 
 
 def read_wait(call: str, seconds: object) -> float:
-    """Return `seconds` if a virtual user can wait that long; `call` is named in the message."""
+    """Return `seconds` as a valid time to wait; `call` is the method for the message."""
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if is_number and 0 <= seconds < math.inf:  # type: ignore[operator]  # it is a number
         return float(seconds)  # type: ignore[arg-type]
-    raise ValueError(f"vu.{call}() takes a number of seconds from 0 on, got {seconds!r}")
+    raise ValueError(f"vu.{call}() takes a number of seconds, 0 or more, got {seconds!r}")
 
 
 def _is_true(name: str, answer: object) -> bool:
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
-            answer.close()  # or Python warns that nobody awaited it
+            answer.close()  # or Python warns that it was never awaited
         raise TypeError(f"the check {name!r} is async; await first, and check what that gives")
     return bool(answer)

@@ -1,8 +1,8 @@
 """Failed requests of a load test, grouped by scenario, error or status, method and name.
 
-The counts are those of ``http_req_failed``, series by series, so the two always agree.
-What the metric does not know is kept here, for a bounded number of kinds: when a kind
-was first and last seen, and one exchange. Costs nothing for a request that succeeds.
+Counts come from the series of ``http_req_failed``, so the two always agree. Beside
+them, for a bounded number of kinds, are kept the times of the first and last failure
+and one exchange. A request that succeeds costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,18 @@ from pytest_k6api.vu.failures.failure_log import Example, Failure, FailureKind
 from pytest_k6api.vu.failures.tracebacks import group_url
 
 MOST_KINDS = 100
-"""How many kinds are told apart; the rest is summed up."""
+"""Number of kinds that are listed; the rest is summed up."""
 
 _NAMED = 5
 _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
-# What k6's texts begin with; the code says the same.
+# Prefixes of k6's texts; the code implies them.
 _OPERATIONS = ("dial: ", "lookup: ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Kind:
     code: str  # k6's error code; the status where there is none
-    group: tuple[str, str, str]  # scenario, method, name without what differs from URL to URL
+    group: tuple[str, str, str]  # scenario, method, name without ids and query values
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,29 +48,29 @@ class FailedRequests:
 
     Args:
         tags: The load test's tag sets.
-        secrets: What is masked in exchanges and URLs.
+        secrets: Masks exchanges and URLs.
     """
 
     def __init__(self, tags: TagTable, secrets: Secrets = SECRETS) -> None:
         self._tags = tags
         self._secrets = secrets
-        self._kinds: dict[int, _Kind] = {}  # by tag set, of all requests that were asked about
+        self._kinds: dict[int, _Kind] = {}  # by tag set
         self._by_key: dict[tuple[str, ...], _Kind] = {}
         self._seen: dict[_Kind, _Seen] = {}
         self._rest: _Seen | None = None  # all kinds beyond
 
     def note(self, batch: Batch, elapsed: float) -> None:
-        """Take note of what `batch` tells of failed requests, `elapsed` seconds into the run."""
+        """Keep times and exchanges of the failed requests in `batch`; `elapsed` is the time of the run."""
         for tags_id, describe in batch.exchanges.items():
             kind = self._kind_of(tags_id, self._tags[tags_id])
-            is_told_apart = kind in self._seen or len(self._seen) < MOST_KINDS
-            seen = self._seen.get(kind) if is_told_apart else self._rest
+            is_listed = kind in self._seen or len(self._seen) < MOST_KINDS
+            seen = self._seen.get(kind) if is_listed else self._rest
             if seen is not None:
                 seen.last_at = elapsed
                 continue
             exchange = self._secrets.mask_text(describe())
             seen = _Seen(first_at=elapsed, last_at=elapsed, exchange=exchange)
-            if is_told_apart:
+            if is_listed:
                 self._seen[kind] = seen
             else:
                 self._rest = seen
@@ -82,7 +82,7 @@ class FailedRequests:
     def failures(self, all_series: Iterable[FailureSeries]) -> tuple[Failure, ...]:
         """Return the failed requests in `all_series` of ``http_req_failed``, most frequent first.
 
-        What is beyond `MOST_KINDS` comes last, as one failure for all its kinds.
+        Kinds beyond `MOST_KINDS` come last, as one failure.
         """
         sums: dict[_Kind, _Sum] = {}
         asked: dict[tuple[str, str, str], int] = {}
@@ -96,7 +96,7 @@ class FailedRequests:
                 one.count += series.failed
                 one.names.add(series.tags.get("name", ""))
         ordered = sorted(sums.items(), key=lambda item: -item[1].count)
-        told = [
+        listed = [
             _failure(
                 self._message(one),
                 one.count,
@@ -113,8 +113,8 @@ class FailedRequests:
             kinds = f"{len(rest):,} more kind{'s' if len(rest) > 1 else ''}"
             message = f"{kinds}, such as {self._message(rest[0])}"
             count = sum(one.count for one in rest)
-            told.append(_failure(message, count, self._rest, is_rest=True))
-        return tuple(told)
+            listed.append(_failure(message, count, self._rest, is_rest=True))
+        return tuple(listed)
 
     def _message(self, one: _Sum) -> str:
         tags = one.tags
@@ -160,7 +160,7 @@ def name_kinds(failures: Iterable[Failure]) -> str:
 
 
 def _hint(code: str) -> str:
-    """Return what to write where a check accepts a response that counts as failed."""
+    """Return advice for a check that accepts a response which counts as failed."""
     if not code.isdigit() or not _FIRST_CLIENT_ERROR <= int(code) < _FIRST_SERVER_ERROR:
         return ""
     status = int(code) - 1000

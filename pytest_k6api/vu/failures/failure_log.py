@@ -1,9 +1,8 @@
-"""What went wrong inside virtual users, grouped: one entry per location and message.
+"""Failures inside virtual users, grouped: one entry per location and message.
 
-A load test that fails may fail a million times. An entry counts its failures
-and keeps the traceback of the first and the requests of the first few; all else
-is a number, so memory is bounded and a failure costs a few microseconds
-(``benchmarks/bench_iteration.py``).
+A load test may fail a million times. An entry counts its failures and keeps the
+traceback of the first and the requests of the first few, so memory is bounded and a
+failure costs a few microseconds (``benchmarks/bench_iteration.py``).
 
 Thread-safe: checks of synchronous scenarios fail in worker threads.
 """
@@ -28,22 +27,22 @@ from pytest_k6api.vu.failures.tracebacks import (
 )
 
 EXAMPLES = 3
-"""How many failures of one entry are kept with their requests."""
+"""Number of failures of one entry that are kept with their requests."""
 
 ENTRIES = 100
-"""How many entries there are, before the rest has one for each kind, scenario and type."""
+"""Number of entries, beyond which there is one for each kind, scenario and exception type."""
 
 MOST = 2 * ENTRIES
-"""How many there are at the most, but for one of each kind and scenario."""
+"""Maximum of entries, beyond which there is one for each kind and scenario."""
 
 MESSAGES_PER_LOCATION = 5
-"""How many messages of one location get an entry of their own, before they share one."""
+"""Number of messages of one location with an entry of their own; the others share one."""
 
 _LONGEST_TRACEBACK = 100_000  # characters
 
 
 class FailureKind(Enum):
-    """What failed."""
+    """The kind of code that failed."""
 
     ITERATION = "iteration"
     CHECK = "check"
@@ -54,7 +53,7 @@ class FailureKind(Enum):
 
 
 class Witness(Protocol):
-    """The virtual user that a failure happened to."""
+    """The virtual user in which a failure happened."""
 
     @property
     def id(self) -> int:
@@ -90,10 +89,10 @@ class Example:
 
 
 class Traceback:
-    """A traceback that becomes text when somebody first reads it.
+    """A traceback that is rendered at its first use as text.
 
-    Rendering takes milliseconds, in which the loop would serve no virtual user
-    and every response under way would seem slow.
+    Rendering takes milliseconds, during which the loop would serve no virtual user
+    and every pending response would seem slow.
     """
 
     __slots__ = ("_error", "_render", "_text")
@@ -105,14 +104,14 @@ class Traceback:
 
     @property
     def error(self) -> BaseException | None:
-        """What was raised; None once it has become text."""
+        """The exception; None after rendering."""
         return self._error
 
     def __str__(self) -> str:
         error = self._error
         if error is not None:
             self._text = _rendered(error, self._render)
-            self._error = None  # and with it the frames that it holds
+            self._error = None  # and its frames
         return self._text
 
 
@@ -130,20 +129,20 @@ class Failure:
     """All failures of one kind, scenario, location and message.
 
     Attributes:
-        kind: What failed.
+        kind: The kind of code that failed.
         scenario: The scenario; empty for setup and teardown.
         message: The exception's type and text, the check's name, or a request's error
             or status, method and name, in one line.
-        location: ``file:line``; empty where it is not known.
-        count: How often.
+        location: ``file:line``; empty if unknown.
+        count: Number of failures.
         share: `count` per iteration of the scenario, at most 1, None without iterations;
             of requests, per request of that scenario, method and name.
-        first_at: Seconds of test-run time when it was first seen.
-        last_at: The same for the last.
-        first_traceback: The traceback of the first; None for a check that was just false.
+        first_at: Test-run time of the first, in seconds.
+        last_at: Test-run time of the last.
+        first_traceback: The traceback of the first; None for a check that was false.
         examples: The first few.
-        hint: What to write if it is none; may be empty.
-        is_rest: Whether it sums up what is beyond the number of kinds that are told apart.
+        hint: Advice for the code; may be empty.
+        is_rest: Whether it sums up failures beyond the limit of entries.
     """
 
     kind: FailureKind
@@ -161,7 +160,7 @@ class Failure:
 
     @property
     def traceback(self) -> str:
-        """The traceback of the first as text; empty for a check that was just false."""
+        """The traceback of the first as text; empty for a check that was false."""
         return str(self.first_traceback) if self.first_traceback is not None else ""
 
     @property
@@ -214,8 +213,8 @@ class FailureLog:
 
     Args:
         elapsed: Returns seconds of test-run time; callable from every thread.
-        render: Makes text of an exception. Its traceback begins in user code.
-        mask: Takes the secrets out of a message or a traceback.
+        render: Renders an exception as text. Its traceback begins in user code.
+        mask: Masks the secrets in a message or a traceback.
     """
 
     def __init__(
@@ -246,7 +245,7 @@ class FailureLog:
         location: tuple[CodeType | None, int] = (None, 0),
         error: BaseException | None = None,
     ) -> None:
-        """Count the failed check `name`: `error` is what it raised, or `location` where it was false."""
+        """Count the failed check `name`, with its exception, or the `location` where it was false."""
         if error is None:
             key: _Key = (FailureKind.CHECK, witness.scenario, *location, None, name)
             self._count(key, name, None, witness)
@@ -267,7 +266,7 @@ class FailureLog:
         """Return all entries, most frequent first.
 
         Args:
-            iterations: How many iterations each scenario completed.
+            iterations: Completed iterations of each scenario.
         """
         with self._lock:
             failures = [
@@ -302,7 +301,7 @@ class FailureLog:
         elif len(self._entries) >= ENTRIES:
             key = (kind, scenario, None, 0, error_type, _REST)
         elif there >= MESSAGES_PER_LOCATION:
-            # Messages with a text of their own each time would use up all entries.
+            # Messages that differ each time would use up all entries.
             key = (kind, scenario, code, line, error_type, _REST)
         else:
             is_rest = False

@@ -1,9 +1,8 @@
-"""Calls of ours that somebody forgot to await, told where they stand.
+"""Calls of this package that were never awaited, by location.
 
-``vu.http.get("/")`` without ``await`` sends nothing and fails nothing. Python
-warns when it throws such a call away, perhaps once for a thousand of them and
-without the cure. That warning is what is counted here, so calls that are awaited
-cost nothing.
+``vu.http.get("/")`` without ``await`` sends nothing and raises nothing. Python warns
+when such a coroutine is collected, perhaps once for a thousand of them and without
+advice. These warnings are counted here, so awaited calls cost nothing.
 """
 
 import linecache
@@ -23,14 +22,14 @@ _AWAITED = {"VU.sleep": "vu.sleep", "VU.pace": "vu.pace", "Client.batch": "vu.ht
 
 
 class ForgottenAwaits:
-    """Those of one load test, counted by place."""
+    """The calls of one load test that were never awaited, counted by location."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
     def noticed(self) -> Iterator[None]:
-        """Count them while the context is open; all other warnings pass."""
+        """Count them while the context is open; other warnings are passed on."""
         with warnings.catch_warnings():
             warnings.filterwarnings("always", _WARNING, RuntimeWarning)
             show = warnings.showwarning
@@ -52,28 +51,28 @@ class ForgottenAwaits:
             yield
 
     def sentences(self) -> list[str]:
-        """Return what was forgotten, one sentence for each place."""
+        """Return one sentence for each location."""
         counts = self._counts.copy()
-        placed = [key for key in counts if key[0]]
-        if len(placed) == 1:
-            # What the first failure's traceback held on to was thrown away outside of any VU.
-            counts = Counter({placed[0]: counts.total()})
+        located = [key for key in counts if key[0]]
+        if len(located) == 1:
+            # A coroutine in the first failure's traceback is collected outside of any VU.
+            counts = Counter({located[0]: counts.total()})
         return [
-            f"{place}{call}(...) was called {_times(count)} and never awaited, so it did nothing;"
+            f"{location}{call}(...) was called {_times(count)} and never awaited, so it did nothing;"
             f" write: await {call}(...)"
-            for (place, call), count in counts.items()
+            for (location, call), count in counts.items()
         ]
 
     def _count(self, name: str, filename: str, lineno: int) -> None:
         call = _AWAITED.get(name, "vu.http.get")
         vu = current_vu.get(None)
-        place = f"{vu.scenario}: " if vu is not None and vu.scenario else ""
-        # Elsewhere than in the user's code it was thrown away later than it was called.
+        location = f"{vu.scenario}: " if vu is not None and vu.scenario else ""
+        # Outside of the user's code it was collected later than it was called.
         if is_users(filename):
-            place = f"{format_location(filename, lineno)}: "
+            location = f"{format_location(filename, lineno)}: "
             if written := _WRITTEN.search(linecache.getline(filename, lineno)):
                 call = written[0]
-        self._counts[place, call] += 1
+        self._counts[location, call] += 1
 
 
 def _times(count: int) -> str:

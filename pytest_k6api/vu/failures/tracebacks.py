@@ -1,4 +1,4 @@
-"""Where in the user's code an exception comes from, and what it says in one line.
+"""Exceptions of the user's code: their location, their message in one line, their group.
 
 Cheap enough for a load test in which every iteration fails.
 """
@@ -19,8 +19,8 @@ _LIBRARIES = tuple(
 _LONGEST = 200
 _KEPT = 1_000
 
-# What differs each time: quoted values, hexadecimal digits, and words with a digit (numbers,
-# ids, UUIDs, dates, addresses). Nothing is tried twice, so the time is linear.
+# Varying parts: quoted values, hexadecimal digits, and words with a digit (numbers, ids,
+# UUIDs, dates, addresses). Without backtracking, so the time is linear.
 _VARYING = re.compile(
     r"(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)|`[^`]*(?:`|$))"
     r"|(?<![\w.:%+-])[^\W\d]*(?:[.:%+-][^\W\d]*)*\d(?:[\w.:%+-]|,(?=\d))*"
@@ -35,17 +35,17 @@ _QUERY_VALUE = re.compile(r"=[^&#]*")
 
 
 def text_of(error: BaseException) -> str:
-    """Return what `error` says, safe to keep, whatever its ``__str__`` does."""
+    """Return the text of `error`, safe to keep, even if its ``__str__`` raises."""
     try:
         return storable(str(error)[:_KEPT], _KEPT)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - the test's code; this says what Python says
+    except BaseException:  # noqa: BLE001 - the test's code; the text is Python's
         return "<exception str() failed>"
 
 
 def group_message(message: str) -> str:
-    """Return the first line of `message` without what differs each time.
+    """Return the first line of `message` without its varying parts.
 
     >>> group_message("order 4711 of 'Ann' took 0.25 s: http://shop.test/orders/4711")
     'order # of # took # s: http://shop.test/#'
@@ -57,9 +57,9 @@ def group_message(message: str) -> str:
 
 
 def group_error(error: BaseException) -> str:
-    """Return what `error` says without what differs each time.
+    """Return the text of `error` without its varying parts.
 
-    One that carries a response is told by its status, and by the name of the request,
+    An exception with a response is grouped by its status, and by the name of the request
     if it has one, as that of ``raise_for_status()`` has.
     """
     text = group_message(text_of(error))
@@ -74,9 +74,9 @@ def group_error(error: BaseException) -> str:
 
 
 def group_url(url: str) -> str:
-    """Return `url` without what differs from one to the next: ids in its path, values in its query.
+    """Return `url` without varying parts: ids in its path, values in its query.
 
-    What is no absolute URL stays: it is a name that was chosen.
+    A text that is no absolute URL is returned as it is: it is a chosen name.
 
     >>> group_url("http://shop.test:8000/products/4711?page=2")
     'http://shop.test:8000/products/#?page=#'
@@ -91,7 +91,7 @@ def group_url(url: str) -> str:
 
 
 def only_error(error: BaseException) -> BaseException:
-    """Return what `error` wraps, as a nursery does, as long as it wraps only one."""
+    """Return the exception that `error` wraps as a nursery does, as long as it is only one."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
@@ -106,10 +106,10 @@ def one_line(error: BaseException) -> str:
 
 
 def failing_line(error: BaseException) -> tuple[CodeType | None, int]:
-    """Return the innermost line of the user's own code that `error` went through.
+    """Return the innermost line of the user's own code in the traceback of `error`.
 
-    The user's own is what is neither this package nor installed beside it; where
-    there is no such line, it is the innermost line of all.
+    The user's own code is neither this package nor installed beside it. Without such
+    a line, the innermost line of all is returned.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -168,7 +168,7 @@ ON_TRIO = (
 
 
 def hint_for(error: BaseException) -> str:
-    """Return what to write instead of what led to `error`; empty where that is not known."""
+    """Return advice for the code that raised `error`; empty if there is none."""
     error = only_error(error)
     for kind, words in _ASYNCIO:
         if isinstance(error, kind) and words in text_of(error):

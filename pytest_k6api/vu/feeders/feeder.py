@@ -1,7 +1,7 @@
-"""Test data, a row for each who asks: each once, in turns, or by chance.
+"""Feeders: rows of test data for virtual users, each row once, in a circle, or at random.
 
-A feeder belongs to the module that declares it; all virtual users of all
-scenarios that use it take from the same rows, also from threads.
+A feeder belongs to the module that declares it. All virtual users of all scenarios
+take from the same rows, also in threads.
 """
 
 import random
@@ -23,11 +23,11 @@ Exhaustion = Literal["stop", "fail"]
 
 
 class FeederError(K6ApiError):
-    """A feeder has no row to give: its file cannot be read, is empty, or all rows are used up."""
+    """A feeder has no row: its file cannot be read, is empty, or all rows are used up."""
 
 
 class FeederExhausted(StopRequest):
-    """All rows were handed out: the load test ends, and nothing has failed."""
+    """All rows were handed out; the load test ends without a failure."""
 
 
 class Feeder(Generic[Row]):
@@ -48,7 +48,7 @@ class Feeder(Generic[Row]):
         self._source: Iterator[Row] | None = None
         self._rows: list[Row] = []
         self._handed_out = 0
-        self._random = random.Random(0)  # for who is no virtual user
+        self._random = random.Random(0)  # outside of virtual users
 
     def __iter__(self) -> "Feeder[Row]":
         return self
@@ -57,11 +57,11 @@ class Feeder(Generic[Row]):
         return self.next()
 
     def next(self, vu: BaseVU | None = None) -> Row:
-        """Return a row; a dictionary is the taker's own copy.
+        """Return a row; a dictionary is copied.
 
         Args:
-            vu: Whose chance decides, if the order is random; left out, it is the
-                virtual user that asks.
+            vu: The virtual user whose RNG picks the row, if the order is random;
+                the current one by default.
 
         Raises:
             FeederExhausted: All rows were handed out; it ends the load test.
@@ -118,15 +118,15 @@ def feeder(
             value in each line; a relative path begins at the module that calls
             this), or any iterable.
         order: ``"unique"`` hands out each row once, over all virtual users;
-            ``"circular"`` begins anew after the last; ``"random"`` draws with the
-            virtual user's chance, so that ``--k6-seed`` repeats it. Circular and
-            random keep all rows in memory; random reads them all at once.
-        on_exhausted: What comes after the last unique row: ``"stop"`` ends the
-            load test, and the iteration counts as skipped; ``"fail"`` fails the
-            iteration, and all that follow.
+            ``"circular"`` starts again after the last; ``"random"`` picks by the virtual
+            user's RNG, which ``--k6-seed`` makes reproducible. Circular and random
+            keep all rows in memory; random reads them all at once.
+        on_exhausted: Behaviour after the last unique row: ``"stop"`` ends the load
+            test, and the iteration counts as skipped; ``"fail"`` fails the iteration
+            and all later ones.
 
     Raises:
-        OptionError: An argument cannot be used, or the file is not there or cannot be read.
+        OptionError: An argument is not valid, or the file is missing or cannot be read.
     """
     __tracebackhide__ = True
     _check_choice("order", order, ("unique", "circular", "random"))

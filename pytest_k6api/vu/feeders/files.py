@@ -1,4 +1,4 @@
-"""Rows of files: CSV with a header, and JSON lines."""
+"""Readers of data files: CSV with a header, and JSON lines."""
 
 import csv
 import difflib
@@ -12,16 +12,16 @@ from pytest_k6api.model import OptionError
 
 
 def read_rows(source: str | Path, folder: Path) -> Callable[[], Iterator[Any]]:
-    """Return what reads a file, row by row; it raises OptionError for a row that is malformed.
+    """Return a function that reads a file row by row; it raises OptionError for a malformed row.
 
     Args:
         source: The file's path, as it was written.
-        folder: Where a relative path begins.
+        folder: The folder of a relative path.
 
     Raises:
-        OptionError: There is no such file, it cannot be read, or its kind is not known.
+        OptionError: There is no such file, it cannot be read, or its suffix is unknown.
     """
-    __tracebackhide__ = True  # pytest shows who declared the feeder, not how we found out
+    __tracebackhide__ = True  # pytest shows the declaration, not this code
     path = folder / source
     read = _READERS.get(path.suffix.lower())
     if read is None:
