@@ -36,8 +36,9 @@ from pytest_k6api.metrics.thresholds.expression import (
     parse_thresholds,
 )
 from pytest_k6api.metrics.thresholds.window import Window
-from pytest_k6api.metrics.timeline import KEPT as KEPT_BY_SECOND
-from pytest_k6api.metrics.timeline import Point
+from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
+from pytest_k6api.metrics.timelines.metric_timeline import KEPT as KEPT_BY_SECOND
+from pytest_k6api.metrics.timelines.metric_timeline import Point
 
 __all__ = [
     "DEFAULT_TREND_MEMORY",
@@ -49,6 +50,7 @@ __all__ = [
     "FailureSeries",
     "GaugeSink",
     "GroupSnapshot",
+    "LoadTimeline",
     "MetricSnapshot",
     "MetricTotal",
     "MetricsEngine",

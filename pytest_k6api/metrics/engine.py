@@ -43,7 +43,9 @@ from pytest_k6api.metrics.thresholds.evaluation import (
     summarize,
 )
 from pytest_k6api.metrics.thresholds.expression import Threshold
-from pytest_k6api.metrics.timeline import KEPT, Point, Timeline
+from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
+from pytest_k6api.metrics.timelines.metric_timeline import KEPT, Point, Timeline
+from pytest_k6api.metrics.timelines.point_table import MOST_POINTS
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 
@@ -88,6 +90,7 @@ class MetricsEngine:
         self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
         self._load_began_at: float | None = None
         self._timelines: dict[str, Timeline] = {}
+        self._load_timeline = LoadTimeline(tags)
         judged = [Selection(threshold.metric, threshold.filter) for threshold in thresholds]
         self._coverage = Coverage(tags, [*judged, *tolerated])
         for threshold in thresholds:
@@ -115,7 +118,8 @@ class MetricsEngine:
             observer: Is shown the same samples.
         """
         self._advance(elapsed)
-        observers = () if observer is None else (observer,)
+        timeline = self._load_timeline
+        observers = (timeline,) if observer is None else (timeline, observer)
         for name, count in ingest(batch, self._store, observers).items():
             self._refused[name] = self._refused.get(name, 0) + count
         self._guard_series()
@@ -264,9 +268,18 @@ class MetricsEngine:
         timeline = self._timelines.get(name)
         return timeline.points() if timeline is not None else () if name in KEPT else None
 
+    def load_timeline(self, most_points: int = MOST_POINTS) -> LoadTimeline:
+        """Return a copy of the timeline of the whole load test, without the open second.
+
+        Args:
+            most_points: The greatest number of points; each covers 1, 2, 4, … seconds.
+        """
+        return self._load_timeline.copy(most_points)
+
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""
         self._settled = True
+        self._load_timeline.settle()
         for window in self._windows.values():
             window.forget()
         for store in self._stores.values():
@@ -309,6 +322,7 @@ class MetricsEngine:
             window.advance(None if began is None else elapsed - began)
         for timeline in self._timelines.values():
             timeline.now = elapsed
+        self._load_timeline.advance(elapsed)
         self._elapsed = elapsed
 
     def _follow(self, store: MetricStore) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import KEPT_BY_SECOND, MetricsEngine, Point
-from pytest_k6api.metrics.timeline import MOST_POINTS, Timeline
+from pytest_k6api.metrics.timelines.metric_timeline import MOST_POINTS, Timeline
 from pytest_k6api.model import Batch, TagTable
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow

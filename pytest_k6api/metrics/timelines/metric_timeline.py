@@ -73,9 +73,14 @@ class Timeline:
         """Add samples, oldest first; there is at least one."""
         while int(self.now) // self._width >= MOST_POINTS:
             self._fold()
-        is_rate = self._metric.kind is MetricKind.RATE
-        total = len(values) - values.count(0) if is_rate else sum(values)
-        self._add(int(self.now) // self._width, len(values), total, max(values), values[-1])
+        count, last = len(values), values[-1]
+        if values.count(last) == count:  # as ones and zeros are most of the time
+            total, greatest = last * count, last
+        else:
+            total, greatest = sum(values), max(values)
+        if self._metric.kind is MetricKind.RATE:
+            total = count - values.count(0)
+        self._add(int(self.now) // self._width, count, total, greatest, last)
 
     def points(self) -> tuple[Point, ...]:
         """Return the seconds in their order.

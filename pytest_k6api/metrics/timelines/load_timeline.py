@@ -1,0 +1,216 @@
+"""A load test second by second, for charts: requests, errors, VUs, lateness, data.
+
+The durations of one second are kept until it is over, and sorted then: its percentiles
+are exact, of all requests, of each scenario and of each of the `MOST_NAMES` most frequent
+names. A point that covers several seconds, in a load test of more than an hour, has
+the greatest of their percentiles.
+
+Costs a sort for each second (``benchmarks/bench_ingest.py``); an hour takes 86 kB for all
+requests and for each scenario and name, and 580 kB for the heat map
+(``benchmarks/bench_memory.py``).
+
+Pure: the engine says what time it is. One thread writes; `copy` is for other threads.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_k6api.metrics.timelines.open_second import OpenSecond, histogram, percentile
+from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
+from pytest_k6api.model import Metric, TagTable
+
+MOST_NAMES = 50
+"""How many names of requests have a series of their own."""
+
+MOST_KINDS = 50
+"""How many kinds of errors are told apart."""
+
+# A name takes the place of the least frequent one if it had so many times as many requests:
+# names that are about as frequent would take turns otherwise.
+_LEAD = 2
+# A second with more samples than that is closed in parts.
+_MOST_OPEN = 50_000
+_OTHER_ERRORS = "other errors"
+
+_BUCKETS = 40
+_LOWEST_US, _DECADES = 100, 6
+EDGES_US = tuple(
+    _LOWEST_US * 10 ** (_DECADES * number / _BUCKETS) for number in range(_BUCKETS + 1)
+)
+"""Edges of the heat map's buckets, in microseconds: 0.1 ms to 100 s, in equal ratios."""
+
+# count, failed, then microseconds: p50, p95, p99, max
+_REQUESTS = (ADD, ADD, GREATEST, GREATEST, GREATEST, GREATEST)
+
+# JSON as it is written; docs/reference/rest-api.md has its shape.
+Document = dict[str, Any]
+
+# A scenario, or a name; (None, None) is all requests.
+_Key = tuple[str | None, str | None]
+_WHOLE: _Key = (None, None)
+
+
+class LoadTimeline:
+    """Everything that charts show of a load test, by the second.
+
+    Args:
+        tags: The load test's tag sets.
+    """
+
+    def __init__(self, tags: TagTable) -> None:
+        self._tags = tags
+        self._second = 0
+        self._length = 0
+        self._open = OpenSecond()
+        # The number of requests so far, by name.
+        self._names: defaultdict[str, int] = defaultdict(int)
+        self._requests: dict[_Key, PointTable] = {_WHOLE: PointTable(_REQUESTS)}
+        self._heat = PointTable((ADD,) * _BUCKETS)
+        self._errors: dict[str, PointTable] = {}
+        # Active and planned VUs plus 1: 0 where they were not counted.
+        self._vus = PointTable((GREATEST, GREATEST))
+        # Samples, and their 95th percentile in microseconds.
+        self._lateness = PointTable((ADD, GREATEST))
+        # Bytes sent and received.
+        self._data = PointTable((ADD, ADD), "Q")
+
+    def advance(self, elapsed: float) -> None:
+        """Take the samples that come next as those of `elapsed`, in seconds of test-run time."""
+        if int(elapsed) != self._second:
+            self._close()
+            self._second = int(elapsed)
+
+    def see(self, metric: Metric, parts: Mapping[int, Sequence[float]], _times: object) -> None:
+        """Take a column of samples; see `ColumnObserver`."""
+        self._open.take(metric, parts)
+        if self._open.samples > _MOST_OPEN:
+            self._close()
+
+    def settle(self) -> None:
+        """Close the last second, and drop what only further samples need."""
+        self._close()
+        self._names.clear()
+
+    def copy(self, most_points: int = MOST_POINTS) -> "LoadTimeline":
+        """Return a copy for another thread, of at most so many points."""
+        width = self._heat.width
+        while self._length > most_points * width:
+            width *= 2
+        copied = LoadTimeline(TagTable())
+        copied._length = self._length
+        copied._requests = {key: table.copy(width) for key, table in self._requests.items()}
+        copied._errors = {kind: table.copy(width) for kind, table in self._errors.items()}
+        copied._heat, copied._vus = self._heat.copy(width), self._vus.copy(width)
+        copied._lateness, copied._data = self._lateness.copy(width), self._data.copy(width)
+        return copied
+
+    def document(self) -> Document:
+        """Return everything as JSON values, with None where a point has no sample."""
+        width = self._heat.width
+        length = -(-self._length // width)
+        late = self._lateness.columns(length)
+        active, planned = self._vus.columns(length)
+        sent, received = self._data.columns(length)
+        return {
+            "width": width,
+            "seconds": [number * width for number in range(length)],
+            "vus": {"active": _less_one(active), "planned": _less_one(planned)},
+            "lateness_p95_ms": _milliseconds(*late),
+            "data": {"sent": sent, "received": received},
+            "errors": [
+                {"kind": kind, "counts": table.columns(length)[0]}
+                for kind, table in self._errors.items()
+            ],
+            "heatmap": {
+                "edges_ms": [float(f"{edge / 1000:.4g}") for edge in EDGES_US],
+                "counts": [list(row) for row in zip(*self._heat.columns(length), strict=True)],
+            },
+            "requests": [
+                _requests_document(key, table.columns(length))
+                for key, table in self._requests.items()
+            ],
+        }
+
+    def _close(self) -> None:
+        closing, second = self._open, self._second
+        if not closing.samples:
+            return
+        self._open = OpenSecond()
+        self._length = max(self._length, second + 1)
+        # Also without a request: its width is that of all.
+        self._heat.add(second, (0,) * _BUCKETS)
+        if closing.durations or closing.failed:
+            self._close_requests(closing, second)
+        for kind, count in closing.errors(self._tags):
+            if kind not in self._errors and len(self._errors) >= MOST_KINDS:
+                kind = _OTHER_ERRORS  # noqa: PLW2901 - one table for the rest
+            self._errors.setdefault(kind, PointTable((ADD,))).add(second, (count,))
+        self._vus.add(second, [0 if vus is None else vus + 1 for vus in closing.vus])
+        if closing.lateness:
+            lateness = sorted(closing.lateness)
+            self._lateness.add(second, (len(lateness), percentile(lateness, 95)))
+        self._data.add(second, (closing.sent, closing.received))
+
+    def _close_requests(self, closing: OpenSecond, second: int) -> None:
+        by_key = closing.by_scenario_and_name(self._tags)
+        self._admit(closing, by_key)
+        closing.sort()
+        known: dict[tuple[int, ...], list[float]] = {}
+        for key, tags_ids in by_key.items():
+            table = self._requests.get(key)
+            if table is None:
+                continue
+            values = known.get(tags_ids)
+            if values is None:
+                values = known[tags_ids] = closing.ordered(tags_ids)
+            failed = sum(closing.failed.get(tags_id, 0) for tags_id in tags_ids)
+            times = [percentile(values, rank) for rank in (50, 95, 99, 100)]
+            table.add(second, (len(values), failed, *times))
+            if key == _WHOLE:
+                self._heat.add(second, histogram(values, EDGES_US))
+
+    def _admit(self, closing: OpenSecond, by_key: Mapping[_Key, Sequence[int]]) -> None:
+        """Give the scenarios and names in `by_key` a table each, unless there are too many."""
+        new: list[str] = []
+        for key, tags_ids in by_key.items():
+            scenario, name = key
+            if name is not None:
+                self._names[name] += closing.count(tags_ids)
+                new += [] if key in self._requests else [name]
+            elif scenario is not None and key not in self._requests:
+                self._requests[key] = PointTable(_REQUESTS)
+        if new:
+            self._admit_names(new)
+
+    def _admit_names(self, new: Iterable[str]) -> None:
+        """Give each of `new` a table while there is room, or that of a much rarer name."""
+        frequency = self._names.__getitem__
+        kept = sorted((name for _, name in self._requests if name), key=frequency, reverse=True)
+        for name in sorted(new, key=frequency, reverse=True):
+            if len(kept) >= MOST_NAMES:
+                if frequency(name) <= _LEAD * frequency(kept[-1]):
+                    break
+                del self._requests[None, kept.pop()]
+            self._requests[None, name] = PointTable(_REQUESTS)
+            kept.insert(0, name)
+
+
+def _requests_document(key: _Key, columns: Sequence[list[int]]) -> Document:
+    count, failed, *times = columns
+    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+    return {
+        "scenario": key[0],
+        "name": key[1],
+        "count": count,
+        "failed": failed,
+        **{name: _milliseconds(count, us) for name, us in zip(names, times, strict=True)},
+    }
+
+
+def _milliseconds(counts: Iterable[int], times_us: Iterable[int]) -> list[float | None]:
+    return [us / 1000 if count else None for count, us in zip(counts, times_us, strict=True)]
+
+
+def _less_one(numbers: Iterable[int]) -> list[int | None]:
+    return [number - 1 if number else None for number in numbers]
