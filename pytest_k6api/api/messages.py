@@ -65,11 +65,15 @@ async def _not_found(_: Call) -> Reply[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A parameter of an endpoint's query, with a value that works as `example`."""
+    """A parameter of an endpoint's query, with a value that works as `example`.
+
+    A `most` above 0 makes it a whole number from 1 to that.
+    """
 
     name: str
     description: str
     example: str
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Final, NoReturn
 
 from pytest_k6api.api.ports import Answer, CommandResult, ResultsPort
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.metrics import GroupSnapshot, LoadTimeline, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
     Command,
     ControlError,
     RunStatus,
     ScenarioSnapshot,
     StatusSnapshot,
+    TagTable,
     path_id,
 )
 from pytest_k6api.vu import Failure
@@ -60,6 +61,10 @@ class NoLoadTest:
 
     def query(self, _metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return None."""
+
+    def load_timeline(self) -> LoadTimeline:
+        """Return an empty timeline."""
+        return LoadTimeline(TagTable())
 
     async def read(self, question: Callable[[ResultsPort], Answer]) -> Answer:
         """Return the answer of a load test without results."""

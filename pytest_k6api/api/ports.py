@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from pytest_k6api.metrics import MetricSnapshot, Snapshot
+from pytest_k6api.metrics import LoadTimeline, MetricSnapshot, Snapshot
 from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot
 from pytest_k6api.vu import Failure
 
@@ -63,6 +63,9 @@ class ResultsPort(Protocol):
     @property
     def failures(self) -> Sequence[Failure]:
         """The grouped failures, most frequent first."""
+
+    def load_timeline(self) -> LoadTimeline | None:
+        """Return a copy of the timeline; None in a published state, which has none."""
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; None if it has no sample and no threshold.

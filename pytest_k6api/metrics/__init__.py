@@ -36,13 +36,16 @@ from pytest_k6api.metrics.thresholds.expression import (
     parse_thresholds,
 )
 from pytest_k6api.metrics.thresholds.window import Window
+from pytest_k6api.metrics.timelines.documents import TimelineDocument
 from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
 from pytest_k6api.metrics.timelines.metric_timeline import KEPT as KEPT_BY_SECOND
 from pytest_k6api.metrics.timelines.metric_timeline import Point
+from pytest_k6api.metrics.timelines.point_table import MOST_POINTS
 
 __all__ = [
     "DEFAULT_TREND_MEMORY",
     "KEPT_BY_SECOND",
+    "MOST_POINTS",
     "Aggregation",
     "CheckSnapshot",
     "CounterSink",
@@ -66,6 +69,7 @@ __all__ = [
     "TagFilter",
     "Threshold",
     "ThresholdSnapshot",
+    "TimelineDocument",
     "TrendMemory",
     "TrendSink",
     "Unjudged",

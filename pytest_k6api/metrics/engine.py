@@ -45,7 +45,6 @@ from pytest_k6api.metrics.thresholds.evaluation import (
 from pytest_k6api.metrics.thresholds.expression import Threshold
 from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
 from pytest_k6api.metrics.timelines.metric_timeline import KEPT, Point, Timeline
-from pytest_k6api.metrics.timelines.point_table import MOST_POINTS
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 
@@ -268,13 +267,9 @@ class MetricsEngine:
         timeline = self._timelines.get(name)
         return timeline.points() if timeline is not None else () if name in KEPT else None
 
-    def load_timeline(self, most_points: int = MOST_POINTS) -> LoadTimeline:
-        """Return a copy of the timeline of the whole load test, without the open second.
-
-        Args:
-            most_points: The greatest number of points; each covers 1, 2, 4, … seconds.
-        """
-        return self._load_timeline.copy(most_points)
+    def load_timeline(self) -> LoadTimeline:
+        """Return a copy of the timeline of the load test, without the open second."""
+        return self._load_timeline.copy()
 
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""

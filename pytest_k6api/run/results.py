@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_k6api.metrics import (
+    LoadTimeline,
     MetricsEngine,
     MetricSnapshot,
     MetricTotal,
@@ -37,6 +38,9 @@ class LiveState:
     scenarios: tuple[ScenarioSnapshot, ...]
     failures: tuple[Failure, ...]
     snapshot: Snapshot
+
+    def load_timeline(self) -> None:
+        """Return None: a timeline is not published."""
 
     def query(self, metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return a metric of the snapshot; None if it is not among them."""
@@ -163,6 +167,10 @@ class RunResults:
     def timeline(self, name: str) -> tuple[Point, ...] | None:
         """Return a metric second by second, or None if that is not kept."""
         return self._engine.timeline(name)
+
+    def load_timeline(self) -> LoadTimeline:
+        """Return a copy of the timeline of the whole load test."""
+        return self._engine.load_timeline()
 
     def failures_that_count(self, scenario: str) -> tuple[Failure, ...]:
         """Return those failures of `scenario` that fail the load test."""

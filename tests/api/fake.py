@@ -18,7 +18,7 @@ from pytest_k6api.api import (
     LoadTestPort,
     ResultsPort,
 )
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, Snapshot
+from pytest_k6api.metrics import GroupSnapshot, LoadTimeline, MetricSnapshot, Snapshot
 from pytest_k6api.model import (
     Command,
     ControlError,
@@ -27,6 +27,7 @@ from pytest_k6api.model import (
     ScenarioSnapshot,
     ScenarioState,
     StatusSnapshot,
+    TagTable,
     path_id,
 )
 from pytest_k6api.vu import Failure
@@ -171,6 +172,9 @@ class FakeLoadTest:
         return Snapshot(
             elapsed=self.elapsed, metrics=dict(self.metrics), root=self.root, tainted=self.tainted
         )
+
+    def load_timeline(self) -> LoadTimeline | None:
+        return None if self.blocked else LoadTimeline(TagTable())
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         if " " in metric_id.partition("{")[0]:

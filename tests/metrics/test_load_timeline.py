@@ -1,10 +1,12 @@
 """A load test by the second: exact percentiles, bounded memory, one document."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.metrics import MetricsEngine, TrendSink
+from pytest_k6api.metrics import MetricsEngine, TimelineDocument, TrendSink
 from pytest_k6api.model import CHECK_ROWS, ITERATION_ROWS, Batch, TagTable
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
@@ -23,10 +25,10 @@ class Timed:
     def feed(self, at: float, *rows: HttpRow) -> None:
         self.engine.ingest(Batch({HTTP_ROWS: rows}), at)
 
-    def document(self, most_points: int = 3_600):
-        return self.engine.load_timeline(most_points).document()
+    def document(self, most_points: int = 3_600) -> TimelineDocument:
+        return self.engine.load_timeline().document(most_points)
 
-    def series(self, scenario: str | None = None, name: str | None = None):
+    def series(self, scenario: str | None = None, name: str | None = None) -> Any:
         (found,) = (
             each
             for each in self.document()["requests"]

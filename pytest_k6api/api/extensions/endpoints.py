@@ -22,9 +22,13 @@ from pytest_k6api.api.extensions.scenario_change import (
     decode_scenario_change,
 )
 from pytest_k6api.api.k6.endpoints import meta_of_later
-from pytest_k6api.api.messages import Call, Endpoint, Reply, Stream
+from pytest_k6api.api.messages import Call, Endpoint, Query, Reply, Stream
 from pytest_k6api.api.ports import Delivery
+from pytest_k6api.metrics import MOST_POINTS, TimelineDocument
 from pytest_k6api.model import ControlError, ScenarioSnapshot
+
+_POINTS: Final = 600
+"""How many points a timeline has at most if the query does not tell."""
 
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of Prometheus' text format."""
@@ -88,6 +92,42 @@ async def list_failures(call: Call) -> Reply[Document[list[FailureData]]]:
     return Reply(Document([failure_data(failure) for failure in call.load_test.live.failures]))
 
 
+@Endpoint(
+    "GET",
+    "/v1/timeline",
+    errors=(400, 503),
+    each_test=True,
+    queries=(
+        Query(
+            name="points",
+            description=f"The greatest number of points, up to {MOST_POINTS:,}; {_POINTS} by default.",
+            example="60",
+            most=MOST_POINTS,
+        ),
+    ),
+)
+async def show_timeline(call: Call) -> Reply[TimelineDocument]:
+    """Show requests, errors, VUs, lateness and data second by second."""
+    points = call.query.get("points", str(_POINTS))
+    if not (
+        points.isdecimal()
+        and points.isascii()
+        and len(points) < 5
+        and 0 < int(points) <= MOST_POINTS
+    ):
+        raise ControlError(
+            "Invalid query",
+            f"points is a number from 1 to {MOST_POINTS}, got {points!r}",
+            status=400,
+        )
+    timeline = await call.load_test.read(lambda now: now.load_timeline())
+    if timeline is None:
+        raise ControlError(
+            "Service Unavailable", "the event loop is blocked; try again", status=503
+        )
+    return Reply(timeline.document(int(points)))
+
+
 @Endpoint("GET", "/v1/tests")
 async def list_load_tests(call: Call) -> Reply[Document[list[LoadTestData]]]:
     """List the session's load tests in the order of their start."""
@@ -131,6 +171,7 @@ EXTENSIONS: Final = (
     change_scenario,
     list_thresholds,
     list_failures,
+    show_timeline,
     list_load_tests,
     get_load_test,
     stream_events,

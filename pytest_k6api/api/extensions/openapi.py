@@ -28,6 +28,7 @@ _WORDS: Final = {
     408: "The body took too long.",
     409: "No load test of the session has started yet.",
     413: "The body is too large.",
+    503: "The event loop of the load test is blocked, and no earlier answer is kept.",
     500: "The command cannot be carried out now, in k6's words.",
 }
 _NO_JSON: Final = (None, type(None), bytes, Stream)
@@ -121,8 +122,10 @@ def _parameters(endpoint: Endpoint) -> list[Schema]:
             "in": "query",
             "required": False,
             "description": query.description,
-            "schema": {"type": "string"},
-            "example": query.example,
+            "schema": {"type": "integer", "minimum": 1, "maximum": query.most}
+            if query.most
+            else {"type": "string"},
+            "example": int(query.example) if query.most else query.example,
         }
         for query in endpoint.queries
     ]

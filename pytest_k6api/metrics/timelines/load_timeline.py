@@ -14,8 +14,8 @@ Pure: the engine says what time it is. One thread writes; `copy` is for other th
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from pytest_k6api.metrics.timelines.documents import RequestsSeries, TimelineDocument
 from pytest_k6api.metrics.timelines.open_second import OpenSecond, histogram, percentile
 from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
 from pytest_k6api.model import Metric, TagTable
@@ -42,9 +42,6 @@ EDGES_US = tuple(
 
 # count, failed, then microseconds: p50, p95, p99, max
 _REQUESTS = (ADD, ADD, GREATEST, GREATEST, GREATEST, GREATEST)
-
-# JSON as it is written; docs/reference/rest-api.md has its shape.
-Document = dict[str, Any]
 
 # A scenario, or a name; (None, None) is all requests.
 _Key = tuple[str | None, str | None]
@@ -92,31 +89,39 @@ class LoadTimeline:
         self._close()
         self._names.clear()
 
-    def copy(self, most_points: int = MOST_POINTS) -> "LoadTimeline":
-        """Return a copy for another thread, of at most so many points."""
+    def copy(self) -> "LoadTimeline":
+        """Return a copy for another thread, without the open second."""
+        return self._folded(1)
+
+    def document(self, most_points: int = MOST_POINTS) -> TimelineDocument:
+        """Return everything as JSON values, with None where a point has no sample.
+
+        Args:
+            most_points: The greatest number of points; each covers 1, 2, 4, … seconds.
+        """
         width = self._heat.width
         while self._length > most_points * width:
             width *= 2
-        copied = LoadTimeline(TagTable())
-        copied._length = self._length
-        copied._requests = {key: table.copy(width) for key, table in self._requests.items()}
-        copied._errors = {kind: table.copy(width) for kind, table in self._errors.items()}
-        copied._heat, copied._vus = self._heat.copy(width), self._vus.copy(width)
-        copied._lateness, copied._data = self._lateness.copy(width), self._data.copy(width)
-        return copied
+        return self._folded(width)._document(width)
 
-    def document(self) -> Document:
-        """Return everything as JSON values, with None where a point has no sample."""
-        width = self._heat.width
+    def _folded(self, width: int) -> "LoadTimeline":
+        folded = LoadTimeline(TagTable())
+        folded._length = self._length
+        folded._requests = {key: table.copy(width) for key, table in self._requests.items()}
+        folded._errors = {kind: table.copy(width) for kind, table in self._errors.items()}
+        folded._heat, folded._vus = self._heat.copy(width), self._vus.copy(width)
+        folded._lateness, folded._data = self._lateness.copy(width), self._data.copy(width)
+        return folded
+
+    def _document(self, width: int) -> TimelineDocument:
         length = -(-self._length // width)
-        late = self._lateness.columns(length)
         active, planned = self._vus.columns(length)
         sent, received = self._data.columns(length)
         return {
             "width": width,
             "seconds": [number * width for number in range(length)],
             "vus": {"active": _less_one(active), "planned": _less_one(planned)},
-            "lateness_p95_ms": _milliseconds(*late),
+            "lateness_p95_ms": _milliseconds(*self._lateness.columns(length)),
             "data": {"sent": sent, "received": received},
             "errors": [
                 {"kind": kind, "counts": table.columns(length)[0]}
@@ -196,15 +201,17 @@ class LoadTimeline:
             kept.insert(0, name)
 
 
-def _requests_document(key: _Key, columns: Sequence[list[int]]) -> Document:
-    count, failed, *times = columns
-    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+def _requests_document(key: _Key, columns: Sequence[list[int]]) -> RequestsSeries:
+    count, failed, p50, p95, p99, greatest = columns
     return {
         "scenario": key[0],
         "name": key[1],
         "count": count,
         "failed": failed,
-        **{name: _milliseconds(count, us) for name, us in zip(names, times, strict=True)},
+        "p50_ms": _milliseconds(count, p50),
+        "p95_ms": _milliseconds(count, p95),
+        "p99_ms": _milliseconds(count, p99),
+        "max_ms": _milliseconds(count, greatest),
     }
 
 
