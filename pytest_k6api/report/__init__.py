@@ -31,7 +31,6 @@ from pytest_k6api.report.html.document import (
     shown_document,
 )
 from pytest_k6api.report.html.files import html_report, json_report, read_report
-from pytest_k6api.report.html.precision import timeline_of_points
 from pytest_k6api.report.live.progress import (
     ProgressLine,
     ProgressReader,
@@ -81,7 +80,6 @@ __all__ = [
     "summary_export",
     "summary_line",
     "summary_lines",
-    "timeline_of_points",
     "write_whole",
 ]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pytest_k6api.metrics import KEPT_BY_SECOND, RequestsRow, Snapshot
+from pytest_k6api.metrics import RequestsRow, Snapshot
 from pytest_k6api.model import ScenarioOptions
-from pytest_k6api.report import LoadTestFacts, timeline_of_points
+from pytest_k6api.report import LoadTestFacts
 from pytest_k6api.report.html.document import MOST_NAMES
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.vu import Failure
@@ -103,8 +103,9 @@ def shown_failure(failure: Failure) -> ShownFailure:
 
 
 def timeline_document(load_test: LoadTest) -> Document | None:
-    """Return `load_test` second by second; in its loop, or after its end."""
-    return timeline_of_points({name: load_test.results.timeline(name) for name in KEPT_BY_SECOND})
+    """Return `load_test` second by second, None if there is no second; after its end."""
+    document = load_test.results.load_timeline().document()
+    return {**document} if document["seconds"] else None
 
 
 def _finish(steps: Callable[[], Generator[None, None, Answer]]) -> Answer:

@@ -116,7 +116,8 @@ def test_an_ended_load_test_keeps_its_results(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["status", "metrics", "groups", "setup", "scenarios", "thresholds", "failures"]
+    "what",
+    ["status", "metrics", "groups", "setup", "scenarios", "thresholds", "failures", "timeline"],
 )
 def test_each_load_test_answers_for_itself(browser: Browser, what: str) -> None:
     assert browser.ask(f"/v1/tests/first/{what}")[0] == 200
@@ -170,6 +171,23 @@ def test_a_blocked_loop_is_told_and_a_stop_is_left_for_it(browser: Browser) -> N
     }
     browser.current.unblock()
     assert browser.ask("/v1/status")[1]["data"]["attributes"]["stopped"] is True
+
+
+def test_a_blocked_loop_has_no_timeline(browser: Browser) -> None:
+    browser.current.blocked = 3.25
+
+    status, document = browser.ask("/v1/timeline")
+
+    assert status == 503
+    assert document["errors"][0]["detail"] == "the event loop is blocked; try again"
+
+
+@pytest.mark.parametrize("points", ["0", "3601", "many", "9" * 5_000])
+def test_a_timeline_has_1_to_3600_points(browser: Browser, points: str) -> None:
+    status, document = browser.ask(f"/v1/timeline?points={points}")
+
+    assert status == 400
+    assert "points is a number from 1 to 3600" in document["errors"][0]["detail"]
 
 
 def test_a_change_of_a_scenario_is_left_for_a_blocked_loop(browser: Browser) -> None:

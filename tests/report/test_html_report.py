@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_k6api.report import ResultsFormatError, html_report, json_report, read_report
-from pytest_k6api.report.html.precision import Precision, cut, cut_timeline, timeline_of_points
+from pytest_k6api.report.html.precision import Precision, cut, cut_timeline
 from tests.page.samples import sample_load_test, sample_report, sample_timeline
 
 
@@ -49,10 +49,6 @@ def test_points_of_names_are_folded_and_those_of_the_whole_are_not() -> None:
     assert small["requests"][0] == timeline["requests"][0]
     assert small["requests"][1]["count"] == [3] * 60
     assert small["requests"][1]["p95_ms"] == [5.0] * 59 + [None]
-
-
-def test_without_any_point_there_is_no_timeline() -> None:
-    assert timeline_of_points({"http_reqs": (), "vus": None}) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ What decides and what tables show stays exact; counts add up, and of percentiles
 highest second stands for the others, so that no peak is lost. Pure.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
@@ -115,39 +115,3 @@ def _fold(
     for start in range(0, len(column), size):
         some = [value for value in column[start : start + size] if value is not None]
         yield fold(some) if some else None
-
-
-def timeline_of_points(points: Mapping[str, Any]) -> Document | None:
-    """Return the timeline that the few metrics make up which are kept second by second.
-
-    Args:
-        points: The points of metrics by name; see `pytest_k6api.metrics.Point`.
-    """
-    requests = points.get("http_reqs") or ()
-    everything = [point for some in points.values() for point in some or ()]
-    if not everything:
-        return None
-    width = everything[0].seconds
-    last = max(point.second for point in everything) // width
-    seconds = [number * width for number in range(last + 1)]
-
-    def column(name: str, value: Callable[[Any], float]) -> Column:
-        found: Column = [None] * len(seconds)
-        for point in points.get(name) or ():
-            found[point.second // width] = value(point)
-        return found
-
-    whole = {
-        "scenario": None,
-        "name": None,
-        "count": column("http_reqs", lambda point: round(point.value * width)),
-        "failed": column("http_req_failed", lambda point: round(point.value * point.count)),
-        "avg_ms": column("http_req_duration", lambda point: point.value),
-        "max_ms": column("http_req_duration", lambda point: point.max),
-    }
-    return {
-        "width": width,
-        "seconds": seconds,
-        "vus": {"active": column("vus", lambda point: point.value)},
-        "requests": [whole] if requests else [],
-    }
