@@ -239,7 +239,7 @@ async def test_a_scenario_without_a_share_minds_no_command() -> None:
 
 
 @in_virtual_time
-async def test_a_stop_ends_a_pause_and_whoever_waits_for_it() -> None:
+async def test_a_stop_ends_a_pause_and_the_wait_for_it() -> None:
     load = Load([scenario("constant-vus", duration=9)], iteration=5, teardown=Script())
     async with running(load, 1), trio.open_nursery() as nursery:
         nursery.start_soon(partial(load.tell, paused=True))
@@ -279,7 +279,7 @@ async def test_a_stop_leaves_it_to_be_seen_that_there_was_a_pause_as_in_k6() -> 
 
 
 @in_virtual_time
-async def test_whoever_waits_for_a_pause_that_is_taken_back_waits_no_longer() -> None:
+async def test_a_resume_ends_the_wait_for_its_pause() -> None:
     load = Load([scenario("constant-vus", duration=9)], iteration=5)
     answered = []
 
@@ -645,7 +645,7 @@ async def test_a_scenario_that_has_not_started_cannot_be_paused_alone() -> None:
             await load.tell(scenario="test_it", paused=True)
         assert caught.value.detail == "cannot pause the scenario 'test_it' before it has started"
         with pytest.raises(KeyError):
-            await load.tell(scenario="nobody", paused=True)
+            await load.tell(scenario="unknown", paused=True)
         load.scheduler.stop()
 
 

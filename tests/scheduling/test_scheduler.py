@@ -1,4 +1,4 @@
-"""The life of a load test: its order, and every way in which it can end."""
+"""Phases of a load test: their order, and every way in which it can end."""
 
 import pytest
 import trio
@@ -113,7 +113,7 @@ def test_the_vus_of_a_scenario_that_just_ended_serve_the_next() -> None:
 
 def test_scenarios_that_wait_for_one_that_is_not_there_are_refused() -> None:
     with pytest.raises(OptionError, match="names no other scenario"):
-        Load([scenario("per-vu-iterations", after="nobody")])
+        Load([scenario("per-vu-iterations", after="unknown")])
 
 
 def test_when_setup_fails_nothing_else_runs() -> None:
@@ -203,7 +203,7 @@ async def test_a_graceful_end_starts_nothing_and_lets_iterations_finish(
     assert len(teardown.ended) == 1
     assert load.scheduler.status().status is RunStatus.INTERRUPTED
     if "iterations" in options.executor.value:
-        # They were not due: nobody was too slow for them.
+        # They were not due: no VU was too slow for them.
         assert load.dropped_samples == []
 
 
@@ -326,7 +326,7 @@ async def test_the_first_reason_for_a_stop_is_the_one_that_counts() -> None:
         nursery.start_soon(run)
         await trio.sleep(1.05)
         load.scheduler.stop("a threshold was crossed")
-        load.scheduler.stop("somebody was impatient")
+        load.scheduler.stop("a user was impatient")
 
     assert outcomes[0].stop_reason == "a threshold was crossed"
     assert outcomes[0].status is RunStatus.INTERRUPTED
@@ -337,7 +337,7 @@ async def test_an_iteration_that_is_cut_when_it_just_ended_is_interrupted() -> N
     load = Load([scenario("constant-vus", duration=9)], iteration=1)
 
     async def stop_in_time() -> None:
-        # A tie on purpose: whoever is first, what is counted and recorded agrees.
+        # A tie on purpose: in either order, counts and records agree.
         await trio.sleep(3)
         load.scheduler.stop()
 

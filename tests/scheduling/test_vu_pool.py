@@ -83,7 +83,7 @@ def test_a_spare_one_that_never_came_is_given_back() -> None:
 
 
 @in_virtual_time
-async def test_who_finds_none_waits_for_one_to_come_back() -> None:
+async def test_without_a_free_vu_a_take_waits_for_one_that_is_given_back() -> None:
     pool = pool_of(1)
     number = pool.take_nowait()
     got = []
@@ -101,7 +101,7 @@ async def test_who_finds_none_waits_for_one_to_come_back() -> None:
 
 
 @in_virtual_time
-async def test_who_waits_too_long_gets_one_that_is_initialised() -> None:
+async def test_a_take_that_waits_too_long_initialises_a_vu() -> None:
     pool = pool_of(1)
     pool.take_nowait()
 

@@ -96,7 +96,7 @@ class FakeLoadTest:
     def user(self, function: Callable[..., object], **values: object) -> VirtualUser:
         return VirtualUser(1, self.scenario(function, **values))
 
-    def life(
+    def setup_teardown(
         self,
         setup: Callable[..., object] | None = None,
         teardown: Callable[..., object] | None = None,

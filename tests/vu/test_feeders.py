@@ -151,7 +151,7 @@ def test_unique_rows_may_come_without_end() -> None:
     assert [next(rows) for _ in range(3)] == [0, 1, 2]
 
 
-def test_who_takes_a_row_may_change_it() -> None:
+def test_a_row_that_was_taken_may_be_changed() -> None:
     rows = feeder([{"stock": 1}], "circular")
 
     next(rows)["stock"] = 0

@@ -305,6 +305,6 @@ async def test_a_generator_without_a_yield_has_no_value(is_async: bool) -> None:
     assert load.the_failure().message.endswith("' ended without a yield")
 
 
-def test_a_function_that_asks_for_what_nobody_has_is_refused() -> None:
+def test_a_function_that_requests_an_unknown_fixture_is_refused() -> None:
     with pytest.raises(OptionError, match="_asking asks for 'login', which is no fixture that was"):
         VUFixture(_asking, {})

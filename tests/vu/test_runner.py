@@ -38,7 +38,7 @@ async def test_bytes_are_counted_anew_in_each_iteration() -> None:
 
 
 @in_virtual_time
-async def test_a_user_knows_who_it_is_and_which_iteration_it_runs() -> None:
+async def test_a_vu_knows_its_number_and_its_iteration() -> None:
     load = FakeLoadTest(ScenarioOptions(name="test_buy", env={"SHOP": "local"}))
     seen = []
 

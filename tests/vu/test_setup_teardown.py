@@ -22,11 +22,11 @@ async def test_what_setup_returns_is_the_setup_data_and_teardown_gets_a_copy() -
     async def teardown(setup_data: Any) -> None:
         seen.append(setup_data)
 
-    life = load.life(setup, teardown)
-    text = await life.run_setup()
-    await life.run_teardown()
+    setup_teardown = load.setup_teardown(setup, teardown)
+    text = await setup_teardown.run_setup()
+    await setup_teardown.run_teardown()
 
-    assert text == life.data == '{"größe":[1,2.5,null,true]}'
+    assert text == setup_teardown.data == '{"größe":[1,2.5,null,true]}'
     assert seen == [{"größe": [1, 2.5, None, True]}]
 
 
@@ -40,7 +40,7 @@ async def test_setup_has_the_user_0_in_a_group_of_its_own_and_no_scenario() -> N
         with vu.group("login"):
             vu.check(await vu.http.load(), {"is 200": lambda status: status == 200})
 
-    await load.life(setup).run_setup()
+    await load.setup_teardown(setup).run_setup()
 
     assert seen == [(0, 0, "")]
     assert load.samples("checks", "group", "scenario", "run") == [
@@ -58,20 +58,20 @@ async def test_setup_that_returns_nothing_leaves_no_data() -> None:
     async def setup() -> None:
         """Return nothing."""
 
-    life = FakeLoadTest().life(setup)
-    life.replace("[1]")
+    setup_teardown = FakeLoadTest().setup_teardown(setup)
+    setup_teardown.replace("[1]")
 
-    assert await life.run_setup() is None
-    assert life.data is None
+    assert await setup_teardown.run_setup() is None
+    assert setup_teardown.data is None
 
 
 @in_virtual_time
 async def test_without_setup_the_data_stays_as_it_is() -> None:
-    life = FakeLoadTest().life()
-    life.replace("1.50")
+    setup_teardown = FakeLoadTest().setup_teardown()
+    setup_teardown.replace("1.50")
 
-    assert await life.run_setup() == "1.50"
-    await life.run_teardown()
+    assert await setup_teardown.run_setup() == "1.50"
+    await setup_teardown.run_teardown()
 
 
 @in_virtual_time
@@ -81,11 +81,11 @@ async def test_replaced_data_keeps_its_digits_and_goes_to_teardown() -> None:
     async def teardown(setup_data: Any) -> None:
         seen.append(setup_data)
 
-    life = FakeLoadTest().life(teardown=teardown)
-    life.replace("[1.50]")
-    await life.run_teardown()
-    life.replace(None)
-    await life.run_teardown()
+    setup_teardown = FakeLoadTest().setup_teardown(teardown=teardown)
+    setup_teardown.replace("[1.50]")
+    await setup_teardown.run_teardown()
+    setup_teardown.replace(None)
+    await setup_teardown.run_teardown()
 
     assert seen == [[1.5], None]
 
@@ -97,15 +97,15 @@ async def test_setup_that_raises_is_a_control_error_and_a_failure() -> None:
     async def setup() -> None:
         raise ValueError("no shop")
 
-    life = load.life(setup)
-    life.replace("[1]")
+    setup_teardown = load.setup_teardown(setup)
+    setup_teardown.replace("[1]")
     with pytest.raises(ControlError) as raised:
-        await life.run_setup()
+        await setup_teardown.run_setup()
 
     assert (raised.value.status, raised.value.title) == (500, "Error executing setup")
     assert raised.value.detail.startswith("ValueError: no shop (tests/vu/test_setup_teardown.py:")
     assert (load.the_failure().kind, load.the_failure().scenario) == (FailureKind.SETUP, "")
-    assert life.data == "[1]"
+    assert setup_teardown.data == "[1]"
 
 
 @in_virtual_time
@@ -115,9 +115,9 @@ async def test_teardown_that_takes_too_long_is_cut_off() -> None:
     async def teardown() -> None:
         await trio.sleep(100)
 
-    life = load.life(teardown=teardown, teardown_timeout=2)
+    setup_teardown = load.setup_teardown(teardown=teardown, teardown_timeout=2)
     with pytest.raises(ControlError) as raised:
-        await life.run_teardown()
+        await setup_teardown.run_teardown()
 
     assert raised.value.title == "Error executing teardown"
     assert raised.value.detail == "teardown() execution timed out after 2 seconds"
@@ -135,7 +135,7 @@ async def test_setup_data_is_what_json_can_hold(value: object) -> None:
     with pytest.raises(
         ControlError, match=r"error marshaling setup\(\) data to JSON: .*; setup may"
     ):
-        await load.life(setup).run_setup()
+        await load.setup_teardown(setup).run_setup()
 
     assert load.the_failure().kind is FailureKind.SETUP
 
@@ -154,11 +154,11 @@ async def test_setup_data_that_is_nested_too_deeply_for_virtual_users_is_refused
     async def setup_501() -> object:
         return nested(501)
 
-    assert str(await FakeLoadTest().life(setup_500).run_setup()).startswith("[[[")
+    assert str(await FakeLoadTest().setup_teardown(setup_500).run_setup()).startswith("[[[")
     with pytest.raises(
         ControlError, match=r"setup\(\) data may be nested 500 deep; return flatter data"
     ):
-        await FakeLoadTest().life(setup_501).run_setup()
+        await FakeLoadTest().setup_teardown(setup_501).run_setup()
 
 
 @in_virtual_time
@@ -169,7 +169,7 @@ async def test_a_skip_in_setup_is_passed_on() -> None:
         raise Skipped
 
     with pytest.raises(Skipped):
-        await load.life(setup).run_setup()
+        await load.setup_teardown(setup).run_setup()
 
     assert load.failures.snapshot() == ()
 
@@ -181,7 +181,7 @@ async def test_setup_may_find_that_there_is_nothing_to_do() -> None:
     async def setup() -> None:
         raise StopRequest("nothing on sale")
 
-    assert await load.life(setup).run_setup() is None
+    assert await load.setup_teardown(setup).run_setup() is None
     assert load.finishes == ["nothing on sale"]
 
 
@@ -191,7 +191,7 @@ async def test_an_interruption_passes_setup() -> None:
         await trio.sleep(100)
 
     with trio.move_on_after(1) as scope:
-        await FakeLoadTest().life(setup).run_setup()
+        await FakeLoadTest().setup_teardown(setup).run_setup()
 
     assert scope.cancelled_caught
 
@@ -203,7 +203,7 @@ async def test_setup_cannot_ask_for_what_it_makes() -> None:
 
     load = FakeLoadTest()
     with pytest.raises(OptionError, match="setup=setup asks for 'setup_data', which it makes"):
-        load.life(setup)
+        load.setup_teardown(setup)
 
 
 @in_virtual_time
@@ -218,15 +218,15 @@ async def test_both_may_run_again_in_any_phase() -> None:
     async def teardown() -> None:
         runs.append("teardown")
 
-    life = FakeLoadTest().life(setup, teardown)
+    setup_teardown = FakeLoadTest().setup_teardown(setup, teardown)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(life.run_setup)
+        nursery.start_soon(setup_teardown.run_setup)
         await trio.sleep(0.5)
-        await life.run_teardown()
-        await life.run_setup()
+        await setup_teardown.run_teardown()
+        await setup_teardown.run_setup()
 
     assert runs == ["teardown", "setup", "setup"]
-    assert life.data == "3"
+    assert setup_teardown.data == "3"
 
 
 @in_real_time
@@ -238,5 +238,5 @@ async def test_setup_may_be_an_ordinary_function_that_blocks() -> None:
         vu.check(1, {"is there": True})
         return vu.id
 
-    assert await load.life(setup).run_setup() == "0"
+    assert await load.setup_teardown(setup).run_setup() == "0"
     assert load.samples("checks", "group") == [(1.0, "::setup")]

@@ -110,7 +110,7 @@ async def test_a_task_that_cleans_up_in_time_ends_by_itself():
 
 
 @in_virtual_time
-async def test_nobody_waits_for_the_patience_of_all_when_all_are_to_be_abandoned():
+async def test_abandoning_all_tasks_does_not_wait_for_their_patience():
     stuck = StuckTasks()
     lines: list[str] = []
 

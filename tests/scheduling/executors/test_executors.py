@@ -57,7 +57,7 @@ def test_iterations_that_outlast_the_graceful_stop_are_interrupted() -> None:
     assert load.scheduler.clock.elapsed == 3
 
 
-def test_shared_iterations_go_to_whoever_is_free() -> None:
+def test_shared_iterations_go_to_any_free_vu() -> None:
     load = Load(
         [scenario("shared-iterations", vus=2, iterations=6)],
         iteration=lambda vu, _: 0.1 if vu == 1 else 1,
@@ -90,7 +90,7 @@ def test_nothing_is_dropped_when_all_is_done() -> None:
     assert ran(scenario("shared-iterations", vus=2, iterations=3)).dropped_samples == []
 
 
-def test_short_iterations_are_followed_by_a_wait_and_whoever_is_cut_in_it_is_complete() -> None:
+def test_a_short_iteration_is_followed_by_a_wait_whose_interruption_leaves_it_complete() -> None:
     options = scenario("constant-vus", duration=1, graceful_stop=0, min_iteration_duration=0.4)
     load = ran(options)
 
@@ -229,7 +229,7 @@ async def test_a_rate_beyond_all_bounds_leaves_the_loop_turning_and_drops_the_re
     assert sum(load.dropped_samples) == 10**9 - 2
 
 
-def test_who_is_not_free_is_not_waited_for() -> None:
+def test_an_arrival_does_not_wait_for_a_busy_vu() -> None:
     options = scenario("constant-arrival-rate", rate=10, duration=1, pre_allocated_vus=1)
     load = ran(options, iteration=0.25)
 

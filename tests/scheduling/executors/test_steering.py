@@ -69,7 +69,7 @@ async def follow(load: Load, story: list[tuple[float, tuple[str, object]]]) -> N
             await command(load, *words)
         check_numbers(load)
     await trio.sleep(3.000_137)
-    # Whoever has paused and set rates and VUs to nothing has to end it too.
+    # A story may have paused it, or set rates and VUs to 0: it has to be ended.
     load.scheduler.stop()
 
 
