@@ -4,7 +4,7 @@ Its public ``serve`` has no way to count connections, to close an idle one for a
 one, or to end a send to a client that does not read: it shields sends from
 cancellation, so that only closing the stream below ends them. Hence its connection
 class is used here, which is none of its public interface: pyproject.toml has an
-upper bound on its version, and ``tests/api/test_hypercorn_inside.py`` fails when the
+upper bound on its version, and ``tests/api/server/test_hypercorn_inside.py`` fails when the
 classes used here change.
 """
 
