@@ -1,4 +1,4 @@
-"""The documents that the API answers with: their types, and how they are made of snapshots.
+"""Documents of the API's replies: their types, and functions that make them from snapshots.
 
 Each type is a `msgspec.Struct`, which is its JSON schema (``openapi.py``) and its
 encoder at once. Order and spelling of k6's members are k6's.
@@ -59,7 +59,7 @@ class ErrorDocument(Struct, frozen=True):
 
 
 class StatusAttributes(Struct, frozen=True, rename="kebab"):
-    """The state of a load test; `status` is k6's number for where it is in its life."""
+    """The state of a load test; `status` is k6's number of its phase."""
 
     status: RunStatus
     paused: bool
@@ -151,7 +151,7 @@ class SetupAttributes(Struct, frozen=True):
 
 
 class SetupData(Struct, frozen=True, tag_field="type", tag="setupData"):
-    """What setup returned."""
+    """The setup data."""
 
     id: Literal["default"]
     attributes: SetupAttributes

@@ -21,12 +21,12 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a handler is called with.
+    """A request, as handlers get it.
 
     Attributes:
         session: The pytest session.
-        load_test: The load test that the request is about.
-        api: What the API knows about itself.
+        load_test: The load test that the request concerns.
+        api: Endpoints, token and events of the API itself.
         parameters: The values of the path's parameters.
         query: The query's parameters.
         body: The request's body.
@@ -114,7 +114,7 @@ class Endpoint:
 
     @property
     def summary(self) -> str:
-        """What it does, in one sentence."""
+        """Its summary, in one sentence."""
         return (self.handler.__doc__ or "").strip().splitlines()[0]
 
     @property
@@ -143,7 +143,7 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the API knows about itself.
+    """Endpoints, token and events of the API itself.
 
     Attributes:
         endpoints: All of them.

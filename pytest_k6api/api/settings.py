@@ -17,18 +17,18 @@ class ApiError(K6ApiError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiLimits:
-    """Limits beyond which the control API refuses; all times in seconds.
+    """Limits of the control API; all times in seconds.
 
     Attributes:
         connections: Connections at a time. For one more, the longest idle is closed; if
             none is idle, the new one is answered 503.
         header_bytes: Size of a request's line and headers together.
         body_bytes: Size of a request's body.
-        idle_time: How long a connection may take to send a request's headers,
+        idle_time: Time for a request's headers to arrive,
             counted from its opening or from its last reply.
-        body_time: How long a request's body may take.
-        send_time: How long a client may leave what was sent to it unread.
-        grace: How long replies under way may take when the API stops.
+        body_time: Time for a request's body to arrive.
+        send_time: Time in which a client must read its reply.
+        grace: Time for replies under way when the API stops.
     """
 
     connections: int = 512
@@ -49,7 +49,7 @@ class ApiSettings:
         explicit: Whether a user gave the address. A busy port is then an error; the
             default port just moves to the next free one.
         token: The bearer token that every request must show; None asks for none.
-        limits: What it bears.
+        limits: Limits of connections, sizes and times.
 
     Raises:
         ApiError: The token cannot be sent in a header.

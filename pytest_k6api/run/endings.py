@@ -28,7 +28,7 @@ class Ending:
         """Return why the load test ended early; empty if it did not, or ended itself.
 
         Args:
-            outcome: How it went; None if it broke off.
+            outcome: The scheduler's outcome; None after an exception.
         """
         if self.ended_itself is not None:
             return ""
@@ -57,7 +57,7 @@ def trouble_of(outcome: RunOutcome | None, failed_teardowns: int = 0) -> tuple[s
     """Return failures of setup, teardown and VU fixtures, one sentence each.
 
     Args:
-        outcome: How the load test went; None if it broke off.
+        outcome: The scheduler's outcome; None after an exception.
         failed_teardowns: VU fixtures that failed in their teardown. One that fails in its
             setup has failed an iteration already.
     """

@@ -1,12 +1,12 @@
 """Ctrl-C, SIGTERM and SIGHUP: the first ends a load test properly, the second at once.
 
-Python's own handler would raise KeyboardInterrupt somewhere inside Trio and
-lose the results; this one hands the wish to the load test's loop. Only where the
-loop does not move, or when all has been tried, KeyboardInterrupt is raised.
+Python's own handler would raise KeyboardInterrupt somewhere inside Trio and lose
+the results; this one calls a function in the load test's loop. It raises
+KeyboardInterrupt only if the loop is blocked, or after the last step.
 
-Between load tests the two signals of the operating system are what Ctrl-C is to
-pytest. A signal that is ignored, as ``nohup`` has it, or that somebody else
-handles, stays with them, and so does every signal in a forked child.
+Between load tests SIGTERM and SIGHUP end the pytest session as Ctrl-C does. A
+signal that is ignored, as under ``nohup``, or that has another handler keeps it;
+so does every signal in a forked child.
 """
 
 import math
@@ -44,7 +44,7 @@ def interrupts(*steps: Callable[[str], object]) -> Iterator[None]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
-        # The first two are for the loop, whenever it moves.
+        # The first two wait for the loop, however long it is blocked.
         if asked >= len(steps) or (asked > 1 and taken < asked):
             raise KeyboardInterrupt
         token.run_sync_soon(take, steps[asked], _NAMES[signal.Signals(number)])
@@ -56,7 +56,7 @@ def interrupts(*steps: Callable[[str], object]) -> Iterator[None]:
 
 @contextmanager
 def signals_end_session() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP be for pytest what Ctrl-C is."""
+    """Make SIGTERM and SIGHUP end the pytest session as Ctrl-C does."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -66,7 +66,7 @@ def signals_end_session() -> Iterator[None]:
 
 
 class _Handler:
-    """Calls `handle`, but once for signals that come together, and in this process alone."""
+    """Calls `handle` once for signals that come together, and in this process alone."""
 
     def __init__(self, handle: Handle, now: Callable[[], float]) -> None:
         self._handle = handle
@@ -96,7 +96,7 @@ def _handled_by(
     try:
         for number in numbers if is_main else ():
             before = signal.getsignal(number)
-            # Ctrl-C is always for us; what others made of the other two is theirs.
+            # Ctrl-C is always ours; other handlers of the other two stay.
             if number is signal.SIGINT or before is signal.SIG_DFL or isinstance(before, _Handler):
                 handler.before[number] = signal.signal(number, handler)
         yield

@@ -34,7 +34,7 @@ class LoadTest:
         portal: Other threads call into its loop through it.
         results: Everything measured, its status, scenarios and failures.
         setup_teardown: Its setup, teardown and setup data.
-        ending: What ended it before its time.
+        ending: Causes that ended it before its time.
         started_at: Wall time of the start, in seconds since the epoch.
         ended_at: Wall time of the end.
         verdict: Whether it passed; None while it is not over.

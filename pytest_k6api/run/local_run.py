@@ -51,7 +51,7 @@ class LocalRun:
     Attributes:
         results: Its results.
         setup_teardown: Its setup, teardown and setup data.
-        ending: What ended it before its time.
+        ending: Causes that ended it before its time.
 
     Args:
         plan: The options and thresholds.
@@ -132,7 +132,7 @@ class LocalRun:
 
     @property
     def has_started(self) -> bool:
-        """Whether it has begun with its setup."""
+        """True from the start of setup on."""
         return self._scheduler.control.has_started
 
     def take_in(self) -> None:

@@ -142,7 +142,7 @@ class LoopPortal:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a loop to call into."""
+        """True while there is a loop to call into."""
         return self._token is not None
 
     @property

@@ -46,7 +46,7 @@ class RemoteLoadTest:
 
     Args:
         load_test: The load test.
-        end_session: Called in the API's thread when somebody wants the session to end.
+        end_session: Called in the API's thread to end the session.
     """
 
     def __init__(self, load_test: LoadTest, end_session: Callable[[], None]) -> None:
@@ -217,10 +217,10 @@ class LoadTestSession:
     """All load tests of a session, in the order of their start.
 
     Args:
-        settings: How each of them is run.
-        api: Where the control API listens.
+        settings: Settings of their runs.
+        api: Address, token and limits of the control API.
         warn: Called with a sentence for the user.
-        end: Called in the API's thread when somebody wants the session to end.
+        end: Called in the API's thread to end the session after the test that runs.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ class LoadTestSession:
         """Start the control API.
 
         Raises:
-            ApiError: It cannot listen where it was told to.
+            ApiError: It cannot listen at its address.
         """
         self.address = self._server.start()
 

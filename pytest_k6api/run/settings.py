@@ -34,14 +34,14 @@ class RunSettings:
     """Settings of a run, from the command line and from the plugin.
 
     Attributes:
-        client: How HTTP requests are made.
+        client: Options of the HTTP client.
         seed: The seed of every ``vu.random``.
         paused: Wait for a resume before the load.
         run_setup: Whether setup is run at the start.
         run_teardown: Whether teardown is run at the end.
         segment: The share of the load that this instance runs.
         trend_memory: Bytes for the different values of all trends of a load test.
-        exceptions: What exceptions in user code mean.
+        exceptions: Rules that tell failures, skips and exits in user code apart.
         render: Makes text of an exception from user code.
         baseline: The baseline to compare the load test with, if there is one.
         tell: Called with a sentence for the terminal.

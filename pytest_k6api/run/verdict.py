@@ -1,10 +1,9 @@
-"""Whether a load test passed, and in plain words why not. Pure.
+"""The verdict on a load test: passed, failed or interrupted, with reasons in plain words. Pure.
 
-pytest's promise is that a green test means that nothing went wrong, so nothing
-fails silently: a crossed threshold, an iteration that raised, a failed check, a
+A green test means that nothing went wrong, so nothing fails silently: a crossed threshold, an iteration that raised, a failed check, a
 failed request or an early end fails the load test. A threshold on ``checks``,
-``http_req_failed`` or ``iteration_failures`` replaces zero tolerance by what it
-states, for the samples that it is about.
+``http_req_failed`` or ``iteration_failures`` replaces zero tolerance by its
+own limit, for the samples that it covers.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -29,7 +28,7 @@ class Verdict:
 
     Attributes:
         reasons: Why it failed, one sentence each; empty if it passed.
-        interrupted: Whether it was ended before its time.
+        interrupted: True if it was ended before its time.
     """
 
     reasons: tuple[str, ...]
@@ -43,7 +42,7 @@ class Verdict:
         return "failed" if self.reasons else "passed"
 
     def with_trouble(self, reasons: Iterable[str]) -> "Verdict":
-        """Return this verdict with more `reasons`, which came up after it was found."""
+        """Return this verdict with further `reasons`, found later."""
         return replace(self, reasons=(*self.reasons, *reasons))
 
 
@@ -57,16 +56,16 @@ def judge(
     trouble: tuple[str, ...] = (),
     worse: tuple[str, ...] = (),
 ) -> Verdict:
-    """Return the verdict on everything measured.
+    """Return the verdict on a load test that has ended.
 
     Args:
         snapshot: The last one, after the final evaluation of the thresholds.
-        options: Say which failures do not fail it.
-        kinds: The kinds of failed requests that no threshold is about, in one line.
+        options: Which failures do not fail it.
+        kinds: The kinds of failed requests that no threshold covers, in one line.
         has_failed_fast: Whether it ended itself at its first failure.
         ended_early: Why it was ended before its time; empty if it was not.
-        trouble: What else went wrong, such as a teardown that raised.
-        worse: In what it is too much worse than its baseline.
+        trouble: Other failures, such as a teardown that raised.
+        worse: Rules of the comparison with its baseline that it broke.
     """
     ended_early = "" if has_failed_fast else ended_early
     reasons = [

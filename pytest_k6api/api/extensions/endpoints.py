@@ -151,7 +151,7 @@ async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
 
 @Endpoint("GET", "/v1/events", media="text/event-stream", example="-N {url}/v1/events")
 async def stream_events(call: Call) -> Reply[Stream]:
-    """Stream what happens as server-sent events: tests, states, metrics, thresholds."""
+    """Stream server-sent events: starts and ends, states, metrics, thresholds."""
     return Reply(call.api.events.subscribe(), headers={"Cache-Control": "no-store"})
 
 
@@ -179,4 +179,4 @@ EXTENSIONS: Final = (
     show_index,
     export_prometheus,
 )
-"""What the API has beyond k6's."""
+"""All endpoints beyond k6's."""

@@ -10,8 +10,8 @@ event           data                                                        sent
 ``threshold``   a threshold that was crossed, or holds again                when it does
 ==============  ==========================================================  ===============
 
-A listener that does not keep up is dropped, never waited for. Without listeners
-the hub costs nothing: load tests are asked only while there are some.
+A listener that does not keep up is dropped. Without listeners the hub costs nothing:
+it reads load tests only while there are some.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class EventHub:
         self._session = session
         self._report = report
         self._listeners: set[trio.MemorySendChannel[bytes]] = set()
-        self._somebody = trio.Event()
+        self._has_listeners = trio.Event()
         self._seen = _Seen()
         self._number = 0
 
@@ -59,9 +59,9 @@ class EventHub:
         """Watch until cancelled; then every stream of events ends."""
         try:
             while True:
-                await self._somebody.wait()
+                await self._has_listeners.wait()
                 await self._watch()
-                self._somebody, self._seen = trio.Event(), _Seen()
+                self._has_listeners, self._seen = trio.Event(), _Seen()
         finally:
             for listener in list(self._listeners):
                 self._drop(listener)
@@ -82,7 +82,7 @@ class EventHub:
         for event in self._greeting():
             listener.send_nowait(event)
         self._listeners.add(listener)
-        self._somebody.set()
+        self._has_listeners.set()
         return Subscription(events, partial(self._drop, listener))
 
     def _greeting(self) -> list[bytes]:
@@ -139,7 +139,7 @@ class Subscription:
     """The events of one listener; a comment now and then lets a dead client be noticed.
 
     Args:
-        events: Where they come from.
+        events: The channel of its events.
         leave: Called when the listener has gone.
     """
 
@@ -177,16 +177,16 @@ _OUTDATED: Final = "outdated"
 
 
 class _Seen:
-    """What listeners were told last."""
+    """Events that listeners have already got."""
 
     def __init__(self) -> None:
         self._test: tuple[str, str | None] | None = None
         self._status: object = None
         self._thresholds: dict[tuple[str, str], bool] = {}
-        self._complete: set[str] = set()  # load tests whose last results were told
+        self._complete: set[str] = set()  # load tests whose final results were sent
 
     def and_after(self, load_tests: Sequence[LoadTestPort]) -> Sequence[LoadTestPort]:
-        """Return the load test that was told last and those after it."""
+        """Return the load test of the last event and those after it."""
         told = self._test[0] if self._test else None
         for index, load_test in enumerate(load_tests):
             if load_test.id == told:
@@ -194,12 +194,12 @@ class _Seen:
         return load_tests
 
     def greets(self, load_test: LoadTestPort, status: StatusSnapshot) -> None:
-        """Take in what a new listener is told, so that it misses nothing that differs from it."""
+        """Note the first events of a new listener, so that it gets every later change."""
         if self._test is None:
             self._test = (load_test.id, load_test.outcome)
         told = status_data(status)
         self._complete.discard(load_test.id)
-        # What is published may be older than what the others were told: then all are told anew.
+        # The published status may be older than the last event: then all listeners get it anew.
         self._status = told if self._status in (None, told) else _OUTDATED
 
     def tells_new_test(self, load_test: LoadTestPort) -> bool:
@@ -212,7 +212,7 @@ class _Seen:
         return is_new
 
     def tells_results(self, load_test: LoadTestPort, *, is_time: bool) -> bool:
-        """Return whether to tell what was measured: when `is_time`, and once after the end."""
+        """Return whether to send results: when `is_time`, and once after the end."""
         if load_test.outcome is None:
             return is_time
         is_new = load_test.id not in self._complete

@@ -1,7 +1,6 @@
-"""The body of ``PATCH /v1/scenarios/{name}``, which is ours and therefore strict.
+"""The body of ``PATCH /v1/scenarios/{name}``.
 
-k6 ignores unknown members. Here a misspelt one is an error, not a change that did
-not happen.
+Strict, unlike k6's bodies: an unknown member is an error, not ignored.
 
 Pure.
 """
@@ -21,7 +20,7 @@ NewRate = Annotated[float, Meta(ge=0, le=1_000_000_000)] | None | UnsetType
 
 
 class ScenarioChangeAttributes(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be changed; null gives a number back to the plan."""
+    """Changes of the scenario; null gives a number back to the plan."""
 
     paused: bool | UnsetType = UNSET
     vus: NewVUs = UNSET

@@ -42,7 +42,7 @@ _STATS: Final = Query(
 
 @Endpoint("GET", "/v1/status", media=_STATUS_JSON, each_test=True)
 async def get_status(call: Call) -> Reply[Document[StatusData]]:
-    """Tell where in its life the load test is, and how many VUs it has."""
+    """Show the state of the load test and its VUs."""
     data = status_data(await call.load_test.read(lambda now: now.status))
     blocked = call.load_test.unresponsive
     if not blocked:
@@ -68,7 +68,7 @@ async def change_status(call: Call) -> Reply[Document[StatusData]]:
 
 
 def meta_of_later(call: Call) -> Meta:
-    """Return what to say about a command that waits for the load test's loop."""
+    """Return the remark on a command that waits for the load test's blocked loop."""
     detail = f"{_blocked(call.load_test.unresponsive)}; the change is made when it goes on"
     return Meta(delivery=Delivery.LATER.value, detail=detail)
 
@@ -181,4 +181,4 @@ K6_ENDPOINTS: Final = (
     replace_setup,
     run_teardown,
 )
-"""What k6's API has."""
+"""All endpoints of k6's API."""

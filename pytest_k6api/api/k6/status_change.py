@@ -1,6 +1,6 @@
 """The body of ``PATCH /v1/status``.
 
-Read as k6 reads it where clients see a difference: ``null`` leaves a value alone,
+Decoded as k6 does where clients see a difference: ``null`` changes nothing,
 unknown members are ignored, ``vus`` may be a number in quotes. Not as k6: names
 match exactly, and a body whose attributes stand outside of ``data.attributes``
 is refused, where k6 answers 200 and changes nothing.
@@ -28,7 +28,7 @@ Ignored = Annotated[str | None, Meta(description=_IGNORED)]
 
 
 class StatusChangeAttributes(Struct, frozen=True, rename="kebab"):
-    """What is to be changed; null and an absent attribute leave things as they are."""
+    """Changes of the load test; null and an absent attribute change nothing."""
 
     paused: Annotated[Flag, Meta(description="Pause or resume.")] = None
     vus: Annotated[Number, Meta(description="Active VUs; a number may be in quotes.")] = None

@@ -1,10 +1,10 @@
 """Access control: which requests the control API answers, decided before anything else.
 
-A control port on localhost can be reached by any web page that the user has
-open, so three things are looked at:
+Any web page in the user's browser can reach a control port on localhost, so three
+headers are checked:
 
 =========  ==========================================================  =======
-what       refused                                                     because
+header     refused                                                     because
 =========  ==========================================================  =======
 Host       any name but localhost's and the address's own, unless a    a page may let its own name
            token is asked for; IP addresses are fine                   point here (DNS rebinding)
@@ -12,8 +12,8 @@ Origin     any but the API's own; cross-site fetches by Sec-Fetch      a page ma
 token      a missing or wrong one, if one was set                      other people are on the machine
 =========  ==========================================================  =======
 
-Programs send no Origin, so k6's command-line clients and curl pass. With a token
-asked for the Host may be anything: a page that rebinds its name does not have it.
+Programs send no Origin, so k6's command-line clients and curl pass. With a token the
+Host may be anything: a page that rebinds its name does not have the token.
 
 Pure.
 """
@@ -45,7 +45,7 @@ class AccessControl:
 
     @property
     def asks_token(self) -> bool:
-        """Whether requests must show a token."""
+        """True if requests must carry a token."""
         return self._token is not None
 
     def refusal(self, method: str, headers: Mapping[str, str]) -> ControlError | None:

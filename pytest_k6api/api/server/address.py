@@ -1,7 +1,7 @@
-"""From the text of an address to listening sockets.
+"""Parse an address and bind listening sockets.
 
-Sockets are bound in the caller's thread, so that a busy port is an error that pytest
-shows.
+Sockets are bound in the caller's thread, so that pytest shows the error of a busy
+port.
 """
 
 import errno
@@ -33,7 +33,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """True if only this machine can reach it."""
         return is_loopback(self.host)
 
     @property

@@ -93,7 +93,7 @@ class ControlApp(QuartTrio):
         session: The session that requests are about.
         api: The endpoints, and what they need beside.
         access: Decides which requests are let in.
-        limits: How large and how slow bodies may be.
+        limits: Limits of the size and the time of bodies.
         report: Called with a handler's unforeseen exception; the client gets a bare 500.
     """
 

@@ -1,10 +1,10 @@
-"""Hypercorn on sockets that are open already, with limits that Hypercorn does not have.
+"""Hypercorn on listening sockets, with limits that it lacks.
 
 Its public ``serve`` has no way to count connections, to close an idle one for a new
 one, or to end a send to a client that does not read: it shields sends from
 cancellation, so that only closing the stream below ends them. Hence its connection
-class is used here, which is none of its public interface: pyproject.toml has an
-upper bound on its version, and ``tests/api/server/test_hypercorn_inside.py`` fails when the
+class is used here, which is not public: pyproject.toml has an upper bound on its
+version, and ``tests/api/server/test_hypercorn_inside.py`` fails when the
 classes used here change.
 """
 
@@ -83,7 +83,7 @@ class _Connection(TCPServer):
                 await self.idle_task.restart(tasks, self._idle_timeout)
                 await self._read_data()
         except OSError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         finally:
             await self._close()
 
@@ -93,7 +93,7 @@ class HypercornServer:
 
     Args:
         app: The ASGI application.
-        limits: What is borne.
+        limits: Limits of connections, sends and time.
         report: Called with an unforeseen exception of a connection.
     """
 

@@ -19,7 +19,7 @@ from pytest_k6api.api.settings import ApiSettings
 
 _FIRST: Final = (*K6_ENDPOINTS, *EXTENSIONS)
 ENDPOINTS: Final = (*_FIRST, *(each.below_tests() for each in _FIRST if each.each_test))
-"""Everything; the endpoints below ``/v1/tests/{test}`` are made of the others."""
+"""All endpoints; those below ``/v1/tests/{test}`` are made from the others."""
 
 
 async def serve(
@@ -36,7 +36,7 @@ async def serve(
     Args:
         session: The session that requests are about.
         settings: Token and limits.
-        address: What it is bound to.
+        address: The address of the sockets.
         sockets: The listening sockets.
         stop: Ends it; replies under way get `ApiLimits.grace` seconds.
         report: Called with unforeseen exceptions.

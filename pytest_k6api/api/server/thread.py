@@ -1,8 +1,8 @@
 """The control API's thread: started for a session, stopped with it.
 
-The API has a `trio.run` of its own in a thread of its own, so that it answers
-between load tests, while they are paused, and when a scenario blocks their
-loop. Only immutable snapshots and commands cross between the two.
+The API has its own `trio.run` in its own thread, so that it answers between load
+tests, while they are paused, and when a scenario blocks their loop. Only immutable
+snapshots and commands cross between the threads.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class ApiServer:
     """The control API of one pytest session.
 
     Args:
-        session: What requests are about.
+        session: The session that requests concern.
         settings: Address, token and limits.
         warn: Called, in the thread that calls `start` or `stop`, with a sentence for the user.
     """
