@@ -4,7 +4,7 @@ Starts nginx on the second core and itself on the first, runs 50 tasks with a
 client each, and prints microseconds of CPU per request (user and system, the
 kernel's share of the loopback included).
 
-    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--profile] [--alone]
+    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--tls] [--profile] [--alone]
 
 ``--alone`` lets each connection send and receive by itself, as it has to where there
 is no epoll, and knows no heads; the difference is what `pytest_k6api.protocols.http.net.batched_io`
@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
+import trustme
 
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
 from pytest_k6api.protocols.http import HTTP_ROWS, Client, ClientOptions, HttpRuntime
@@ -45,7 +46,9 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port} {tls};
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.pem;
     location = / {{ return 200 "Hello, World!"; }}
     location = /json {{ default_type application/json; return 200 '{document}'; }}
     location = /large {{ return 200 "{large}"; }}
@@ -56,16 +59,22 @@ _DOCUMENT = {"items": [{"id": n, "name": f"item {n}", "price": n * 1.5} for n in
 
 
 @contextmanager
-def nginx() -> Iterator[str]:
+def nginx(*, is_tls: bool) -> Iterator[str]:
     """Run nginx on the second core; give its base URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "nginx.conf"
+        certificate = trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+        certificate.write_to_path(str(Path(folder) / "server.pem"))
         config.write_text(
             _CONFIG.format(
-                folder=folder, port=port, document=json.dumps(_DOCUMENT), large="x" * 4000
+                folder=folder,
+                port=port,
+                tls="ssl" if is_tls else "",
+                document=json.dumps(_DOCUMENT),
+                large="x" * 4000,
             )
         )
         command = ["nginx", "-c", str(config), "-p", folder]
@@ -77,7 +86,7 @@ def nginx() -> Iterator[str]:
                 with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     break
                 time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
+            yield f"{'https' if is_tls else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait()
@@ -99,7 +108,7 @@ _REQUESTS: dict[str, Callable[[Client], Awaitable[object]]] = {
 
 async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
     """Make `requests` requests with `vus` clients; return CPU seconds spent."""
-    runtime = HttpRuntime(ClientOptions(base_url=base_url))
+    runtime = HttpRuntime(ClientOptions(base_url=base_url, verify=False))
     table = TagTable()
     context = TagContext(table, {"scenario": "bench"})
     buffer = SampleBuffer()
@@ -132,13 +141,14 @@ def main() -> None:
     parser.add_argument("--kind", choices=_REQUESTS, default="get")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--alone", action="store_true")
     arguments = parser.parse_args()
     if arguments.alone:
         Traffic.is_available = False
     with suppress(OSError):
         os.sched_setaffinity(0, {0})
-    with nginx() as base_url:
+    with nginx(is_tls=arguments.tls) as base_url:
         run = (base_url, arguments.kind, arguments.vus, arguments.requests)
         trio.run(load, base_url, arguments.kind, arguments.vus, 2000)
         if arguments.profile:
