@@ -128,7 +128,7 @@ class Traffic(trio.abc.Instrument):
 
     Attributes:
         outbox: Lines whose `wire` is to be sent when the loop comes round.
-        duplex_outbox: Duplex lines that have something to send then.
+        duplex_outbox: Duplex lines that have something to send then, or to look for.
         clock: Translates the kernel's times of arrival.
     """
 
@@ -179,12 +179,6 @@ class Traffic(trio.abc.Instrument):
         self._lines.pop(line.fd, None)
         self._blocked.pop(line.fd, None)
 
-    def look_again(self, line: Line) -> None:
-        """Receive for `line` in this turn, though epoll may not tell of it again."""
-        line.has_news = False
-        self._missed.append(line)
-        self._hurry()
-
     def add_dial(self, fd: int, dial: Sleeper) -> None:
         """Wake `dial` when the socket `fd` is connected, or cannot be."""
         assert self._epoll is not None
@@ -220,7 +214,7 @@ class Traffic(trio.abc.Instrument):
                 continue
             line.sent_at = now
             if line.has_news:
-                self.look_again(line)
+                self._look_again(line)
         outbox.clear()
 
     # One function, because each call would cost 0.1 µs or more.
@@ -268,6 +262,8 @@ class Traffic(trio.abc.Instrument):
         assert self._epoll is not None
         outbox, self.duplex_outbox = self.duplex_outbox, []
         for line in outbox:
+            if line.has_news and line.task is not None:
+                self._look_again(line)
             if not line.flush() and line.fd in self._lines:
                 self._blocked[line.fd] = line
                 self._epoll.modify(line.fd, _INCOMING | select.EPOLLOUT)
@@ -278,6 +274,12 @@ class Traffic(trio.abc.Instrument):
             if line.flush() and self._blocked.pop(fd, None) is not None:
                 self._epoll.modify(fd, _INCOMING)
 
+    def _look_again(self, line: Line) -> None:
+        """Receive for `line` in this turn, though epoll may not tell of it again."""
+        line.has_news = False
+        self._missed.append(line)
+        self._hurry()
+
     def _hand_back(self, line: Line) -> None:
         # At once: a response may come in this very turn, and the task that gets it
         # would take the request for sent.
@@ -287,7 +289,8 @@ class Traffic(trio.abc.Instrument):
         self._hurry()
 
     def _hurry(self) -> None:
-        # Trio has already decided how long to wait for events: this cuts it short.
+        # Trio has already decided how long to wait for events: this cuts it short. Called
+        # by a task it might not: Trio may deal with the call before it waits.
         assert self._token is not None
         self._token.run_sync_soon(_nothing)
 

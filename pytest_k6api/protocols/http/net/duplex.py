@@ -100,7 +100,7 @@ class DuplexLine:
         self.data = None
         self.task = current_task()
         if self.has_news:
-            self._traffic.look_again(self)
+            self._traffic.duplex_outbox.append(self)
         (yield self._parking).unwrap()
         data = self._take_data()
         if data is None:
@@ -113,6 +113,8 @@ class DuplexLine:
 
     def flush(self) -> bool:
         """Send what the socket takes; return whether nothing is left. `Traffic` calls it."""
+        if not self.wire:
+            return True
         try:
             while self.wire:
                 sent = self.sock.send(self.wire)

@@ -1,0 +1,229 @@
+"""Lines that send without waiting for an answer, and are woken again and again."""
+
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.lowlevel
+import trustme
+
+from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net.duplex import DuplexLine
+from pytest_k6api.protocols.http.net.tls import TlsSocket
+from tests.virtual_time import in_real_time
+
+pytestmark = [
+    pytest.mark.sockets,
+    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
+]
+
+
+@asynccontextmanager
+async def running_traffic() -> AsyncIterator[Traffic]:
+    traffic = Traffic()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(traffic.run)
+        with trio.fail_after(10):
+            yield traffic
+        nursery.cancel_scope.cancel()
+    traffic.close()
+
+
+@asynccontextmanager
+async def a_line() -> AsyncIterator[tuple[DuplexLine, trio.SocketStream]]:
+    """Give a line and the other end of its connection."""
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    ours = socket.create_connection(listeners[0].socket.getsockname())
+    ours.setblocking(False)
+    peer = await listeners[0].accept()
+    async with running_traffic() as traffic:
+        line = DuplexLine(ours, traffic)
+        yield line, peer
+        line.close()
+    await peer.aclose()
+    await listeners[0].aclose()
+
+
+async def exactly(peer: trio.abc.ReceiveStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = await peer.receive_some()
+        assert more
+        data += more
+    return data
+
+
+@in_real_time
+async def test_what_is_sent_needs_no_task_that_waits() -> None:
+    async with a_line() as (line, peer):
+        line.send_soon(b"one,")
+        line.send_soon(b"two")
+
+        assert await exactly(peer, 7) == b"one,two"
+        assert line.bytes_sent == 7
+
+
+@in_real_time
+async def test_a_task_is_woken_for_each_arrival() -> None:
+    async with a_line() as (line, peer):
+        received = []
+        for number in range(5):
+            await peer.send_all(b"%d" % number)
+            received.append(await line.receive())
+
+    assert received == [b"0", b"1", b"2", b"3", b"4"]
+
+
+@in_real_time
+async def test_what_came_while_no_task_waited_is_received_later() -> None:
+    async with a_line() as (line, peer):
+        await peer.send_all(b"early")
+        while not line.has_news:
+            await trio.lowlevel.checkpoint()
+        await trio.sleep(0.02)
+
+        assert await line.receive() == b"early"
+        assert line.received_at > 0
+
+
+@in_real_time
+async def test_a_task_that_waits_can_send_meanwhile() -> None:
+    async with a_line() as (line, peer), trio.open_nursery() as nursery:
+
+        async def echo() -> None:
+            for _ in range(3):
+                await peer.send_all((await exactly(peer, 4)).upper())
+
+        nursery.start_soon(echo)
+        answers = []
+        for word in (b"ping", b"pong", b"last"):
+            line.send_soon(word)
+            answers.append(await line.receive())
+
+    assert answers == [b"PING", b"PONG", b"LAST"]
+
+
+@in_real_time
+async def test_what_the_socket_does_not_take_at_once_is_sent_when_it_does() -> None:
+    large = bytes(range(256)) * 40_000
+    async with a_line() as (line, peer):
+        line.send_soon(large)
+        line.send_soon(b"end")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.wait_sent)
+            await trio.sleep(0.02)
+            assert line.wire  # the buffers are full
+            data = await exactly(peer, len(large) + 3)
+
+        is_whole = data == large + b"end"
+        assert is_whole
+        assert not line.wire
+
+
+@in_real_time
+async def test_more_than_one_receive_takes_comes_without_another_edge() -> None:
+    large = b"x" * 300_000
+    async with a_line() as (line, peer), trio.open_nursery() as nursery:
+        nursery.start_soon(peer.send_all, large)
+        received = 0
+        while received < len(large):
+            received += len(await line.receive())
+
+    assert received == 300_000
+
+
+@in_real_time
+async def test_the_end_is_told_again_and_again() -> None:
+    async with a_line() as (line, peer):
+        await peer.send_all(b"last")
+        await peer.send_eof()
+
+        assert [await line.receive() for _ in range(3)] == [b"last", b"", b""]
+
+
+@in_real_time
+async def test_a_broken_connection_is_an_error_of_who_receives_and_who_sends() -> None:
+    async with a_line() as (line, peer):
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        await trio.aclose_forcefully(peer)
+
+        with pytest.raises(ConnectionResetError):
+            await line.receive()
+        line.send_soon(b"x")
+        with pytest.raises(OSError):  # noqa: PT011 - reset, or a broken pipe
+            await line.wait_sent()
+
+
+@in_real_time
+async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
+    async with a_line() as (line, peer):
+        with trio.move_on_after(0.01):
+            await line.receive()
+        await peer.send_all(b"later")
+
+        assert await line.receive() == b"later"
+
+
+@in_real_time
+async def test_closing_ends_the_wait_of_a_task_and_a_second_one_is_refused() -> None:
+    async with a_line() as (line, _), trio.open_nursery() as nursery:
+        ended = []
+
+        async def wait() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await line.receive()
+            ended.append(True)
+
+        nursery.start_soon(wait)
+        await trio.sleep(0.01)
+        with pytest.raises(trio.BusyResourceError):
+            await line.receive()
+        line.close()
+        line.close()
+        with pytest.raises(trio.ClosedResourceError):
+            await line.receive()
+
+    assert ended == [True]
+
+
+@in_real_time
+async def test_over_tls_both_directions_go_on_by_themselves() -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    large = bytes(range(256)) * 8_000
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    ours = socket.create_connection(listeners[0].socket.getsockname())
+    ours.setblocking(False)
+    peer = trio.SSLStream(await listeners[0].accept(), server, server_side=True)
+    tls = TlsSocket(ours, client, "127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tls.shake_hands)
+        await peer.do_handshake()
+
+    async with running_traffic() as traffic, trio.open_nursery() as nursery:
+        line = DuplexLine(tls, traffic)
+
+        async def echo() -> None:
+            data = await exactly(peer, len(large))
+            # Records of one byte: many more bytes on the wire than in them.
+            for position in range(3_000):
+                await peer.send_all(data[position : position + 1])
+            await peer.send_all(data[3_000:])
+            await peer.aclose()
+
+        nursery.start_soon(echo)
+        line.send_soon(large)
+        received = b""
+        while data := await line.receive():
+            received += data
+        line.close()
+    await listeners[0].aclose()
+
+    is_whole = received == large
+    assert is_whole
