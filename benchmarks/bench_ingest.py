@@ -29,7 +29,7 @@ def row(tags_id: int, rng: random.Random) -> HttpRow:
     waiting = int(rng.lognormvariate(8.5, 0.5))
     sending, receiving = rng.randrange(20, 60), rng.randrange(20, 120)
     duration = sending + waiting + receiving
-    return (tags_id, 0, duration, rng.randrange(3), 0, 0, sending, waiting, receiving)
+    return (tags_id, 0, duration, rng.randrange(3), 0, 0, sending, waiting, receiving, 0)
 
 
 def run(tag_sets: int, thresholds: dict[str, object], *, checks: bool) -> tuple[float, float]:

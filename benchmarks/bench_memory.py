@@ -44,7 +44,18 @@ def make_batch(
     # Around 10 ms: from 2 to 60, or from 0.1 ms to 1 s.
     waits = [int(chance.lognormvariate(9.2, 1.2 if worst else 0.4)) for _ in range(number)]
     rows: list[HttpRow] = [
-        (chance.choice(https), 0, wait + 40, wait & 3, 0, 0, 20 + (wait & 7), wait, 20 - (wait & 7))
+        (
+            chance.choice(https),
+            0,
+            wait + 40,
+            wait & 3,
+            0,
+            0,
+            20 + (wait & 7),
+            wait,
+            20 - (wait & 7),
+            0,
+        )
         for wait in waits
     ]
     samples: list[SampleRow] = []

@@ -43,7 +43,7 @@ def batches(name: str, seconds: int, rate: int) -> Iterator[list[tuple[int, ...]
         for _ in range(rate // BATCHES_PER_SECOND):
             wait = draw(chance)
             sent = 20 + (wait & 7)
-            rows.append((chance.randrange(names), 0, wait + 40, wait & 3, 0, 0, sent, wait, 20))
+            rows.append((chance.randrange(names), 0, wait + 40, wait & 3, 0, 0, sent, wait, 20, 0))
         yield rows
 
 

@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, Series, ThresholdSnapshot
-    from pytest_k6api.model import K6ApiError, ScenarioOptions
-    from pytest_k6api.outputs import Output
+    from pytest_k6api.model import K6ApiError, LoadTestInfo, ScenarioOptions
+    from pytest_k6api.outputs import (
+        Aggregator,
+        BatchRefused,
+        Output,
+        OutputContext,
+        OutputError,
+        OutputUnavailable,
+        QueuedOutput,
+        Writer,
+    )
     from pytest_k6api.plugin.collection.marks import load_test, scenario, vu_fixture
-    from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
     from pytest_k6api.plugin.runtime.results import LoadTestResults
     from pytest_k6api.protocols.http import BearerAuth, HTTPStatusError, Response
     from pytest_k6api.protocols.instrument import instrument
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VU",
+    "Aggregator",
+    "BatchRefused",
     "BearerAuth",
     "Counter",
     "Gauge",
@@ -32,6 +42,10 @@ __all__ = [
     "LoadTestInfo",
     "LoadTestResults",
     "Output",
+    "OutputContext",
+    "OutputError",
+    "OutputUnavailable",
+    "QueuedOutput",
     "Rate",
     "Response",
     "SampleBatch",
@@ -40,6 +54,7 @@ __all__ = [
     "SyncVU",
     "ThresholdSnapshot",
     "Trend",
+    "Writer",
     "feeder",
     "instrument",
     "load_test",
@@ -52,9 +67,17 @@ _HOMES = {
     "pytest_k6api.protocols.instrument": ("instrument",),
     "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
-    "pytest_k6api.model": ("K6ApiError", "ScenarioOptions"),
-    "pytest_k6api.outputs": ("Output",),
-    "pytest_k6api.plugin.hooks.hookspecs": ("LoadTestInfo",),
+    "pytest_k6api.model": ("K6ApiError", "LoadTestInfo", "ScenarioOptions"),
+    "pytest_k6api.outputs": (
+        "Aggregator",
+        "BatchRefused",
+        "Output",
+        "OutputContext",
+        "OutputError",
+        "OutputUnavailable",
+        "QueuedOutput",
+        "Writer",
+    ),
     "pytest_k6api.plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
     "pytest_k6api.plugin.runtime.results": ("LoadTestResults",),
 }

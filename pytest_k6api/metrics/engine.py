@@ -32,7 +32,13 @@ from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
 from pytest_k6api.metrics.sinks.windowed import WindowedSink
-from pytest_k6api.metrics.snapshot import GroupSnapshot, MetricSnapshot, Snapshot, Unjudged
+from pytest_k6api.metrics.snapshot import (
+    GroupSnapshot,
+    MetricSnapshot,
+    Snapshot,
+    ThresholdSnapshot,
+    Unjudged,
+)
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
 from pytest_k6api.metrics.thresholds.coverage import FAILURE_RATES, Coverage, FailureSeries
@@ -136,6 +142,10 @@ class MetricsEngine:
         for evaluation in evaluations:
             evaluation.evaluate(elapsed, final=final)
         return summarize(evaluations, elapsed)
+
+    def thresholds(self) -> tuple[ThresholdSnapshot, ...]:
+        """Return all thresholds with their last verdicts."""
+        return tuple(evaluation.snapshot() for evaluation in self._all_evaluations())
 
     def load_began(self, elapsed: float) -> None:
         """Open the windows of thresholds: setup is over, what comes next is the load."""

@@ -4,32 +4,90 @@ Rows become series here, by the same rules by which the engine takes them in.
 Made only if an output or a plugin takes samples. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_k6api.metrics.ingest import Parts
+from pytest_k6api.metrics.snapshot import ThresholdSnapshot
 from pytest_k6api.model import Contains, Metric, MetricKind, TagTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """The samples of one metric with one set of tags.
+    """The samples of one metric with one set of tags; not to be changed.
+
+    Values and times are worked out when they are first asked for: what adds samples up
+    takes `samples` and pays for neither.
 
     Attributes:
         metric: The metric's name.
         kind: Counter, gauge, rate or trend.
         contains: Plain numbers, milliseconds or bytes.
         tags: The tags of all these samples.
-        values: In the metric's unit, oldest first; of a rate 1.0 and 0.0. Never empty.
-        times_us: Wall time of each value, in whole microseconds since the epoch.
+        samples: The values as they were sampled, oldest first; never empty.
+        samples_per_unit: How many of the numbers in `samples` make one in `values`: 1000
+            for built-in times, which are sampled in whole microseconds; else 1.
     """
 
-    metric: str
-    kind: MetricKind
-    contains: Contains
-    tags: Mapping[str, str]
-    values: tuple[float, ...]
-    times_us: tuple[int, ...]
+    __slots__ = (
+        "_find_times", "_times_us", "_values", "contains", "kind", "metric", "samples",
+        "samples_per_unit", "tags",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        metric: str,
+        kind: MetricKind,
+        contains: Contains,
+        tags: Mapping[str, str],
+        values: tuple[float, ...],
+        times_us: tuple[int, ...],
+    ) -> None:
+        self.metric, self.kind, self.contains, self.tags = metric, kind, contains, tags
+        self.samples: Sequence[float] = values
+        self.samples_per_unit = 1
+        self._values: tuple[float, ...] | None = values
+        self._times_us: tuple[int, ...] | None = times_us
+        self._find_times: Callable[[], tuple[int, ...]] = tuple
+
+    @classmethod
+    def observed(
+        cls,
+        metric: Metric,
+        tags: Mapping[str, str],
+        samples: Sequence[float],
+        find_times: Callable[[], tuple[int, ...]],
+    ) -> "Series":
+        """Return a series whose values and times are not worked out yet."""
+        kind, contains = metric.kind, metric.contains
+        series = cls(
+            metric=metric.name, kind=kind, contains=contains, tags=tags, values=(), times_us=()
+        )
+        series.samples, series.samples_per_unit = samples, metric.samples_per_unit
+        series._values = series._times_us = None
+        series._find_times = find_times
+        return series
+
+    def __repr__(self) -> str:
+        return f"<Series of {len(self.samples)} samples of {self.metric} {dict(self.tags)!r}>"
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values in the metric's unit, oldest first; of a rate 1.0 and 0.0. Never empty."""
+        if self._values is None:
+            self._values = _in_unit(self.samples, self.samples_per_unit)
+        return self._values
+
+    @property
+    def times_us(self) -> tuple[int, ...]:
+        """Wall time of each value, in whole microseconds since the epoch.
+
+        Of requests when their response ended, of all others when the batch did.
+        """
+        if self._times_us is None:
+            self._times_us = self._find_times()
+        return self._times_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +98,14 @@ class SampleBatch:
         at: Wall time of its end, in seconds since the epoch.
         elapsed: The same in seconds of test-run time, pauses not counted.
         series: The samples; every sample is in exactly one batch.
+        thresholds: All thresholds, where they have just been evaluated, as they are every
+            two seconds and at the end: such a batch has no samples.
     """
 
     at: float
     elapsed: float
     series: tuple[Series, ...]
+    thresholds: tuple[ThresholdSnapshot, ...] = ()
 
 
 class Observer:
@@ -75,16 +136,14 @@ class Observer:
         """
         clock = _WallClock(round(at * 1e6), now_ns)
         series = [
-            Series(
-                metric=metric.name,
-                kind=metric.kind,
-                contains=metric.contains,
-                tags=tags[tags_id],
-                values=_in_unit(values, metric.samples_per_unit),
-                times_us=clock.times(times_ns[tags_id] if times_ns else None, len(values)),
+            Series.observed(
+                metric,
+                tags[tags_id],
+                samples,
+                partial(clock.times, times_ns[tags_id] if times_ns else None, len(samples)),
             )
             for metric, parts, times_ns in self._seen
-            for tags_id, values in parts.items()
+            for tags_id, samples in parts.items()
         ]
         return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))
 

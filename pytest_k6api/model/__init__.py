@@ -14,6 +14,7 @@ from pytest_k6api.model.errors import (
     ThresholdError,
 )
 from pytest_k6api.model.groups import check_path, group_path, path_id
+from pytest_k6api.model.load_test_info import LoadTestInfo
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
 from pytest_k6api.model.options.declarations import (
     OPTIONS,
@@ -79,6 +80,7 @@ __all__ = [
     "IterationRow",
     "K6ApiError",
     "Layer",
+    "LoadTestInfo",
     "LoadTestOptions",
     "Metric",
     "MetricError",

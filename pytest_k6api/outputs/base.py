@@ -1,9 +1,11 @@
 """The contracts of outputs: what a load test calls, and what a target has to implement."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, runtime_checkable
 
-from pytest_k6api.metrics import SampleBatch
+from pytest_k6api.metrics import SampleBatch, Threshold
+from pytest_k6api.model import LoadTestInfo
 
 
 class OutputError(Exception):
@@ -17,6 +19,10 @@ class OutputUnavailable(OutputError):
     """The target is away and may come back: the batch is worth another attempt."""
 
 
+class BatchRefused(OutputError):
+    """The target refused what was sent and would refuse it again; it may take what comes next."""
+
+
 class Output(Protocol):
     """Where samples of one load test go; any object with these three methods.
 
@@ -27,7 +33,7 @@ class Output(Protocol):
         """Get ready: open the file, connect. Called before any load is made."""
 
     def add(self, batch: SampleBatch) -> None:
-        """Take the samples since the last call, in the metric's unit; never empty.
+        """Take the samples since the last call, or thresholds that were just evaluated.
 
         Called about 20 times a second, less often if nothing was measured or the
         loop is busy. It runs in the load test's loop: an output that may block
@@ -44,8 +50,9 @@ class Output(Protocol):
 class Writer(Protocol):
     """A target of samples, used by one thread at a time; each method may block.
 
-    Each raises `OutputError` if the target cannot take samples, and `OutputUnavailable`
-    if it may take them later. An `OSError` counts as an `OutputError`.
+    Each raises `OutputError` if the target cannot take samples, `OutputUnavailable`
+    if it may take them later, and `BatchRefused` if it may take others. An `OSError`
+    counts as an `OutputError`.
     """
 
     def open(self) -> None:
@@ -60,3 +67,67 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Release the target. Called once if `open` returned."""
+
+
+@runtime_checkable
+class Aggregator(Protocol):
+    """A target of sums: samples are added up, and what they add up to is pushed now and then.
+
+    While the target is away samples go on adding up, so nothing is lost. Errors are those
+    of `Writer`, and only the target's: adding up fails for nothing.
+
+    Attributes:
+        push_period: Seconds between two pushes.
+    """
+
+    push_period: float
+
+    def open(self) -> None:
+        """Acquire the target. Called in the load test's thread, before any load is made."""
+
+    def aggregate(self, batch: SampleBatch) -> None:
+        """Add `batch` up. Called in the output's thread."""
+
+    def push(self, *, final: bool) -> None:
+        """Send what was added up; after an error it is called again later.
+
+        Args:
+            final: Whether the load test has ended, and this is the last push.
+        """
+
+    def close(self) -> None:
+        """Release the target. Called once if `open` returned."""
+
+
+def open_nothing() -> BinaryIO:
+    """Refuse to open the standard output, where there is none."""
+    raise OutputError("there is no standard output here; name a file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputContext:
+    """What the factory of an output is told.
+
+    Attributes:
+        target: What stands behind the output's name and ``=``; empty for nothing. Of a file
+            it is a path of its own for each load test.
+        load_test: The load test.
+        thresholds: Its thresholds.
+        environment: The environment variables.
+        open_stdout: Opens the standard output, which pytest captures otherwise.
+    """
+
+    target: str
+    load_test: LoadTestInfo
+    thresholds: tuple[Threshold, ...] = ()
+    environment: Mapping[str, str]
+    open_stdout: Callable[[], BinaryIO] = open_nothing
+
+
+OutputFactory = Callable[[OutputContext], Output]
+"""What an entry point of the group ``pytest_k6api.outputs`` names.
+
+Called for each load test when collection has ended, so that a target that cannot be used
+is told before any load, and once more for each run of it. It raises `OutputError` for such
+a target, and acquires nothing: that is for `Output.start`.
+"""

@@ -23,7 +23,7 @@ from pytest_k6api.report.files.results_file import (
     results_document,
 )
 from pytest_k6api.report.files.summary_export import summary_export
-from pytest_k6api.report.files.writing import file_stem, write_whole
+from pytest_k6api.report.files.writing import file_of_its_own, file_stem, write_whole
 from pytest_k6api.report.html.document import (
     LoadTestFacts,
     load_test_document,
@@ -59,6 +59,7 @@ __all__ = [
     "comparison_line",
     "comparison_lines",
     "describe_environment",
+    "file_of_its_own",
     "file_stem",
     "format_share",
     "html_report",

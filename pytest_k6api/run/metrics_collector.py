@@ -8,7 +8,7 @@ In the load test's thread alone.
 import time
 from collections.abc import Callable
 
-from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer
+from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer, SampleBatch
 from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.run.generator import GeneratorProbe
@@ -65,9 +65,14 @@ class MetricsCollector:
         )
 
     def evaluate(self, *, final: bool = False) -> EvaluationSummary:
-        """Pump, then judge all thresholds."""
+        """Pump, then judge all thresholds, and tell outputs of them."""
         self.pump()
-        verdict = self.engine.evaluate(self._elapsed(), final=final)
+        elapsed = self._elapsed()
+        verdict = self.engine.evaluate(elapsed, final=final)
+        thresholds = self.engine.thresholds()
+        if self._settings.on_samples is not None and thresholds:
+            judged = SampleBatch(at=time.time(), elapsed=elapsed, series=(), thresholds=thresholds)
+            self._settings.on_samples(judged)
         if self._settings.on_crossed is not None:
             for threshold in verdict.crossed:
                 self._settings.on_crossed(threshold)

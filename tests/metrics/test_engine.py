@@ -67,7 +67,7 @@ class Rig:
         )
 
     def request(self, duration_us: int, *, failed: int | None = 0, **tags: str) -> HttpRow:
-        return (self.tags.intern(tags), failed, duration_us, 10, 5, 4, 1, duration_us - 2, 1)
+        return (self.tags.intern(tags), failed, duration_us, 10, 5, 4, 1, duration_us - 2, 1, 0)
 
     def iteration(self, duration_us: int | None, *, failed: int | None = 0) -> IterationRow:
         outcome = None if duration_us is None else failed

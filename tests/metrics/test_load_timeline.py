@@ -20,7 +20,7 @@ class Timed:
         self.engine = MetricsEngine(self.tags)
 
     def request(self, duration_us: int, failed: int = 0, **tags: str) -> HttpRow:
-        return (self.tags.intern(tags), failed, duration_us, 0, 0, 0, 0, duration_us, 0)
+        return (self.tags.intern(tags), failed, duration_us, 0, 0, 0, 0, duration_us, 0, 0)
 
     def feed(self, at: float, *rows: HttpRow) -> None:
         self.engine.ingest(Batch({HTTP_ROWS: rows}), at)

@@ -19,7 +19,7 @@ def rows_of(requests: list[Request], elapsed: float = 10.0) -> tuple[RequestsRow
         # A status makes series of its own, which are one name.
         status = "500" if failed else "200"
         number = tags.intern({"scenario": scenario, "name": name, "status": status})
-        rows.append((number, int(failed), time, 0, 0, 0, 0, time, 0))
+        rows.append((number, int(failed), time, 0, 0, 0, 0, time, 0, 0))
     engine.ingest(Batch({HTTP_ROWS: rows}))
     engine.settle()
     return engine.requests_by_name(elapsed)

@@ -21,7 +21,7 @@ def test_every_kind_says_what_it_has() -> None:
     number = tags.intern({})
 
     def feed(at: float, *durations_us: int, failed: int = 0, vus: int = 0) -> None:
-        rows: list[HttpRow] = [(number, failed, us, 0, 0, 0, 0, us, 0) for us in durations_us]
+        rows: list[HttpRow] = [(number, failed, us, 0, 0, 0, 0, us, 0, 0) for us in durations_us]
         engine.ingest(Batch({HTTP_ROWS: rows}, [(built_in.VUS, number, vus)]), at)
 
     feed(0.5, 1_000, 3_000, vus=4)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 
 import pytest
 
@@ -116,11 +117,50 @@ def test_a_name_that_ends_with_gz_is_compressed_and_folders_are_made(tmp_path):
         assert [json.loads(line)["type"] for line in lines] == ["Metric", "Point"]
 
 
-def test_a_dash_is_the_standard_output(capsysbinary):
-    write(JsonLinesWriter("-"), batch(duration(1.0)))
+def test_a_dash_is_the_standard_output(tmp_path):
+    stdout = tmp_path / "stdout"
 
-    lines = capsysbinary.readouterr().out.splitlines()
+    write(JsonLinesWriter("-", open_stdout=lambda: stdout.open("wb")), batch(duration(1.0)))
+
+    lines = stdout.read_text().splitlines()
     assert [json.loads(line)["type"] for line in lines] == ["Metric", "Point"]
+
+
+def test_files_that_surely_cannot_be_written_are_refused_when_they_are_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    for path, text in (
+        (tmp_path, f"{tmp_path} is a folder; name a file in it, such as {tmp_path}/run.json"),
+        (
+            tmp_path / "file" / "run.json",
+            f"{tmp_path}/file/run.json cannot be written: {tmp_path}/file is not a folder",
+        ),
+    ):
+        with pytest.raises(OutputError) as caught:
+            JsonLinesWriter(str(path))
+        assert str(caught.value) == text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(OutputError) as caught:
+        JsonLinesWriter(str(tmp_path / "run.json"))
+
+    assert str(caught.value) == (
+        f"{tmp_path}/run.json cannot be written: permission denied in {tmp_path}"
+    )
+
+
+def test_a_full_disk_is_an_error_of_the_system():
+    writer = JsonLinesWriter("/dev/full")
+    writer.open()
+
+    with pytest.raises(OSError, match="No space left on device"):
+        writer.write([batch(duration(1.0))])
+    with pytest.raises(OSError, match="No space left on device"):
+        writer.close()
 
 
 def test_rows_of_csv_are_those_of_k6(tmp_path):

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from time import monotonic
+from functools import partial
 
 import pytest
 
 from pytest_k6api.metrics import SampleBatch, Series
 from pytest_k6api.model import Contains, MetricKind
-from pytest_k6api.outputs import OutputError, OutputUnavailable, QueuedOutput
+from pytest_k6api.outputs import BatchRefused, OutputError, OutputUnavailable, QueuedOutput
+from tests.outputs.receiving import wait_until
 
 
 def batch(*values: float) -> SampleBatch:
@@ -21,14 +22,6 @@ def batch(*values: float) -> SampleBatch:
         times_us=(0,) * len(values),
     )
     return SampleBatch(at=0.0, elapsed=0.0, series=(series,))
-
-
-def wait_until(is_true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    limit = monotonic() + 30
-    while not is_true():
-        assert monotonic() < limit, "it did not happen in 30 s"
-        pause.wait(0.002)
 
 
 class Target:
@@ -143,7 +136,7 @@ def test_a_target_that_stays_away_is_given_up_when_the_load_test_has_ended():
     ("error", "text"),
     [
         (OutputError("the token was refused"), "the token was refused"),
-        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (OSError(28, "No space left on device"), "No space left on device"),
         (ValueError("a bug"), "ValueError: a bug"),
     ],
 )
@@ -193,3 +186,149 @@ def test_a_target_that_cannot_be_opened_is_told_before_any_load():
 
     with pytest.raises(PermissionError):
         output.start()
+
+
+def test_a_refused_batch_is_dropped_and_later_ones_are_written():
+    answers = [BatchRefused("400: a label is too long")]
+
+    def refuse_once():
+        if answers:
+            raise answers.pop()
+
+    target = Target(refuse_once)
+    output = QueuedOutput("remote", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0, 2.0))
+    wait_until(lambda: output.status().dropped == 2)
+    output.add(batch(3.0))
+    output.stop()
+
+    status = output.status()
+    assert target.taken == [3.0]
+    assert (status.written, status.dropped, status.retries) == (1, 2, 0)
+    assert status.error == "400: a label is too long"
+
+
+def test_a_full_queue_is_told_as_the_reason_of_the_loss():
+    output = QueuedOutput("slow", Target(), period=3600, capacity=1)
+
+    output.start()
+    output.add(batch(1.0, 2.0))
+    output.stop()
+
+    status = output.status()
+    assert (status.written, status.dropped) == (0, 2)
+    assert status.error == "the target takes samples too slowly"
+
+
+class Sums:
+    """Adds up what it is given; `before` is called ahead of each push."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None, push_period: float = 0.001):
+        self.push_period = push_period
+        self.total = 0.0
+        self.pushed: list[tuple[float, bool]] = []
+        self._before = before
+
+    def open(self) -> None:
+        """Nothing to acquire."""
+
+    def aggregate(self, batch: SampleBatch) -> None:
+        self.total += sum(batch.series[0].values)
+
+    def push(self, *, final: bool) -> None:
+        self._before()
+        self.pushed.append((self.total, final))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def has_added_up(target: Sums, total: float) -> bool:
+    return target.total == total
+
+
+def test_sums_are_pushed_now_and_then_and_finally():
+    target = Sums()
+    output = QueuedOutput("sums", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0, 2.0))
+    wait_until(lambda: output.status().written == 2)
+    output.add(batch(4.0))
+    output.stop()
+
+    assert target.pushed[-1] == (7.0, True)
+    assert [final for _, final in target.pushed[:-1]] == [False] * (len(target.pushed) - 1)
+    assert (output.status().written, output.status().waiting) == (3, 0)
+
+
+def test_samples_go_on_adding_up_beyond_the_queue_while_the_target_of_sums_is_away():
+    is_away = threading.Event()
+    is_away.set()
+
+    def refuse():
+        if is_away.is_set():
+            raise OutputUnavailable("connection refused")
+
+    target = Sums(refuse)
+    output = QueuedOutput("sums", target, period=0.001, capacity=2)
+
+    output.start()
+    for number in range(10):
+        output.add(batch(1.0, 1.0))
+        wait_until(partial(has_added_up, target, 2 * number + 2))
+    away = output.status()
+    is_away.clear()
+    output.stop()
+
+    assert (away.dropped, away.waiting, away.error) == (0, 20, "connection refused")
+    assert target.pushed[-1] == (20.0, True)
+    status = output.status()
+    assert (status.written, status.dropped, status.error) == (20, 0, "")
+    assert status.retries >= 1
+
+
+def test_sums_that_are_refused_are_in_the_next_push():
+    answers = [BatchRefused("400: out of order")]
+
+    def refuse_once():
+        if answers:
+            raise answers.pop()
+
+    target = Sums(refuse_once)
+    output = QueuedOutput("sums", target, period=0.001)
+
+    output.start()
+    output.add(batch(1.0))
+    wait_until(lambda: not answers)
+    output.stop()
+
+    status = output.status()
+    assert target.pushed[-1] == (1.0, True)
+    assert (status.written, status.dropped, status.error) == (1, 0, "")
+
+
+def test_outputs_that_are_ended_together_share_the_time_for_what_is_left():
+    release = threading.Event()
+    outputs = [
+        QueuedOutput(
+            name, Target(lambda: assert_released(release)), period=0.001, close_timeout=0.2
+        )
+        for name in ("one", "two", "three", "four", "five")
+    ]
+    for output in outputs:
+        output.start()
+        output.add(batch(1.0))
+
+    for output in outputs:
+        output.end()
+    for output in outputs:
+        output.stop()
+    release.set()
+
+    # Each of the later ones would be given up after 0.2 s more.
+    ends = [output._deadline or 0.0 for output in outputs]
+    assert max(ends) - min(ends) < 0.2
+    assert [output.status().dropped for output in outputs] == [1] * 5

@@ -29,6 +29,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "min_iteration_duration": ("2s", "3s", "4s"),
     "setup_timeout": ("2s", "3s", "4s"),
     "teardown_timeout": ("2s", "3s", "4s"),
+    "out": ("json=ini", "json=environment", "json=command"),
     "base_url": ("http://ini", "http://environment", "http://command"),
     "tag": ("place=ini", "place=environment", "place=command"),
     "env": ("place=ini", "place=environment", "place=command"),

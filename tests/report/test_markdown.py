@@ -11,7 +11,7 @@ KNOWN = {metric.name: metric for metric in BUILT_IN}
 def test_it_has_the_reasons_the_thresholds_and_the_main_numbers() -> None:
     tags = TagTable()
     engine = MetricsEngine(tags, parse_thresholds({"http_req_duration": ["max<2"]}, KNOWN))
-    row = (tags.intern({}), 0, 3_000, 0, 0, 0, 0, 3_000, 0)
+    row = (tags.intern({}), 0, 3_000, 0, 0, 0, 0, 3_000, 0, 0)
     engine.ingest(Batch({HTTP_ROWS: [row, row]}))
     engine.evaluate(2.0, final=True)
     comparison = Comparison(title="main", notes=("main has no results of this load test",))

@@ -58,7 +58,7 @@ class Measured:
     def request(self, scenario: str, *durations_us: int, failed: int = 0) -> None:
         tags = self._tags.intern({"scenario": scenario})
         rows: list[HttpRow] = [
-            (tags, failed, duration, 0, 0, 0, 0, duration, 0) for duration in durations_us
+            (tags, failed, duration, 0, 0, 0, 0, duration, 0, 0) for duration in durations_us
         ]
         self.engine.ingest(Batch({HTTP_ROWS: rows}))
 

@@ -155,14 +155,27 @@ async def stream_events(call: Call) -> Reply[Stream]:
     return Reply(call.api.events.subscribe(), headers={"Cache-Control": "no-store"})
 
 
-@Endpoint("GET", "/metrics", media=_PROMETHEUS)
+@Endpoint(
+    "GET",
+    "/metrics",
+    media=_PROMETHEUS,
+    queries=(
+        Query(
+            name="names",
+            description="With k6, series have the names of k6's remote write.",
+            example="k6",
+        ),
+    ),
+)
 async def export_prometheus(call: Call) -> Reply[bytes]:
     """Show the metrics in the text format of Prometheus."""
     # Imported by the first scrape: other sessions do not pay for it.
     from pytest_k6api.api.extensions.prometheus import exposition
 
     snapshot = await call.load_test.snapshot()
-    return Reply(exposition(snapshot, call.load_test.name, call.load_test.live.status))
+    k6_names = call.query.get("names") == "k6"
+    name, status = call.load_test.name, call.load_test.live.status
+    return Reply(exposition(snapshot, name, status, k6_names=k6_names))
 
 
 EXTENSIONS: Final = (

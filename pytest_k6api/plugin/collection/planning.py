@@ -53,11 +53,13 @@ def plan_load_tests(config: pytest.Config, items: Sequence[pytest.Item]) -> None
     problems = [*planned.problems, *warn_of_timeouts(items)]
     if not config.option.collectonly:
         from pytest_k6api.plugin.runtime.baselines import open_baselines
+        from pytest_k6api.plugin.runtime.requested_outputs import read_requests
         from pytest_k6api.plugin.runtime.session import problems_of
 
         names = [item.nodeid for item in items if PLAN in item.stash]
         problems += problems_of(settings)
         problems += open_baselines(config, settings, names, known_metrics())
+        problems += read_requests(config, settings, items)
     if problems:
         refuse(config, items, [*problems, *planned.broken])
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 import pytest
 
-from pytest_k6api.model import OptionError, ScenarioOptions, check_scenario
-from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
+from pytest_k6api.model import LoadTestInfo, OptionError, ScenarioOptions, check_scenario
 from pytest_k6api.plugin.hooks.outputs import Outputs
 from pytest_k6api.plugin.hooks.stash_keys import RUNNING
 
@@ -113,7 +112,7 @@ class HookCalls:
 
     def _observe(self, batch: "SampleBatch") -> None:
         # A hook that failed once would fail 20 times a second.
-        if not self._is_blind:
+        if not self._is_blind and batch.series:
             before = len(self._problems)
             self._call(self._item.ihook.pytest_k6_samples, batch=batch)
             self._is_blind = len(self._problems) > before or self.exit is not None

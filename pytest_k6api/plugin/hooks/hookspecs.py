@@ -9,33 +9,15 @@ kept. One that calls ``pytest.exit()`` stops the load test and ends the session.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, ThresholdSnapshot
-    from pytest_k6api.model import ScenarioOptions
+    from pytest_k6api.model import LoadTestInfo, ScenarioOptions
     from pytest_k6api.outputs import Output
     from pytest_k6api.plugin.runtime.results import LoadTestResults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestInfo:
-    """A load test, as hooks get it.
-
-    Attributes:
-        name: The pytest node id.
-        scenarios: The options of each of its scenarios; durations are seconds.
-        base_url: The base of relative URLs; empty if there is none.
-        address: The address of the control API; empty if it is off.
-    """
-
-    name: str
-    scenarios: "tuple[ScenarioOptions, ...]"
-    base_url: str = ""
-    address: str = ""
 
 
 @pytest.hookspec(firstresult=True)
@@ -65,7 +47,7 @@ def pytest_k6_configure_scenario(
 
 
 @pytest.hookspec
-def pytest_k6_samples(load_test: LoadTestInfo, batch: "SampleBatch") -> None:
+def pytest_k6_samples(load_test: "LoadTestInfo", batch: "SampleBatch") -> None:
     """Observe samples, in batches, while the load test runs.
 
     Called about 20 times a second, less often without samples or when the loop is
@@ -87,7 +69,7 @@ def pytest_k6_samples(load_test: LoadTestInfo, batch: "SampleBatch") -> None:
 
 
 @pytest.hookspec
-def pytest_k6_add_outputs(load_test: LoadTestInfo) -> "Iterable[Output] | None":
+def pytest_k6_add_outputs(load_test: "LoadTestInfo") -> "Iterable[Output] | None":
     """Send samples elsewhere: to a file, a database, a monitoring service.
 
     Called once for each load test, before it starts. Each output is started then,
@@ -109,7 +91,7 @@ def pytest_k6_add_outputs(load_test: LoadTestInfo) -> "Iterable[Output] | None":
 
 
 @pytest.hookspec
-def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: "ThresholdSnapshot") -> None:
+def pytest_k6_threshold_crossed(load_test: "LoadTestInfo", threshold: "ThresholdSnapshot") -> None:
     """React to a threshold that was crossed.
 
     Called when an evaluation, every two seconds and at the end, finds the threshold
@@ -127,7 +109,7 @@ def pytest_k6_threshold_crossed(load_test: LoadTestInfo, threshold: "ThresholdSn
 
 
 @pytest.hookspec
-def pytest_k6_summary(load_test: LoadTestInfo, results: "LoadTestResults") -> list[str] | None:
+def pytest_k6_summary(load_test: "LoadTestInfo", results: "LoadTestResults") -> list[str] | None:
     """Add lines to the summary of a load test.
 
     Called at its end; the lines of all plugins are printed below the summary.
@@ -147,7 +129,7 @@ def pytest_k6_summary(load_test: LoadTestInfo, results: "LoadTestResults") -> li
 
 
 @pytest.hookspec
-def pytest_k6_load_test_finished(load_test: LoadTestInfo, results: "LoadTestResults") -> None:
+def pytest_k6_load_test_finished(load_test: "LoadTestInfo", results: "LoadTestResults") -> None:
     """React to the end of a load test, whether it passed, failed or was interrupted.
 
     Called last, before pytest reports the test.

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from pytest_k6api.report import (
-    file_stem,
+    file_of_its_own,
     markdown_summary,
     request_rows,
     summary_export,
@@ -34,9 +34,7 @@ def export_summary(load_test: LoadTest, folder: Path, pattern: str, load_tests: 
         load_tests: How many load tests have ended in this session; the second and
             later ones have files of their own.
     """
-    path = folder / pattern.replace("{name}", file_stem(load_test.name))
-    if "{name}" not in pattern and load_tests > 1:
-        path = path.with_name(f"{path.stem}-{load_tests}{path.suffix}")
+    path = file_of_its_own(folder / pattern, load_test.name, load_tests)
     data = load_test.setup_teardown.data
     setup_data = json.loads(data, parse_float=_finite) if data is not None else None
     document = summary_export(load_test.results.snapshot, setup_data)

@@ -1,16 +1,15 @@
 """Runs the load test of an item, and turns its verdict into a pytest outcome."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from pytest_k6api.model import K6ApiError, OptionError, read_base_url
+from pytest_k6api.model import K6ApiError, LoadTestInfo, OptionError, read_base_url
 from pytest_k6api.plugin.collection.validation import refuse_standing_clock
 from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
-from pytest_k6api.plugin.hooks.hookspecs import LoadTestInfo
 from pytest_k6api.plugin.hooks.stash_keys import PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.reporting.failure_text import failure_text, first_error
 from pytest_k6api.plugin.reporting.progress import shown_progress
@@ -25,6 +24,7 @@ from pytest_k6api.plugin.reporting.session_report import add_to_report
 from pytest_k6api.plugin.reporting.terminal import Terminal, tell
 from pytest_k6api.plugin.runtime.baselines import BASELINES
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
+from pytest_k6api.plugin.runtime.requested_outputs import make_outputs, takes_stdout
 from pytest_k6api.plugin.runtime.results import LoadTestResults
 from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
@@ -78,7 +78,7 @@ def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
     with (
         bounded_logs(item.config),
         # Outside of the prefixes: lines of the view belong to no VU.
-        shown_progress(item.config, load_test.target) as view,
+        _progress(item, load_test) as view,
         prefixed_output(item),
         outputs.running(),
     ):
@@ -89,6 +89,14 @@ def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
                     _let_go_of_coroutines(load_test)
         finally:
             load_test.add_trouble(forgotten.sentences())
+
+
+def _progress(
+    item: pytest.Item, load_test: LoadTest
+) -> AbstractContextManager[ProgressView | None]:
+    if takes_stdout(item.config):
+        return nullcontext()
+    return shown_progress(item.config, load_test.target)
 
 
 def _let_go_of_coroutines(load_test: LoadTest) -> None:
@@ -103,15 +111,15 @@ def _prepare(item: pytest.Function) -> LoadTest:
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
     base_url = plan.options.base_url or _base_url_of(item)
-    hooks = item.stash[HOOKS] = HookCalls(
-        item,
-        LoadTestInfo(
-            name=plan.name,
-            scenarios=tuple(plan.scenarios),
-            base_url=base_url,
-            address=session.address,
-        ),
+    info = LoadTestInfo(
+        name=plan.name,
+        scenarios=tuple(plan.scenarios),
+        base_url=base_url,
+        address=session.address,
     )
+    hooks = item.stash[HOOKS] = HookCalls(item, info)
+    for requested, output in make_outputs(item, info, len(session.finished) + 1):
+        hooks.outputs.request(requested, output)
     hooks.leave()
     settings = replace(
         session.settings,
@@ -148,7 +156,7 @@ def _keep(item: pytest.Function, load_test: LoadTest) -> None:
     hooks = item.stash[HOOKS]
     load_test.add_trouble(hooks.take_problems())
     results = LoadTestResults(load_test)
-    added = hooks.summary_lines(results)
+    added = [*hooks.outputs.lines(), *hooks.summary_lines(results)]
     load_test.add_trouble(hooks.take_problems())
     baselines = item.config.stash[BASELINES]
     problems = baselines.keep(load_test, item.stash[PLAN])

@@ -240,6 +240,14 @@ SETTINGS: tuple[Setting, ...] = (
         " repeated.",
     ),
     Setting(
+        name="out",
+        metavar="NAME[=TARGET]",
+        repeated=True,
+        about="Send every sample to an output: json, csv, prometheus-rw, opentelemetry, influxdb,"
+        " statsd or one of a plugin; {name} in the target stands for each load test; may be"
+        " repeated.",
+    ),
+    Setting(
         name="save",
         metavar="NAME",
         about="Keep the results of every load test under this name, for --k6-compare.",

@@ -4,9 +4,10 @@ from pytest_k6api.model import Column, RowType
 from pytest_k6api.model import metrics as built_in
 
 # (tags id, failed, duration_us, blocked_us, connecting_us, tls_us,
-#  sending_us, waiting_us, receiving_us)
-# `failed` is 1 or 0, or None if the user asked for no judgement.
-HttpRow = tuple[int, int | None, int, int, int, int, int, int, int]
+#  sending_us, waiting_us, receiving_us, ended_ns)
+# `failed` is 1 or 0, or None if the user asked for no judgement; `ended_ns` is the end of the
+# response by `time.perf_counter_ns`.
+HttpRow = tuple[int, int | None, int, int, int, int, int, int, int, int]
 
 HTTP_ROWS = RowType(
     "HTTP request",
@@ -21,4 +22,5 @@ HTTP_ROWS = RowType(
         Column(built_in.HTTP_REQ_WAITING, 7),
         Column(built_in.HTTP_REQ_RECEIVING, 8),
     ),
+    ended_at=9,
 )

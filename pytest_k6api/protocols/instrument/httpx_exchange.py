@@ -161,7 +161,7 @@ class HttpxExchange:
         ended = at.get("receive_response_body.complete") or perf_counter_ns()
         started = at.get(_STARTED) or (self._began if self._response is not None else None)
         if started is None:  # no connection
-            return NO_PHASES
+            return (*NO_PHASES, ended)
         moments = Moments(
             started_at=started,
             sent_at=at.get("send_request_body.complete") or (ended if at else started),

@@ -32,6 +32,28 @@ def file_stem(name: str) -> str:
     return f"{readable}-{path_id(name)[:8]}"
 
 
+def file_of_its_own(pattern: Path, name: str, number: int, worker: str = "") -> Path:
+    """Return the file for a load test where all were given one path.
+
+    Args:
+        pattern: The path; ``{name}`` in it stands for the load test.
+        name: The load test's name.
+        number: Its number in the session, from 1. Without ``{name}`` the second and later
+            ones have it behind the file's name.
+        worker: The id of pytest-xdist's worker that runs it, which has numbers of its own;
+            empty for none.
+    """
+    if "{name}" in str(pattern):
+        return Path(str(pattern).replace("{name}", file_stem(name)))
+    more = [worker] if worker else []
+    if number > 1:
+        more.append(str(number))
+    if not more:
+        return pattern
+    end = "".join(pattern.suffixes[-2:]) if pattern.suffix == ".gz" else pattern.suffix
+    return pattern.with_name("-".join([pattern.name.removesuffix(end), *more]) + end)
+
+
 def write_whole(path: Path, data: str | bytes) -> None:
     """Write `data` to `path`, all of it or nothing; folders above it are made.
 

@@ -98,3 +98,30 @@ def test_thresholds_are_there_once_they_were_judged() -> None:
 
     assert b'k6_threshold_ok{expression="rate>0.9",metric="checks",test="t"} 0.0' in text
     assert b"rate>0.8" not in text
+
+
+def test_with_k6s_names_series_are_those_of_its_remote_write() -> None:
+    metrics = (
+        metric("http_reqs", MetricKind.COUNTER, Contains.DEFAULT, count=70, rate=17.5),
+        metric("data_sent", MetricKind.COUNTER, Contains.DATA, count=5160, rate=1.0),
+        metric("vus", MetricKind.GAUGE, Contains.DEFAULT, value=3),
+        metric("checks", MetricKind.RATE, Contains.DEFAULT, rate=0.75),
+        metric("checks{a:b}", MetricKind.RATE, Contains.DEFAULT, rate=0.5),
+        metric("http_req_duration", MetricKind.TREND, Contains.TIME, med=250.0, p90=500.0),
+    )
+    root = GroupSnapshot(id="", path="", name="")
+    snapshot = Snapshot(elapsed=3.5, metrics={each.id: each for each in metrics}, root=root)
+
+    text = exposition(snapshot, "test_shop.py::test_buy", STATUS, k6_names=True).decode()
+
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    assert all(sample.labels["testid"] == "test_shop.py::test_buy" for sample in samples)
+    state = {"k6_status", "k6_paused", "k6_elapsed_seconds"}
+    assert {s.name: s.value for s in samples if s.name not in state} == {
+        "k6_http_reqs_total": 70,
+        "k6_data_sent_total": 5160,
+        "k6_vus": 3,
+        "k6_checks_rate": 0.75,
+        "k6_http_req_duration_med": 0.25,
+        "k6_http_req_duration_p90": 0.5,
+    }

@@ -143,7 +143,7 @@ async def _check(sequence: list[Reply], context: ssl.SSLContext | None) -> None:
     lasts = sum(reply.is_last for reply in sequence[:-1])
     assert connections == (1 + lasts if sequence else 0)
     assert len(tester.rows) == len(sequence)
-    for _, _, duration, *phases in tester.rows:
+    for _, _, duration, *phases, _ in tester.rows:
         assert min(duration, *phases) >= 0
         assert sum(phases[3:]) == duration
 

@@ -49,7 +49,7 @@ async def test_a_get_sends_what_k6_sends_and_records_one_row() -> None:
         "proto": "HTTP/1.1",
         "expected_response": "true",
     }
-    _, failed, duration, blocked, connecting, tls, sending, waiting, receiving = row
+    _, failed, duration, blocked, connecting, tls, sending, waiting, receiving, _ = row
     assert (failed, tls) == (0, 0)
     assert duration == sending + waiting + receiving
     assert blocked >= connecting > 0

@@ -17,8 +17,8 @@ class FakeResponse:
     error_code: int = 0
     headers: Headers = field(default_factory=lambda: Headers({"Content-Type": "text/plain"}))
     content: bytes = b"try again"
-    # tags, failed, duration, blocked, connecting, tls, sending, waiting, receiving
-    row: HttpRow = (0, 1, 2350, 0, 0, 0, 100, 2000, 250)
+    # tags, failed, duration, blocked, connecting, tls, sending, waiting, receiving, ended
+    row: HttpRow = (0, 1, 2350, 0, 0, 0, 100, 2000, 250, 0)
     secrets: Secrets = SECRETS
 
 

@@ -182,7 +182,7 @@ async def test_a_refused_connection() -> None:
             response = await tester.client.get(url)
 
     assert (response.error, response.error_code) == ("dial: connection refused", 1212)
-    assert tester.rows[0][1:] == (1, 0, 0, 0, 0, 0, 0, 0)
+    assert tester.rows[0][1:9] == (1, 0, 0, 0, 0, 0, 0, 0)
     assert tester.recorder.bytes_sent == 0
 
 
@@ -544,7 +544,7 @@ async def test_a_server_that_is_gone_leaves_nothing_of_its_last_response() -> No
 
     assert (response.error, response.content) == ("dial: connection refused", b"")
     assert tester.recorder.bytes_received == received
-    assert tester.rows[1][2:] == (0, 0, 0, 0, 0, 0, 0)
+    assert tester.rows[1][2:9] == (0, 0, 0, 0, 0, 0, 0)
 
 
 @in_real_time

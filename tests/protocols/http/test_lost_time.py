@@ -59,7 +59,7 @@ async def test_what_a_lost_attempt_took_is_in_the_duration_and_the_retry_is_coun
 
     assert (response.status_code, handler.held, server.connections) == (200, 1, 2)
     assert len(tester.rows) == 2
-    _, failed, duration, *phases = tester.rows[1]
+    _, failed, duration, *phases, _ = tester.rows[1]
     assert (failed, phases[:3]) == (0, [0, 0, 0])
     assert duration >= HOLD * 1e6
     assert sum(phases[3:]) == duration

@@ -89,7 +89,7 @@ async def test_no_phase_is_negative_when_the_answer_was_there_before_the_request
             time.sleep(0.03)  # noqa: ASYNC251 - the loop must not notice
             await tester.client.get(url)
 
-    duration, *phases = tester.rows[1][2:]
+    duration, *phases = tester.rows[1][2:9]
     assert min(duration, *phases) >= 0
     assert sum(phases[3:]) == duration
 

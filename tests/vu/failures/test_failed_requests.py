@@ -28,7 +28,7 @@ class Rig:
             tags = {"error_code": str(1000 + status)}
         tags |= {"method": "GET", "name": name, "status": str(status)}
         number = self.recorder.context.id_with(tags)
-        self.recorder.buffer.rows[HTTP_ROWS].append((number, failed, 9, 0, 0, 0, 1, 7, 1))
+        self.recorder.buffer.rows[HTTP_ROWS].append((number, failed, 9, 0, 0, 0, 1, 7, 1, 0))
         response = object()
         if failed:
             self.recorder.keep_failed(
@@ -179,7 +179,7 @@ def test_an_exchange_is_told_once_for_each_kind_however_many_there_are():
 
     number = rig.recorder.context.id_with({"status": "500", "method": "GET", "name": "x"})
     for at in range(1000):
-        rig.recorder.buffer.rows[HTTP_ROWS].append((number, 1, 9, 0, 0, 0, 1, 7, 1))
+        rig.recorder.buffer.rows[HTTP_ROWS].append((number, 1, 9, 0, 0, 0, 1, 7, 1, 0))
         rig.recorder.keep_failed(number, 500, object(), partial(describe, at))
         rig.pump(0.1)
 

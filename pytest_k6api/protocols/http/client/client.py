@@ -330,7 +330,7 @@ class Client:
         context = self._recorder.context
         expected = self._expected if request.expected is ... else request.expected
         failed = None if expected is None else 0 if 0 in expected else 1
-        measured = NO_PHASES
+        measured = (*NO_PHASES, perf_counter_ns())
         if first is not None:  # until now it had not been written, as in k6
             measured = phases(Moments(first.started_at, perf_counter_ns()), began)
         elif exchange is not None:

@@ -69,7 +69,7 @@ def response_lines(outcome: str, row: HttpRow, fields: Fields, secrets: Secrets)
         fields: Empty if there was no response.
         secrets: What is masked.
     """
-    duration, blocked, _, _, sending, waiting, receiving = (time / 1000 for time in row[2:])
+    duration, blocked, _, _, sending, waiting, receiving = (time / 1000 for time in row[2:9])
     yield _line(
         f"< {secrets.mask_text(outcome)} after {duration:.3f} ms (blocked {blocked:.3f}, sending"
         f" {sending:.3f}, waiting {waiting:.3f}, receiving {receiving:.3f})"

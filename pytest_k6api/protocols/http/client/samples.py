@@ -153,11 +153,12 @@ class Moments:
     handshaking: int = 0
 
 
-Phases = tuple[int, int, int, int, int, int, int]
-"""duration, blocked, connecting, tls, sending, waiting, receiving: whole microseconds."""
+Phases = tuple[int, int, int, int, int, int, int, int]
+"""duration, blocked, connecting, tls, sending, waiting, receiving: whole microseconds; and the
+end of the response, in perf_counter_ns."""
 
-NO_PHASES: Phases = (0, 0, 0, 0, 0, 0, 0)
-"""Those of a request that got no connection, as in k6."""
+NO_PHASES = (0, 0, 0, 0, 0, 0, 0)
+"""Those of a request that got no connection, as in k6; without the end."""
 
 
 def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
@@ -187,7 +188,7 @@ def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
     duration = (ended - started) // 1000
     receiving = duration - sending - waiting
     if exchange.is_used or first is not None:
-        return duration, 0, 0, 0, sending, waiting, receiving
+        return duration, 0, 0, 0, sending, waiting, receiving, ended
     return (
         duration,
         (exchange.ready_at - began) // 1000,
@@ -196,4 +197,5 @@ def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
         sending,
         waiting,
         receiving,
+        ended,
     )

@@ -255,7 +255,7 @@ class Response:
     @property
     def timings(self) -> Timings:
         """Where the time went, in milliseconds."""
-        _, _, duration, blocked, connecting, tls, sending, waiting, receiving = self._row
+        _, _, duration, blocked, connecting, tls, sending, waiting, receiving, _ = self._row
         return Timings(
             blocked=blocked / 1000,
             connecting=connecting / 1000,

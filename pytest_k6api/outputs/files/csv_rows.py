@@ -5,12 +5,15 @@ Source: k6 v1.1.0, ``output/csv/output.go`` and ``metrics/system_tag.go``.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series
-from pytest_k6api.outputs.base import OutputError
-from pytest_k6api.outputs.targets import LineTarget
-from pytest_k6api.outputs.timestamps import TIME_FORMATS, TimeColumn
+from pytest_k6api.outputs.base import OutputContext, OutputError, open_nothing
+from pytest_k6api.outputs.files.line_target import LineTarget
+from pytest_k6api.outputs.files.timestamps import TIME_FORMATS, TimeColumn
+from pytest_k6api.outputs.queued import QueuedOutput
+from pytest_k6api.outputs.variables import Variables
 
 TAG_COLUMNS = (
     "check", "error", "error_code", "expected_response", "group", "method", "name", "proto",
@@ -28,13 +31,19 @@ class CsvWriter:
         path: See `LineTarget`.
         time_format: ``unix``, ``unix_milli``, ``unix_micro``, ``unix_nano``, ``rfc3339`` or
             ``rfc3339_nano``.
+        open_stdout: Opens the standard output.
     """
 
-    def __init__(self, path: str, time_format: str = "unix") -> None:
+    def __init__(
+        self,
+        path: str,
+        time_format: str = "unix",
+        open_stdout: Callable[[], BinaryIO] = open_nothing,
+    ) -> None:
         if time_format not in TIME_FORMATS:
             known = ", ".join(TIME_FORMATS)
             raise OutputError(f"cannot write times as {time_format!r}; write one of {known}")
-        self._target = LineTarget(path)
+        self._target = LineTarget(path, open_stdout)
         self._format_time = TIME_FORMATS[time_format]
         # By metric and tags, as `JsonLinesWriter` keeps them.
         self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
@@ -77,3 +86,15 @@ def _row(cells: Iterable[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
+
+
+def csv_output(context: OutputContext) -> QueuedOutput:
+    """Return the output ``csv`` as its target and k6's variables want it.
+
+    Raises:
+        OutputError: One of them cannot be used.
+    """
+    variables = Variables("K6_CSV_", context.environment)
+    time_format = variables.text("TIME_FORMAT", "unix")
+    writer = CsvWriter(context.target, time_format, context.open_stdout)
+    return QueuedOutput("csv", writer)

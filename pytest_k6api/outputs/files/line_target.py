@@ -1,9 +1,12 @@
 """Targets of outputs that write lines: a file, a compressed file, the standard output."""
 
 import gzip
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from pytest_k6api.outputs.base import OutputError, open_nothing
 
 STDOUT = "-"
 
@@ -14,10 +17,17 @@ class LineTarget:
     Args:
         path: The file; one that ends with ``.gz`` is compressed, ``-`` is the standard
             output. Folders above it are made.
+        open_stdout: Opens the standard output.
+
+    Raises:
+        OutputError: The file cannot be written.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, open_stdout: Callable[[], BinaryIO] = open_nothing) -> None:
         self._path = path
+        self._open_stdout = open_stdout
+        if path != STDOUT:
+            _check(Path(path))
         self._file: BinaryIO | None = None
 
     def __repr__(self) -> str:
@@ -30,7 +40,7 @@ class LineTarget:
             OSError: That failed.
         """
         if self._path == STDOUT:
-            self._file = sys.stdout.buffer
+            self._file = self._open_stdout()
             return
         path = Path(self._path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +61,21 @@ class LineTarget:
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file; the standard output stays open."""
-        if self._file is not None and self._path != STDOUT:
+        """Close the file."""
+        if self._file is not None:
             self._file.close()
+
+
+def _check(path: Path) -> None:
+    """Refuse a file that surely cannot be written, without touching it."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it, such as {path / 'run.json'}")
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path} cannot be written: permission denied")
+        return
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise OutputError(f"{path} cannot be written: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: permission denied in {above}")

@@ -8,11 +8,14 @@ Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series, Threshold
-from pytest_k6api.outputs.targets import LineTarget
-from pytest_k6api.outputs.timestamps import TimeColumn, rfc3339
+from pytest_k6api.outputs.base import OutputContext, open_nothing
+from pytest_k6api.outputs.files.line_target import LineTarget
+from pytest_k6api.outputs.files.timestamps import TimeColumn, rfc3339
+from pytest_k6api.outputs.queued import QueuedOutput
 
 
 class JsonLinesWriter:
@@ -21,10 +24,16 @@ class JsonLinesWriter:
     Args:
         path: See `LineTarget`.
         thresholds: The load test's; a metric's line lists those on it, and its sub-metrics.
+        open_stdout: Opens the standard output.
     """
 
-    def __init__(self, path: str, thresholds: Iterable[Threshold] = ()) -> None:
-        self._target = LineTarget(path)
+    def __init__(
+        self,
+        path: str,
+        thresholds: Iterable[Threshold] = (),
+        open_stdout: Callable[[], BinaryIO] = open_nothing,
+    ) -> None:
+        self._target = LineTarget(path, open_stdout)
         self._thresholds = tuple(thresholds)
         self._described: set[str] = set()
         # By metric and tags: what stands before and behind the numbers of each line. The
@@ -100,3 +109,13 @@ def _threshold(threshold: Threshold) -> object:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def json_output(context: OutputContext) -> QueuedOutput:
+    """Return the output ``json``.
+
+    Raises:
+        OutputError: The target cannot be written.
+    """
+    writer = JsonLinesWriter(context.target, context.thresholds, context.open_stdout)
+    return QueuedOutput("json", writer)

@@ -1,0 +1,6 @@
+"""Outputs that write lines to a file, a compressed file or the standard output."""
+
+from pytest_k6api.outputs.files.csv_rows import CsvWriter
+from pytest_k6api.outputs.files.json_lines import JsonLinesWriter
+
+__all__ = ["CsvWriter", "JsonLinesWriter"]

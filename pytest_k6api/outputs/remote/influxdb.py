@@ -1,0 +1,185 @@
+"""InfluxDB's line protocol, for its versions 1 and 2: a point for each sample.
+
+Source: k6 v1.1.0, ``internal/output/influxdb``, and ``grafana/xk6-output-influxdb`` for
+version 2.
+"""
+
+import gzip
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from urllib.parse import parse_qs, urlencode
+
+from pytest_k6api.metrics import SampleBatch, Series
+from pytest_k6api.outputs.base import OutputContext, OutputError
+from pytest_k6api.outputs.queued import QueuedOutput
+from pytest_k6api.outputs.remote.http_target import HttpTarget, basic, read_url, tls_context
+from pytest_k6api.outputs.variables import Variables
+
+_DEFAULT_URL = "http://localhost:8086"
+_EXAMPLE = "http://localhost:8086/k6"
+_HEADERS = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
+_FORM = "application/x-www-form-urlencoded"
+_MOST_LINES = 20_000  # in one body
+_SPECIAL = re.compile(r"([,= \\])")
+_BREAKS = re.compile(r"[\r\n]+")
+_FIELDS: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "bool": bool}
+
+
+class InfluxWriter:
+    """Writes samples as points; a `Writer`.
+
+    Args:
+        post: Sends a body of lines.
+        prepare: Called once before the first body.
+        fields: Tags that become fields, which have no index, each with its type.
+    """
+
+    def __init__(
+        self,
+        post: Callable[[bytes], None],
+        *,
+        prepare: Callable[[], None] = lambda: None,
+        fields: Mapping[str, str] = {"vu": "int", "iter": "int", "url": "string"},
+    ) -> None:
+        self._post = post
+        self._prepare = prepare
+        self._is_prepared = False
+        self._fields = fields
+        # By metric and tags, as `JsonLinesWriter` keeps them.
+        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+
+    def open(self) -> None:
+        """Do nothing: each body has a connection of its own."""
+
+    def write(self, batches: Sequence[SampleBatch]) -> None:
+        """Post a line for each sample."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self._prepare()
+        lines: list[str] = []
+        for batch in batches:
+            for series in batch.series:
+                head, tail = self._frame(series)
+                # A second point of a series at the same time would replace the first: each has
+                # a nanosecond of its own.
+                lines += [
+                    f"{head}{float(value)!r}{tail}{time * 1000 + number}"
+                    for number, time, value in zip(
+                        count(), series.times_us, series.values, strict=False
+                    )
+                ]
+        # Should a later body fail, the first are written again, and change nothing.
+        for start in range(0, len(lines), _MOST_LINES):
+            body = "\n".join(lines[start : start + _MOST_LINES]).encode("utf-8", "replace")
+            self._post(gzip.compress(body, compresslevel=1))
+
+    def close(self) -> None:
+        """Do nothing: no connection is open."""
+
+    def _frame(self, series: Series) -> tuple[str, str]:
+        key = series.metric, id(series.tags)
+        frame = self._frames.get(key)
+        if frame is None:
+            tags = sorted((name, text) for name, text in series.tags.items() if text)
+            pairs = "".join(
+                f",{_escaped(name)}={_escaped(text)}"
+                for name, text in tags
+                if name not in self._fields
+            )
+            fields = "".join(
+                f",{_escaped(name)}={_field(text, self._fields[name])}"
+                for name, text in tags
+                if name in self._fields
+            )
+            frame = f"{_escaped(series.metric)}{pairs} value=", f"{fields} ", series.tags
+            self._frames[key] = frame
+        return frame[0], frame[1]
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", _BREAKS.sub(" ", text))
+
+
+def _field(text: str, kind: str) -> str:
+    try:
+        value = _FIELDS[kind](text) if kind in _FIELDS else text
+    except ValueError:
+        value = text
+    if isinstance(value, str):
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}"'
+    return f"{value}i" if kind == "int" else str(value).lower()
+
+
+def influxdb_output(context: OutputContext) -> QueuedOutput:
+    """Return the output ``influxdb`` as its target and k6's variables want it.
+
+    Version 2 is spoken to a target with a bucket, version 1 to any other.
+
+    Raises:
+        OutputError: One of them cannot be used.
+    """
+    variables = Variables("K6_INFLUXDB_", context.environment)
+    url = read_url(context.target or variables.text("ADDR", _DEFAULT_URL), _EXAMPLE)
+    asked = {name: texts[-1] for name, texts in parse_qs(url.query).items()}
+    bucket = asked.get("bucket") or variables.text("BUCKET")
+    authorization = _authorization(variables)
+    tls = tls_context(verify=not variables.switch("INSECURE"))
+    target = HttpTarget(url, {**authorization, **_HEADERS}, tls)
+    prepare: Callable[[], None] = _do_nothing
+    if bucket:
+        query = {"org": asked.get("org") or variables.text("ORGANIZATION"), "bucket": bucket}
+        path = "/api/v2/write"
+    else:
+        database = url.path.strip("/") or variables.text("DB", "k6")
+        query = {"db": database, "rp": asked.get("retention") or variables.text("RETENTION")}
+        query["consistency"] = asked.get("consistency") or variables.text("CONSISTENCY")
+        path = "/write"
+        plain = HttpTarget(url, {**authorization, "Content-Type": _FORM}, tls)
+        prepare = _creator(plain, database)
+    query = {name: text for name, text in query.items() if text} | {"precision": "ns"}
+    writer = InfluxWriter(
+        lambda body: target.post(body, f"{path}?{urlencode(query)}"),
+        prepare=prepare,
+        fields=_read_fields(variables.words("TAGS_AS_FIELDS", ("vu:int", "iter:int", "url"))),
+    )
+    return QueuedOutput("influxdb", writer, period=variables.seconds("PUSH_INTERVAL", 1.0))
+
+
+def _authorization(variables: Variables) -> dict[str, str]:
+    if token := variables.text("TOKEN"):
+        return {"Authorization": f"Token {token}"}
+    if name := variables.text("USERNAME"):
+        return {"Authorization": basic(name, variables.text("PASSWORD"))}
+    return {}
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _creator(target: HttpTarget, database: str) -> Callable[[], None]:
+    def create() -> None:
+        quoted = database.replace("\\", "\\\\").replace('"', '\\"')
+        try:
+            query = urlencode({"q": f'CREATE DATABASE "{quoted}"'})
+            target.post(query.encode(), "/query")
+        except OutputError:
+            # Most often it is there, and the user may not make one; or the server is away.
+            return
+
+    return create
+
+
+def _read_fields(texts: Sequence[str]) -> dict[str, str]:
+    fields = {}
+    for text in texts:
+        name, _, kind = text.partition(":")
+        if kind not in {"", "string", "int", "float", "bool"}:
+            raise OutputError(
+                f"K6_INFLUXDB_TAGS_AS_FIELDS: takes NAME or NAME:TYPE with the types int, float,"
+                f" bool and string, got {text!r}"
+            )
+        fields[name] = kind or "string"
+    return fields

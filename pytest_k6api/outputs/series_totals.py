@@ -1,0 +1,101 @@
+"""What samples add up to by metric and labels: what is pushed instead of each sample.
+
+A sample costs what a sink takes to count it, a column at a time in C
+(``benchmarks/bench_outputs.py`` has the figures); memory follows the number of series.
+Tag sets that a target cannot tell apart are one series.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pytest_k6api.metrics import CounterSink, GaugeSink, RateSink, SampleBatch, Series
+from pytest_k6api.model import Contains, MetricKind
+
+Labels = Mapping[str, str]
+
+
+class _Trend(Protocol):
+    def add_many(self, values: Sequence[float], /) -> None: ...
+
+
+T = TypeVar("T", bound=_Trend)
+
+
+@dataclass(slots=True, eq=False)
+class Total(Generic[T]):
+    """One series, and what its samples add up to.
+
+    Attributes:
+        metric: The metric's name.
+        contains: Plain numbers, milliseconds or bytes.
+        samples_per_unit: How many of the numbers that are added make a reported one; see
+            `Series`.
+        labels: What it is told apart by.
+        sink: The sum; a trend's is what the target wants to know of one.
+    """
+
+    metric: str
+    contains: Contains
+    samples_per_unit: int
+    labels: Labels
+    sink: CounterSink | GaugeSink | RateSink | T
+
+
+class SeriesTotals(Generic[T]):
+    """Adds up the samples of a load test.
+
+    Args:
+        new_trend: Makes an empty sink for a trend of so many samples in a unit.
+        labels_of: Makes a target's labels of tags.
+    """
+
+    def __init__(
+        self, new_trend: Callable[[int, Contains], T], labels_of: Callable[[Labels], Labels] = dict
+    ) -> None:
+        self._new_trend = new_trend
+        self._labels_of = labels_of
+        # By metric and identity of the tags, which are kept, so that their `id` stays theirs.
+        self._by_tags: dict[tuple[str, int], tuple[Total[T], Labels]] = {}
+        self._by_labels: dict[tuple[str, frozenset[tuple[str, str]]], Total[T]] = {}
+
+    def __iter__(self) -> Iterator[Total[T]]:
+        return iter(self._by_labels.values())
+
+    def __len__(self) -> int:
+        return len(self._by_labels)
+
+    def add(self, batch: SampleBatch) -> None:
+        """Add the samples of `batch`."""
+        known = self._by_tags
+        for series in batch.series:
+            found = known.get((series.metric, id(series.tags)))
+            total = found[0] if found is not None else self._open(series)
+            total.sink.add_many(series.samples)
+
+    def clear(self) -> None:
+        """Begin anew, with nothing."""
+        self._by_tags.clear()
+        self._by_labels.clear()
+
+    def _open(self, series: Series) -> Total[T]:
+        labels = self._labels_of(series.tags)
+        key = series.metric, frozenset(labels.items())
+        total = self._by_labels.get(key)
+        if total is None:
+            per_unit, sink = series.samples_per_unit, self._new_sink(series)
+            total = Total(series.metric, series.contains, per_unit, labels, sink)
+            self._by_labels[key] = total
+        self._by_tags[series.metric, id(series.tags)] = total, series.tags
+        return total
+
+    def _new_sink(self, series: Series) -> CounterSink | GaugeSink | RateSink | T:
+        match series.kind:
+            case MetricKind.COUNTER:
+                return CounterSink()
+            case MetricKind.GAUGE:
+                return GaugeSink()
+            case MetricKind.RATE:
+                return RateSink()
+            case MetricKind.TREND:
+                return self._new_trend(series.samples_per_unit, series.contains)
