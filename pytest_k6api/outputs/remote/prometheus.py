@@ -22,7 +22,7 @@ from pytest_k6api.metrics import (
     finite,
     parse_aggregation,
 )
-from pytest_k6api.model import Contains, MetricError, MetricKind
+from pytest_k6api.model import Contains, LoadTestInfo, MetricError, MetricKind
 from pytest_k6api.outputs.base import OutputContext, OutputError
 from pytest_k6api.outputs.histograms import NATIVE_SCHEMA, ZERO_THRESHOLD, NativeHistogram, Spans
 from pytest_k6api.outputs.queued import QueuedOutput
@@ -228,12 +228,19 @@ def prometheus_output(context: OutputContext) -> QueuedOutput:
     stats = read_stats(variables.words("TREND_STATS", ("p(99)",)))
     writer = RemoteWriter(
         HttpTarget(url, {**_headers(variables), **_HEADERS}, tls).post,
-        testid=context.load_test.name,
+        testid=_testid(context.load_test),
         stats=None if is_native else stats,
         stale_markers=variables.switch("STALE_MARKERS"),
         push_period=variables.seconds("PUSH_INTERVAL", 5.0),
     )
     return QueuedOutput("prometheus-rw", writer)
+
+
+def _testid(load_test: LoadTestInfo) -> str:
+    """Return the tag ``testid`` of all scenarios, or the load test's name."""
+    given = {str(options.tags.get("testid", "")) for options in load_test.scenarios}
+    # Samples of the load test itself, such as `vus`, have no tags of scenarios.
+    return given.pop() or load_test.name if len(given) == 1 else load_test.name
 
 
 def _headers(variables: Variables) -> dict[str, str]:
