@@ -20,8 +20,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_k6api.metrics import MetricsEngine, Observer
-from pytest_k6api.model import Batch, HttpRow, LoadTestInfo, TagTable
+from pytest_k6api.model import (
+    CHECK_ROWS,
+    GROUP_ROWS,
+    ITERATION_ROWS,
+    Batch,
+    LoadTestInfo,
+    TagTable,
+)
 from pytest_k6api.outputs import OutputContext, QueuedOutput, find_factory
+from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 REQUESTS_IN_BATCH = 1_500  # what 30,000 requests a second make in 50 ms
 BATCHES = 60
@@ -84,11 +92,12 @@ def make_batches(tags: TagTable, names: int) -> list[Batch]:
         http = [request() for _ in range(REQUESTS_IN_BATCH)]
         batches.append(
             Batch(
-                http,
-                [(root, row[2] + 90, 0, 87, 235) for row in http],
-                [],
-                [(group, row[2] + 40) for row in http],
-                [(check, 1.0)] * REQUESTS_IN_BATCH,
+                {
+                    HTTP_ROWS: http,
+                    ITERATION_ROWS: [(root, row[2] + 90, 0, 87, 235) for row in http],
+                    GROUP_ROWS: [(group, row[2] + 40) for row in http],
+                    CHECK_ROWS: [(check, 1.0)] * REQUESTS_IN_BATCH,
+                }
             )
         )
     return batches
@@ -108,7 +117,9 @@ def run(output: QueuedOutput | None, names: int) -> float:
         observer = Observer()
         engine.ingest(batch, number / 20, observer)
         now = time.time()
-        output.add(observer.describe(tags, batch.http, at=now, elapsed=number / 20))
+        output.add(
+            observer.describe(tags, at=now, elapsed=number / 20, now_ns=time.perf_counter_ns())
+        )
         # The load leaves its core to others only while it waits; here the thread gets its turn.
         while output.status().waiting > 5 * 14 * REQUESTS_IN_BATCH:
             time.sleep(0.001)

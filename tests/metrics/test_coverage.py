@@ -20,7 +20,18 @@ def engine(*ids: str, tolerated: tuple[str, ...] = ()) -> MetricsEngine:
     )
 
     def request(failed: int, **more: str) -> tuple[int, ...]:
-        return (tags.intern({"group": "", "scenario": "buy", **more}), failed, 9, 0, 0, 0, 1, 7, 1)
+        return (
+            tags.intern({"group": "", "scenario": "buy", **more}),
+            failed,
+            9,
+            0,
+            0,
+            0,
+            1,
+            7,
+            1,
+            0,
+        )
 
     requests = [
         request(1, name="pay", status="503"),
