@@ -15,7 +15,7 @@ async def test_for_a_time(vu):
 
 @pytest.mark.scenario(vus=5, iterations=100, max_duration="20s")
 async def test_a_number_in_all(vu):
-    """shared-iterations: whoever is free takes the next of the hundred."""
+    """shared-iterations: a virtual user that is free takes the next of the hundred."""
     await vu.http.get("/products")
 
 

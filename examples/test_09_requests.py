@@ -1,7 +1,7 @@
 """The client speaks as httpx does, and adds what load tests need.
 
 A request that fails does not raise: it is counted, it has a status code of 0
-when nobody answered, and `response.error` says why.
+without a response, and `response.error` says why.
 """
 
 import pytest

@@ -27,7 +27,7 @@ async def test_a_threshold_is_crossed(vu):
     await vu.http.get("/slow", params={"seconds": 0.1}, name="/slow")
 
 
-@pytest.mark.xfail(strict=True, reason="nobody ever asks for the cart")
+@pytest.mark.xfail(strict=True, reason="no request is about the cart")
 @pytest.mark.scenario(
     vus=3, duration="1s", thresholds={"http_req_duration{name:cart}": ["p(95)<500"]}
 )
@@ -36,7 +36,7 @@ async def test_a_threshold_without_samples(vu):
     await vu.sleep(0.1)
 
 
-@pytest.mark.xfail(strict=True, reason="nobody listens on port 9")
+@pytest.mark.xfail(strict=True, reason="nothing listens on port 9")
 @pytest.mark.scenario(vus=3, iterations=90)
 async def test_the_service_is_down(vu):
-    await vu.http.get("http://127.0.0.1:9/", name="nobody")
+    await vu.http.get("http://127.0.0.1:9/", name="closed port")

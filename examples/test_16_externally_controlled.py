@@ -1,4 +1,4 @@
-"""Load that somebody else plans, while it runs: a person with curl, or a program.
+"""Load that is steered while it runs, with curl or by a program.
 
 Every executor can be paused, scaled and stopped through the control API. This one has
 no plan but its duration: it starts with `vus` virtual users, and goes where it is told.

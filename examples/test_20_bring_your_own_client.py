@@ -12,7 +12,7 @@ httpx = pytest.importorskip("httpx", reason="it comes with the extra «httpx»")
 
 
 class ShopClient:
-    """Stands for your API client, or for somebody's SDK that takes an httpx client."""
+    """Stands for your API client, or for an SDK that takes an httpx client."""
 
     def __init__(self, http):
         self.http = http

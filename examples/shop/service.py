@@ -19,13 +19,13 @@ SLOWEST = 5.0
 """Seconds that ``/slow`` takes at most, whatever it is asked for."""
 
 FREEZE = 0.3
-"""Seconds of every second in which ``/freezing`` answers nobody."""
+"""Seconds of every second in which ``/freezing`` does not answer."""
 
 Reply = dict[str, Any]  # JSON: its values are of any type
 
 
 def create_app() -> QuartTrio:
-    """Return a new shop with nobody in it."""
+    """Return a new shop without customers."""
     app = QuartTrio("examples.shop")
     store = Store()
     _add_catalogue(app)

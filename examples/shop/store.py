@@ -1,4 +1,4 @@
-"""What the shop knows: its products, who is logged in, what is in whose cart.
+"""The data of the shop: products, sessions of customers, carts.
 
 Pure: no clock, no socket. One store belongs to one running service.
 """
@@ -37,8 +37,8 @@ class Store:
     """The shop's memory.
 
     Attributes:
-        carts: For each token of a customer who is logged in, how many of which
-            product are in the cart.
+        carts: For each token of a customer that is logged in, the number of each
+            product in the cart.
     """
 
     carts: dict[str, Counter[int]] = field(default_factory=dict)

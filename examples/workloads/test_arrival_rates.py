@@ -1,4 +1,4 @@
-"""How many visits a second? Iterations that start when they are due, not when somebody is free.
+"""Visits per second: iterations start when they are due, not when a virtual user is free.
 
 Visitors do not wait for each other. An arrival rate needs as many virtual users as
 there are visits at the same time: the rate times how long one takes. If none is free,

@@ -1,6 +1,6 @@
 """One service, two answers: why a closed model is blind to a service that stands still.
 
-The page answers nobody for 0.3 s of every second, and everybody in 5 ms after that.
+The page does not answer for 0.3 s of every second, and answers in 5 ms for the rest.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.mark.scenario(start_vus=1, stages=[("3s", 1)])
 async def test_one_after_the_other(vu):
-    """Closed: one visitor, who asks nothing while waiting, so a freeze is one sample.
+    """Closed: one visitor, which sends nothing while it waits, so a freeze is one sample.
 
     With stages it stays one, whatever `--k6-vus` says.
     """

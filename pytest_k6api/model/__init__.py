@@ -13,13 +13,12 @@ from pytest_k6api.model.errors import (
     OptionError,
     ThresholdError,
 )
-from pytest_k6api.model.groups import check_path, group_path, path_id
-from pytest_k6api.model.load_test_info import LoadTestInfo
 from pytest_k6api.model.metrics import BUILT_IN, Contains, Metric, MetricKind
 from pytest_k6api.model.options.declarations import (
     OPTIONS,
     TAKES,
     ExecutorKind,
+    LoadTestInfo,
     LoadTestOptions,
     ScenarioOptions,
     default_of,
@@ -58,7 +57,7 @@ from pytest_k6api.model.samples import (
 )
 from pytest_k6api.model.secrets import MASK, SECRETS, Secrets
 from pytest_k6api.model.status import RunStatus, ScenarioSnapshot, ScenarioState, StatusSnapshot
-from pytest_k6api.model.tags import TagContext, TagTable
+from pytest_k6api.model.tags import TagContext, TagTable, check_path, group_path, path_id
 from pytest_k6api.model.text import printable, storable
 
 __all__ = [

@@ -1,6 +1,6 @@
-"""Every mistake that this package reports, in one hierarchy.
+"""The errors of this package, in one hierarchy.
 
-The plugin turns users' mistakes into ``pytest.UsageError`` and the API turns
+The plugin turns mistakes of users into ``pytest.UsageError``, and the API turns
 refused commands into k6's error documents; nothing else translates errors.
 """
 
@@ -8,7 +8,7 @@ refused commands into k6's error documents; nothing else translates errors.
 class K6ApiError(Exception):
     """The base of all errors of this package; their texts say what to write instead.
 
-    What a request runs into is none of them: its response tells.
+    Failed requests are not among them: their responses say so.
     """
 
 
@@ -17,11 +17,11 @@ class OptionError(K6ApiError):
 
 
 class ThresholdError(K6ApiError):
-    """A threshold cannot be read, or asks a metric for what it does not have."""
+    """A threshold cannot be read, or its metric has no such number."""
 
 
 class MetricError(K6ApiError):
-    """A metric is declared or fed in a way that it cannot take."""
+    """A metric cannot be declared, read or fed in this way."""
 
 
 class GroupError(K6ApiError):
@@ -34,7 +34,7 @@ class ControlError(K6ApiError):
     Attributes:
         status: The HTTP status of the API's reply, such as 400.
         title: k6's title for this kind of error, such as ``Pause error``.
-        detail: What was wrong and what would work.
+        detail: The reason, and the remedy.
     """
 
     def __init__(self, title: str, detail: str, *, status: int = 400) -> None:

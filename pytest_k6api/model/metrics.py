@@ -1,4 +1,4 @@
-"""What a metric is: its name, its kind, and what its numbers mean.
+"""Metrics: name, kind, and the meaning of their numbers.
 
 Values and names only; the numbers themselves live in ``pytest_k6api.metrics``.
 """
@@ -14,7 +14,7 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{1,128}")
 
 
 class MetricKind(Enum):
-    """How a metric adds its samples up; the values are k6's words."""
+    """The kinds of metrics; the values are k6's words."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -23,7 +23,7 @@ class MetricKind(Enum):
 
 
 class Contains(Enum):
-    """What a metric's numbers stand for; the values are k6's words."""
+    """The meaning of a metric's numbers; the values are k6's words."""
 
     DEFAULT = "default"
     TIME = "time"

@@ -1,4 +1,4 @@
-"""What one virtual user records into: its buffer, its place, its byte counts.
+"""The recorder of one virtual user: its buffer, its tag context, its byte counts.
 
 The virtual user, its HTTP client and the custom metrics share one recorder, so
 that a group entered by the one is a tag on the samples of the others.
@@ -15,14 +15,13 @@ class Recorder:
     """The writing end of the metrics, for one virtual user (or setup, teardown).
 
     Attributes:
-        buffer: Where rows go. Always reached through the recorder, never kept:
-            `cut` replaces it.
-        context: Where the VU stands; entering a group replaces it.
+        buffer: Receives rows. Always read it from the recorder: `cut` replaces it.
+        context: The tags of the VU's position; entering a group replaces it.
         bytes_sent: Bytes put on the wire since the iteration began.
         bytes_received: Bytes read off the wire since the iteration began.
         failed: The response to the last failed request of the iteration; None before one.
         failed_tags: The number of that request's tag set.
-        secrets: What is masked in the names of requests.
+        secrets: The rule of masking for names of requests.
         got_no_response: Whether that request got none, as from a server that is down.
     """
 
@@ -47,8 +46,8 @@ class Recorder:
         Args:
             tags_id: The number of the tag set of the request's samples.
             status: The response's status; 0 without a response.
-            response: What the user's code gets to see of it; None if that is an exception.
-            describe: Makes text of the exchange, masked.
+            response: The response that user code gets; None if it gets an exception.
+            describe: Returns the exchange as text, masked.
         """
         self.failed = describe if response is None else response
         self.failed_tags = tags_id
@@ -58,9 +57,9 @@ class Recorder:
             exchanges[tags_id] = describe
 
     def cut(self) -> SampleBuffer:
-        """Drop what is written from now on; return the buffer used so far.
+        """Drop all later rows; return the buffer used so far.
 
-        k6 drops whatever an interrupted iteration still writes.
+        k6 drops the samples that an interrupted iteration still writes.
         """
         buffer, self.buffer = self.buffer, SampleBuffer()
         return buffer

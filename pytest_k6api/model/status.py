@@ -1,4 +1,4 @@
-"""The life of a load test, in k6's numbers, and how its scenarios stand."""
+"""States of a load test, in k6's numbers, and of its scenarios."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 
 
 class RunStatus(IntEnum):
-    """Where in its life a load test is.
+    """The state of a load test.
 
     Source: k6 v1.1.0, ``lib/execution.go``, ``ExecutionStatus``.
     """
@@ -26,14 +26,14 @@ class RunStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSnapshot:
-    """What ``GET /v1/status`` tells, at one moment.
+    """The state of a load test at one moment, as ``GET /v1/status`` returns it.
 
     Attributes:
-        status: Where in its life the load test is.
-        paused: Whether it is paused now, before its start or in the middle.
+        status: The state.
+        paused: Whether it is paused now, before its start or later.
         vus: VUs active now over all scenarios; 0 while paused.
         vus_max: VUs initialised now over all scenarios.
-        stopped: Whether somebody or something stopped it before its time.
+        stopped: Whether it was stopped before its planned end.
         running: Whether it was started and has not ended.
         tainted: Whether a threshold failed at its last evaluation.
         elapsed: Seconds of test-run time: since before setup, less pauses, until the end.
@@ -50,7 +50,7 @@ class StatusSnapshot:
 
 
 class ScenarioState(Enum):
-    """Where in its life a scenario is."""
+    """The state of a scenario."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -60,20 +60,20 @@ class ScenarioState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioSnapshot:
-    """One scenario of a load test, at one moment.
+    """The state of one scenario of a load test, at one moment.
 
     Attributes:
         name: The scenario's name.
         executor: k6's name of its executor.
-        state: Where in its life it is.
-        progress: Share of its planned work that is done, 0 to 1; None where it has no end.
+        state: The state.
+        progress: Share of its planned work that is done, 0 to 1; None without a planned end.
         vus: VUs active now (for arrival rates: executing an iteration).
         vus_max: VUs it may use.
         iterations: Iterations completed, failed ones included.
         interrupted: Iterations cut off.
         dropped: Iterations that were due and never started.
         rate: Iterations per second asked for now; None for executors without a rate.
-        overrides: What was set by hand and overrides the plan, such as ``{"vus": 5}``.
+        overrides: Values set by commands in place of the plan, such as ``{"vus": 5}``.
     """
 
     name: str

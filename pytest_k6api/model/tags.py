@@ -1,21 +1,57 @@
-"""Tag sets as small integers, and where in a scenario a virtual user stands.
+"""Tag sets as small integers, tag contexts of virtual users, and paths of groups and checks.
 
 Every sample carries tags, and most samples carry tags that were seen before.
 So a tag set is interned once in a `TagTable` and is a small integer from then
-on; a `TagContext` remembers the integers that requests and checks of one place
-(one scenario, one group) lead to, so that the hot path is a dictionary lookup.
+on; a `TagContext` caches the integers of requests and checks in one scenario and
+group, so that the hot path is a dictionary lookup.
 
 Pure: no clock, no I/O. One table belongs to one load test; every thread may intern.
+
+Source of paths and ids: k6 v1.1.0, ``lib/models.go``, ``NewGroup`` and ``NewCheck``.
 """
 
 from collections.abc import Iterator, Mapping
+from hashlib import md5
 from threading import Lock
 from types import MappingProxyType
 
-from pytest_k6api.model.groups import check_path, group_path
+from pytest_k6api.model.errors import GroupError
 from pytest_k6api.model.text import storable
 
 _LONGEST_PATH = 100_000  # the names in it were cut before
+_SEPARATOR = "::"
+
+
+def group_path(parent: str, name: str) -> str:
+    """Return the path of the group `name` inside the group `parent`.
+
+    The root's path is ``""``, and a group without a name at the root is the root.
+
+    Raises:
+        GroupError: `name` contains ``::``.
+    """
+    return check_path(parent, name) if name or parent else ""
+
+
+def check_path(group: str, name: str) -> str:
+    """Return the path of the check `name` made in the group `group`.
+
+    Raises:
+        GroupError: `name` contains ``::``.
+    """
+    if _SEPARATOR in name:
+        raise GroupError(f"a group or check name may not contain '::', got {name!r}")
+    return f"{group}{_SEPARATOR}{name}"
+
+
+def path_id(path: str) -> str:
+    """Return k6's id of a group or check: the MD5 of its path, in lower-case hex.
+
+    >>> path_id("::visit homepage")
+    'b0470a9324a4ae563b04e9ac49fbc9cf'
+    """
+    # A response may contain half of a surrogate pair, which UTF-8 cannot encode.
+    return md5(path.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 class TagTable:
@@ -36,9 +72,9 @@ class TagTable:
         self._lock = Lock()
 
     def intern(self, tags: Mapping[str, str]) -> int:
-        """Return the number of `tags`, the same one whenever the same tags come.
+        """Return the number of `tags`; equal tags have the same number.
 
-        Kept are names and values that every file and document can carry.
+        Names and values are kept in a form that every file and document can hold.
         """
         key = frozenset(tags.items())
         number = self._ids.get(key)
@@ -74,20 +110,20 @@ def _kept(name: str, value: str) -> str:
 
 
 class TagContext:
-    """The tags that a sample gets where a virtual user stands.
+    """The tags that samples get in one scenario and group.
 
-    Contexts of the same place are one object for all VUs of a scenario, and so
-    are their caches: a context is made once, used a million times.
+    All VUs of a scenario share one context for each group, and so its caches: a
+    context is made once, used a million times.
 
     Attributes:
-        table: Where this load test's tag sets are interned.
-        tags: The tags of this place, `group` among them (``""`` at the root).
+        table: The tag sets of the load test.
+        tags: The tags of this context, `group` among them (``""`` at the root).
         id: The number of `tags`.
         group: The path of the group, such as ``::outer::inner``; ``""`` at the root.
-        groups: The contexts of the groups that were entered from here, by name.
-        checks: The numbers of the tags of the checks that were made here, by name.
-        requests: For HTTP clients and measured blocks: what they derive from this
-            place, keyed as they like. Never shared with another place.
+        groups: The contexts of groups inside this one, by name.
+        checks: The numbers of the tags of checks in this context, by name.
+        requests: Numbers that HTTP clients and measured blocks derive from this context,
+            by keys of their own.
     """
 
     __slots__ = ("_tagged", "checks", "group", "groups", "id", "requests", "table", "tags")
@@ -115,7 +151,7 @@ class TagContext:
         return child
 
     def with_tags(self, extra: Mapping[str, str]) -> "TagContext":
-        """Return this place with the tags of `extra` over its own."""
+        """Return this context with the tags of `extra` over its own."""
         if not extra:
             return self
         key = frozenset(extra.items())
@@ -125,11 +161,11 @@ class TagContext:
         return child
 
     def id_with(self, extra: Mapping[str, str]) -> int:
-        """Return the number of this place's tags with `extra` over them."""
+        """Return the number of this context's tags with `extra` over them."""
         return self.table.intern({**self.tags, **extra})
 
     def check_id(self, name: str) -> int:
-        """Return the number of the tags of the check `name` made here.
+        """Return the number of the tags of the check `name` in this context.
 
         Raises:
             GroupError: `name` contains ``::``.

@@ -524,3 +524,31 @@ def test_a_load_test_does_not_run_while_a_fixture_has_frozen_its_clock(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["time is frozen, and with it the clock of the load, *"])
     assert service.paths == []
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("'shop:80'", "takes a URL such as 'http://shop:80', got 'shop:80'"),
+        ("8000", "must be a string, got 8000"),
+    ],
+)
+def test_a_base_url_that_is_no_url_fails_the_load_test_with_the_reason_alone(
+    pytester: pytest.Pytester, value: str, message: str
+):
+    pytester.makepyfile(f"""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def k6_base_url():
+            return {value}
+
+        @pytest.mark.scenario
+        async def test_browse(vu): ...
+    """)
+
+    result = pytester.runpytest_inprocess("-p", "k6api", "--k6-address=")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"the fixture k6_base_url {message}"])
+    result.stdout.no_fnmatch_line("*running.py*")

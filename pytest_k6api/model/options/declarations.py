@@ -195,6 +195,23 @@ class LoadTestOptions:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestInfo:
+    """A load test, as hooks and outputs of other plugins get it.
+
+    Attributes:
+        name: The pytest node id.
+        scenarios: The options of each of its scenarios; durations are seconds.
+        base_url: The base of relative URLs; empty if there is none.
+        address: The address of the control API; empty if it is off.
+    """
+
+    name: str
+    scenarios: tuple[ScenarioOptions, ...]
+    base_url: str = ""
+    address: str = ""
+
+
 def read_option(option: str, value: object) -> object:
     """Return the `value` of an option of a scenario or a load test, read and checked.
 

@@ -176,7 +176,7 @@ def _merge(layers: Sequence[Layer]) -> _Merged:
     return merged
 
 
-# Where each executor wants to hear how many VUs there are; `vus` where nothing is said.
+# The option that gives each executor its number of VUs; `vus` for all others.
 _VUS = {
     ExecutorKind.RAMPING_VUS: "start_vus",
     ExecutorKind.CONSTANT_ARRIVAL_RATE: "pre_allocated_vus",
@@ -185,10 +185,10 @@ _VUS = {
 
 
 def _fit_earlier_options(merged: _Merged, added: _Merged) -> None:
-    """Fit what earlier layers said to the executor that the workload in `added` chose.
+    """Fit the options of earlier layers to the executor that the workload in `added` chose.
 
-    Nobody wrote those options for this executor: their number of VUs is carried
-    over, as k6 does it from ``vus`` to the start of ``stages``, and the rest is left.
+    They were written for another executor: their number of VUs is carried over, as k6
+    does it from ``vus`` to the start of ``stages``, and the rest is dropped.
     """
     kind = _choose_executor(merged)
     for option in [each for each in merged if each not in added and each not in TAKES[kind]]:
@@ -225,7 +225,7 @@ def _refuse_foreign(option: str, layer: Layer, kind: ExecutorKind) -> None:
         return
     instead = _INSTEAD.get(kind, {}).get(option)
     spelt = map(layer.spell, sorted(TAKES[kind]))
-    # Not all of them can be said outside of a marker.
+    # Outside of a marker not all of them can be given.
     takes = ", ".join(name for name in spelt if " " not in name)
     raise OptionError(
         f"{layer.origin}: {kind.value} does not take {layer.spell(option)};"

@@ -1,13 +1,14 @@
-"""The ``k6`` fixture: questions to load tests that have ended.
+"""Results of load tests, as the fixture ``k6`` returns them.
 
-Every answer has a ``repr`` that shows the numbers, so that a failed
+Every value has a ``repr`` with its numbers, so that a failed
 ``assert k6.metrics["http_req_duration"].p(95) < 200`` explains itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_k6api.model import BUILT_IN, K6ApiError, MetricKind
+from pytest_k6api.model import K6ApiError, MetricKind
+from pytest_k6api.plugin.collection.thresholds import known_metrics
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import (
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class ResultError(K6ApiError, LookupError):
-    """The results have no answer to this question; the text says which ones they have."""
+    """The results do not have this value; the text lists the values that they have."""
 
 
 class FinishedLoadTest(Protocol):
-    """What the fixture needs of a load test."""
+    """The part of a load test that results are read from."""
 
     @property
     def name(self) -> str:
@@ -33,18 +34,18 @@ class FinishedLoadTest(Protocol):
 
     @property
     def outcome(self) -> str | None:
-        """``passed``, ``failed`` or ``interrupted``; None while it is not over."""
+        """``passed``, ``failed`` or ``interrupted``; None before its end."""
 
     @property
     def results(self) -> "RunResults":
-        """Everything measured."""
+        """Its results."""
 
 
 class MetricResult:
     """One metric of a load test, or the part of it that has certain tags.
 
-    Numbers are in the metric's unit: milliseconds, bytes, or plain. Asking for
-    one that this kind of metric does not have raises `ResultError`.
+    Numbers are in the metric's unit: milliseconds, bytes, or plain. A number that
+    this kind of metric does not have raises `ResultError`.
     """
 
     def __init__(self, load_test: FinishedLoadTest, metric: "MetricSnapshot") -> None:
@@ -63,7 +64,7 @@ class MetricResult:
 
     @property
     def samples(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         return self._metric.samples
 
     def p(self, rank: float) -> float:
@@ -102,7 +103,7 @@ class MetricResult:
 
     @property
     def count(self) -> float:
-        """The sum of a counter, or how many values a trend has."""
+        """The sum of a counter, or the number of values of a trend."""
         return self._ask("count")
 
     @property
@@ -117,24 +118,24 @@ class MetricResult:
 
     @property
     def passes(self) -> int:
-        """How many samples of a rate were non-zero."""
+        """The number of non-zero samples of a rate."""
         return int(self._ask("passes"))
 
     @property
     def fails(self) -> int:
-        """How many samples of a rate were zero."""
+        """The number of zero samples of a rate."""
         return int(self._ask("fails"))
 
     @property
     def per_second(self) -> "tuple[Point, ...]":
-        """The metric second by second, for five that are asked most.
+        """The metric second by second, for five metrics.
 
         They are ``http_reqs``, ``http_req_failed``, ``http_req_duration``,
         ``iterations`` and ``vus``, each without a tag filter. A point has `second`,
-        `seconds` (its length), `count`, `value` (what a counter did per second, the
+        `seconds` (its length), `count`, `value` (a counter per second, the
         share of a rate, the mean of a trend, the last of a gauge) and `max`. A load
         test of more than an hour has points of two seconds, then of four, and so on.
-        The last second may not be a whole one.
+        The last point may be shorter.
         """
         points = self._load_test.results.timeline(self.id)
         if points is None:
@@ -147,7 +148,7 @@ class MetricResult:
 
     @property
     def thresholds(self) -> "tuple[ThresholdSnapshot, ...]":
-        """The thresholds that were written for exactly this metric and filter."""
+        """The thresholds on exactly this metric and filter."""
         return self._metric.thresholds
 
     def _ask(self, stat: str) -> float:
@@ -197,13 +198,11 @@ class Metrics(Mapping[str, MetricResult]):
 
 
 def _counted_nothing(metric_id: str) -> "MetricSnapshot | None":
-    """Return a counter that was never fed: 0 is what it counted, as for thresholds."""
+    """Return a counter without samples, which is 0, as for thresholds."""
     from pytest_k6api.metrics import MetricSnapshot, parse_metric_id
-    from pytest_k6api.vu import declared_metrics
 
     name, _ = parse_metric_id(metric_id)
-    known = {metric.name: metric for metric in BUILT_IN} | dict(declared_metrics())
-    metric = known.get(name)
+    metric = known_metrics().get(name)
     if metric is None or metric.kind is not MetricKind.COUNTER:
         return None
     return MetricSnapshot(
@@ -218,11 +217,11 @@ def _counted_nothing(metric_id: str) -> "MetricSnapshot | None":
 
 
 class LoadTestResults:
-    """What one load test measured, from its first to its last second.
+    """The results of one load test, from its first to its last second.
 
-    Of what never happened a dict has no entry, except for the root of the groups;
-    `metrics` answers 0 for a counter, and raises `ResultError` for what else never
-    got a sample.
+    Dicts have no entry for groups and checks that never ran, except for the root of the
+    groups. In `metrics` a counter without samples is 0, and any other metric without
+    samples raises `ResultError`.
     """
 
     def __init__(self, load_test: FinishedLoadTest) -> None:
@@ -261,7 +260,7 @@ class LoadTestResults:
 
     @property
     def thresholds(self) -> "tuple[ThresholdSnapshot, ...]":
-        """The thresholds and how they were judged at the end."""
+        """The thresholds, with their state at the end."""
         return tuple(self._load_test.results.snapshot.thresholds)
 
     def __repr__(self) -> str:
@@ -271,12 +270,11 @@ class LoadTestResults:
 class FinishedTests(Mapping[str, LoadTestResults]):
     """The load tests of a session that have ended, in the order of their ends.
 
-    By pytest node id; a shorter end of it will do if only one has it, such as
-    the function's name.
+    Keys are pytest node ids, or an end of one that is unique, such as the function's
+    name.
     """
 
-    def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
-        self._address = address
+    def __init__(self, load_tests: Sequence[FinishedLoadTest]) -> None:
         self._load_tests = {test.name: test for test in load_tests}
 
     def __getitem__(self, name: str) -> LoadTestResults:
@@ -316,19 +314,20 @@ class FinishedTests(Mapping[str, LoadTestResults]):
 
 
 class SessionResults:
-    """The results of the session's load tests; by itself, those of the last one.
+    """The results of the session's load tests; its own attributes are those of the last one.
 
-    While none has ended, every question but for `address` and `tests` raises `ResultError`.
+    Before the end of the first one, all attributes except `address` and `tests` raise
+    `ResultError`.
     """
 
     def __init__(self, load_tests: Sequence[FinishedLoadTest], address: str = "") -> None:
         self._address = address
-        # Not copied: a fixture asks before its load test, and looks at the results after it.
+        # Not copied: a fixture may be set up before its load test and read after it.
         self._load_tests = load_tests
 
     @property
     def address(self) -> str:
-        """Where the control API listens, such as ``http://127.0.0.1:6565``; empty if it is off."""
+        """The address of the control API, such as ``http://127.0.0.1:6565``; empty if it is off."""
         return self._address
 
     @property

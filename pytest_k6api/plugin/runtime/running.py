@@ -31,7 +31,7 @@ from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import ProgressView, in_encoding
-from pytest_k6api.run import LoadTest
+from pytest_k6api.run import LoadTest, RunSettings
 from pytest_k6api.vu import ForgottenAwaits
 
 
@@ -110,41 +110,39 @@ def _prepare(item: pytest.Function) -> LoadTest:
     forget_results(item)
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
-    base_url = plan.options.base_url or _base_url_of(item)
-    info = LoadTestInfo(
-        name=plan.name,
-        scenarios=tuple(plan.scenarios),
-        base_url=base_url,
-        address=session.address,
-    )
-    hooks = item.stash[HOOKS] = HookCalls(item, info)
-    for requested, output in make_outputs(item, info, len(session.finished) + 1):
-        hooks.outputs.request(requested, output)
-    hooks.leave()
-    settings = replace(
-        session.settings,
-        client=replace(
-            session.settings.client,
-            base_url=base_url,
-            show_exchange=partial(print_exchange, item.config),
-        ),
-        tell=lambda text: tell(item.config, f"k6: {text}"),
-        on_paused=partial(
-            tell,
-            item.config,
-            f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}",
-            even_quiet=True,
-        ),
-        on_samples=hooks.on_samples,
-        on_crossed=hooks.on_crossed,
-        baseline=item.config.stash[BASELINES].baseline_of(plan.name),
-    )
     try:
+        base_url = plan.options.base_url or _base_url_of(item)
+        info = LoadTestInfo(
+            name=plan.name,
+            scenarios=tuple(plan.scenarios),
+            base_url=base_url,
+            address=session.address,
+        )
+        hooks = item.stash[HOOKS] = HookCalls(item, info)
+        for requested, output in make_outputs(item, info, len(session.finished) + 1):
+            hooks.outputs.request(requested, output)
+        hooks.leave()
         refuse_standing_clock()
-        load_test = session.prepare(plan, bound_code(item, plan), settings)
+        settings = _settings(item, session.settings, base_url, hooks)
+        return session.prepare(plan, bound_code(item, plan), settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    return load_test
+
+
+def _settings(
+    item: pytest.Function, session: RunSettings, base_url: str, hooks: HookCalls
+) -> RunSettings:
+    show = partial(print_exchange, item.config)
+    paused = f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}"
+    return replace(
+        session,
+        client=replace(session.client, base_url=base_url, show_exchange=show),
+        tell=lambda text: tell(item.config, f"k6: {text}"),
+        on_paused=partial(tell, item.config, paused, even_quiet=True),
+        on_samples=hooks.on_samples,
+        on_crossed=hooks.on_crossed,
+        baseline=item.config.stash[BASELINES].baseline_of(item.stash[PLAN].name),
+    )
 
 
 def _keep(item: pytest.Function, load_test: LoadTest) -> None:
