@@ -4,6 +4,15 @@ from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
+from pytest_k6api.metrics.serialization import (
+    SerializationError,
+    TaggedSink,
+    merge_series,
+    pack_series,
+    read_sink,
+    sink_document,
+    unpack_series,
+)
 from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
     GaugeSink,
@@ -63,10 +72,12 @@ __all__ = [
     "RequestsRow",
     "SampleBatch",
     "Selection",
+    "SerializationError",
     "Series",
     "Sink",
     "Snapshot",
     "TagFilter",
+    "TaggedSink",
     "Threshold",
     "ThresholdSnapshot",
     "TimelineDocument",
@@ -77,11 +88,16 @@ __all__ = [
     "finite",
     "is_countable",
     "measure",
+    "merge_series",
     "new_sink",
+    "pack_series",
     "parse_aggregation",
     "parse_entries",
     "parse_metric_id",
     "parse_selections",
     "parse_threshold",
     "parse_thresholds",
+    "read_sink",
+    "sink_document",
+    "unpack_series",
 ]

@@ -28,6 +28,7 @@ from pytest_k6api.metrics.requests_by_name import (
     requests_by_name,
     requests_in_steps,
 )
+from pytest_k6api.metrics.serialization import TaggedSink
 from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
@@ -276,6 +277,12 @@ class MetricsEngine:
         """Return the metric `name` second by second; None if that is not kept."""
         timeline = self._timelines.get(name)
         return timeline.points() if timeline is not None else () if name in KEPT else None
+
+    def series(self) -> Iterator[TaggedSink]:
+        """Yield all series, to be packed and merged elsewhere; see `pack_series`."""
+        for store in self._stores.values():
+            for tags_id, sink in store.series.items():
+                yield TaggedSink(store.metric, self._tags[tags_id], sink)
 
     def load_timeline(self) -> LoadTimeline:
         """Return a copy of the timeline of the load test, without the open second."""

@@ -4,7 +4,8 @@ A row covers `width` seconds: 1, and when there would be more than `MOST_POINTS`
 each two are joined, so that it becomes 2, 4, and so on. What joining means is told for
 each column: counts add up, a greatest value is the greatest of both.
 
-Packed into one array. Pure: the caller says what time it is.
+Each column takes as few bytes for a number as its greatest one needs. Pure: the caller
+says what time it is.
 """
 
 import operator
@@ -18,6 +19,8 @@ Join = Callable[[int, int], int]
 ADD: Join = operator.add
 GREATEST: Join = max
 
+_CODES = {code: 2 ** (8 * array(code).itemsize) for code in "BHIQ"}
+
 
 class PointTable:
     """Columns of whole numbers from 0 on, one row for each second or more.
@@ -27,59 +30,56 @@ class PointTable:
 
     Args:
         joins: For each column, how two of its numbers become one.
-        code: The type of the array: ``I`` for 4 bytes to a number, ``Q`` for 8.
     """
 
-    __slots__ = ("_data", "_joins", "_largest", "width")
+    __slots__ = ("_columns", "_joins", "width")
 
-    def __init__(self, joins: Sequence[Join], code: str = "I") -> None:
+    def __init__(self, joins: Sequence[Join]) -> None:
         self.width = 1
         self._joins = joins
-        self._data = array(code)
-        self._largest = 2 ** (8 * self._data.itemsize) - 1
-
-    def __len__(self) -> int:
-        return len(self._data) // len(self._joins)
+        self._columns = [array("B") for _ in joins]
 
     def add(self, second: int, numbers: Sequence[int]) -> None:
-        """Join `numbers`, one for each column, to the row that covers `second`.
-
-        A number that does not fit is kept as the greatest that does.
-        """
+        """Join `numbers`, one for each column, to the row that covers `second`."""
         while second // self.width >= MOST_POINTS:
             self._fold()
-        stride = len(self._joins)
-        start = second // self.width * stride
-        missing = start + stride - len(self._data)
-        if missing > 0:
-            self._data.frombytes(bytes(missing * self._data.itemsize))
-        for offset, (join, number) in enumerate(zip(self._joins, numbers, strict=True), start):
-            self._data[offset] = min(join(self._data[offset], number), self._largest)
+        place = second // self.width
+        for index, number in enumerate(numbers):
+            column = self._columns[index]
+            missing = place + 1 - len(column)
+            if missing > 0:
+                column.frombytes(bytes(missing * column.itemsize))
+            joined = self._joins[index](column[place], number)
+            if joined >= _CODES[column.typecode]:
+                column = self._columns[index] = array(_narrowest(joined), column)
+            column[place] = joined
 
     def columns(self, length: int) -> list[list[int]]:
         """Return the columns, each filled with zeros up to `length`."""
-        stride = len(self._joins)
-        missing = [0] * (length - len(self))
-        return [self._data[index::stride].tolist() + missing for index in range(stride)]
+        return [column.tolist() + [0] * (length - len(column)) for column in self._columns]
 
     def copy(self, width: int = 1) -> "PointTable":
         """Return a copy, the rows of which cover at least `width` seconds, a power of two."""
-        copied = PointTable(self._joins, self._data.typecode)
-        copied.width, copied._data = self.width, self._data[:]
+        copied = PointTable(self._joins)
+        copied.width, copied._columns = self.width, [column[:] for column in self._columns]
         while copied.width < width:
             copied._fold()
         return copied
 
     def _fold(self) -> None:
-        stride = len(self._joins)
-        if len(self) % 2:
-            self._data.frombytes(bytes(stride * self._data.itemsize))
-        folded = array(self._data.typecode, bytes(len(self._data) // 2 * self._data.itemsize))
-        for index, join in enumerate(self._joins):
-            column = self._data[index::stride]
-            joined = map(join, column[::2], column[1::2])
-            folded[index::stride] = array(
-                folded.typecode, [min(number, self._largest) for number in joined]
-            )
-        self._data = folded
+        self._columns = [
+            _folded(column, join) for column, join in zip(self._columns, self._joins, strict=True)
+        ]
         self.width *= 2
+
+
+def _folded(column: "array[int]", join: Join) -> "array[int]":
+    odd = column[1::2]
+    if len(column) % 2:
+        odd.append(0)
+    joined = list(map(join, column[::2], odd))
+    return array(_narrowest(max(joined, default=0)), joined)
+
+
+def _narrowest(number: int) -> str:
+    return next(code for code, end in _CODES.items() if number < end)

@@ -14,16 +14,11 @@ from itertools import islice
 from typing import Any
 
 from pytest_k6api.metrics import (
-    CounterSink,
-    GaugeSink,
     MetricTotal,
-    RateSink,
-    Sink,
     Snapshot,
-    TrendSink,
-    finite,
-    new_sink,
     parse_metric_id,
+    read_sink,
+    sink_document,
 )
 from pytest_k6api.model import (
     TAKES,
@@ -163,36 +158,14 @@ def _options(options: ScenarioOptions) -> Document:
 
 
 def _metric(total: MetricTotal) -> Document:
-    metric, sink = total.metric, total.sink
+    metric = total.metric
     return {
         "name": metric.name,
         "type": metric.kind.value,
         "contains": metric.contains.value,
         "samples_per_unit": metric.samples_per_unit,
-        "samples": sink.count,
-        **_sums(sink),
+        **sink_document(total.sink),
     }
-
-
-def _sums(sink: Sink) -> Document:
-    match sink:
-        case CounterSink():
-            return {"sum": finite(sink.total)}
-        case GaugeSink():
-            return {"last": sink.last, "min": sink.least, "max": sink.greatest}
-        case RateSink():
-            return {"passes": sink.passes}
-        case TrendSink() if sink.count:
-            # A truth value is a number to Python and is not to JSON.
-            pairs = sorted((value + 0, count) for value, count in sink.counts().items())
-            return {
-                "sum": finite(sink.total),
-                "min": sink.lowest,
-                "max": sink.highest,
-                "digits": sink.digits,
-                "values": pairs,
-            }
-    return {"values": []}
 
 
 def read_results(document: object) -> Results:
@@ -238,26 +211,4 @@ def _read_metric(item: Document) -> MetricTotal:
         contains=Contains(item["contains"]),
         samples_per_unit=item["samples_per_unit"],
     )
-    return MetricTotal(metric, _read_sink(metric, item))
-
-
-def _read_sink(metric: Metric, item: Document) -> Sink:
-    if metric.kind is MetricKind.TREND and item["values"]:
-        return TrendSink.restored(
-            dict(map(tuple, item["values"])),
-            total=item["sum"],
-            lowest=item["min"],
-            highest=item["max"],
-            samples_per_unit=metric.samples_per_unit,
-            digits=item["digits"],
-        )
-    sink = new_sink(metric)
-    sink.count = item["samples"]
-    match sink:
-        case CounterSink():
-            sink.total = item["sum"]
-        case GaugeSink():
-            sink.last, sink.least, sink.greatest = item["last"], item["min"], item["max"]
-        case RateSink():
-            sink.passes = item["passes"]
-    return sink
+    return MetricTotal(metric, read_sink(metric, item))
