@@ -156,7 +156,7 @@ class Trend(_CustomMetric):
         __tracebackhide__ = True
         super().__init__(name, contains)
 
-    def timed(self, tags: Mapping[str, object] | None = None) -> "Timed":
+    def timed(self, tags: Mapping[str, object] | None = None) -> "TimedBlock":
         """Return a context manager that records the duration of its block in milliseconds.
 
         Recorded also if the block raises, but not if the iteration is interrupted.
@@ -164,10 +164,10 @@ class Trend(_CustomMetric):
         Raises:
             MetricError: On entering, if no virtual user is running.
         """
-        return Timed(self, tags)
+        return TimedBlock(self, tags)
 
 
-class Timed:
+class TimedBlock:
     """Times a block for `Trend.timed`."""
 
     __slots__ = ("_began", "_tags", "_trend")

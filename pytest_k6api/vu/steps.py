@@ -133,7 +133,7 @@ class VUTags(MutableMapping[str, str]):
         self._groups.move_to(self._scenario_tags.with_tags(self._tags))
 
 
-class Checked:
+class CheckedBlock:
     """A check of one block: it passes if the block raises nothing.
 
     An exception is counted and kept for the report, but not passed on, except for
@@ -185,7 +185,7 @@ def calling_line(depth: int) -> tuple[CodeType, int]:
     return frame.f_code, frame.f_lineno
 
 
-class Measured:
+class MeasuredBlock:
     """One block, used in a ``with`` statement; reusable, not reentrant.
 
     Its duration and whether it failed are recorded at its end, also after an

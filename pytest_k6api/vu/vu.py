@@ -19,7 +19,14 @@ import trio
 from pytest_k6api.model import CHECK_ROWS, current_recorder
 from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
 from pytest_k6api.vu.context import LoadContext, Ruling
-from pytest_k6api.vu.steps import Checked, Group, GroupStack, Measured, VUTags, calling_line
+from pytest_k6api.vu.steps import (
+    CheckedBlock,
+    Group,
+    GroupStack,
+    MeasuredBlock,
+    VUTags,
+    calling_line,
+)
 from pytest_k6api.vu.thread import VUThread
 
 T = TypeVar("T")
@@ -171,7 +178,7 @@ class BaseVU:
             raise error  # such as pytest.exit()
         self._load.failures.add_check(name, self, error=error)
 
-    def checked(self, name: str) -> Checked:
+    def checked(self, name: str) -> CheckedBlock:
         """Return a context manager that counts its block as the check `name`.
 
         The check passes if the block raises nothing. An exception is kept for the
@@ -180,7 +187,7 @@ class BaseVU:
         Raises:
             GroupError: On leaving, if `name` contains ``::``.
         """
-        return Checked(
+        return CheckedBlock(
             name,
             witness=self,
             recorder=self._recorder,
@@ -188,7 +195,7 @@ class BaseVU:
             rules=self._load.exceptions,
         )
 
-    def measure(self, name: str, tags: Mapping[str, object] | None = None) -> Measured:
+    def measure(self, name: str, tags: Mapping[str, object] | None = None) -> MeasuredBlock:
         """Return a context manager that measures its block: a query, a message, a call of an SDK.
 
         Its duration goes into the trend ``measured_duration``, and whether it raised
@@ -200,7 +207,7 @@ class BaseVU:
                 so use few.
             tags: More tags for these samples; values are converted to strings.
         """
-        return Measured(name, tags, stack=self._groups, rules=self._load.exceptions)
+        return MeasuredBlock(name, tags, stack=self._groups, rules=self._load.exceptions)
 
     def describe_last_exchange(self) -> str:
         """Return the last request and its response as text; empty if there was none."""

@@ -15,7 +15,7 @@ from pytest_k6api.model import Command, ControlError, ScenarioOptions
 from pytest_k6api.scheduling.arrivals import ArrivalCursor, ConstantArrivals
 from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
-from pytest_k6api.scheduling.executors.steering import PlannedExecutor
+from pytest_k6api.scheduling.executors.planned_executor import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import VUTask
 
 # A rate beyond the machine's capacity must not block the loop.

@@ -6,7 +6,7 @@ from pytest_k6api.model import Command, ControlError, ScenarioOptions
 from pytest_k6api.scheduling.executors.back_off import BackOff
 from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
-from pytest_k6api.scheduling.executors.steering import PlannedExecutor
+from pytest_k6api.scheduling.executors.planned_executor import PlannedExecutor
 from pytest_k6api.scheduling.executors.task_pool import VUTask
 
 # VUs that start in one pass of the loop: tens of thousands at once would block it for
