@@ -149,11 +149,13 @@ class Api:
         endpoints: All of them.
         asks_token: Whether requests must show a token.
         events: The source of events.
+        sign_in: Returns a header ``Set-Cookie`` for the token, or raises `ControlError`.
     """
 
     endpoints: Sequence[Endpoint]
     asks_token: bool
     events: Events
+    sign_in: Callable[[str], str]
 
 
 def decode(body: bytes, kind: Any, *, title: str, example: str) -> Any:

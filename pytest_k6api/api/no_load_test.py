@@ -4,7 +4,7 @@ It reads as k6 reads right after its start (created, no VUs, nothing measured)
 and refuses every command, so that no handler needs to ask whether there is one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NoReturn
 
@@ -74,6 +74,13 @@ class NoLoadTest:
         """Return an empty snapshot."""
         root = GroupSnapshot(id=path_id(""), path="", name="")
         return Snapshot(elapsed=0.0, metrics={}, root=root)
+
+    async def report(self) -> Mapping[str, object]:
+        """Return an empty document."""
+        return {}
+
+    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
+        """Return None."""
 
     async def execute(self, command: Command) -> CommandResult:
         """Refuse any command but the end of the session; an empty one is fine."""

@@ -7,7 +7,7 @@ Coroutines reach into that loop from the API's own. They do not hang: after
 for the blocked loop, as its result says (`Delivery.LATER`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
@@ -127,6 +127,19 @@ class LoadTestPort(Protocol):
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, samples of the last 50 ms included."""
+
+    async def report(self) -> Mapping[str, object]:
+        """Return it as pages show it, ready for JSON, but for its timeline.
+
+        It is some seconds old, so that any number of pages costs the load little.
+        """
+
+    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
+        """Return it second by second, ready for JSON; None while nothing was measured.
+
+        Args:
+            since: The first second that is wanted.
+        """
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.

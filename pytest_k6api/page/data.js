@@ -252,6 +252,20 @@ export function extended(timeline, later) {
   };
 }
 
+/**
+ * Return `timeline` without its last point.
+ * @param {Timeline} timeline
+ * @returns {Timeline}
+ */
+export function withoutLast(timeline) {
+  const { heatmap } = timeline;
+  // Columns are as long as the seconds, and are looked at by them: the others need no cut.
+  return {
+    ...timeline, seconds: timeline.seconds.slice(0, -1),
+    heatmap: heatmap && { ...heatmap, counts: heatmap.counts.slice(0, -1) },
+  };
+}
+
 /** @type {("p50_ms" | "p95_ms" | "p99_ms" | "avg_ms" | "max_ms")[]} */
 const TIMES = ["p50_ms", "p95_ms", "p99_ms", "avg_ms", "max_ms"];
 

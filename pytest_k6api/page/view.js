@@ -5,7 +5,7 @@
 
 import { Distribution, TimeChart, Timespan } from "./charts.js";
 import {
-  ALL, checkRows, choices, distribution, labelOf, limitsOf, perSecond, percentileMarks, seriesOf, timesOf,
+  ALL, checkRows, choices, distribution, labelOf, limitsOf, perSecond, percentileMarks, seriesOf, timesOf, withoutLast,
 } from "./data.js";
 import { element } from "./elements.js";
 import { format, formatDuration, formatNumber } from "./scales.js";
@@ -76,14 +76,14 @@ export class LoadTestView {
     this.checks = new Table("Checks", CHECK_COLUMNS, { sortedBy: "fails", isMarked: (row, key) => key === "fails" && Number(row.fails) > 0 });
     this.failures = element("div", { class: "failures" });
     this.comparison = element("div");
-    this.facts = element("div");
+    this.facts = element("div", { class: "fact-grid" });
     this.chartGrid = element("div", { class: "charts" }, this.charts.rate.element, this.charts.latency.element,
       this.charts.heat.element, this.distribution.element, this.charts.vus.element, this.charts.errors.element,
       this.charts.lateness.element, this.charts.data.element);
     this.parts = {
       thresholds: part("Thresholds", this.thresholds),
-      failures: part("Failures", this.failures),
       charts: part("Over time", element("div", { class: "tools sticky" }, this.picker, this.whole, this.hint), this.chartGrid),
+      failures: part("Failures", this.failures),
       requests: part("Requests by name", this.requests.element),
       checks: part("Checks", this.checks.element),
       comparison: part("Compared with the baseline", this.comparison),
@@ -95,8 +95,7 @@ export class LoadTestView {
 
   /** @param {LoadTest} test */
   show(test) {
-    this.test = test;
-    this.figures.replaceChildren(...figures(test));
+    this.showFigures(test);
     fillList(this.reasons, test.reasons);
     fillList(this.warnings, test.warnings);
     this.showThresholds();
@@ -111,9 +110,17 @@ export class LoadTestView {
     this.showTimeline(test.timeline);
   }
 
-  /** @param {Timeline | null} timeline */
-  showTimeline(timeline) {
-    this.test = { ...this.test, timeline };
+  /** @param {LoadTest} test */
+  showFigures(test) {
+    this.test = test;
+    this.figures.replaceChildren(...figures(test));
+  }
+
+  /** @param {Timeline | null} all */
+  showTimeline(all) {
+    this.test = { ...this.test, timeline: all };
+    // The last second of a load test that runs is not over: its counts would look like a drop.
+    const timeline = all && this.test.outcome === null ? withoutLast(all) : all;
     this.parts.charts.hidden = !timeline || !timeline.seconds.length;
     if (!timeline || this.parts.charts.hidden) return;
     this.fillPicker(timeline);
@@ -262,7 +269,8 @@ export function figures(test) {
     ["p99", format(duration["p(99)"], "ms"), duration.max === undefined ? "" : `max ${format(duration.max, "ms")}`, false],
     ["Checks passed", checks ? format(checks.rate, "%") : "–", checks?.fails ? `${formatNumber(checks.fails)} failed` : "", Boolean(checks && checks.rate < 1)],
     ["Iterations", iterations ? formatNumber(iterations.count) : "–", iterations ? format(iterations.rate, "/s") : "", false],
-    ["VUs, most", numbers.vus ? formatNumber(numbers.vus.max ?? numbers.vus.value) : "–", "", false],
+    ["VUs", numbers.vus ? formatNumber(test.outcome === null ? numbers.vus.value : numbers.vus.max) : "–",
+      numbers.vus && test.outcome === null ? `max ${formatNumber(numbers.vus.max)}` : "at most", false],
     ["Duration", formatDuration(test.elapsed), "", false],
   ];
   return all.map(([term, value, detail, isBad]) => element("div", { class: isBad ? "bad" : null },
@@ -345,10 +353,19 @@ function failureElement(failure, key, isOpen) {
 /** @param {LoadTest} test @returns {HTMLElement[]} */
 function facts(test) {
   const scenarios = Object.entries(test.scenarios).map(([name, options]) => factTable(`Scenario ${name}`, Object.entries(options)
-    .filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
-    .map(([option, value]) => [option, typeof value === "object" ? JSON.stringify(value) : String(value)])));
+    .filter(([, value]) => value !== null && value !== "" && value !== 0 && !(typeof value === "object" && !Object.keys(value).length))
+    .map(([option, value]) => [option, optionText(option, value)])));
   const names = { target: test.target, started: test.started_at === null ? "" : new Date(test.started_at * 1000).toLocaleString(), ...test.environment };
   return [...scenarios, factTable("Environment", Object.entries(names).filter(([, value]) => value))];
+}
+
+const DURATIONS = new Set(["duration", "start_time", "graceful_stop", "graceful_ramp_down", "max_duration", "time_unit", "min_iteration_duration"]);
+
+/** @param {string} option @param {unknown} value @returns {string} */
+function optionText(option, value) {
+  if (option === "stages" && Array.isArray(value)) return value.map((stage) => `${formatDuration(stage[0] ?? stage.duration)}: ${stage[1] ?? stage.target}`).join(", ");
+  if (typeof value === "number" && DURATIONS.has(option)) return formatDuration(value);
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /** @param {string} title @param {[string, string][]} rows */

@@ -11,8 +11,11 @@ Reads and commands cross the `LoopPortal` into the load test's loop:
     ended before         results                    refused: it has ended
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 from typing import TypeVar
 
 import trio
@@ -26,9 +29,17 @@ from pytest_k6api.api import (
     ResultsPort,
 )
 from pytest_k6api.metrics import Snapshot
-from pytest_k6api.model import Command, ControlError
+from pytest_k6api.model import Command, ControlError, ScenarioOptions
+from pytest_k6api.report import shown_document
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
+from pytest_k6api.run.pages import (
+    Measured,
+    facts_of,
+    measured_at_end,
+    measured_in_steps,
+    timeline_document,
+)
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.results import LiveState
 from pytest_k6api.run.settings import RunSettings, UserCode
@@ -41,16 +52,58 @@ _NOT_STARTED = "the load test has not started yet"
 _HAS_ENDED = "the load test has ended"
 
 
+_LEAST_AGE = 2.0
+"""Seconds for which a report for pages is kept, at the least."""
+_WORK_SHARE = 0.01
+"""Of the time that passes, how much may go into reports for pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptReport:
+    """The last report for pages: kept for as long as making another would cost the load.
+
+    Attributes:
+        document: The report.
+        outcome: The outcome of the load test when it was made.
+        began: Monotonic time when making it began.
+        ended: The same for its end.
+    """
+
+    document: Mapping[str, object]
+    outcome: str | None
+    began: float
+    ended: float
+
+    def is_fresh(self, outcome: str | None) -> bool:
+        """Return whether it still is what a page may be told."""
+        if outcome is not None:
+            return self.outcome == outcome
+        age = time.monotonic() - self.ended
+        return age < max(_LEAST_AGE, (self.ended - self.began) / _WORK_SHARE)
+
+
 class RemoteLoadTest:
     """The control API's `LoadTestPort` of one load test.
 
     Args:
         load_test: The load test.
         end_session: Called in the API's thread to end the session.
+        scenarios: The options of its scenarios.
+        environment: On what it runs.
     """
 
-    def __init__(self, load_test: LoadTest, end_session: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        load_test: LoadTest,
+        end_session: Callable[[], None],
+        scenarios: Sequence[ScenarioOptions] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._load_test = load_test
+        self._scenarios = scenarios
+        self._environment = environment or {}
+        self._report = _KeptReport({}, None, -inf, -inf)
+        self._report_lock = trio.Lock()
         self._end_session = end_session
         self.id = load_test.id
         self.name = load_test.name
@@ -110,6 +163,47 @@ class RemoteLoadTest:
         except UnresponsiveError:
             pass
         return results.live.snapshot
+
+    async def report(self) -> Mapping[str, object]:
+        """Return it as pages show it; some seconds old, see `_KeptReport`."""
+        async with self._report_lock:
+            if not self._report.is_fresh(self.outcome):
+                began, outcome = time.monotonic(), self.outcome
+                facts = facts_of(
+                    self._load_test,
+                    await self._measured(),
+                    self._scenarios,
+                    self._environment,
+                )
+                document = shown_document(facts)
+                self._report = _KeptReport(document, outcome, began, time.monotonic())
+        return self._report.document
+
+    async def _measured(self) -> Measured:
+        load_test = self._load_test
+        try:
+            return await load_test.portal.call_in_steps(
+                partial(measured_in_steps, load_test), patience=PATIENCE
+            )
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            pass
+        if load_test.settled.is_set():
+            return measured_at_end(load_test)
+        return Measured(load_test.results.live.snapshot, ())
+
+    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
+        """Return it second by second, from `since` on; None while that is not known."""
+        load_test = self._load_test
+        question = partial(timeline_document, load_test, since)
+        try:
+            return await load_test.portal.call(question, patience=PATIENCE)
+        except NotRunningError:
+            await self._wait_until_settled()
+        except UnresponsiveError:
+            return None
+        return question() if load_test.settled.is_set() else None
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.
@@ -268,5 +362,6 @@ class LoadTestSession:
         """Return a load test that is ready to run, and let the control API see it."""
         load_test = LoadTest(len(self._remotes) + 1, plan, code, settings)
         # A new tuple, never a change to the old one: the API's thread may be reading it.
-        self._remotes = (*self._remotes, RemoteLoadTest(load_test, self._end))
+        remote = RemoteLoadTest(load_test, self._end, plan.scenarios, settings.environment)
+        self._remotes = (*self._remotes, remote)
         return load_test

@@ -40,6 +40,7 @@ class RunSettings:
         run_setup: Whether setup is run at the start.
         run_teardown: Whether teardown is run at the end.
         segment: The share of the load that this instance runs.
+        environment: Facts about where and on what it runs, for reports.
         trend_memory: Bytes for the different values of all trends of a load test.
         exceptions: Rules that tell failures, skips and exits in user code apart.
         render: Makes text of an exception from user code.
@@ -57,6 +58,7 @@ class RunSettings:
     run_setup: bool = True
     run_teardown: bool = True
     segment: ExecutionSegment = WHOLE
+    environment: Mapping[str, str] = field(default_factory=dict)
     trend_memory: int = DEFAULT_TREND_MEMORY
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback

@@ -6,7 +6,7 @@ is left for it, an ended test refuses. Tests move a fake through its life with
 `FakeLoadTest.enter`; phases have the names of the recorded exchanges of k6.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -81,6 +81,9 @@ class FakeLoadTest:
     ) -> None:
         self.id = test_id
         self.name = "tests/test_shop.py::test_browse"
+        self.shown: Mapping[str, object] = {}
+        self.seconds: Mapping[str, object] | None = None
+        self.asked_since: list[int] = []
         self.outcome: str | None = None
         self.started_at: float | None = 1_800_000_000.0
         self.ended_at: float | None = None
@@ -190,6 +193,15 @@ class FakeLoadTest:
                 raise MetricError(f"{metric_id}: a {found.kind.value} has no {name!r}")
         percentiles = {name: 7.5 for name in stats if name not in known}
         return replace(found, extra={**found.extra, **percentiles})
+
+    async def report(self) -> Mapping[str, object]:
+        await trio.lowlevel.checkpoint()
+        return self.shown
+
+    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
+        await trio.lowlevel.checkpoint()
+        self.asked_since.append(since)
+        return self.seconds
 
     async def execute(self, command: Command) -> CommandResult:
         await trio.lowlevel.checkpoint()

@@ -16,6 +16,7 @@ from pytest_k6api.api.documents import (
 )
 from pytest_k6api.api.extensions.events import status_with_outcome
 from pytest_k6api.api.extensions.index import show_index
+from pytest_k6api.api.extensions.live_page import show_report, show_timeline, sign_in
 from pytest_k6api.api.extensions.openapi import show_openapi
 from pytest_k6api.api.extensions.scenario_change import (
     ScenarioChangeDocument,
@@ -190,6 +191,9 @@ EXTENSIONS: Final = (
     stream_events,
     show_openapi,
     show_index,
+    show_report,
+    show_timeline,
+    sign_in,
     export_prometheus,
 )
 """All endpoints beyond k6's."""

@@ -12,6 +12,10 @@ Origin     any but the API's own; cross-site fetches by Sec-Fetch      a page ma
 token      a missing or wrong one, if one was set                      other people are on the machine
 =========  ==========================================================  =======
 
+The live page shows the token once and gets a cookie for it, which scripts cannot read
+and other sites' requests do not carry. The cookie alone changes nothing: commands have
+to come with a header that no form can send, too.
+
 Programs send no Origin, so k6's command-line clients and curl pass. With a token the
 Host may be anything: a page that rebinds its name does not have the token.
 
@@ -20,6 +24,7 @@ Pure.
 
 import hmac
 import ipaddress
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,6 +32,8 @@ from urllib.parse import urlsplit
 from pytest_k6api.model import ControlError
 
 _CROSS_SITE: Final = frozenset({"cross-site", "same-site"})
+_PAGE_HEADER: Final = "x-k6-page"
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class AccessControl:
@@ -37,11 +44,13 @@ class AccessControl:
         token: The bearer token to ask for; None for none.
     """
 
-    __slots__ = ("_hosts", "_token")
+    __slots__ = ("_cookie", "_hosts", "_token")
 
     def __init__(self, hosts: Iterable[str], token: str | None) -> None:
         self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
         self._token = token
+        # Of this server alone: ports of one host share their cookies.
+        self._cookie = f"k6api_{secrets.token_hex(4)}={secrets.token_urlsafe(32)}"
 
     @property
     def asks_token(self) -> bool:
@@ -58,8 +67,19 @@ class AccessControl:
         return (
             self._refuse_host(headers)
             or self._refuse_origin(method, headers)
-            or self._refuse_token(headers)
+            or self._refuse_token(method, headers)
         )
+
+    def sign_in(self, token: str) -> str:
+        """Return the header ``Set-Cookie`` that lets a page in.
+
+        Raises:
+            ControlError: It is not the token.
+        """
+        right = self._token or ""
+        if not hmac.compare_digest(token.strip().encode(errors="replace"), right.encode()):
+            raise ControlError("Unauthorized", "that is not the token of this session", status=401)
+        return f"{self._cookie}; Path=/; HttpOnly; SameSite=Strict"
 
     def _refuse_host(self, headers: Mapping[str, str]) -> ControlError | None:
         # HTTP/1.0 knows no Host; browsers, which rebinding needs, always send one.
@@ -102,8 +122,8 @@ class AccessControl:
             )
         return None
 
-    def _refuse_token(self, headers: Mapping[str, str]) -> ControlError | None:
-        if self._token is None:
+    def _refuse_token(self, method: str, headers: Mapping[str, str]) -> ControlError | None:
+        if self._token is None or self._has_cookie(method, headers):
             return None
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         # Constant time: how long the comparison takes must not tell how much was right.
@@ -115,6 +135,13 @@ class AccessControl:
             "send the token of this session in the header 'Authorization: Bearer <token>'",
             status=401,
         )
+
+    def _has_cookie(self, method: str, headers: Mapping[str, str]) -> bool:
+        if method not in _READS and _PAGE_HEADER not in headers:
+            return False
+        shown = headers.get("cookie", "").split(";")
+        right = self._cookie.encode()
+        return any(hmac.compare_digest(pair.strip().encode(), right) for pair in shown)
 
 
 def _host_name(host: str) -> str | None:

@@ -33,6 +33,7 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BaseConverter, MapAdapter
 
 from pytest_k6api.api.documents import encode, error_document
+from pytest_k6api.api.extensions.live_page import LOGIN, live_page
 from pytest_k6api.api.messages import HTML, JSON, TEXT, Api, Call, Endpoint, Reply
 from pytest_k6api.api.no_load_test import NoLoadTest
 from pytest_k6api.api.ports import LoadTestPort, SessionPort
@@ -43,7 +44,6 @@ from pytest_k6api.model import ControlError
 _SLACK: Final = 1.0
 """Seconds beyond the stream's own limit after which a send is given up."""
 _VERSIONS: Final = ("1.0", "1.1")
-_PAGE: Final = "/v1/"
 _ANY_METHOD: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_LETTER: Final = re.compile("%([46][1-9A-Fa-f]|[57][0-9Aa]|3[0-9])")
@@ -182,7 +182,7 @@ class ControlApp(QuartTrio):
     async def _admit(self) -> Response | None:
         """Return the reply to a request that is not let in, or whose path is not clean; or None."""
         refusal = self._access.refusal(request.method, _headers(request.scope["headers"]))
-        if refusal is not None:
+        if refusal is not None and not (refusal.status == 401 and _signs_in()):
             raise refusal
         # Read before anything else is answered: with a body left unread, the connection closes.
         await request.get_data()
@@ -213,9 +213,8 @@ class ControlApp(QuartTrio):
     async def _on_not_found(self, _error: NotFound) -> Response:
         if request.path.startswith("/v1/"):
             return _response(Reply(b"404 page not found\n", 404), TEXT)
-        is_browser = "text/html" in request.headers.get("Accept", "")
-        if is_browser and (request.method, request.path) == ("GET", "/"):
-            return _response(Reply(None, 302, {"Location": _PAGE, "Vary": "Accept"}), TEXT)
+        if _is_for_page():
+            return _response(live_page(), HTML)
         return _response(Reply(b"ok"), TEXT)
 
     async def _on_wrong_method(self, error: MethodNotAllowed) -> Response:
@@ -235,6 +234,16 @@ class ControlApp(QuartTrio):
         return _error(
             500, "Internal error", "the control API could not answer; see pytest's output"
         )
+
+
+def _is_for_page() -> bool:
+    is_browser = "text/html" in request.headers.get("Accept", "")
+    return is_browser and (request.method, request.path) == ("GET", "/")
+
+
+def _signs_in() -> bool:
+    """Return whether a request is about showing the token, and so cannot have it yet."""
+    return _is_for_page() or (request.method, request.path) == ("POST", LOGIN)
 
 
 def _with_origin_form(scope: Any) -> Any:  # a TypedDict of Hypercorn's, whose members are bytes

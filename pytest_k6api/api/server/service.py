@@ -43,7 +43,12 @@ async def serve(
     """
     access = AccessControl([address.host] if address.host else [], settings.token)
     events = EventHub(session, report)
-    api = Api(endpoints=ENDPOINTS, asks_token=access.asks_token, events=events)
+    api = Api(
+        endpoints=ENDPOINTS,
+        asks_token=access.asks_token,
+        events=events,
+        sign_in=access.sign_in,
+    )
     app = ControlApp(session, api, access, settings.limits, report)
     server = HypercornServer(app, settings.limits, report)
     async with trio.open_nursery() as nursery:

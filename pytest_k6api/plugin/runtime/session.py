@@ -24,6 +24,7 @@ from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.protocols.http import ClientOptions, make_context
+from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.vu import ExceptionRules
@@ -84,7 +85,7 @@ def open_session(session: pytest.Session) -> None:
 
     api = _api_settings(settings)
     load_tests = LoadTestSession(
-        _run_settings(settings),
+        replace(_run_settings(settings), environment=describe_environment(config.rootpath)),
         replace(api, address=address_for(config, api.address)),
         warn=_warner(config),
         end=end,

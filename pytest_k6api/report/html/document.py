@@ -112,8 +112,8 @@ def shown_document(facts: LoadTestFacts) -> Document:
         "numbers": {
             key: {**metric.sample, **metric.extra}
             for key, metric in snapshot.metrics.items()
-            # k6's numbers of a rate that has no sample are 0, which nobody measured.
-            if metric.samples or metric.kind is not MetricKind.RATE
+            # k6's numbers of what has no sample are 0, which is what a counter counted.
+            if metric.samples or metric.kind is MetricKind.COUNTER
         },
         "requests": [_request(row) for row in facts.requests],
         "failures": [_failure(failure) for failure in facts.failures],

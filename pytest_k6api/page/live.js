@@ -1,0 +1,359 @@
+/**
+ * The live page: the load test that runs, or another of the session, and its control.
+ *
+ * Events tell when something is new. What is shown is asked for: all of the load test every few
+ * seconds, of its timeline the seconds since the last answer. So a page that is opened late, or
+ * was away for a while, shows the same as one that was there from the start.
+ */
+
+import { extended } from "./data.js";
+import { element } from "./elements.js";
+import { format, formatNumber } from "./scales.js";
+import { themeSwitch } from "./theme.js";
+import { LoadTestView } from "./view.js";
+
+/** @typedef {import("./data.js").LoadTest} LoadTest */
+
+/**
+ * @typedef {object} Listed
+ * @property {string} id
+ * @property {{name: string, outcome: string | null, status: number, running: boolean, current: boolean}} attributes
+ */
+
+/**
+ * @typedef {object} Status
+ * @property {number} status
+ * @property {boolean} paused
+ * @property {number} vus
+ * @property {number} vus-max
+ * @property {boolean} stopped
+ */
+
+/**
+ * @typedef {object} Scenario
+ * @property {string} id
+ * @property {{executor: string, state: string, progress: number | null, vus: number, "vus-max": number, iterations: number, dropped: number, rate: number | null, overrides: Record<string, number>}} attributes
+ */
+
+const STATES = ["created", "starting VUs", "starting", "ready", "paused before its start", "started", "setup", "running", "teardown", "ended", "interrupted"];
+const PAUSED_BEFORE_START = 4;
+const RUNNING = 7;
+const ENDED = 9;
+/** Seconds of the timeline that are asked for again: their points may have grown. */
+const AGAIN = 3;
+const RETRY_AFTER = 2000;
+
+/** A request that was refused: its text says why. */
+class RefusedError extends Error {
+  /** @param {number} status @param {string} text */
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {{method?: string, body?: unknown}} [options]
+ * @returns {Promise<any>} The `data` of the answer.
+ */
+async function ask(path, { method = "GET", body } = {}) {
+  const response = await fetch(path, {
+    // The header is one that no form and no other site's page can send.
+    method, headers: { "X-K6-Page": "1" }, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new RefusedError(response.status, answer.errors?.[0]?.detail ?? `${response.status} ${response.statusText}`);
+  return answer.data;
+}
+
+/** A cell of text that is changed in place. */
+function field() {
+  return element("td");
+}
+
+/** The control of the load test that runs. */
+class Control {
+  constructor() {
+    this.message = element("p", { class: "message", role: "alert" });
+    this.start = this.button("Start", () => this.change({ paused: false }));
+    this.pause = this.button("Pause", () => this.change({ paused: true }));
+    this.resume = this.button("Resume", () => this.change({ paused: false }));
+    this.stop = this.button("Stop…", () => this.question.showModal());
+    this.question = element("dialog", { "aria-label": "Stop the load test" },
+      element("p", {}, "Stop the load test? Iterations are interrupted; teardown still runs. It cannot be started again."),
+      element("div", { class: "tools" },
+        this.button("Stop it", () => { this.question.close(); this.change({ stopped: true }); }),
+        this.button("Let it run", () => this.question.close())));
+    this.body = element("tbody");
+    /** @type {Map<string, ReturnType<Control["row"]>>} */
+    this.rows = new Map();
+    const heads = ["Scenario", "Executor", "State", "Progress", "VUs", "Rate", "Iterations", "Set VUs", "Set rate", ""];
+    this.element = element("section", { class: "control", "aria-label": "Control" },
+      element("div", { class: "tools" }, this.start, this.pause, this.resume, this.stop), this.message,
+      element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scenarios" },
+        element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head, index) =>
+          element(head ? "th" : "td", { scope: head ? "col" : null, class: index < 3 || index > 6 ? "text" : null }, head)))), this.body)),
+      this.question);
+  }
+
+  /** @param {string} label @param {() => void} onclick @param {string} [name] */
+  button(label, onclick, name) {
+    return element("button", { type: "button", onclick, "aria-label": name ?? null }, label);
+  }
+
+  /** @param {Status} status */
+  showStatus({ status, paused }) {
+    const isOver = status >= ENDED;
+    this.element.hidden = isOver;
+    this.start.hidden = status !== PAUSED_BEFORE_START;
+    this.pause.hidden = isOver || paused;
+    this.resume.hidden = isOver || !paused || status === PAUSED_BEFORE_START;
+  }
+
+  /** @param {Scenario[]} scenarios */
+  showScenarios(scenarios) {
+    for (const { id, attributes } of scenarios) {
+      let row = this.rows.get(id);
+      if (!row) {
+        row = this.row(id, attributes.rate !== null);
+        this.rows.set(id, row);
+        this.body.append(row.element);
+      }
+      row.show(attributes);
+    }
+    for (const [id, row] of this.rows) {
+      if (scenarios.some((scenario) => scenario.id === id)) continue;
+      row.element.remove();
+      this.rows.delete(id);
+    }
+  }
+
+  /** @param {string} id @param {boolean} hasRate */
+  row(id, hasRate) {
+    const [executor, state, progress, vus, rate, iterations] = [field(), field(), field(), field(), field(), field()];
+    executor.className = state.className = "text";
+    const pause = this.button("Pause", () => this.changeScenario(id, { paused: pause.textContent === "Pause" }), `Pause ${id}`);
+    const giveBack = this.button("Back to the plan", () => this.changeScenario(id, { vus: null, ...(hasRate ? { rate: null } : {}) }), `Back to the plan: ${id}`);
+    const made = element("tr", {}, element("th", { scope: "row", class: "text" }, id), executor, state, progress, vus, rate, iterations,
+      element("td", { class: "text" }, this.setter(id, "vus", "VUs")),
+      element("td", { class: "text" }, hasRate ? this.setter(id, "rate", "rate") : null),
+      element("td", { class: "text" }, pause, " ", giveBack));
+    return {
+      element: made,
+      /** @param {Scenario["attributes"]} now */
+      show(now) {
+        executor.textContent = now.executor;
+        state.textContent = now.state;
+        progress.textContent = now.progress === null ? "–" : `${Math.floor(now.progress * 100)}%`;
+        vus.textContent = `${now.vus} of ${now["vus-max"]}`;
+        rate.textContent = now.rate === null ? "–" : format(now.rate, "/s");
+        iterations.textContent = formatNumber(now.iterations) + (now.dropped ? `, ${formatNumber(now.dropped)} dropped` : "");
+        pause.textContent = now.state === "paused" ? "Resume" : "Pause";
+        pause.setAttribute("aria-label", `${pause.textContent} ${id}`);
+        giveBack.hidden = !Object.keys(now.overrides).length;
+      },
+    };
+  }
+
+  /** @param {string} id @param {"vus" | "rate"} what @param {string} label */
+  setter(id, what, label) {
+    const input = element("input", { type: "number", min: "0", step: what === "vus" ? "1" : "any", required: true, "aria-label": `New ${label} of ${id}` });
+    return element("form", { class: "setter", onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.changeScenario(id, { [what]: input.valueAsNumber });
+    } }, input, " ", element("button", { "aria-label": `Set ${label} of ${id}` }, "Set"));
+  }
+
+  /** @param {Record<string, unknown>} attributes */
+  change(attributes) {
+    return this.patch("/v1/status", { data: { type: "status", id: "default", attributes } }, (answer) => this.showStatus(answer.attributes));
+  }
+
+  /** @param {string} id @param {Record<string, unknown>} attributes */
+  changeScenario(id, attributes) {
+    return this.patch(`/v1/scenarios/${encodeURIComponent(id)}`, { data: { attributes } }, (answer) => this.rows.get(id)?.show(answer.attributes));
+  }
+
+  /** @param {string} path @param {unknown} body @param {(answer: any) => void} show */
+  async patch(path, body, show) {
+    this.message.textContent = "";
+    try {
+      show(await ask(path, { method: "PATCH", body }));
+    } catch (error) {
+      this.message.textContent = `Refused: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+}
+
+/** All of the page. */
+class LivePage {
+  constructor() {
+    /** @type {Listed[]} */
+    this.tests = [];
+    /** @type {string | null} The load test that is shown. */
+    this.shown = null;
+    this.isFollowing = true;
+    this.isAsking = false;
+    this.ticks = 0;
+    /** @type {LoadTestView | null} */
+    this.view = null;
+    this.control = new Control();
+    this.control.element.hidden = true;
+    this.state = element("span", { class: "badge", role: "status" }, "connecting");
+    this.picker = element("select", { "aria-label": "Load test", hidden: true, onchange: () => this.onPick() });
+    this.title = element("h2");
+    this.place = element("div", {}, element("p", { class: "note" }, "No load test has started yet."));
+    this.connection = element("p", { class: "bad", role: "status", hidden: true });
+  }
+
+  async open() {
+    document.getElementById("tools")?.append(this.picker, " ", this.state, " ", themeSwitch());
+    document.querySelector("main")?.replaceChildren(this.connection, this.title, this.control.element, this.place);
+    await this.connect();
+  }
+
+  async connect() {
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (error instanceof RefusedError && error.status === 401) this.askForToken();
+      else this.retry();
+      return;
+    }
+    this.listen();
+  }
+
+  retry() {
+    this.connection.hidden = false;
+    this.connection.textContent = "The connection is interrupted; what is shown is what was known before. Trying again…";
+    this.state.textContent = "not connected";
+    setTimeout(() => this.connect(), RETRY_AFTER);
+  }
+
+  listen() {
+    this.connection.hidden = true;
+    const events = new EventSource("/v1/events");
+    /** @param {string} name @param {(data: any) => void} take */
+    const on = (name, take) => events.addEventListener(name, (event) => take(JSON.parse(/** @type {MessageEvent} */ (event).data).data));
+    on("test", () => this.refresh().catch(() => {}));
+    on("status", (data) => this.onStatus(data.attributes));
+    on("metrics", (data) => this.onMetrics(data));
+    on("scenarios", (data) => this.control.showScenarios(data));
+    events.addEventListener("error", () => {
+      // Its own retries would not notice that a token is asked for now.
+      events.close();
+      this.retry();
+    });
+  }
+
+  /** Ask for the list of load tests, and for all of the one that is shown. */
+  async refresh() {
+    /** @type {Listed[]} */
+    this.tests = await ask("/v1/tests");
+    const current = this.tests.find((test) => test.attributes.current);
+    if (this.isFollowing && current) this.shown = current.id;
+    this.fillPicker();
+    if (!current) {
+      this.state.textContent = "waiting";
+      return;
+    }
+    const [status, scenarios] = await Promise.all([ask("/v1/status"), ask("/v1/scenarios")]);
+    this.control.showScenarios(scenarios);
+    this.onStatus(status.attributes);
+    if (this.view === null || this.viewed !== this.shown) await this.showTest();
+    else await this.update(true);
+  }
+
+  async showTest() {
+    const id = this.shown;
+    const [test, timeline] = await Promise.all([ask(`/v1/tests/${id}/report`), ask(`/v1/tests/${id}/timeline`)]);
+    this.viewed = id;
+    this.view = new LoadTestView({ ...test, timeline });
+    this.title.textContent = document.title = test.name;
+    this.place.replaceChildren(this.view.element);
+  }
+
+  fillPicker() {
+    this.picker.hidden = this.tests.length < 2;
+    this.picker.replaceChildren(...this.tests.map(({ id, attributes }) => element("option", { value: id },
+      `${attributes.outcome === null ? "●" : attributes.outcome === "passed" ? "✓" : "✗"} ${attributes.name}`)));
+    if (this.shown !== null) this.picker.value = this.shown;
+  }
+
+  onPick() {
+    this.shown = this.picker.value;
+    this.isFollowing = Boolean(this.tests.find((test) => test.id === this.shown)?.attributes.current);
+    this.showControl();
+    this.showTest().catch(() => this.retry());
+  }
+
+  get isCurrent() {
+    return Boolean(this.tests.find((test) => test.id === this.shown)?.attributes.current);
+  }
+
+  showControl() {
+    const outcome = this.tests.find((test) => test.id === this.shown)?.attributes.outcome;
+    const status = this.status;
+    this.state.textContent = outcome ?? (status ? (status.paused && status.status === RUNNING ? "paused" : STATES[status.status]) : "waiting");
+    this.state.className = `badge ${outcome === "passed" ? "good" : outcome ? "bad" : ""}`;
+    if (status) this.control.showStatus(status);
+    if (!this.isCurrent || outcome) this.control.element.hidden = true;
+  }
+
+  /** @param {Status} status */
+  onStatus(status) {
+    this.status = status;
+    this.showControl();
+  }
+
+  /** @param {{id: string, attributes: {sample: Record<string, number>}}[]} metrics */
+  onMetrics(metrics) {
+    if (!this.view || !this.isCurrent) return;
+    const numbers = { ...this.view.test.numbers };
+    for (const { id, attributes } of metrics) if (numbers[id]) numbers[id] = { ...numbers[id], ...attributes.sample };
+    this.view.showFigures({ ...this.view.test, numbers });
+    this.ticks += 1;
+    this.update(this.ticks % 3 === 0).catch(() => {});
+  }
+
+  /** @param {boolean} isAll Whether tables, checks and failures are asked for, too. */
+  async update(isAll) {
+    const { view, shown } = this;
+    // An answer that takes long is waited for, instead of asked for again.
+    if (!view || shown !== this.viewed || this.isAsking || (document.hidden && !isAll)) return;
+    this.isAsking = true;
+    try {
+      const known = view.test.timeline;
+      const since = known ? Math.max(0, (known.seconds[known.seconds.length - 1] ?? 0) - AGAIN * known.width) : 0;
+      const later = await ask(`/v1/tests/${shown}/timeline?since=${since}`);
+      const timeline = later ? extended(known, later) : known;
+      const test = isAll ? await ask(`/v1/tests/${shown}/report`) : null;
+      if (view !== this.view) return;
+      if (test) view.show({ ...test, timeline });
+      else view.showTimeline(timeline);
+    } finally {
+      this.isAsking = false;
+    }
+  }
+
+  askForToken() {
+    const message = element("p", { class: "bad", role: "alert" });
+    const input = element("input", { type: "password", autocomplete: "current-password", required: true, id: "token" });
+    this.state.textContent = "token needed";
+    this.place.replaceChildren(element("form", { class: "sign-in", onsubmit: async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      try {
+        await ask("/v1/login", { method: "POST", body: { token: input.value } });
+      } catch (error) {
+        message.textContent = error instanceof Error ? error.message : String(error);
+        return;
+      }
+      this.place.replaceChildren(element("p", { class: "note" }, "No load test has started yet."));
+      await this.connect();
+    } }, element("label", { for: "token" }, "Token of this session (--k6-token)"), input, element("button", {}, "Open"), message));
+    input.focus();
+  }
+}
+
+new LivePage().open();
