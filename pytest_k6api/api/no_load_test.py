@@ -79,9 +79,6 @@ class NoLoadTest:
         """Return an empty document."""
         return {}
 
-    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
-        """Return None."""
-
     async def execute(self, command: Command) -> CommandResult:
         """Refuse any command but the end of the session; an empty one is fine."""
         if command.scenario is not None:

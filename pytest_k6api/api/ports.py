@@ -134,13 +134,6 @@ class LoadTestPort(Protocol):
         It is some seconds old, so that any number of pages costs the load little.
         """
 
-    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
-        """Return it second by second, ready for JSON; None while nothing was measured.
-
-        Args:
-            since: The first second that is wanted.
-        """
-
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.
 

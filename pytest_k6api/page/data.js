@@ -226,7 +226,8 @@ export function checkRows(group) {
  * @returns {Timeline}
  */
 export function extended(timeline, later) {
-  if (!timeline || !later.seconds.length || timeline.width !== later.width || later.seconds[0] <= (timeline.seconds[0] ?? 0)) return later;
+  if (timeline && !later.seconds.length) return timeline;
+  if (!timeline || timeline.width !== later.width || later.seconds[0] <= (timeline.seconds[0] ?? 0)) return later;
   const kept = timeline.seconds.filter((second) => second < later.seconds[0]).length;
   const size = kept + later.seconds.length;
   const joined = (/** @type {Column | undefined} */ old, /** @type {Column | undefined} */ added) =>

@@ -53,6 +53,19 @@ class RefusedError extends Error {
 }
 
 /**
+ * Return a load test by the second, with the finest points that are kept.
+ * @param {string | null} id
+ * @param {number} since
+ * @returns {Promise<import("./data.js").Timeline>}
+ */
+async function askForTimeline(id, since) {
+  const path = `/v1/tests/${id}/timeline?points=3600${since > 0 ? `&since=${since}` : ""}`;
+  const response = await fetch(path, { cache: "no-store" });
+  if (!response.ok) throw new RefusedError(response.status, response.statusText);
+  return response.json();
+}
+
+/**
  * @param {string} path
  * @param {{method?: string, body?: unknown}} [options]
  * @returns {Promise<any>} The `data` of the answer.
@@ -267,7 +280,7 @@ class LivePage {
 
   async showTest() {
     const id = this.shown;
-    const [test, timeline] = await Promise.all([ask(`/v1/tests/${id}/report`), ask(`/v1/tests/${id}/timeline`)]);
+    const [test, timeline] = await Promise.all([ask(`/v1/tests/${id}/report`), askForTimeline(id, 0)]);
     this.viewed = id;
     this.view = new LoadTestView({ ...test, timeline });
     this.title.textContent = document.title = test.name;
@@ -326,8 +339,10 @@ class LivePage {
     try {
       const known = view.test.timeline;
       const since = known ? Math.max(0, (known.seconds[known.seconds.length - 1] ?? 0) - AGAIN * known.width) : 0;
-      const later = await ask(`/v1/tests/${shown}/timeline?since=${since}`);
-      const timeline = later ? extended(known, later) : known;
+      const later = await askForTimeline(shown, since);
+      // Points have become longer, in a load test of more than an hour: all of them are new.
+      const isOther = known !== null && known.seconds.length > 0 && later.width !== known.width;
+      const timeline = isOther ? await askForTimeline(shown, 0) : extended(known, later);
       const test = isAll ? await ask(`/v1/tests/${shown}/report`) : null;
       if (view !== this.view) return;
       if (test) view.show({ ...test, timeline });
@@ -351,7 +366,7 @@ class LivePage {
       }
       this.place.replaceChildren(element("p", { class: "note" }, "No load test has started yet."));
       await this.connect();
-    } }, element("label", { for: "token" }, "Token of this session (--k6-token)"), input, element("button", {}, "Open"), message));
+    } }, element("input", { autocomplete: "username", value: "k6", hidden: true, "aria-label": "User" }), element("label", { for: "token" }, "Token of this session (--k6-token)"), input, element("button", {}, "Open"), message));
     input.focus();
   }
 }

@@ -38,7 +38,6 @@ from pytest_k6api.run.pages import (
     facts_of,
     measured_at_end,
     measured_in_steps,
-    timeline_document,
 )
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.results import LiveState
@@ -192,18 +191,6 @@ class RemoteLoadTest:
         if load_test.settled.is_set():
             return measured_at_end(load_test)
         return Measured(load_test.results.live.snapshot, ())
-
-    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
-        """Return it second by second, from `since` on; None while that is not known."""
-        load_test = self._load_test
-        question = partial(timeline_document, load_test, since)
-        try:
-            return await load_test.portal.call(question, patience=PATIENCE)
-        except NotRunningError:
-            await self._wait_until_settled()
-        except UnresponsiveError:
-            return None
-        return question() if load_test.settled.is_set() else None
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.

@@ -82,8 +82,7 @@ class FakeLoadTest:
         self.id = test_id
         self.name = "tests/test_shop.py::test_browse"
         self.shown: Mapping[str, object] = {}
-        self.seconds: Mapping[str, object] | None = None
-        self.asked_since: list[int] = []
+        self.timeline = LoadTimeline(TagTable())
         self.outcome: str | None = None
         self.started_at: float | None = 1_800_000_000.0
         self.ended_at: float | None = None
@@ -177,7 +176,7 @@ class FakeLoadTest:
         )
 
     def load_timeline(self) -> LoadTimeline | None:
-        return None if self.blocked else LoadTimeline(TagTable())
+        return None if self.blocked else self.timeline
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         if " " in metric_id.partition("{")[0]:
@@ -197,11 +196,6 @@ class FakeLoadTest:
     async def report(self) -> Mapping[str, object]:
         await trio.lowlevel.checkpoint()
         return self.shown
-
-    async def timeline(self, since: int = 0) -> Mapping[str, object] | None:
-        await trio.lowlevel.checkpoint()
-        self.asked_since.append(since)
-        return self.seconds
 
     async def execute(self, command: Command) -> CommandResult:
         await trio.lowlevel.checkpoint()

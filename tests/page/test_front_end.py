@@ -49,7 +49,7 @@ def test_the_types_of_the_scripts_hold() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-@pytest.mark.parametrize("entry", ["report.js"])
+@pytest.mark.parametrize("entry", ["live.js", "report.js"])
 def test_a_bundle_has_each_name_once_and_no_import_left(entry: str) -> None:
     script = bundle(entry)
 

@@ -16,7 +16,7 @@ from pytest_k6api.api.documents import (
 )
 from pytest_k6api.api.extensions.events import status_with_outcome
 from pytest_k6api.api.extensions.index import show_index
-from pytest_k6api.api.extensions.live_page import show_report, show_timeline, sign_in
+from pytest_k6api.api.extensions.live_page import show_report, sign_in
 from pytest_k6api.api.extensions.openapi import show_openapi
 from pytest_k6api.api.extensions.scenario_change import (
     ScenarioChangeDocument,
@@ -30,6 +30,19 @@ from pytest_k6api.model import ControlError, ScenarioSnapshot
 
 _POINTS: Final = 600
 """How many points a timeline has at most if the query does not tell."""
+
+_POINTS_QUERY: Final = Query(
+    name="points",
+    description=f"The greatest number of points, up to {MOST_POINTS:,}; {_POINTS} by default.",
+    example="60",
+    most=MOST_POINTS,
+)
+_SINCE_QUERY: Final = Query(
+    name="since",
+    description="The second from which on points are wanted; all of them by default.",
+    example="60",
+    most=1_000_000_000,
+)
 
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of Prometheus' text format."""
@@ -98,35 +111,33 @@ async def list_failures(call: Call) -> Reply[Document[list[FailureData]]]:
     "/v1/timeline",
     errors=(400, 503),
     each_test=True,
-    queries=(
-        Query(
-            name="points",
-            description=f"The greatest number of points, up to {MOST_POINTS:,}; {_POINTS} by default.",
-            example="60",
-            most=MOST_POINTS,
-        ),
-    ),
+    queries=(_POINTS_QUERY, _SINCE_QUERY),
 )
 async def show_timeline(call: Call) -> Reply[TimelineDocument]:
     """Show requests, errors, VUs, lateness and data second by second."""
-    points = call.query.get("points", str(_POINTS))
-    if not (
-        points.isdecimal()
-        and points.isascii()
-        and len(points) < 5
-        and 0 < int(points) <= MOST_POINTS
-    ):
-        raise ControlError(
-            "Invalid query",
-            f"points is a number from 1 to {MOST_POINTS}, got {points!r}",
-            status=400,
-        )
+    points = _whole_number(call, _POINTS_QUERY, _POINTS)
+    since = _whole_number(call, _SINCE_QUERY, 0)
     timeline = await call.load_test.read(lambda now: now.load_timeline())
     if timeline is None:
         raise ControlError(
             "Service Unavailable", "the event loop is blocked; try again", status=503
         )
-    return Reply(timeline.document(int(points)))
+    return Reply(timeline.document(points, since))
+
+
+def _whole_number(call: Call, query: Query, default: int) -> int:
+    text = call.query.get(query.name)
+    if text is None:
+        return default
+    # No longer than the greatest: int() takes time in proportion to the square of the length.
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(query.most))
+    if not is_number or not 0 < int(text) <= query.most:
+        raise ControlError(
+            "Invalid query",
+            f"{query.name} is a number from 1 to {query.most}, got {text[:50]!r}",
+            status=400,
+        )
+    return int(text)
 
 
 @Endpoint("GET", "/v1/tests")
@@ -192,7 +203,6 @@ EXTENSIONS: Final = (
     show_openapi,
     show_index,
     show_report,
-    show_timeline,
     sign_in,
     export_prometheus,
 )

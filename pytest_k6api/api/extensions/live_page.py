@@ -6,8 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from pytest_k6api.api.documents import Document, JsonObject
-from pytest_k6api.api.messages import INVALID_DATA, Call, Endpoint, Query, Reply, decode
-from pytest_k6api.model import ControlError
+from pytest_k6api.api.messages import INVALID_DATA, Call, Endpoint, Reply, decode
 from pytest_k6api.page import make_page
 
 LOGIN: Final = "/v1/login"
@@ -41,28 +40,12 @@ async def show_report(call: Call) -> Reply[Document[JsonObject]]:
     return Reply(Document(dict(await call.load_test.report())), headers=_NEVER_STORED)
 
 
-_SINCE: Final = Query(
-    name="since", description="The first second; without it, all of them.", example="60"
-)
-
-
-@Endpoint("GET", "/v1/timeline", errors=(400,), queries=(_SINCE,), each_test=True)
-async def show_timeline(call: Call) -> Reply[Document[JsonObject | None]]:
-    """Show the load test second by second: requests, latency, VUs, errors, data."""
-    text = call.query.get("since", "0")
-    # No sign, no letters: ten digits are three centuries.
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
-        raise ControlError("Invalid query", f"since takes whole seconds, got {text[:50]!r}")
-    timeline = await call.load_test.timeline(int(text))
-    return Reply(Document(None if timeline is None else dict(timeline)), headers=_NEVER_STORED)
-
-
 @Endpoint(
     "POST",
     LOGIN,
     errors=(400, 401),
     takes=TokenDocument,
-    example='-X POST {url}/v1/login -d \'{"token":"s3cret"}\'',
+    example='-X POST {url}/v1/login -d \'{"token":"..."}\'',
 )
 async def sign_in(call: Call) -> Reply[Document[JsonObject]]:
     """Give the live page a cookie for the token, so that scripts need not keep it."""

@@ -92,16 +92,17 @@ class LoadTimeline:
         """Return a copy for another thread, without the open second."""
         return self._folded(1)
 
-    def document(self, most_points: int = MOST_POINTS) -> TimelineDocument:
+    def document(self, most_points: int = MOST_POINTS, since: int = 0) -> TimelineDocument:
         """Return everything as JSON values, with None where a point has no sample.
 
         Args:
             most_points: The greatest number of points; each covers 1, 2, 4, … seconds.
+            since: A second: points that end before it are left out.
         """
         width = self._heat.width
         while self._length > most_points * width:
             width *= 2
-        return self._folded(width)._document(width)
+        return self._folded(width)._document(width, since // width)
 
     def _folded(self, width: int) -> "LoadTimeline":
         folded = LoadTimeline(TagTable())
@@ -112,26 +113,28 @@ class LoadTimeline:
         folded._lateness, folded._data = self._lateness.copy(width), self._data.copy(width)
         return folded
 
-    def _document(self, width: int) -> TimelineDocument:
+    def _document(self, width: int, first: int) -> TimelineDocument:
         length = -(-self._length // width)
-        active, planned = self._vus.columns(length)
-        sent, received = self._data.columns(length)
+        active, planned = self._vus.columns(length, first)
+        sent, received = self._data.columns(length, first)
         return {
             "width": width,
-            "seconds": [number * width for number in range(length)],
+            "seconds": [number * width for number in range(first, length)],
             "vus": {"active": _less_one(active), "planned": _less_one(planned)},
-            "lateness_p95_ms": _milliseconds(*self._lateness.columns(length)),
+            "lateness_p95_ms": _milliseconds(*self._lateness.columns(length, first)),
             "data": {"sent": sent, "received": received},
             "errors": [
-                {"kind": kind, "counts": table.columns(length)[0]}
+                {"kind": kind, "counts": table.columns(length, first)[0]}
                 for kind, table in self._errors.items()
             ],
             "heatmap": {
                 "edges_ms": [float(f"{edge / 1000:.4g}") for edge in EDGES_US],
-                "counts": [list(row) for row in zip(*self._heat.columns(length), strict=True)],
+                "counts": [
+                    list(row) for row in zip(*self._heat.columns(length, first), strict=True)
+                ],
             },
             "requests": [
-                _requests_document(key, table.columns(length))
+                _requests_document(key, table.columns(length, first))
                 for key, table in self._requests.items()
             ],
         }

@@ -54,9 +54,12 @@ class PointTable:
                 column = self._columns[index] = array(_narrowest(joined), column)
             column[place] = joined
 
-    def columns(self, length: int) -> list[list[int]]:
-        """Return the columns, each filled with zeros up to `length`."""
-        return [column.tolist() + [0] * (length - len(column)) for column in self._columns]
+    def columns(self, length: int, first: int = 0) -> list[list[int]]:
+        """Return the columns from row `first` on, each filled with zeros up to `length`."""
+        return [
+            column[first:].tolist() + [0] * (length - max(first, len(column)))
+            for column in self._columns
+        ]
 
     def copy(self, width: int = 1) -> "PointTable":
         """Return a copy, the rows of which cover at least `width` seconds, a power of two."""
