@@ -119,8 +119,9 @@ export class LoadTestView {
   /** @param {Timeline | null} all */
   showTimeline(all) {
     this.test = { ...this.test, timeline: all };
-    // The last second of a load test that runs is not over: its counts would look like a drop.
-    const timeline = all && this.test.outcome === null ? withoutLast(all) : all;
+    // The last point of a load test that runs is not over, unless it is a single second: its
+    // counts would look like a drop.
+    const timeline = all && this.test.outcome === null && all.width > 1 ? withoutLast(all) : all;
     this.parts.charts.hidden = !timeline || !timeline.seconds.length;
     if (!timeline || this.parts.charts.hidden) return;
     this.fillPicker(timeline);

@@ -63,6 +63,24 @@ def test_requests_are_counted_and_timed_by_the_second_for_all_each_scenario_and_
     assert timed.series(name="/b")["failed"] == [1, 0, 0]
 
 
+def test_the_points_from_a_second_on_are_those_of_the_whole():
+    timed = Timed()
+    for second in range(6):
+        timed.feed(second, timed.request(1_000 * (second + 1), name="/a"))
+    timed.engine.settle()
+    timeline = timed.engine.load_timeline()
+
+    whole, late = timeline.document(), timeline.document(since=4)
+    later = timeline.document(since=99)
+
+    assert late["seconds"] == [4, 5]
+    assert late["vus"]["active"] == whole["vus"]["active"][4:]
+    assert late["heatmap"]["counts"] == whole["heatmap"]["counts"][4:]
+    assert [each["max_ms"] for each in late["requests"]] == [[5.0, 6.0], [5.0, 6.0]]
+    assert timeline.document(3, since=4)["seconds"] == [4]
+    assert (later["seconds"], later["requests"][0]["count"]) == ([], [])
+
+
 def test_the_second_that_is_not_over_comes_with_the_end():
     timed = Timed()
     timed.feed(0.5, timed.request(1_000))
