@@ -13,6 +13,8 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+__all__ = ["Page", "bundle", "make_page", "read"]
+
 _IMPORT = re.compile(r'^import [^;]* from "\./([\w.]+)";\n', re.MULTILINE)
 
 

@@ -25,6 +25,7 @@ from pytest_k6api.report.files.results_file import (
 from pytest_k6api.report.files.summary_export import summary_export
 from pytest_k6api.report.files.writing import file_of_its_own, file_stem, write_whole
 from pytest_k6api.report.html.document import (
+    MOST_NAMES,
     LoadTestFacts,
     load_test_document,
     report_document,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_k6api.report.live.display import ProgressDisplay
 
 __all__ = [
+    "MOST_NAMES",
     "Baseline",
     "Comparison",
     "ComparisonRule",

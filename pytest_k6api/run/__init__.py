@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_k6api.run.interrupts import signals_end_session
     from pytest_k6api.run.load_test import LoadTest
+    from pytest_k6api.run.pages import facts_of, measured_at_end, timeline_document
     from pytest_k6api.run.plan import LoadTestPlan
     from pytest_k6api.run.results import RunResults
     from pytest_k6api.run.session import LoadTestSession, RemoteLoadTest
@@ -25,7 +26,10 @@ __all__ = [
     "RunSettings",
     "UserCode",
     "Verdict",
+    "facts_of",
+    "measured_at_end",
     "signals_end_session",
+    "timeline_document",
 ]
 
 _MODULES = {
@@ -37,7 +41,10 @@ _MODULES = {
     "RunSettings": "settings",
     "UserCode": "settings",
     "Verdict": "verdict",
+    "facts_of": "pages",
+    "measured_at_end": "pages",
     "signals_end_session": "interrupts",
+    "timeline_document": "pages",
 }
 
 

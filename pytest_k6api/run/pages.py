@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 from pytest_k6api.metrics import RequestsRow, Snapshot
 from pytest_k6api.model import ScenarioOptions
-from pytest_k6api.report import LoadTestFacts
-from pytest_k6api.report.html.document import MOST_NAMES
+from pytest_k6api.report import MOST_NAMES, LoadTestFacts
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.vu import Failure
 

@@ -21,8 +21,7 @@ from pytest_k6api.report import (
     request_rows,
     write_whole,
 )
-from pytest_k6api.run import LoadTest, LoadTestPlan
-from pytest_k6api.run.pages import facts_of, measured_at_end, timeline_document
+from pytest_k6api.run import LoadTest, LoadTestPlan, facts_of, measured_at_end, timeline_document
 
 SUFFIXES = (".html", ".json", ".md")
 

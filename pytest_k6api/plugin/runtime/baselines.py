@@ -29,8 +29,7 @@ from pytest_k6api.report import (
     results_document,
     write_whole,
 )
-from pytest_k6api.run import LoadTest, LoadTestPlan
-from pytest_k6api.run.pages import timeline_document
+from pytest_k6api.run import LoadTest, LoadTestPlan, timeline_document
 
 _NAME = re.compile(r"[\w-][\w.-]*")
 
