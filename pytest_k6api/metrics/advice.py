@@ -1,7 +1,4 @@
-"""What the engine tells people about the quality of their numbers, in plain words.
-
-Texts only: who counts what is said with each function's arguments.
-"""
+"""Warnings about the quality of the numbers, as sentences for users. Texts only."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice

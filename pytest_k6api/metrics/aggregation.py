@@ -1,6 +1,6 @@
-"""What each kind of metric can be asked: ``count``, ``rate``, ``avg``, ``p(95)``.
+"""Statistics that each kind of metric has: ``count``, ``rate``, ``avg``, ``p(95)``.
 
-The vocabulary alone; how the numbers are found is the sinks' matter.
+Names and their grammar; sinks compute the numbers.
 """
 
 import math

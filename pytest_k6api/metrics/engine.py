@@ -5,7 +5,7 @@ snapshots. After the last batch, `settle` makes it a thing that is only read, an
 from then on any thread may ask it for snapshots and queries.
 
 Nothing here grows with the number of requests, only with the number of
-different tag sets and of different values. Pure: no clock; who asks says what time it is.
+different tag sets and of different values. Pure: callers pass the time.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ from pytest_k6api.metrics.timelines.metric_timeline import KEPT, Point, Timeline
 from pytest_k6api.model import Batch, Metric, MetricError, TagTable
 from pytest_k6api.model import metrics as built_in
 
-# k6 registers this sub-metric of http_req_duration for everybody.
+# k6 registers this sub-metric of http_req_duration in every run.
 _EXPECTED_RESPONSES = TagFilter(
     "expected_response:true", frozenset({("expected_response", "true")})
 )
@@ -173,9 +173,9 @@ class MetricsEngine:
     def describe_each(self, elapsed: float) -> Iterator[tuple[str, MetricSnapshot]]:
         """Yield the metrics of a snapshot by id, one after the other.
 
-        Each takes up to a few milliseconds, in proportion to its different values:
-        who may not hold others up for all of them lets them run in between, and
-        also lets the engine take in more. `assemble` makes the snapshot.
+        Each takes up to a few milliseconds, in proportion to its different values.
+        Between two of them other tasks may run, and the engine may take in batches.
+        `assemble` makes the snapshot.
         """
         for view in list(self._visible_views()):
             yield view.id, self._describe(view, elapsed)

@@ -1,4 +1,4 @@
-"""What the engine knows at one moment, as immutable values for any thread.
+"""State of the engine at one moment, as immutable values for any thread.
 
 Snapshots are what the API, the terminal, the reports and the ``k6`` fixture
 see; none of them ever touches the engine itself.

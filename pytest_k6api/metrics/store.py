@@ -1,11 +1,11 @@
-"""Everything that one metric has been told, for each tag set and for each filter.
+"""All samples of one metric, added up for each tag set and for each filter.
 
 Samples are kept in one *series* for each tag set, so that any filter can be asked
 for afterwards by merging the series that match it, and once more in *views*, the
 metric as a whole and the sub-metrics that thresholds name, which are asked all
-the time and so add up as samples come in. So do, out of sight, the views that
-were asked for last: who asks once asks again a second later. A view that has one
-series only, as most have, is that series and keeps nothing again.
+the time and so add up as samples come in. So do the views that were asked for
+last, because most questions are asked again a second later. A view of one series
+only, as most are, shares the sink of the series.
 
 Pure; one thread writes.
 """
@@ -58,7 +58,7 @@ class View:
 
     @property
     def is_visible(self) -> bool:
-        """Whether lists show it: it has a sample, or somebody asked for it by name."""
+        """Whether lists show it: it has a sample, or is named by a threshold or an option."""
         return self.listed or self.sink.count > 0
 
     @property

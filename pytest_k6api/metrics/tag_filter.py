@@ -1,4 +1,4 @@
-"""What stands between the braces of ``http_req_duration{name:login, status:200}``.
+"""Tag filters: the braces of ``http_req_duration{name:login, status:200}``.
 
 A metric's id is its name, with a tag filter behind it when only some of its
 samples are meant. k6's rules, and k6's leniency: spaces and quotes around a key

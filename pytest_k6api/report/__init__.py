@@ -1,4 +1,4 @@
-"""What people read of a load test: the live view, the summary, the exported files.
+"""Reports of a load test: the live view, the summary, the exported files.
 
 Sees snapshots, never executors.
 """
@@ -38,10 +38,9 @@ from pytest_k6api.report.live.progress import (
     ProgressView,
     progress_text,
 )
-from pytest_k6api.report.text.characters import in_encoding
 from pytest_k6api.report.text.requests_table import request_rows
 from pytest_k6api.report.text.summary import observed_text, summary_line, summary_lines
-from pytest_k6api.report.text.units import format_share
+from pytest_k6api.report.text.units import format_share, in_encoding
 
 if TYPE_CHECKING:
     from pytest_k6api.report.live.display import ProgressDisplay

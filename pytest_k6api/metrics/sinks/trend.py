@@ -7,8 +7,8 @@ has the figures). Built-in times are whole microseconds: that is the resolution 
 answer.
 
 Beyond the memory that the trends of a load test may take together, millions of different
-values, the largest keep fewer digits (`trend_memory`). `TrendSink.digits` tells, so that
-nobody mistakes the answers for exact ones; count, sum, min and max stay exact.
+values, the largest keep fewer digits (`trend_memory`). `TrendSink.digits` has their
+number; count, sum, min and max stay exact.
 
 Observations arrive in batches and wait, packed or counted; they are put among the values
 in order when a percentile is asked for, which most series never are, or when there are
@@ -29,8 +29,8 @@ from pytest_k6api.metrics.aggregation import Aggregation
 from pytest_k6api.metrics.sinks.sorted_counts import SortedCounts
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory, cut
 
-# So many may wait, 8 bytes each: fewer by up to a half for some trends than for others, lest
-# all series of a request are put in order in the same turn of the loop.
+# So many may wait, 8 bytes each: up to a half fewer in some trends, so that the series of a
+# request are not all put in order in the same turn of the loop.
 _MOST_WAITING = 7_000
 _STAGGER, _STEPS = 110, 32
 # Counting at once is quicker where values come again and again, but what was counted takes
@@ -128,7 +128,7 @@ class TrendSink:
         )
 
     def add_many(self, values: Sequence[float]) -> None:
-        """Add finite observations; who cannot vouch for them asks `is_countable` first."""
+        """Add finite observations; see `is_countable` for values from users."""
         count, first = len(values), values[0]
         self.count += count
         if count > 1 and values[-1] == first and values.count(first) == count:

@@ -1,4 +1,4 @@
-"""The memory that the trends of one load test share, and what is given up beyond it.
+"""The memory that the trends of one load test share, and the precision lost beyond it.
 
 All trends are exact until together they take more than the limit. Then the one that
 takes most keeps five significant digits of each value, then four, which moves no value by

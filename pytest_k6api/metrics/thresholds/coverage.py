@@ -1,4 +1,4 @@
-"""Which samples of the three rates of failure no threshold is about.
+"""Coverage of failures by thresholds: samples of three rates that no threshold is about.
 
 A load test fails for a failed check, request or iteration unless a threshold
 states how many may fail. A threshold with a tag filter states that for the

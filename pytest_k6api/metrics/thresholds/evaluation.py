@@ -1,4 +1,4 @@
-"""Whether thresholds hold: k6's rules for the middle of a run, ours for its end.
+"""Evaluation of thresholds: k6's rules for the middle of a run, ours for its end.
 
 | the sink is empty | in the middle                 | at the end             |
 |-------------------|-------------------------------|------------------------|
@@ -30,7 +30,7 @@ from pytest_k6api.model import MetricKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSummary:
-    """How one evaluation of all thresholds went.
+    """The results of one evaluation of all thresholds.
 
     Attributes:
         failed: The thresholds that do not hold now.
@@ -151,7 +151,7 @@ class WindowedEvaluation(ThresholdEvaluation):
             final: Whether the load has ended.
         """
         if self._is_over:
-            # What the end of the load showed is news once more, to who sums up.
+            # The result at the end of the load is new once more, for the final summary.
             self.was_ok, self._is_told = (self.ok if self._is_told else self.was_ok), True
             return
         self.was_ok = self.ok

@@ -6,7 +6,7 @@ k6's grammar, read before the first request is made::
     aggregation = count | rate | value | avg | min | max | med | p(N)
     operator    = <= | < | >= | > | === | == | !=     (=== is ==)
 
-Judging thresholds is the matter of ``evaluation``; this module only reads.
+`evaluation` evaluates thresholds; this module only reads them.
 
 Source: k6 v1.1.0, ``metrics/thresholds_parser.go`` and ``metrics/thresholds.go``.
 """
@@ -42,7 +42,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 
-# A number as people write it who expect units, and what it would be without.
+# A number with a unit, which thresholds do not take, and its value without.
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(%|us|µs|ms|s|m)")
 _UNITS = {
     "%": Decimal("0.01"),

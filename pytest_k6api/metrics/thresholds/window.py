@@ -1,8 +1,8 @@
-"""The part of a load test that a threshold looks at, when that is not the whole.
+"""Windows of thresholds: the part of a load test that one looks at.
 
 ``after`` leaves the warm-up out, ``over_last`` makes the threshold slide along
 the load, ``for_at_least`` gives it patience. Only the values and how they are
-written; ``windowed_sink`` keeps the samples, ``evaluation`` judges them.
+written; `sinks.windowed` keeps the samples, `evaluation` evaluates them.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Window:
 
     @property
     def text(self) -> str:
-        """It in words: ``over the last 30s, after 10s, for at least 20s``."""
+        """The window in words: ``over the last 30s, after 10s, for at least 20s``."""
         parts = [
             ("over the last", self.over_last),
             ("after", self.after),

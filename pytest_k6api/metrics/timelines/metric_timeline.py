@@ -1,4 +1,4 @@
-"""How a few metrics went, second by second: little enough to be kept for any load test.
+"""A few metrics second by second, small enough to be kept for any load test.
 
 Kept are counts and sums, no values: for each second how many samples there were,
 what they add up to, the greatest and the last. So it costs a sum over a column that

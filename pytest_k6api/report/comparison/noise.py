@@ -1,4 +1,4 @@
-"""Whether two runs differ by more than chance: tests from SciPy, one for each kind of number.
+"""Tests of significance from SciPy for the difference of two runs, one for each statistic.
 
 | number                | test                                                                   |
 |-----------------------|------------------------------------------------------------------------|

@@ -1,4 +1,4 @@
-"""How much worse than its baseline a load test may be: ``http_req_duration:p(95):10%``.
+"""Rules of regression: ``http_req_duration:p(95):10%`` is how much worse a load test may be.
 
 Three parts with colons between, read from the right, because tags in braces have
 colons too: a metric, one of its numbers, and the most by which that may get

@@ -1,4 +1,4 @@
-"""On what a load test ran, for the results that are kept. Reads a few small files, runs nothing."""
+"""The environment of a load test, for saved results. Reads a few small files, runs nothing."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
-"""Files that are whole or old: written beside their place and renamed into it.
+"""Atomic replacement of files: written beside their place and renamed into it.
 
-Whoever reads the file, and whoever writes it at the same time, sees one whole
-version. A full disk, a kill or Ctrl-C leaves what was there. What cannot be
+Readers and concurrent writers see one whole version. A full disk, a kill or Ctrl-C
+leaves the old one. What cannot be
 replaced (a pipe, a terminal, ``/dev/stdout``) is written to as it is.
 """
 
@@ -128,7 +128,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _write_through(path: Path, data: bytes) -> None:
-    # Not blocking: opening a pipe that nobody reads would wait for ever.
+    # Not blocking: opening a pipe without a reader would wait for ever.
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "wb") as file:
         os.set_blocking(descriptor, True)

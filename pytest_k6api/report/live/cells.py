@@ -1,4 +1,4 @@
-"""Which cells of progress lines fit into the width of a terminal.
+"""Cells of progress lines that fit into the width of a terminal.
 
 Nothing wraps. The bar takes what is left over; where there is too little, it goes
 first, then words become short and long names end in …, a percentage stands for state

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from pytest_k6api.report.live.cells import table_of
 from pytest_k6api.report.live.progress import ProgressLine
-from pytest_k6api.report.text.characters import in_encoding
+from pytest_k6api.report.text.units import in_encoding
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # A terminal that has gone: closed, or hung up.

@@ -1,1 +1,1 @@
-"""The end-of-test summary as text, and the units that every text uses."""
+"""The end-of-test summary as text, and the units and characters of all texts."""

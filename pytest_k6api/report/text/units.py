@@ -1,4 +1,4 @@
-"""Numbers as people read them in a terminal: times, bytes, shares, counts.
+"""Numbers and characters in a terminal: times, bytes, shares, counts, and forms in ASCII.
 
 k6's forms, save for counts, whose thousands are separated. Times are cut, not
 rounded, so that 999.999 ms is never shown as a second.
@@ -8,11 +8,27 @@ Source: k6 v1.1.0, ``internal/js/summary.js``, ``humanizeGenericDuration``,
 """
 
 import math
+from collections.abc import Mapping
 
 from pytest_k6api.model import Contains
 
 NOTHING = "–"
 """What stands for a number before anything was measured."""
+
+# For terminals and logs without our own characters.
+_FORMS: Mapping[str, str] = {
+    "✓": "+",
+    "✗": "x",
+    "↳": ">",
+    "→": "->",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "µ": "u",
+    "━": "-",
+    "╸": "-",
+    "╺": "-",
+}
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -94,3 +110,28 @@ def format_per_second(rate: float, contains: Contains = Contains.DEFAULT) -> str
 def _cut(number: float) -> str:
     text = f"{math.trunc(number * 100) / 100:.2f}"
     return text.rstrip("0").rstrip(".")
+
+
+def in_encoding(text: str, encoding: str) -> str:
+    r"""Return `text` with all characters that `encoding` has; the others in another form.
+
+    What has no form in ASCII is shown by its number.
+
+    >>> in_encoding("✓ p(95)<200  850µs – ű", "latin-1")
+    '+ p(95)<200  850µs - \\u0171'
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_in_encoding(char, encoding) for char in text)
+    except LookupError:
+        return in_encoding(text, "ascii")
+    return text
+
+
+def _in_encoding(char: str, encoding: str) -> str:
+    try:
+        char.encode(encoding)
+    except UnicodeEncodeError:
+        return _FORMS.get(char) or char.encode("ascii", "backslashreplace").decode()
+    return char
