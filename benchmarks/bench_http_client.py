@@ -29,7 +29,7 @@ import trustme
 
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
 from pytest_k6api.protocols.http import HTTP_ROWS, Client, ClientOptions, HttpRuntime
-from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net import Traffic
 
 _CONFIG = """
 worker_processes 1;

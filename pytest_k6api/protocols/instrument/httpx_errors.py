@@ -1,4 +1,4 @@
-"""What went wrong in another HTTP client, in the codes and words of our own.
+"""Failures of httpx and httpx2, in k6's codes and words.
 
 httpx and its successor name their exceptions alike, and chain them to what the
 operating system said, so neither needs to be imported here. Pure.
@@ -39,7 +39,7 @@ _GENERAL = re.compile(r"[A-Za-z][A-Za-z ,\-]{0,59}(?<![ ,\-])")
 
 
 def explain_httpx(error: Exception) -> RequestFailure:
-    """Return our words for `error`, which a transport of httpx or httpx2 raised."""
+    """Return the failure that `error`, raised by a transport of httpx or httpx2, stands for."""
     classes = {kind.__name__ for kind in type(error).__mro__}
     text = str(error)
     for name, failure in _BY_CLASS:

@@ -1,4 +1,4 @@
-"""One request of another HTTP client, on its way to the same row that ours leaves behind.
+"""One request of httpx or httpx2, measured into the row that ``vu.http`` would write.
 
 httpcore, which httpx and httpx2 send with, tells each step through the extension
 ``trace``; the phases are the times between those steps. A transport without it,

@@ -34,7 +34,7 @@ def instrument(transport: T, vu: HasClient | None = None) -> T:
     """Return `transport` wrapped, so that its requests are measured as those of ``vu.http`` are.
 
     Each request yields the metrics ``http_req_*`` with all phases and tags, at the
-    place where the virtual user stands that makes it. A request can say more in its
+    group and scenario of the virtual user that makes it. A request can say more in its
     extension ``k6``: a dict of ``name``, ``tags`` and ``expected_statuses``. Requests
     that no virtual user makes, such as those of ordinary fixtures, pass unmeasured.
 
@@ -194,7 +194,7 @@ class _MeasuredStream:
     def _give_up(self, error: BaseException) -> None:
         if isinstance(error, Exception):
             self._exchange.fail(error)
-        elif not isinstance(error, GeneratorExit):  # who has read enough closes next
+        elif not isinstance(error, GeneratorExit):  # a reader that has enough closes next
             self._exchange.drop()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net import Traffic
 
 
 @pytest.fixture(params=[False, True], ids=["alone", "together"])

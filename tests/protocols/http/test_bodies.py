@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http.message.bodies import Body, encode_body
+from pytest_k6api.protocols.http.message import Body, encode_body
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pytest_k6api.protocols.http import (
     Request,
     SyncClient,
 )
-from pytest_k6api.protocols.http.message.response import Timings
+from pytest_k6api.protocols.http.message import Timings
 from tests.protocols.http.serving import OK, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 

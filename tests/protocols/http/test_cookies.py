@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http import Cookies, Headers
-from pytest_k6api.protocols.http.message.cookies import Cookie, parse_set_cookie
+from pytest_k6api.protocols.http.message import Cookie, parse_set_cookie
 
 NOW = 1_700_000_000.0
 

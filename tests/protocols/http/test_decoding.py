@@ -10,8 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.protocols.http.message import decoding
-from pytest_k6api.protocols.http.message.decoding import DecodingError
+from pytest_k6api.protocols.http.message import DecodingError, decoding
 
 ENCODERS = {
     "gzip": gzip.compress,

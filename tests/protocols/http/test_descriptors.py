@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_k6api.protocols.http import descriptor_shortage, raised_descriptor_limit
-from pytest_k6api.protocols.http.net.descriptors import first_reserved_descriptor
+from pytest_k6api.protocols.http.net import first_reserved_descriptor
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,7 @@ import trio
 import trio.lowlevel
 import trustme
 
-from pytest_k6api.protocols.http.net.batched_io import Traffic
-from pytest_k6api.protocols.http.net.duplex import DuplexLine
-from pytest_k6api.protocols.http.net.tls import TlsSocket
+from pytest_k6api.protocols.http.net import DuplexLine, TlsSocket, Traffic
 from tests.virtual_time import in_real_time
 
 pytestmark = [

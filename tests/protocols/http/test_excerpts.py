@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.model import SECRETS, Secrets
-from pytest_k6api.protocols.http.client.excerpts import excerpt
+from pytest_k6api.protocols.http.client import excerpt
 
 PAGE = """<!DOCTYPE html>
 <html><head><title>500 &mdash; Server Error</title><style>h1 {color: red}</style></head>

@@ -3,7 +3,7 @@ from typing import cast
 
 from pytest_k6api.model import SECRETS, Secrets
 from pytest_k6api.protocols.http import Headers, HttpRow, Request, Response
-from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
+from pytest_k6api.protocols.http.client import describe_exchange
 
 
 @dataclass

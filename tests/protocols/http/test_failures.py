@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from pytest_k6api.protocols.http import RequestError
-from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.serving import OK, Handler, Peer, a_tester, replying, serving
 from tests.protocols.http.test_decoding import ENCODERS
 from tests.virtual_time import in_real_time

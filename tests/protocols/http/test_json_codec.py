@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_k6api.protocols.http.message.json_codec import decode_json, encode_json
+from pytest_k6api.protocols.http.message import decode_json, encode_json
 
 KEYS = st.text(max_size=5) | st.integers() | st.floats() | st.booleans() | st.none()
 SCALARS = (

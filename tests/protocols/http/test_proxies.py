@@ -1,7 +1,7 @@
 import pytest
 
-from pytest_k6api.protocols.http.message.authority import Origin
-from pytest_k6api.protocols.http.net.proxies import proxy_variable
+from pytest_k6api.protocols.http.message import Origin
+from pytest_k6api.protocols.http.net import proxy_variable
 
 PROXY = "http://ann:secret@proxy.test:3128"
 

@@ -9,9 +9,9 @@ import trio
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
-from pytest_k6api.protocols.http.client.routes import Routes
-from pytest_k6api.protocols.http.message.prepared import PreparedRequest
-from pytest_k6api.protocols.http.net.dns import Resolver
+from pytest_k6api.protocols.http.client import Routes
+from pytest_k6api.protocols.http.message import PreparedRequest
+from pytest_k6api.protocols.http.net import Resolver
 from tests.protocols.http.serving import OK, Peer, a_tester, replying
 from tests.virtual_time import in_real_time, in_virtual_time
 

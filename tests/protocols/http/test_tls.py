@@ -11,7 +11,7 @@ import trio
 import trustme
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http.net.tls import make_context
+from pytest_k6api.protocols.http.net import make_context
 from tests.protocols.http.serving import OK, Harness, Peer, Server, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 

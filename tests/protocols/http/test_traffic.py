@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import pytest
 import trio
 
-from pytest_k6api.protocols.http.h1.head_cache import KnownHeads, PlainHead, is_plain, remember
-from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.h1 import KnownHeads, PlainHead, is_plain, remember
+from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.serving import OK, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 

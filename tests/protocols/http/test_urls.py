@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http import URL
-from pytest_k6api.protocols.http.message.authority import InvalidURL
-from pytest_k6api.protocols.http.message.urls import (
+from pytest_k6api.protocols.http.message import (
+    InvalidURL,
     Target,
     add_params,
     encode_form,

@@ -29,7 +29,7 @@ async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> li
         requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
 
     Raises:
-        OptionError: One of them is nothing of this; none was made then.
+        OptionError: One of them cannot be read; none was made then.
         HTTPError: One of them failed and had ``throw=True``; the others are ended.
     """
     if not isinstance(requests, Iterable):
@@ -46,7 +46,7 @@ async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> li
                 responses[index] = await request(method, url, options)
             except Exception as error:  # noqa: BLE001 - raised again below
                 # The first mistake ends the batch, as itself and in no group:
-                # who asked for one response could not expect a group either.
+                # a caller of one request could not expect a group either.
                 errors.append(error)
                 nursery.cancel_scope.cancel()
 

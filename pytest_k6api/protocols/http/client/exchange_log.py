@@ -23,7 +23,7 @@ Fields = Iterable[tuple[str, str]]
 def describe_exchange(response: Response) -> str:
     """Return the request, the status, the phases, all headers and the start of the body.
 
-    The body of the request is not shown: it often holds somebody's password.
+    The body of the request is not shown: it often holds a password.
     """
     return _describe(response, "", _REPORTED)
 

@@ -1,4 +1,4 @@
-"""How all requests of a load test are made, unless a request says otherwise."""
+"""Settings of all HTTP clients of one load test, unless a request says otherwise."""
 
 import logging
 import math

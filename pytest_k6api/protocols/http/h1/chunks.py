@@ -1,4 +1,4 @@
-"""Takes the chunks of a body apart, as the bytes come (RFC 9112, 7.1).
+"""Decoder of chunked bodies, fed as the bytes come (RFC 9112, 7.1).
 
 Chunk extensions and padding are skipped, trailers too. What the clients of the field
 refuse (bare LF behind a size, more than 16 digits, data that goes on behind its

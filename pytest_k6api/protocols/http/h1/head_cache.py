@@ -1,9 +1,8 @@
-"""Response heads that were read before, so that the same bytes need not be read again.
+"""A cache of plain response heads, so that the same bytes are not parsed again.
 
-A server that is asked the same thing again and again answers with the same head,
-but for its ``Date``, which changes once a second. What llhttp found in such a head
-is looked up then; heads that differ each time, by a request id for instance, cost
-one failed look-up. Pure.
+A server answers the same request with the same head, but for its ``Date``, which
+changes once a second. Heads that differ each time, by a request id for instance,
+cost one failed look-up. Pure.
 """
 
 from typing import NamedTuple
@@ -15,7 +14,7 @@ _LONGEST_HEAD = 8192
 
 
 class PlainHead(NamedTuple):
-    """What a head with nothing special in it says.
+    """The content of a head with nothing special in it.
 
     Attributes:
         status: The status, a 2xx.

@@ -1,10 +1,10 @@
 """Reads one response from bytes as they come; the caller receives.
 
 The head is kept in its canonical form, for `pytest_k6api.protocols.http.message.response` to read when
-it is asked to. What users may meet (a response in many pieces, 1xx before it, a body
-that ends with the connection, bytes that are no HTTP) is dealt with here; heads that
-are known do not come this far. What a server chooses is bounded: heads, 1xx and
-trailers by their bytes, the body by `max_size`, and time by who receives.
+it is asked to. This reader deals with all that a server may send: a response in many
+pieces, 1xx before it, a body that ends with the connection, bytes that are no HTTP.
+Heads that are known do not come this far. Everything is bounded: heads, 1xx and
+trailers by their bytes, the body by `max_size`, and time by the function that receives.
 """
 
 from collections.abc import Awaitable, Callable

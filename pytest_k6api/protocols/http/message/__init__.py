@@ -1,1 +1,62 @@
-"""HTTP messages: URLs, headers, cookies, bodies, responses. No I/O."""
+"""HTTP messages: URLs, header fields, cookies, bodies, requests and responses. No I/O."""
+
+from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
+from pytest_k6api.protocols.http.message.bodies import Body, encode_body
+from pytest_k6api.protocols.http.message.cookies import Cookie, Cookies, parse_set_cookie
+from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
+from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
+from pytest_k6api.protocols.http.message.headers import Headers
+from pytest_k6api.protocols.http.message.json_codec import decode_json, encode_json
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerAuth, Request
+from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.protocols.http.message.response import (
+    HTTPError,
+    HTTPStatusError,
+    RequestError,
+    Response,
+    Timings,
+)
+from pytest_k6api.protocols.http.message.urls import (
+    URL,
+    Target,
+    add_params,
+    encode_form,
+    join_base,
+    resolve_location,
+)
+
+__all__ = [
+    "URL",
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
+    "Body",
+    "Cookie",
+    "Cookies",
+    "DecodingError",
+    "ExpectedStatuses",
+    "HTTPError",
+    "HTTPStatusError",
+    "Headers",
+    "InvalidURL",
+    "NetworkError",
+    "Origin",
+    "PreparedRequest",
+    "Request",
+    "RequestError",
+    "RequestFailure",
+    "RequestOptions",
+    "Response",
+    "Target",
+    "Timings",
+    "add_params",
+    "decode",
+    "decode_json",
+    "encode_body",
+    "encode_form",
+    "encode_json",
+    "join_base",
+    "parse_set_cookie",
+    "resolve_location",
+]

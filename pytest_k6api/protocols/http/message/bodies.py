@@ -1,4 +1,4 @@
-"""Request bodies: JSON, forms, files, bytes, text, or an iterator of chunks, sent as it yields."""
+"""Request bodies: JSON, forms, files, bytes, text, and iterators of chunks."""
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from time import perf_counter_ns

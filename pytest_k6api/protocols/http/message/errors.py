@@ -1,4 +1,4 @@
-"""What can go wrong with a request, in k6's codes and words.
+"""Failures of requests, in k6's codes and words.
 
 A failure of the network is a value (`RequestFailure`) that a response carries, because
 a load test counts it and goes on.
@@ -72,12 +72,12 @@ class RequestFailure:
 
 
 class NetworkError(Exception):
-    """A failure on its way from the socket to the client; users never see it.
+    """Carries a failure from the socket to the client; users never see it.
 
     Attributes:
-        failure: What the response will carry.
+        failure: The failure that the response will carry.
         is_stale: Whether a kept-alive connection was closed before one byte of
-            the response came, so that the request may have met nobody.
+            the response came, so that the server may not have seen the request.
     """
 
     def __init__(self, failure: RequestFailure, *, is_stale: bool = False) -> None:
@@ -153,7 +153,7 @@ def is_end_of_tls(error: OSError) -> bool:
 
 
 def is_gone(error: OSError) -> bool:
-    """Return whether `error` tells that the peer is not there any more."""
+    """Return whether `error` tells that the peer has gone."""
     return error.errno in _GONE or is_end_of_tls(error)
 
 

@@ -1,4 +1,4 @@
-"""What can be said about a request beside its method and URL."""
+"""The options of a request: all that it takes beside method and URL."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, TypedDict
@@ -14,7 +14,7 @@ ExpectedStatuses = int | range | Iterable[int | range] | None
 
 
 class RequestOptions(TypedDict, total=False):
-    """What a request takes beside its URL; the names are httpx's, the last five k6's.
+    """Options of a request; the names are httpx's, the last five k6's.
 
     Attributes:
         params: Parameters appended to the URL's query.

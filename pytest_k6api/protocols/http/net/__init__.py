@@ -1,1 +1,24 @@
-"""The network under HTTP: names, TCP, TLS, batched system calls."""
+"""The network under HTTP: names, TCP, TLS, batched system calls, file descriptors."""
+
+from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net.descriptors import (
+    descriptor_shortage,
+    first_reserved_descriptor,
+    raised_descriptor_limit,
+)
+from pytest_k6api.protocols.http.net.dns import Resolver
+from pytest_k6api.protocols.http.net.duplex import DuplexLine
+from pytest_k6api.protocols.http.net.proxies import proxy_variable
+from pytest_k6api.protocols.http.net.tls import TlsSocket, make_context
+
+__all__ = [
+    "DuplexLine",
+    "Resolver",
+    "TlsSocket",
+    "Traffic",
+    "descriptor_shortage",
+    "first_reserved_descriptor",
+    "make_context",
+    "proxy_variable",
+    "raised_descriptor_limit",
+]

@@ -1,4 +1,4 @@
-"""From host names to socket addresses, looked up once for all virtual users."""
+"""DNS: socket addresses of host names, looked up once for all virtual users."""
 
 import ipaddress
 import math
@@ -31,7 +31,7 @@ class Resolver:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
 
     def known(self, host: str, port: int) -> list[Address] | None:
-        """Return what `resolve` would, if nobody need be asked for it."""
+        """Return the addresses of `host` if they are known, else None."""
         key = (host, port)
         answer = self._answers.get(key)
         if answer is None:
@@ -68,7 +68,7 @@ class Resolver:
             lookup.error = error
             raise
         finally:
-            # Also when this task was cancelled: those who wait ask again then.
+            # Also when this task was cancelled: the tasks that wait ask again then.
             del self._lookups[key]
             lookup.done.set()
         addresses: list[Address] = [(family, address) for family, _, _, _, address in found]

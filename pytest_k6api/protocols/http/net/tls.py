@@ -37,7 +37,7 @@ def make_context(verify: bool | str) -> ssl.SSLContext:
 
     Args:
         verify: True trusts the system's authorities, a path those in that file
-            (PEM), False everyone.
+            (PEM), False any certificate.
 
     Raises:
         OptionError: The file cannot be read or holds no certificate.
