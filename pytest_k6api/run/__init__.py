@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_k6api.run.generator import tuned_gc
     from pytest_k6api.run.interrupts import signals_end_session
     from pytest_k6api.run.load_test import LoadTest
     from pytest_k6api.run.pages import facts_of, measured_at_end, timeline_document
@@ -30,6 +31,7 @@ __all__ = [
     "measured_at_end",
     "signals_end_session",
     "timeline_document",
+    "tuned_gc",
 ]
 
 _MODULES = {
@@ -45,6 +47,7 @@ _MODULES = {
     "measured_at_end": "pages",
     "signals_end_session": "interrupts",
     "timeline_document": "pages",
+    "tuned_gc": "generator",
 }
 
 

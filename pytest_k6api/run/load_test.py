@@ -15,7 +15,6 @@ from pytest_k6api.model import Command
 from pytest_k6api.protocols.http import raised_descriptor_limit
 from pytest_k6api.report import Comparison, ProgressView
 from pytest_k6api.run.endings import one_error
-from pytest_k6api.run.generator import tuned_gc
 from pytest_k6api.run.local_run import LocalRun
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
@@ -89,7 +88,7 @@ class LoadTest:
         self.started_at = time.time()
         outcome = None
         try:
-            with tuned_gc(), raised_descriptor_limit(), one_error():
+            with raised_descriptor_limit(), one_error():
                 outcome = trio.run(self._run.run, view, clock=clock)
         finally:
             self._end(self._run, outcome)

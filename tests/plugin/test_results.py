@@ -1,5 +1,6 @@
 """The `k6` fixture: questions of ordinary tests about load tests that have ended."""
 
+import gc
 from textwrap import dedent, indent
 
 import pytest
@@ -200,3 +201,34 @@ def test_a_counter_that_was_never_fed_has_counted_nothing(
     )
 
     run_pytest("--k6-address=").assert_outcomes(passed=2)
+
+
+def test_virtual_users_are_gone_with_their_load_test_without_a_later_collection(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import gc
+        import pytest
+
+        def users():
+            kinds = [type(each).__qualname__ for each in gc.get_objects()]
+            return kinds.count("VirtualUser"), kinds.count("LocalRun")
+
+        gc.collect()
+        before = users()
+
+        @pytest.mark.scenario(vus=2, iterations=2)
+        async def test_browse(vu): ...
+
+        def test_after():
+            assert users() == before
+    """)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1_000_000)  # no collection of Python's own accord
+
+    try:
+        result = run_pytest()
+    finally:
+        gc.set_threshold(*thresholds)
+
+    result.assert_outcomes(passed=2)

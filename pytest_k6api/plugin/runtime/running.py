@@ -31,12 +31,17 @@ from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import ProgressView, in_encoding
-from pytest_k6api.run import LoadTest, RunSettings
+from pytest_k6api.run import LoadTest, RunSettings, tuned_gc
 from pytest_k6api.vu import ForgottenAwaits
 
 
 def run_load_test(item: pytest.Function) -> None:
     """Run the load test of `item`; fail the test if it did not pass."""
+    with tuned_gc():
+        _run_load_test(item)
+
+
+def _run_load_test(item: pytest.Function) -> None:
     if item.session.shouldstop:
         # The session was stopped while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
