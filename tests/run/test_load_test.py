@@ -384,4 +384,4 @@ def test_a_thousand_load_tests_hold_little_memory_each() -> None:
     tracemalloc.stop()
 
     assert len(kept) == 13
-    assert held < 30_000
+    assert held < 35_000  # ten metrics, a threshold and eleven seconds of them

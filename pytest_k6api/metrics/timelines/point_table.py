@@ -19,6 +19,7 @@ Join = Callable[[int, int], int]
 ADD: Join = operator.add
 GREATEST: Join = max
 
+_EMPTY = array("B")
 _CODES = {code: 2 ** (8 * array(code).itemsize) for code in "BHIQ"}
 
 
@@ -37,7 +38,8 @@ class PointTable:
     def __init__(self, joins: Sequence[Join]) -> None:
         self.width = 1
         self._joins = joins
-        self._columns = [array("B") for _ in joins]
+        # Most load tests fill few columns; the others share one that stays empty.
+        self._columns = [_EMPTY] * len(joins)
 
     def add(self, second: int, numbers: Sequence[int]) -> None:
         """Join `numbers`, one for each column, to the row that covers `second`."""
@@ -45,7 +47,11 @@ class PointTable:
             self._fold()
         place = second // self.width
         for index, number in enumerate(numbers):
+            if not number:
+                continue  # it changes neither a sum nor a maximum
             column = self._columns[index]
+            if column is _EMPTY:
+                column = self._columns[index] = array("B")
             missing = place + 1 - len(column)
             if missing > 0:
                 column.frombytes(bytes(missing * column.itemsize))
@@ -64,14 +70,16 @@ class PointTable:
     def copy(self, width: int = 1) -> "PointTable":
         """Return a copy, the rows of which cover at least `width` seconds, a power of two."""
         copied = PointTable(self._joins)
-        copied.width, copied._columns = self.width, [column[:] for column in self._columns]
+        copied.width = self.width
+        copied._columns = [column[:] if column else _EMPTY for column in self._columns]
         while copied.width < width:
             copied._fold()
         return copied
 
     def _fold(self) -> None:
         self._columns = [
-            _folded(column, join) for column, join in zip(self._columns, self._joins, strict=True)
+            _folded(column, join) if column else _EMPTY
+            for column, join in zip(self._columns, self._joins, strict=True)
         ]
         self.width *= 2
 
