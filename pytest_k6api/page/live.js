@@ -327,7 +327,7 @@ class LivePage {
     for (const { id, attributes } of metrics) if (numbers[id]) numbers[id] = { ...numbers[id], ...attributes.sample };
     this.view.showFigures({ ...this.view.test, numbers });
     this.ticks += 1;
-    this.update(this.ticks % 3 === 0).catch(() => {});
+    if (this.ticks % 2 === 0) this.update(this.ticks % 6 === 0).catch(() => {});
   }
 
   /** @param {boolean} isAll Whether tables, checks and failures are asked for, too. */
