@@ -172,11 +172,13 @@ class Scheduler:
 
     def status(self, *, tainted: bool = False) -> StatusSnapshot:
         """Return the status as of now."""
+        vus = sum(run.executor.vus for run in self._runs if run.executor)
         return StatusSnapshot(
             status=self._status,
             paused=self.control.reads_as_paused,
-            vus=sum(run.executor.vus for run in self._runs if run.executor),
-            vus_max=self._vu_pool.initialised,
+            vus=vus,
+            # Spare VUs that were given up still run the iterations that they had begun.
+            vus_max=max(vus, self._vu_pool.initialised),
             stopped=self._is_stopped,
             running=RunStatus.STARTED <= self._status <= RunStatus.TEARDOWN,
             tainted=tainted,

@@ -38,8 +38,7 @@ class VUPool:
     @property
     def initialised(self) -> int:
         """Number of initialised VUs, in use or free."""
-        # VUs that were given up stay until their iteration has ended.
-        return max(self._initialised, self._in_use)
+        return self._initialised
 
     def initialise(self, count: int) -> None:
         """Initialise `count` more planned VUs."""

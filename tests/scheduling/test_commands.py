@@ -385,6 +385,23 @@ async def test_per_vu_iterations_that_were_taken_away_can_be_had_again() -> None
 
 
 @in_virtual_time
+async def test_vus_that_were_given_up_show_in_the_status_until_their_iterations_end() -> None:
+    async with running(
+        Load([scenario("constant-vus", vus=3, duration=9)], iteration=1), 0.1
+    ) as load:
+        await load.tell(vus=4)
+        await trio.sleep(0.1)
+        await load.tell(vus=0)
+        await load.tell(vus_max=3)
+        status = load.scheduler.status()
+        assert (status.vus, status.vus_max) == (4, 4)
+        await trio.sleep(1.1)
+        status = load.scheduler.status()
+        assert (status.vus, status.vus_max) == (0, 3)
+        load.scheduler.stop()
+
+
+@in_virtual_time
 async def test_an_iteration_handed_to_a_vu_that_is_still_in_use_makes_no_active_vu() -> None:
     options = scenario("constant-arrival-rate", rate=9, duration=5, pre_allocated_vus=2, max_vus=5)
     async with running(Load([options], iteration=0.431), 0.01) as load:
