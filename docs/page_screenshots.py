@@ -25,7 +25,7 @@ import pytest
 
 @pytest.mark.load_test(thresholds={"http_req_duration": ["p(95)<250"], "checks": ["rate>0.99"]})
 class TestShop:
-    @pytest.mark.scenario(executor="ramping-vus", stages=["10s:20", "20s:20"])
+    @pytest.mark.scenario(executor="ramping-vus", stages=[("10s", 20), ("20s", 20)])
     async def test_browse(self, vu):
         with vu.group("visit homepage"):
             response = await vu.http.get("/", name="home")
