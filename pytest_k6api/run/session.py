@@ -12,7 +12,7 @@ Reads and commands cross the `LoopPortal` into the load test's loop:
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -154,14 +154,8 @@ class RemoteLoadTest:
 
     async def snapshot(self) -> Snapshot:
         """Return everything measured, or the last published snapshot."""
-        portal, results = self._load_test.portal, self._load_test.results
-        try:
-            return await portal.call_in_steps(results.snapshot_steps, patience=PATIENCE)
-        except NotRunningError:
-            await self._wait_until_settled()
-        except UnresponsiveError:
-            pass
-        return results.live.snapshot
+        results = self._load_test.results
+        return await self._read_in_steps(results.snapshot_steps) or results.live.snapshot
 
     async def report(self) -> Mapping[str, object]:
         """Return it as pages show it; some seconds old, see `_KeptReport`."""
@@ -180,17 +174,24 @@ class RemoteLoadTest:
 
     async def _measured(self) -> Measured:
         load_test = self._load_test
+        measured = await self._read_in_steps(partial(measured_in_steps, load_test))
+        if measured is not None:
+            return measured
+        if load_test.settled.is_set():
+            return measured_at_end(load_test)
+        return Measured(load_test.results.live.snapshot, ())
+
+    async def _read_in_steps(
+        self, steps: Callable[[], Generator[None, None, Answer]]
+    ) -> Answer | None:
+        """Return the result of `steps` in the load test's loop; None if it is blocked or gone."""
         try:
-            return await load_test.portal.call_in_steps(
-                partial(measured_in_steps, load_test), patience=PATIENCE
-            )
+            return await self._load_test.portal.call_in_steps(steps, patience=PATIENCE)
         except NotRunningError:
             await self._wait_until_settled()
         except UnresponsiveError:
             pass
-        if load_test.settled.is_set():
-            return measured_at_end(load_test)
-        return Measured(load_test.results.live.snapshot, ())
+        return None
 
     async def execute(self, command: Command) -> CommandResult:
         """Carry out all of `command`, or nothing; return the state afterwards.
