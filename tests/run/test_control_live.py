@@ -483,7 +483,7 @@ def test_events_tell_of_two_load_tests_that_follow_at_once() -> None:
         first = stage.start(*planned())
         assert is_at(stage.client, 7)
         listener = Listener(stage.client)
-        assert wait_until(lambda: ("metrics" in listener.names()))
+        assert wait_until(lambda: "metrics" in listener.names())
         stage.client.patch(stopped=True)
         first.wait()
         second = stage.start(*planned())
