@@ -6,7 +6,8 @@ names. A point that covers several seconds, in a load test of more than an hour,
 the greatest of their percentiles.
 
 Costs a sort for each second (``benchmarks/bench_ingest.py``). An hour of up to 255 requests
-a second, of up to 65 ms, takes 36 kB for each scenario and name, and the heat map 144 kB.
+a second, of up to 65 ms, takes 36 kB for each scenario and name, and the heat map 4 kB for
+each bucket that is used.
 
 Pure: the engine says what time it is. One thread writes; `copy` is for other threads.
 """
@@ -163,7 +164,7 @@ class LoadTimeline:
         by_key = closing.by_scenario_and_name(self._tags)
         self._admit(closing, by_key)
         closing.sort()
-        known: dict[tuple[int, ...], list[float]] = {}
+        known: dict[tuple[int, ...], list[int]] = {}
         for key, tags_ids in by_key.items():
             table = self._requests.get(key)
             if table is None:

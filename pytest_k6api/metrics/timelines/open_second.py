@@ -1,6 +1,8 @@
 """The samples of the second that is not over yet, until its numbers are final. Pure."""
 
 import math
+import struct
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
@@ -16,7 +18,7 @@ class OpenSecond:
 
     Attributes:
         samples: How many there are, about; 0 if there is none.
-        durations: Durations of requests, in microseconds.
+        durations: Durations of requests, in whole microseconds.
         failed: The number of failed requests.
         lateness: How late iterations began, in microseconds.
         sent: Bytes.
@@ -26,12 +28,13 @@ class OpenSecond:
     """
 
     __slots__ = (
-        "durations", "failed", "failures", "lateness", "received", "samples", "sent", "vus",
+        "_ordered", "durations", "failed", "failures", "lateness", "received", "samples", "sent", "vus",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples = 0
-        self.durations: dict[int, list[float]] = {}
+        self.durations: dict[int, array[int]] = {}
+        self._ordered: dict[int, list[int]] = {}
         self.failed: dict[int, int] = {}
         self.lateness: list[float] = []
         self.sent = 0
@@ -64,12 +67,11 @@ class OpenSecond:
 
     def sort(self) -> None:
         """Sort the durations with each tag set, which makes a merge of the sort of several."""
-        for durations in self.durations.values():
-            durations.sort()
+        self._ordered = {tags_id: sorted(some) for tags_id, some in self.durations.items()}
 
-    def ordered(self, tags_ids: Sequence[int]) -> list[float]:
+    def ordered(self, tags_ids: Sequence[int]) -> list[int]:
         """Return the durations of the requests with these tags, ascending; after `sort`."""
-        parts = [self.durations[tags_id] for tags_id in tags_ids if tags_id in self.durations]
+        parts = [self._ordered[tags_id] for tags_id in tags_ids if tags_id in self._ordered]
         return parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
 
     def errors(self, tags: TagTable) -> Iterator[tuple[str, int]]:
@@ -81,11 +83,10 @@ class OpenSecond:
     def add_durations(self, parts: Parts) -> None:
         """Take durations of requests."""
         for tags_id, part in parts.items():
-            durations = self.durations.get(tags_id)
-            if durations is None:
-                self.durations[tags_id] = list(part)
-            else:
-                durations += part
+            if tags_id not in self.durations:
+                self.durations[tags_id] = array("q")
+            # A fifth of the room of a list, and quicker than `extend`.
+            self.durations[tags_id].frombytes(struct.pack(f"{len(part)}q", *part))
             self.samples += len(part)
 
     def add_failed(self, parts: Parts) -> None:
