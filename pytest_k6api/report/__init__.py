@@ -1,8 +1,9 @@
-"""Reports of a load test: the live view, the summary, the exported files.
+"""Reports of a load test for people and programs: live view, summary, files.
 
-Sees snapshots, never executors.
+Reads snapshots, never executors.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pytest_k6api.report.comparison.comparing import (
@@ -31,7 +32,6 @@ from pytest_k6api.report.html.document import (
     report_document,
     shown_document,
 )
-from pytest_k6api.report.html.files import html_report, json_report, read_report
 from pytest_k6api.report.live.progress import (
     ProgressLine,
     ProgressReader,
@@ -43,6 +43,7 @@ from pytest_k6api.report.text.summary import observed_text, summary_line, summar
 from pytest_k6api.report.text.units import format_share, in_encoding
 
 if TYPE_CHECKING:
+    from pytest_k6api.report.html.files import html_report, json_report, read_report
     from pytest_k6api.report.live.display import ProgressDisplay
 
 __all__ = [
@@ -86,10 +87,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Only the live view needs rich.
-    if name == "ProgressDisplay":
-        from pytest_k6api.report.live.display import ProgressDisplay
+# The live view imports rich; reports of HTML and JSON are made only where they are asked for.
+_LATE = {
+    "ProgressDisplay": "live.display",
+    "html_report": "html.files",
+    "json_report": "html.files",
+    "read_report": "html.files",
+}
 
-        return ProgressDisplay
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

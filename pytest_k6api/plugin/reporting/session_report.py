@@ -1,7 +1,6 @@
-"""The report of a session: files of HTML, JSON and Markdown, written anew after each load test.
+"""The report of a session, as HTML, JSON and Markdown, written again after each load test.
 
-So what ends a session before its time, a kill included, leaves the report of the load tests
-that had ended by then.
+A session that is killed leaves the report of the load tests that had ended by then.
 """
 
 import time
@@ -13,8 +12,6 @@ from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.runtime.baselines import BASELINES
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import (
-    html_report,
-    json_report,
     load_test_document,
     markdown_summary,
     report_document,
@@ -29,10 +26,10 @@ _REPORT: "pytest.StashKey[SessionReport]" = pytest.StashKey()
 
 
 def report_files(settings: Settings) -> tuple[str, ...]:
-    """Return the files that are wanted.
+    """Return the files of ``--k6-report``.
 
     Raises:
-        OptionError: One of them has another suffix.
+        OptionError: A file has another suffix.
     """
     files = settings.entries("report")
     for file in files:
@@ -45,7 +42,7 @@ def report_files(settings: Settings) -> tuple[str, ...]:
 
 
 def add_to_report(item: pytest.Item, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
-    """Write the report with `load_test`, if one is wanted; return what went wrong with that."""
+    """Write the report with `load_test`, if there is one; return the errors, one text each."""
     stash = item.config.stash
     if _REPORT not in stash:
         stash[_REPORT] = SessionReport(item.config)
@@ -53,19 +50,19 @@ def add_to_report(item: pytest.Item, load_test: LoadTest, plan: LoadTestPlan) ->
 
 
 class SessionReport:
-    """The load tests of a session so far, and the files that tell of them."""
+    """The load tests of a session so far, and their report files."""
 
     def __init__(self, config: pytest.Config) -> None:
         folder = config.invocation_params.dir
         self._paths = [folder / file for file in report_files(Settings.of(config))]
         self._title = f"Load tests of {config.rootpath.name}"
         self._baselines = config.stash[BASELINES]
-        # By node id: a test that is run again replaces what it left before.
+        # By node id: a test that runs again replaces its earlier document.
         self._documents: dict[str, dict[str, object]] = {}
         self._sections: dict[str, str] = {}
 
     def add(self, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
-        """Write the files with `load_test`; return what went wrong with that."""
+        """Write the files with `load_test`; return the errors, one text each."""
         if not self._paths or load_test.verdict is None:
             return []
         results = self._baselines.results_of(load_test)
@@ -98,6 +95,8 @@ class SessionReport:
         return problems
 
     def _text(self, path: Path, document: dict[str, object]) -> str:
+        from pytest_k6api.report import html_report, json_report
+
         match path.suffix.lower():
             case ".html":
                 return html_report(document, self._title)

@@ -24,7 +24,6 @@ from pytest_k6api.report import (
     ids_by_name,
     kept_names,
     parse_rule,
-    read_report,
     read_results,
     results_document,
     write_whole,
@@ -197,6 +196,8 @@ class Baselines:
                 )
 
     def _load_report(self, names: Iterable[str]) -> Iterator[str]:
+        from pytest_k6api.report import read_report
+
         path = self._invoked_in / self._name
         try:
             found = read_report(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The outputs that ``--k6-out`` asks for: read and checked before any load, made for each run."""
+"""The outputs of ``--k6-out``: read and checked before any load, made for each run."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,12 @@ _STDOUT = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedOutput:
-    """One output that was asked for.
+    """One output of ``--k6-out``.
 
     Attributes:
-        shown: What was written, without secrets.
+        shown: The text of the option, without secrets.
         name: The output's name.
-        target: What stands behind the name and ``=``; of an output of files the file.
+        target: The text behind ``=``; for an output to files, the file.
         is_file: Whether the target is a file or ``-``.
         factory: Makes the output.
     """
@@ -53,7 +53,7 @@ REQUESTED: "pytest.StashKey[Sequence[RequestedOutput]]" = pytest.StashKey()
 def read_requests(
     config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
 ) -> list[str]:
-    """Read what was asked for and keep it; return what is wrong with it, one text each."""
+    """Read and keep the outputs of ``--k6-out``; return the errors, one text each."""
     requested: list[RequestedOutput] = []
     problems: list[str] = []
     secrets = Secrets(settings.entries("mask"))
@@ -73,22 +73,22 @@ def read_requests(
 
 
 def takes_stdout(config: pytest.Config) -> bool:
-    """Return whether an output writes to the standard output, which nothing else is to disturb."""
+    """Return whether an output writes to the standard output, which must have nothing else."""
     return any(each.is_file and each.target == _STDOUT for each in config.stash.get(REQUESTED, ()))
 
 
 def make_outputs(
     item: pytest.Item, load_test: LoadTestInfo, number: int
 ) -> Iterator[tuple[str, Output]]:
-    """Make each output that was asked for; yield what it is called, and it.
+    """Make each output of ``--k6-out``; yield its name for messages, and the output.
 
     Args:
-        item: The load test's.
-        load_test: What the outputs are told.
-        number: The load test's number in the session, from 1.
+        item: The item of the load test.
+        load_test: The value that the outputs get.
+        number: The number of the load test in the session, from 1.
 
     Raises:
-        pytest.fail.Exception: A target that could be used when collection ended cannot now.
+        pytest.fail.Exception: A target cannot be used any more.
     """
     for request in item.config.stash.get(REQUESTED, ()):
         context = _context(item.config, request, load_test, item.stash[PLAN], number)
@@ -148,7 +148,7 @@ def _info(plan: LoadTestPlan) -> LoadTestInfo:
 
 
 def _open_stdout(config: pytest.Config) -> BinaryIO:
-    """Return the standard output of the process, below whatever captures it."""
+    """Return the standard output of the process, past pytest's capture."""
     with uncaptured(config):
         terminal = Terminal(config)
         terminal.end_line()
