@@ -27,10 +27,12 @@ from pytest_k6api.metrics.store import MOST_ASKED, MetricStore
 from pytest_k6api.model import (
     ITERATION_ROWS,
     Batch,
+    Column,
     IterationRow,
     Metric,
     MetricError,
     MetricKind,
+    RowType,
     SampleRow,
     TagTable,
 )
@@ -667,3 +669,31 @@ def test_an_empty_engine_has_a_root_and_nothing_else() -> None:
     assert (snapshot.root.path, snapshot.root.groups, snapshot.root.checks) == ("", (), ())
     assert not snapshot.tainted
     assert not rig.engine.evaluate(0.0, final=True).tainted
+
+
+def test_a_protocol_declares_its_rows_and_the_engine_reads_their_metrics() -> None:
+    sent = Metric(name="ws_msgs_sent", kind=MetricKind.COUNTER)
+    connecting = Metric(name="ws_connecting", kind=MetricKind.TREND, samples_per_unit=1_000)
+    failed = Metric(name="ws_failed", kind=MetricKind.RATE)
+    rows = RowType(
+        "WebSocket",
+        (
+            Column(sent, 0, counts_rows=True),
+            Column(connecting, 1, is_optional=True),
+            Column(failed, 2),
+        ),
+    )
+    tags = TagTable()
+    one, other = tags.intern({"url": "/a"}), tags.intern({"url": "/b"})
+    engine = MetricsEngine(tags)
+
+    engine.ingest(Batch({rows: [(one, 2_000, 0), (other, None, 1), (other, 4_000, 0)]}))
+
+    metrics = engine.snapshot(1.0).metrics
+    assert list(metrics) == ["ws_msgs_sent", "ws_connecting", "ws_failed"]
+    assert metrics["ws_msgs_sent"].sample["count"] == 3
+    assert metrics["ws_connecting"].sample["avg"] == 3.0
+    assert metrics["ws_failed"].extra["passes"] == 1
+    found = engine.query("ws_connecting{url:/b}", 1.0)
+    assert found is not None
+    assert found.samples == 1

@@ -85,8 +85,12 @@ class OpenSecond:
         for tags_id, part in parts.items():
             if tags_id not in self.durations:
                 self.durations[tags_id] = array("q")
-            # A fifth of the room of a list, and quicker than `extend`.
-            self.durations[tags_id].frombytes(struct.pack(f"{len(part)}q", *part))
+            # A fifth of the room of a list, and quicker than `extend`; times are whole.
+            try:
+                packed = struct.pack(f"{len(part)}q", *part)
+            except struct.error:  # but not in samples of other protocols, perhaps
+                packed = struct.pack(f"{len(part)}q", *map(round, part))
+            self.durations[tags_id].frombytes(packed)
             self.samples += len(part)
 
     def add_failed(self, parts: Parts) -> None:
