@@ -197,7 +197,9 @@ async def test_a_long_answer_is_made_in_steps_between_which_the_loop_goes_on() -
         answer = await loop.portal.call_in_steps(steps, patience=10)
 
     assert answer == "done"
-    assert len(set(seen)) >= 4  # two steps in a turn, at most
+    # At most two steps in a pass, so five passes. Trio shuffles the tasks of a pass, so every
+    # second gap between two passes of the answer may be without a tick.
+    assert len(set(seen)) >= 3
 
 
 @in_real_time
