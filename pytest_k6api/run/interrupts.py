@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -28,11 +28,47 @@ _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SI
 Handle = Callable[[int, FrameType | None], object]
 
 
+class RepeatedSignal:
+    """A signal that the main thread gets ten times a second, from `start` until `stop`."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._is_over = False
+
+    def start(self, number: int) -> None:
+        """Begin to send it; does nothing from the second call on."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._repeat, args=(number,), daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Send it no more; one that is under way ends here."""
+        with suppress(KeyboardInterrupt):
+            self._is_over = True
+            if self._thread is not None:
+                self._thread.join()
+
+    def _repeat(self, number: int) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        while True:
+            time.sleep(_TOGETHER)
+            if self._is_over:
+                return
+            signal.pthread_kill(main, number)
+
+
 @contextmanager
-def interrupts(*steps: Callable[[str], object]) -> Iterator[None]:
+def interrupts(
+    *steps: Callable[[str], object], repeated: RepeatedSignal | None = None
+) -> Iterator[None]:
     """Call one of `steps` in the running Trio loop for each signal, with its name.
 
     Enter it inside ``trio.run``, in the main thread; elsewhere it does nothing.
+
+    Args:
+        steps: One for each signal; later ones raise KeyboardInterrupt.
+        repeated: Repeats a signal that raised, until the context is left.
     """
     token, now = trio.lowlevel.current_trio_token(), trio.lowlevel.current_clock().current_time
     asked = taken = 0
@@ -46,12 +82,18 @@ def interrupts(*steps: Callable[[str], object]) -> Iterator[None]:
         nonlocal asked
         # The first two wait for the loop, however long it is blocked.
         if asked >= len(steps) or (asked > 1 and taken < asked):
+            if repeated is not None:
+                repeated.start(number)
             raise KeyboardInterrupt
         token.run_sync_soon(take, steps[asked], _NAMES[signal.Signals(number)])
         asked += 1
 
     with _handled_by(handle, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), now):
-        yield
+        try:
+            yield
+        finally:
+            if repeated is not None:
+                repeated.stop()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pytest_k6api.model import (
 from pytest_k6api.protocols.http import Client, HttpRuntime, descriptor_shortage
 from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
-from pytest_k6api.run.interrupts import interrupts
+from pytest_k6api.run.interrupts import RepeatedSignal, interrupts
 from pytest_k6api.run.loop_portal import LoopPortal, finish_in_steps
 from pytest_k6api.run.metrics_collector import MetricsCollector
 from pytest_k6api.run.plan import LoadTestPlan
@@ -67,6 +67,7 @@ class LocalRun:
         self._options = plan.options
         self._settings = settings
         self._portal = portal
+        self._repeated = RepeatedSignal()
         self._warnings: list[str] = []
         self._http = HttpRuntime(settings.client)
         self._stuck = StuckTasks()
@@ -181,7 +182,7 @@ class LocalRun:
             self._portal.open(services)
             abandon = partial(self._abandon, services.cancel_scope)
             try:
-                with interrupts(self._interrupt, self._interrupt, abandon):
+                with interrupts(self._interrupt, self._interrupt, abandon, repeated=self._repeated):
                     await services.start(self._http.run)
                     for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
                         services.start_soon(service)
@@ -197,6 +198,7 @@ class LocalRun:
 
     def end(self) -> None:
         """Take in the last rows and judge finally; after `run`, however that ended."""
+        self._repeated.stop()  # an exception inside Trio leaves no context
         self._note_cut_short()
         self._collector.end()
         self.results.settle()
