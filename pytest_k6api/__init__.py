@@ -6,6 +6,9 @@ steers it while it runs. What is listed in ``__all__`` is the public interface.
 
 Names are imported when they are first used: pytest imports this package in
 every session, also in those without a load test, which must not pay for it.
+
+``docs/explanation/architecture.md`` shows the packages, what each may import, and
+where to add what.
 """
 
 from importlib import import_module

@@ -1,7 +1,8 @@
 """The control API: k6's REST API, complete, on every load test, and safe to have open.
 
+``documents`` has the members of every answer, ``ports`` what the API asks of the session,
 ``server`` is from the port to the application, ``k6`` the endpoints that k6 has,
-``extensions`` those beyond it. This front door imports neither Quart nor msgspec;
+``extensions`` those beyond it, ``page`` the files of ``/v1/``. This front door imports neither Quart nor msgspec;
 `ApiServer` does for the first client.
 """
 

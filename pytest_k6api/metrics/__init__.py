@@ -1,4 +1,7 @@
-"""Metrics: sinks, thresholds, the engine that fills them, and its snapshots. Pure."""
+"""Metrics: sinks, thresholds, the engine that fills them, and its snapshots.
+
+Pure: no clock, no socket, no Trio; it imports nothing of this package but the model.
+"""
 
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine

@@ -1,6 +1,7 @@
 """The values everything else is made of: durations, tags, samples, groups, options, errors.
 
-Pure: no clock, no socket, no Trio, no pytest; it imports nothing of this package.
+Rules that all packages share stand here too: ``secrets`` masks, ``text`` makes foreign text
+safe. Pure: no clock, no socket, no Trio, no pytest; it imports nothing of this package.
 """
 
 from pytest_k6api.model.commands import Command

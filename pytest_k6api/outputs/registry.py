@@ -1,6 +1,8 @@
 """The outputs that have a name: those of this package, and those of entry points.
 
-The entry points' group is ``pytest_k6api.outputs``; each names an `OutputFactory`.
+The entry points' group is ``pytest_k6api.outputs``; each names an `OutputFactory`. A new
+output that reads k6's variables takes their prefix off the list of those without effect
+(``plugin/settings/sources.py``).
 """
 
 from collections.abc import Mapping

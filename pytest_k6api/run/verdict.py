@@ -1,7 +1,8 @@
 """The verdict on a load test: passed, failed or interrupted, with reasons in plain words. Pure.
 
-A green test means that nothing went wrong, so nothing fails silently: a crossed threshold, an iteration that raised, a failed check, a
-failed request or an early end fails the load test. A threshold on ``checks``,
+A green test means that nothing went wrong, so nothing fails silently: a crossed
+threshold, an iteration that raised, a failed check, a failed request or an early end
+fails the load test. A threshold on ``checks``,
 ``http_req_failed`` or ``iteration_failures`` replaces zero tolerance by its
 own limit, for the samples that it covers.
 """

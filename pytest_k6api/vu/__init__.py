@@ -1,6 +1,7 @@
 """Virtual users: the object that scenarios get, the code that runs them, fixtures, failures.
 
-``vu`` and ``steps`` are the scenario's view, ``runner`` the executor's; ``feeders``
+``vu`` and ``steps`` are the scenario's view, ``runner`` the executor's, which records each
+iteration with its duration and its lateness; ``feeders``
 holds test data, ``failures`` records, groups and explains what went wrong.
 """
 

@@ -3,7 +3,8 @@
 An iteration costs little beside what the user's function does
 (``benchmarks/bench_iteration.py``): no task, no cancel scope. To interrupt one, an
 executor calls `interrupt`, so that later samples are dropped, and cancels the scope
-that the VU runs in.
+that the VU runs in. An iteration that a schedule started late is recorded with its
+lateness, unless it was interrupted.
 """
 
 import json

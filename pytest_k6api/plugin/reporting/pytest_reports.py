@@ -1,4 +1,7 @@
-"""Load tests in pytest's reports: summaries, properties and subtests."""
+"""The reports that pytest makes of a load test: its failure, properties and subtests.
+
+Imported when a load test runs; what prints at the end of a session is in ``reporters``.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

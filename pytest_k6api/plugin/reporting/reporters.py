@@ -1,4 +1,4 @@
-"""Load tests in pytest's reporters: summaries on the terminal, numbers in JUnit XML.
+"""What a session prints and writes of its load tests: summaries on the terminal, JUnit XML.
 
 Imported in every session, so it imports nothing heavy.
 """

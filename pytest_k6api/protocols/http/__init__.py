@@ -1,7 +1,9 @@
 """The HTTP client of virtual users, ``vu.http``, which times the phases of each request.
 
 `message` knows the rules, `net` the sockets, `h1` HTTP/1.1, and `client` puts them
-together. A request leaves one row behind. It sees the model and nothing above.
+together. Another version of HTTP is a package beside `h1`, with the connection that
+`client.connection` asks for, opened by `client.runtime`. A request leaves one row behind.
+It sees the model and nothing above.
 """
 
 from pytest_k6api.protocols.http.client import (

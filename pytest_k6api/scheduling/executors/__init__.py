@@ -1,4 +1,7 @@
-"""Executors: k6's seven, run by two mechanisms from one plan each, and changed by commands."""
+"""Executors: k6's seven, run by two mechanisms from one plan each, and changed by commands.
+
+Which options each takes stands in ``model/options/declarations.py``, ``TAKES``.
+"""
 
 from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor

@@ -1,8 +1,9 @@
 """The seam under the client: a connection takes a request and gives an exchange with its times.
 
 The client knows nothing else of a protocol version. HTTP/1.1 is
-`pytest_k6api.protocols.http.h1`; another version is another class with these attributes,
-and one line in `HttpRuntime`, where ALPN chooses among them.
+`pytest_k6api.protocols.http.h1`; another version is another class with these attributes.
+`HttpRuntime.dial` opens TCP and TLS and makes the connection: a version over TLS is chosen
+there by ALPN, which today offers HTTP/1.1 alone; one over UDP needs a dial of its own.
 """
 
 from collections.abc import Awaitable
