@@ -23,9 +23,9 @@ _PARTS = (
     r"|(?:api|access|app|auth|license|master|private|secret|shared|signing)[\W_]*key"
 )
 # As a whole word of a name: `apiKey` and `x-api-key` hold the word `key`, `monkey` does not.
-_WORDS = r"key|keys|auth|sig|pass|pwd|sid|otp|totp|pin|cvv|cvc"
+_WORDS = r"key|keys|auth|sig|pass|pwd|sid|otp|totp|pin|cvv|cvc|dpop|oidc"
 # As the whole name: `error_code` and `sign_in` are no secrets.
-_NAMES = r"code|code[_-]?verifier|sign"
+_NAMES = r"code|code[_-]?verifier|sign|ticket"
 # As the start of a name.
 _STARTS = r"proxy-|x-auth(?!or)"
 
@@ -60,7 +60,7 @@ _OPENING = re.compile(r"\[?(?:b?['\"])?")
 # An assignment, or a keyword with its value.
 _ASSIGNED = re.compile(rf"(?<![\w?&;#%.-])()(\w{{1,100}})(\s*=\s*)({_QUOTED})")
 # Secret in a query, ordinary in a document.
-_ORDINARY = frozenset({"key", "keys", "code", "sign", "pin"})
+_ORDINARY = frozenset({"key", "keys", "code", "sign", "pin", "ticket"})
 # Authorization: Bearer x; name: value counts only where the name cannot be an ordinary word.
 _FIELD = re.compile(
     r"(?<![\w\-'\"])((?:set-)?cookie|authorization|[a-z][a-z0-9]*(?:-[a-z0-9]+)+)(: *)([^\n]+)",

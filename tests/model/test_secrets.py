@@ -143,3 +143,10 @@ def test_a_long_text_takes_linear_time(piece):
 
     # Quadratic time would be 256 times as long.
     assert seconds(320_000) < 64 * max(seconds(20_000), 0.001)
+
+
+def test_tickets_of_cas_proofs_of_possession_and_identities_of_a_load_balancer_are_masked():
+    assert SECRETS.mask_url("/in?ticket=ST-1-abc&state=5&se=2") == "/in?ticket=****&state=5&se=2"
+    assert SECRETS.mask_text('{"ticket": "ABC-12"}') == '{"ticket": "ABC-12"}'
+    for name in ("DPoP", "X-Amzn-Oidc-Data", "x-amzn-oidc-identity"):
+        assert SECRETS.mask_header(name, "eyJhbGciOi") == "****"
