@@ -7,7 +7,7 @@ at the request of the control API.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 
@@ -65,7 +65,7 @@ class SetupTeardown:
     Source: k6 v1.1.0, ``internal/js/runner.go``, ``Setup``, ``Teardown``, ``runPart``.
     """
 
-    load: LoadContext
+    load: LoadContext = field(repr=False)
     setup: UserFunction | None = None
     teardown: UserFunction | None = None
     setup_timeout: float = 60.0

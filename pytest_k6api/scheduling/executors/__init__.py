@@ -1,6 +1,7 @@
 """Executors: k6's seven, run by two mechanisms from one plan each, and changed by commands.
 
-Which options each takes stands in ``model/options/declarations.py``, ``TAKES``.
+Their names, `ExecutorKind`, and which options each takes, `TAKES`, stand in
+``model/options/declarations.py``. How late an iteration began is recorded by its VU.
 """
 
 from pytest_k6api.model import ScenarioOptions

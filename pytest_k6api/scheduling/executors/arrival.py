@@ -3,6 +3,7 @@
 A due iteration is handed to a free VU, a parked task that is rescheduled directly:
 no queue, no event, no cancel scope per iteration. If no VU is free, the iteration is
 dropped, never delayed, and another VU is started for later ones, within the plan.
+How late an iteration began is recorded by its VU (``vu/runner.py``).
 """
 
 import logging

@@ -1,4 +1,8 @@
-"""HTTP messages: URLs, header fields, cookies, bodies, requests and responses. No I/O."""
+"""HTTP messages: URLs, header fields, cookies, bodies, requests and responses. No I/O.
+
+Which header fields and parameters are masked when they are shown stands in
+``model/secrets.py``.
+"""
 
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.bodies import Body, encode_body
