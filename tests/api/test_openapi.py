@@ -17,7 +17,8 @@ from tests.api.wire import served
 schemathesis: Any = pytest.importorskip("schemathesis")
 
 # An event stream has no end. k6 answers commands that make no sense now with 500, and
-# numbers that contradict each other, which no schema can know, with 400.
+# numbers that contradict each other, which no schema can know, with 400. To JSON Schema
+# 1e20 is an integer, to k6 and to us a number that no count of VUs can be.
 DOCUMENT = describe(ENDPOINTS, asks_token=False)
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/v1/events")
 CHECKS = {check.__name__: check for check in schemathesis.checks.CHECKS.get_all()}
@@ -26,6 +27,7 @@ REFUSALS = {
     "Error executing setup": ["not_a_server_error"],
     "Error executing teardown": ["not_a_server_error"],
     "Config update error": ["positive_data_acceptance"],
+    "got 'float'": ["positive_data_acceptance"],
 }
 
 
@@ -49,14 +51,18 @@ def url() -> Iterator[str]:
 def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
     response = case.call(base_url=url, timeout=60)
 
-    excluded = [CHECKS[name] for name in REFUSALS.get(_title(response), ())]
+    refusal = _refusal(response)
+    excluded = [
+        CHECKS[name] for text, names in REFUSALS.items() if text in refusal for name in names
+    ]
     case.validate_response(response, excluded_checks=excluded)
 
 
-def _title(response: Any) -> str:
+def _refusal(response: Any) -> str:
     if response.status_code not in (400, 500):
         return ""
-    return str(response.json()["errors"][0]["title"])
+    error = response.json()["errors"][0]
+    return f"{error['title']}: {error.get('detail', '')}"
 
 
 def test_every_route_is_described() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -235,7 +236,7 @@ def ask(url: str, expression: str, testid: str) -> list[float]:
 def load(prometheus: str, service: str, folder: Path, testid: str, **variables: str) -> str:
     (folder / "test_load.py").write_text(LOAD)
     command = [
-        *("python", "-m", "pytest", "-q", "test_load.py", "-p", "no:cacheprovider"),
+        *(sys.executable, "-m", "pytest", "-q", "test_load.py", "-p", "no:cacheprovider"),
         *("-p", "pytest_k6api.plugin", "--k6-address=", f"--k6-base-url={service}"),
         *("--k6-requests=record", f"--k6-tag=testid={testid}", "--k6-summary=full"),
         f"--k6-out=prometheus-rw={prometheus}/api/v1/write",

@@ -170,6 +170,7 @@ def test_it_prints_every_load_test_on_pages_of_a4(tmp_path: Path, open_page: Ope
     tests = [sample_load_test(), sample_load_test("test_shop.py::test_other")]
     path.write_text(html_report(sample_report(*tests), "shop"), encoding="utf-8")
     page = open_page(path.as_uri())
+    page.wait_for_selector("details.test[open]")  # the page is made when its results are read
 
     printed = page.pdf(format="A4", print_background=True)
 

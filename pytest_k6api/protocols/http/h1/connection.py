@@ -47,7 +47,7 @@ from pytest_k6api.protocols.http.message.errors import (
     is_gone,
 )
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
-from pytest_k6api.protocols.http.net.batched_io import Traffic, wake_up, way_to_park
+from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, Traffic, wake_up, way_to_park
 from pytest_k6api.protocols.http.net.tcp import has_ended, receive
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 
@@ -178,6 +178,7 @@ class Http1Connection:
         self._turned_at = perf_counter_ns()
         if not data:
             data = await self._exchange_alone(request.upload)
+        self.has_news = self.has_news or len(data) >= FIRST_SIZE  # as in `_receive_more`
         if not data:
             self.first_byte_at = 0
             raise NetworkError(CLOSED_EARLY, is_stale=self.is_used)
@@ -194,7 +195,9 @@ class Http1Connection:
         self.protocol = version + self.protocol[len(version) :]
         if version != "HTTP/1.1":
             self._known_heads = {}  # of its own: a known head would leave `protocol` as it is
-        if has_body and is_plain(self.lowered):
+        # What fills the buffer is never known: more may wait behind it.
+        is_short = len(self.head) + len(self.body) < FIRST_SIZE
+        if has_body and is_short and is_plain(self.lowered):
             says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
             remember(self._known_heads, self.head, says)
 
@@ -283,6 +286,8 @@ class Http1Connection:
                 data = await self._wait()
         self.ended_at = max(self.ended_at, self.received_at)
         self.bytes_received += len(data)
+        if len(data) >= _MORE_SIZE:
+            self.has_news = True  # more may wait behind it, and its edge was told
         await self._take_turn()
         return data
 
