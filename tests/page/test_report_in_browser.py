@@ -64,6 +64,8 @@ def test_dragging_zooms_all_charts_and_a_button_shows_all_again(
     report: str, open_page: OpenPage
 ) -> None:
     page = open_page(report)
+    page.wait_for_selector("svg .series path")
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
     before = page.locator("figure.chart").nth(4).inner_text()
     x, y, width, height = pixels_of(page.locator("figure.chart").first)
 
@@ -73,11 +75,12 @@ def test_dragging_zooms_all_charts_and_a_button_shows_all_again(
     page.mouse.up()
     page.mouse.move(0, 0)
 
-    assert page.locator("figure.chart").nth(4).inner_text() != before
+    fifth = "document.querySelectorAll('figure.chart')[4].innerText"
+    page.wait_for_function(f"before => {fifth} !== before", arg=before)
     assert "Of the time that is shown." in page.inner_text(".charts")
     page.get_by_role("button", name="Show all of the time").click()
     page.mouse.move(0, 0)
-    assert page.locator("figure.chart").nth(4).inner_text() == before
+    page.wait_for_function(f"before => {fifth} === before", arg=before)
 
 
 def test_charts_are_read_and_zoomed_by_keyboard(report: str, open_page: OpenPage) -> None:
