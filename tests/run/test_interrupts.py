@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -122,7 +123,9 @@ def test_a_forked_child_dies_of_sigterm_as_ever():
 
     def serve() -> None:
         is_up.set()
-        signal.pause()
+        # Not `signal.pause`: it would sleep through a signal that came just before it.
+        while True:
+            time.sleep(0.01)
 
     with signals_end_session():
         child = fork.Process(target=serve, daemon=True)
