@@ -403,7 +403,7 @@ async def test_an_idle_connection_is_asked_for_its_end_only_where_a_mistake_woul
         asked += 1
         return False
 
-    monkeypatch.setattr("pytest_k6api.protocols.http.h1.connection.has_ended", has_ended)
+    monkeypatch.setattr("pytest_k6api.protocols.http.h1.line.has_ended", has_ended)
     async with replying(OK) as server, a_tester() as tester:
         for method, questions in (("GET", 0), ("GET", 0), ("POST", 1)):
             await trio.sleep(0.06)

@@ -287,7 +287,7 @@ async def test_what_could_mean_something_else_is_refused_in_words_about_the_head
 @in_real_time
 async def test_pieces_of_one_byte_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_k6api.protocols.http.net.batched_io.FIRST_SIZE", 1)
-    monkeypatch.setattr("pytest_k6api.protocols.http.h1.connection._MORE_SIZE", 1)
+    monkeypatch.setattr("pytest_k6api.protocols.http.h1.line._MORE_SIZE", 1)
     few = {name: reply for name, reply in REPLIES.items() if len(reply) < 1000}
     async with asking(few) as (tester, urls):
         responses = {name: await tester.client.get(url) for name, url in urls.items()}

@@ -6,7 +6,6 @@ of them. The client knows no version of HTTP: see `Connection`.
 """
 
 from collections.abc import Coroutine, Iterable
-from functools import partial
 from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Unpack
@@ -14,7 +13,7 @@ from typing import Any, Unpack
 from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
-from pytest_k6api.protocols.http.client.exchange_log import describe_exchange, describe_fully
+from pytest_k6api.protocols.http.client.ledger import Ledger
 from pytest_k6api.protocols.http.client.prepare import (
     Hop,
     checked_method,
@@ -26,28 +25,22 @@ from pytest_k6api.protocols.http.client.redirects import redirect
 from pytest_k6api.protocols.http.client.routes import RequestCache
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.samples import (
-    NO_PHASES,
     Attempt,
-    Moments,
-    failure_id,
     intern,
     outcome_tags,
     phases,
-    record_retry,
 )
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
-from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError, RequestFailure
+from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
-from pytest_k6api.protocols.http.message.prepared import PreparedRequest, StatusSet
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
-from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
+from pytest_k6api.protocols.http.rows import HTTP_ROWS
 
-# k6's default response callback.
-_DEFAULT_EXPECTED = range(200, 400)
 _FIRST_REDIRECT = 300
 
 # Nanoseconds. A connection that was idle for longer may have been closed by the server, so
@@ -67,13 +60,12 @@ class Client:
         cookies: The jar; it lives as long as the virtual user (k6 empties its
             jar before each iteration).
         auth: How requests are signed, unless they say otherwise.
-        last_response: The latest response, for reports.
         routes: The load test's routes and prepared requests.
     """
 
     __slots__ = (
-        "_base_url", "_debug", "_expected", "_gets", "_headers", "_idle", "_recorder", "_runtime",
-        "_spare", "auth", "cookies", "last_response", "routes",
+        "_base_url", "_debug", "_gets", "_headers", "_idle", "_ledger", "_recorder", "_runtime",
+        "_spare", "auth", "cookies", "routes",
     )  # fmt: skip
 
     def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
@@ -81,7 +73,7 @@ class Client:
         self._runtime, self._recorder = runtime, recorder
         recorder.secrets = options.secrets
         self._debug = options.http_debug
-        self._expected: StatusSet = _DEFAULT_EXPECTED
+        self._ledger = Ledger(recorder, options)
         self._idle: dict[Origin, Connection] = {}
         self._spare: dict[Origin, list[Connection]] = {}
         self._headers = Headers()
@@ -89,7 +81,6 @@ class Client:
             self._headers["User-Agent"] = options.user_agent
         self.cookies = Cookies()
         self.auth: Auth | None = None
-        self.last_response: Response | None = None
         self.routes = runtime.routes
         self.base_url = options.base_url
 
@@ -124,11 +115,16 @@ class Client:
         Takes a status, a range, or a collection of both. Without judgement there
         is no sample of ``http_req_failed``, as in k6.
         """
-        return self._expected
+        return self._ledger.expected
 
     @expected_statuses.setter
     def expected_statuses(self, statuses: ExpectedStatuses) -> None:
-        self._expected = read_expected(statuses)
+        self._ledger.expected = read_expected(statuses)
+
+    @property
+    def last_response(self) -> Response | None:
+        """The latest response, for reports."""
+        return self._ledger.last_response
 
     def get(self, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
         """GET `url`; see `RequestOptions` for what else can be said."""
@@ -234,20 +230,20 @@ class Client:
             else:
                 body = await self._unpack(request, exchange, deadline)
         except NetworkError as error:
-            if exchange is not None and self._may_repeat(request, error, exchange, deadline):
+            if exchange is not None and self._ledger.may_repeat(request, error, exchange, deadline):
                 return await self._round_trip(
                     request, first or Attempt(exchange.started_at, deadline)
                 )
             response = self._fail(request, error.failure, exchange, began, first)
             return await self._conclude(response, request, deadline)
         except BaseException:  # a hard stop: no row, but the bytes did flow
-            self._abandon(exchange)
+            self._ledger.abandon(exchange)
             raise
 
         status, protocol = exchange.status, exchange.protocol
         expected = request.expected
         if expected is ...:
-            expected = self._expected
+            expected = self._ledger.expected
         failed = None if expected is None else 0 if status in expected else 1
         key = (request.key, status, failed, protocol)
         tags = context.requests.get(key)
@@ -265,7 +261,7 @@ class Client:
             self._spare.setdefault(origin, []).append(connection)
         if status >= _FIRST_REDIRECT or failed or self._debug:
             return await self._conclude(response, request, deadline)
-        self.last_response = response
+        self._ledger.last_response = response
         return response
 
     async def _obtain(
@@ -281,6 +277,13 @@ class Client:
             candidate.close()
             connection = None
         return await self._runtime.dial(request.origin, deadline)
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        """Keep `connection` for the next request, if it takes one."""
+        if not connection.is_reusable:
+            connection.close()
+        elif self._idle.setdefault(origin, connection) is not connection:
+            self._spare.setdefault(origin, []).append(connection)
 
     async def _unpack(self, request: PreparedRequest, exchange: Exchange, deadline: int) -> bytes:
         """Return the decoded body of the response, and keep its cookies."""
@@ -298,26 +301,6 @@ class Client:
                 self.cookies.store(header, request.target.host, request.target.path)
         return body
 
-    def _abandon(self, exchange: Exchange | None) -> None:
-        """Count the bytes of an exchange that gives no response, and end it."""
-        if exchange is not None:
-            self._recorder.bytes_sent += exchange.bytes_sent
-            self._recorder.bytes_received += exchange.bytes_received
-            exchange.close()
-
-    def _may_repeat(
-        self, request: PreparedRequest, error: NetworkError, exchange: Exchange, deadline: int
-    ) -> bool:
-        """End a failed attempt; return whether to send again, and count that, too."""
-        self._abandon(exchange)
-        if not error.is_stale or not (request.is_repeatable or not exchange.bytes_sent):
-            return False
-        if perf_counter_ns() >= deadline:
-            error.failure = TIMED_OUT
-            return False
-        record_retry(self._recorder, request)
-        return True
-
     def _fail(
         self,
         request: PreparedRequest,
@@ -327,35 +310,17 @@ class Client:
         first: Attempt | None = None,
     ) -> Response:
         """Record a request that got no usable response, and return what is told of it."""
-        context = self._recorder.context
-        expected = self._expected if request.expected is ... else request.expected
-        failed = None if expected is None else 0 if 0 in expected else 1
-        measured = (*NO_PHASES, perf_counter_ns())
-        if first is not None:  # until now it had not been written, as in k6
-            measured = phases(Moments(first.started_at, perf_counter_ns()), began)
-        elif exchange is not None:
-            measured = phases(exchange, began)
-        row: HttpRow = (failure_id(context, request, failure, failed), failed, *measured)
-        self._recorder.buffer.rows[HTTP_ROWS].append(row)
+        row = self._ledger.record_failure(request, failure, exchange, began, first)
         head, body, received = b"", b"", 0
         if exchange is not None:
             head, body, received = exchange.head, exchange.body, exchange.bytes_received
         return Response(0, body, request, head, row, "", received, failure)
 
-    def _keep_failure(self, response: Response) -> None:
-        tags_id, failed, *_ = response.row
-        if failed:
-            describe = partial(describe_exchange, response)
-            self._recorder.keep_failed(tags_id, response.status_code, response, describe)
-
     async def _conclude(
         self, response: Response, request: PreparedRequest, deadline: int
     ) -> Response:
         """Follow redirects, and do what else a response that is no plain 2xx may need."""
-        self.last_response = response
-        self._keep_failure(response)
-        if self._debug == "all" or (self._debug and response.is_error):
-            self._runtime.options.show_exchange(describe_fully(response))
+        self._ledger.note(response)
         if request.is_hop:
             return response
         response = await self._follow(response, request, deadline)
@@ -383,7 +348,7 @@ class Client:
             request = prepare(self, to.method, to.url, to.options, hop)
             response = await self._round_trip(request)
         response.history = tuple(history)
-        self.last_response = response
+        self._ledger.last_response = response
         return response
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
 
 class Exchange(Timed, Protocol):
-    """One request and its response.
+    """One request and its response: the response as a whole (`run`), or in pieces (`start`).
 
     Attributes:
         bytes_sent, bytes_received: The exchange's bytes on the wire; the first
@@ -47,8 +47,50 @@ class Exchange(Timed, Protocol):
                 and also when the task is cancelled.
         """
 
+    def start(self, request: PreparedRequest, deadline: int) -> Awaitable["IncomingBody"]:
+        """Send `request` and receive the head of the response; return what receives the body.
+
+        The attributes are as `run` leaves them, but for `body`, which is empty. The times
+        and the bytes go on with the body.
+
+        Args:
+            request: The request.
+            deadline: When to give up waiting for the head, in perf_counter_ns.
+
+        Raises:
+            NetworkError: There is no usable head; see `run`.
+        """
+
     def close(self) -> None:
         """End the exchange at once: over HTTP/1.1 by closing the connection."""
+
+
+class IncomingBody(Protocol):
+    """The body of one response, received piece by piece.
+
+    What is not asked for stays with the server, which has to wait: HTTP/1.1 does not read
+    the socket, a version with flow control opens the window of the stream by what was
+    handed out.
+
+    Attributes:
+        is_complete: Whether the end of the body was seen. The connection takes the next
+            request then, if it is reusable.
+    """
+
+    is_complete: bool
+
+    def receive(self, deadline: int) -> Awaitable[bytes]:
+        """Return the next bytes of the body, still encoded; ``b""`` at its end.
+
+        A piece has a few hundred kilobytes at most. A call that is cancelled loses
+        nothing: the next one goes on.
+
+        Args:
+            deadline: When to give up, in perf_counter_ns.
+
+        Raises:
+            NetworkError: The body is cut, broken or overdue. The exchange is closed then.
+        """
 
 
 class Connection(Protocol):

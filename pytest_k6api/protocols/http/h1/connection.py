@@ -17,7 +17,6 @@ Times are ``time.perf_counter_ns``, taken beside the system calls.
 
 import math
 import socket
-import ssl
 import types
 from collections.abc import Generator
 from time import perf_counter_ns
@@ -25,16 +24,13 @@ from time import perf_counter_ns
 import trio
 from outcome import Outcome
 from trio.lowlevel import (
-    Abort,
-    Task,
     current_task,
-    wait_readable,
-    wait_task_rescheduled,
-    wait_writable,
 )
 
+from pytest_k6api.protocols.http.h1.body import Http1Body
 from pytest_k6api.protocols.http.h1.framing import keeps_alive
 from pytest_k6api.protocols.http.h1.head_cache import KnownHeads, PlainHead, is_plain, remember
+from pytest_k6api.protocols.http.h1.line import Http1Line
 from pytest_k6api.protocols.http.h1.response_reader import ResponseReader
 from pytest_k6api.protocols.http.message.bodies import Upload
 from pytest_k6api.protocols.http.message.errors import (
@@ -47,31 +43,17 @@ from pytest_k6api.protocols.http.message.errors import (
     is_gone,
 )
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
-from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, Traffic, wake_up, way_to_park
-from pytest_k6api.protocols.http.net.tcp import has_ended, receive
+from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffic
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 
-NEVER = 1 << 63
-_MORE_SIZE = 128 * 1024
-# Nanoseconds of sending or receiving after which the loop gets its turn.
-_TURN = 500_000
-_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError)
 
-
-class Http1Connection:
-    """A connected socket and its last exchange: `Connection` and `Exchange` of the client in one.
-
-    Attributes beside theirs:
-        task, wire, data, error, received_at, has_news: For `Traffic`; see `Line`.
-    """
+class Http1Connection(Http1Line):
+    """A connected socket and its last exchange: `Connection` and `Exchange` of the client in one."""
 
     __slots__ = (
-        "_known_heads", "_max_size", "_parking", "_reader", "_says", "_tls", "_traffic",
-        "_turned_at",
-        "body", "bytes_received", "bytes_sent", "connecting", "data", "deadline", "ended_at",
-        "error", "fd", "first_byte_at", "handshaking", "has_news", "head", "is_open", "is_plain",
-        "is_reusable", "is_used", "lowered", "protocol", "ready_at", "received_at",
-        "sent_at", "sock", "started_at", "status", "task", "wire",
+        "_is_streamed", "_known_heads", "_max_size", "_reader", "_says",
+        "body", "connecting", "first_byte_at", "handshaking", "head", "is_plain", "is_used",
+        "lowered", "protocol", "ready_at", "status",
     )  # fmt: skip
 
     def __init__(
@@ -83,34 +65,18 @@ class Http1Connection:
         traffic: Traffic | None = None,
     ) -> None:
         self.ready_at = perf_counter_ns()
-        self.sock = sock
-        self.fd = sock.fileno()
-        self._tls = sock if isinstance(sock, TlsSocket) else None
+        super().__init__(sock, traffic)
         self.protocol = protocol
-        self.deadline = NEVER
         self.connecting = self.handshaking = 0
         self.is_used = self.is_plain = False
-        self.is_open = self.is_reusable = True
-        self.has_news = self._tls is not None and self._tls.is_ahead
-        self.status = 0
-        self.wire = self.head = self.lowered = self.body = b""
-        self.task: Task | None = None
-        self.data: bytes | None = None
-        self.error: Exception | None = None
-        self.started_at = self.sent_at = self.received_at = 0
-        self.first_byte_at = self.ended_at = 0
-        self.bytes_sent = self.bytes_received = 0
+        self.status = self.first_byte_at = 0
+        self.head = self.lowered = self.body = b""
         self._max_size = math.inf if max_size is None else max_size
         self._reader: ResponseReader | None = None
+        self._is_streamed = False
         self._known_heads = known_heads
         # What `head` says, if it was known.
         self._says: PlainHead | None = None
-        # When the task last went on after a wait.
-        self._turned_at = 0
-        self._parking: object = way_to_park(self._abort)
-        self._traffic = traffic
-        if traffic is not None:
-            traffic.add(self)
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "busy" if self.deadline != NEVER else "idle"
@@ -161,13 +127,29 @@ class Http1Connection:
                     return
             yield from self._read(data, request).__await__()
         except BaseException as error:
-            failure = self._give_up(error)
+            if self._tls is not None:
+                self.bytes_sent, self.bytes_received = self._tls.take_counts()
+            failure = self.give_up(error)
             if failure is None:
                 raise
             raise failure from error
         self.deadline = NEVER
         if self._tls is not None:
             self._end_tls_exchange(self._tls)
+
+    async def start(self, request: PreparedRequest, deadline: int) -> Http1Body:
+        """Send `request` and receive the head of the response; see `Exchange.start`."""
+        self._is_streamed = True
+        try:
+            await self.run(request, deadline)
+        finally:
+            self._is_streamed = False
+        if self.is_plain:  # the whole response was there
+            rest, self.body = self.body, b""
+            return Http1Body(self, len(rest), rest)
+        assert self._reader is not None
+        rest, self._reader.rest = self._reader.rest, b""
+        return Http1Body(self, self._reader.length, rest)
 
     async def _read(self, data: bytes, request: PreparedRequest) -> None:
         """Receive a response of which `data` is there, and parse it."""
@@ -186,7 +168,9 @@ class Http1Connection:
         if reader is None:  # many a short-lived connection never needs one
             reader = self._reader = ResponseReader(self._max_size)
         try:
-            await reader.read(data, self._receive_more, has_body=has_body)
+            await reader.read(
+                data, self._receive_more, has_body=has_body, is_streamed=self._is_streamed
+            )
         finally:
             self.head = reader.head
         self.body, self.lowered, self.status = reader.body, reader.lowered, reader.status
@@ -196,17 +180,10 @@ class Http1Connection:
         if version != "HTTP/1.1":
             self._known_heads = {}  # of its own: a known head would leave `protocol` as it is
         # What fills the buffer is never known: more may wait behind it.
-        is_short = len(self.head) + len(self.body) < FIRST_SIZE
+        is_short = not self._is_streamed and len(self.head) + len(self.body) < FIRST_SIZE
         if has_body and is_short and is_plain(self.lowered):
             says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
             remember(self._known_heads, self.head, says)
-
-    def unwrap(self) -> None:
-        """Do nothing: a wait that ends with a connection ended well; see `wake_up`."""
-
-    def _abort(self, _raise_cancel: object) -> Abort:
-        self.task = None
-        return Abort.SUCCEEDED
 
     async def _exchange_alone(self, upload: Upload | None) -> bytes:
         """Do what `Traffic` did not do, or not to its end; return the first bytes received."""
@@ -245,83 +222,16 @@ class Http1Connection:
             raise broken
         return data
 
-    def _check_wake(self) -> None:
-        """Raise the error that the task was resumed for, if there is one."""
-        error, self.error = self.error, None
-        if error is not None and not isinstance(error, _WOULD_BLOCK):
-            raise error
-        # The sweeper resumes an overdue task without data or error.
-        if not self.data and perf_counter_ns() >= self.deadline:
-            raise NetworkError(TIMED_OUT)
-
     async def _send_rest(self, data: memoryview, upload: Upload | None) -> None:
         await self.send_all(data)
         if upload is not None:
             await upload.send(self.send_all, self.deadline)
 
-    async def send_all(self, data: memoryview) -> None:
-        """Put `data` on the wire, waiting whenever the send buffer is full."""
-        while data:
-            try:
-                sent = self.sock.send(data)
-            except BlockingIOError:
-                await wait_writable(self.fd)
-            except ssl.SSLWantReadError:
-                assert self._tls is not None
-                await self._tls.renegotiate()
-            else:
-                self.bytes_sent += sent
-                data = data[sent:]
-                await self._take_turn()
-
-    async def _receive_more(self) -> bytes:
-        """Return the next bytes, or ``b""`` at the end of the connection."""
-        # epoll is edge-triggered: recv before waiting.
-        data: bytes | None = None
-        offset = 0 if self._traffic is None else self._traffic.clock.offset
-        while data is None:
-            try:
-                data, self.received_at = receive(self.sock, _MORE_SIZE, offset, self.started_at)
-            except _WOULD_BLOCK:
-                data = await self._wait()
-        self.ended_at = max(self.ended_at, self.received_at)
-        self.bytes_received += len(data)
-        if len(data) >= _MORE_SIZE:
-            self.has_news = True  # more may wait behind it, and its edge was told
-        await self._take_turn()
-        return data
-
-    async def _take_turn(self) -> None:
-        """Let the loop come round now and then.
-
-        A peer that never pauses is not waited for: the sweeper does not see the task.
-        """
-        now = perf_counter_ns()
-        if now >= self.deadline:
-            raise NetworkError(TIMED_OUT)
-        if now - self._turned_at > _TURN:
-            await trio.lowlevel.checkpoint()
-            self._turned_at = perf_counter_ns()
-
-    async def _wait(self) -> bytes | None:
-        """Wait for something to be received; return it, or None if there may be something now."""
-        if self._traffic is None:
-            await wait_readable(self.fd)
-            return None
-        self.data = None
-        self.task = current_task()
-        await wait_task_rescheduled(self._abort)
-        self._turned_at = perf_counter_ns()
-        self._check_wake()
-        return self.data
-
-    def _give_up(self, error: BaseException) -> NetworkError | None:
+    def give_up(self, error: BaseException) -> NetworkError | None:
         """Close; return `error` as the client takes it, or None if it is not the network's."""
         overdue = perf_counter_ns() >= self.deadline
         self.ended_at = perf_counter_ns()
         self.body = self._reader.take_partial_body() if self._reader else b""
-        if self._tls is not None:
-            self.bytes_sent, self.bytes_received = self._tls.take_counts()
         self.close()
         if isinstance(error, trio.ClosedResourceError) and overdue:
             return NetworkError(TIMED_OUT)
@@ -338,37 +248,3 @@ class Http1Connection:
         self.bytes_sent, self.bytes_received = tls.take_counts()
         if tls.is_ahead:  # the stream ended behind the response
             self.is_reusable = False
-
-    def has_ended(self, *, may_err: bool) -> bool:
-        """Return whether the server closed the idle connection, or spoke unasked.
-
-        See `Connection.has_ended`.
-        """
-        # Traffic hears of both when they come, but for what came while the loop was held up.
-        if may_err and self._traffic is not None and not self.has_news:
-            return False
-        self.has_news = False
-        return (
-            has_ended(self.sock) if isinstance(self.sock, socket.socket) else self.sock.has_ended()
-        )
-
-    def close(self) -> None:
-        """Close the socket at once; a task that waits on it wakes up."""
-        if not self.is_open:
-            return
-        self.is_open = self.is_reusable = False
-        self._parking = None  # it refers to this connection
-        if self._traffic is not None:
-            self._traffic.remove(self)
-        if self.deadline != NEVER:
-            self.wake()
-            self.deadline = NEVER
-        self.sock.close()
-
-    def wake(self) -> None:
-        """Wake the task that waits on the socket; a wait of Trio's ends in ClosedResourceError."""
-        task, self.task = self.task, None
-        if task is not None:
-            wake_up(task, self)
-        else:
-            trio.lowlevel.notify_closing(self.fd)

@@ -47,16 +47,20 @@ class ResponseReader:
             the blank line, canonical; its body is without chunks but still encoded.
         lowered: The head in lower case, to look header names up in.
         is_last: Whether no other response may follow on the connection.
+        length: Bytes of the body; `CHUNKED` or `UNTIL_CLOSE` where the head does not tell.
+        rest: The bytes behind a head that was read without its body.
 
     Args:
         max_size: The most bytes that a body may have.
     """
 
-    __slots__ = ("_max_size", "_pieces", "body", "head", "is_last", "lowered", "status")
+    __slots__ = (
+        "_max_size", "_pieces", "body", "head", "is_last", "length", "lowered", "rest", "status",
+    )  # fmt: skip
 
     def __init__(self, max_size: float) -> None:
-        self.status = 0
-        self.head = self.lowered = self.body = b""
+        self.status = self.length = 0
+        self.head = self.lowered = self.body = self.rest = b""
         self.is_last = False
         self._max_size = max_size
         # A body in pieces. Not a list of them: of one byte each, they would take 40
@@ -66,13 +70,16 @@ class ResponseReader:
     def __repr__(self) -> str:
         return f"<ResponseReader of {self.status or 'nothing yet'}>"
 
-    async def read(self, data: bytes, receive: Receive, *, has_body: bool) -> None:
+    async def read(
+        self, data: bytes, receive: Receive, *, has_body: bool, is_streamed: bool = False
+    ) -> None:
         """Read a response into the attributes.
 
         Args:
             data: Its first bytes; at least one.
             receive: Returns the next bytes of the connection; none at its end.
             has_body: False for HEAD, whose response has only a head.
+            is_streamed: Whether to leave the body to another reader.
 
         Raises:
             NetworkError: It is no response, is too large, or ends midway.
@@ -86,8 +93,10 @@ class ResponseReader:
         if end < 0 or is_informational(self.status):
             rest = await self._read_head(data, receive)
         lowered = self.lowered
-        length = body_length(self.status, lowered) if has_body else 0
-        if length == CHUNKED:
+        self.length = length = body_length(self.status, lowered) if has_body else 0
+        if is_streamed:
+            self.rest, rest = rest, b""
+        elif length == CHUNKED:
             rest = await self._read_chunks(rest, receive)
         elif length == len(rest):
             self._check_size(length)

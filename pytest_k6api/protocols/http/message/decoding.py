@@ -5,13 +5,18 @@ steps of bounded output: the limit holds after each, and between them the event 
 gets its turn and the request's deadline is looked at. A body that is decoded within
 one turn, as nearly all are, costs no trip through the loop.
 
+A decoder is fed as the bytes come. So a body that is read as a stream is decoded by the
+same code, and gives what it holds so far with each piece.
+
 Brotli and Zstandard are imported when a response first needs them.
 """
 
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
+from itertools import chain
 from time import perf_counter_ns
+from typing import Protocol
 
 import trio
 
@@ -59,20 +64,61 @@ async def decode(body: bytes, encodings: str, *, limit: int | None, deadline: in
     Raises:
         DecodingError: The body is broken, decodes to more than `limit` bytes, or takes too long.
     """
-    names = [part.strip().lower() for part in encodings.split(",")]
-    for name in reversed(names):
-        if name in _NOTHING:
-            continue
-        decoder = _DECODERS.get(name)
-        if decoder is None or not body:
+    for decoder in _decoders(encodings):
+        if not body:
             return body
         decoded = BytesIO()
+        steps = chain(decoder.feed(memoryview(body)), decoder.finish())
         try:
-            await _take_turns(_write_to(decoded, decoder(memoryview(body)), limit), deadline)
+            await _take_turns(_write_to(decoded, steps, limit), deadline)
         except DecodingError as error:
             raise DecodingError(error.failure, decoded.getvalue()) from error.__cause__
         body = decoded.getvalue()
     return body
+
+
+class StreamDecoder:
+    """Undoes the encodings of a body that comes in pieces.
+
+    Args:
+        encodings: The value of ``Content-Encoding``, as `decode` takes it.
+    """
+
+    __slots__ = ("_decoders", "_is_empty")
+
+    def __init__(self, encodings: str) -> None:
+        self._decoders = _decoders(encodings)
+        self._is_empty = True
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` adds to the decoded body, in pieces of bounded size.
+
+        Raises:
+            DecodingError: The body is broken.
+        """
+        self._is_empty = False
+        return _feed_all(self._decoders, data)
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield what is left at the end of the body; an empty body decodes to nothing.
+
+        Raises:
+            DecodingError: The body is broken, or ends midway.
+        """
+        if self._is_empty:
+            return
+        for number, decoder in enumerate(self._decoders):
+            for piece in decoder.finish():
+                yield from _feed_all(self._decoders[number + 1 :], piece)
+
+
+def _feed_all(decoders: "Sequence[_Decoder]", data: bytes) -> Iterator[bytes]:
+    if not decoders:
+        yield data
+        return
+    for piece in decoders[0].feed(memoryview(data)):
+        if piece:
+            yield from _feed_all(decoders[1:], piece)
 
 
 async def _take_turns(steps: Iterator[object], deadline: int) -> None:
@@ -94,80 +140,157 @@ def _write_to(decoded: BytesIO, pieces: Iterator[bytes], limit: int | None) -> I
         yield
 
 
+class _Decoder(Protocol):
+    """Undoes one encoding."""
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        """Yield what `data` adds, which may be nothing."""
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield what is left at the end of a body that is not empty."""
+
+
 def _pieces(body: memoryview, size: int = _STEP) -> Iterator[memoryview]:
     return (body[start : start + size] for start in range(0, len(body), size))
 
 
-def _inflate(body: memoryview, wbits: int) -> Generator[bytes, None, memoryview]:
-    """Yield what `body` holds; return what stands behind it."""
-    decompressor = zlib.decompressobj(wbits)
-    end = 0
+class _Gzip:
+    """Members follow one another (RFC 1952, 2.2); zeros behind them are padding."""
+
+    def __init__(self) -> None:
+        self._member: zlib._Decompress | None = None
+        self._is_padded = False
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        while data:
+            if self._member is None:
+                # What tapes were padded with, gzip has ignored ever since.
+                self._is_padded = self._is_padded or not data[0]
+                if self._is_padded:
+                    if data.tobytes().strip(b"\0"):
+                        raise _broken("data behind the padding")
+                    return
+                self._member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            piece = data[:_STEP]
+            yield from _inflate(self._member, piece)
+            data = data[len(piece) - len(self._member.unused_data) :]
+            if self._member.eof:
+                self._member = None
+
+    def finish(self) -> Iterator[bytes]:
+        if self._member is not None:
+            yield from _drain(self._member)
+
+
+class _Deflate:
+    """The standard means zlib's format, some servers mean bare deflate.
+
+    The first byte's lower half is zlib's method, always 8.
+    """
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._zlib: zlib._Decompress | None = None
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        if self._zlib is None:
+            self._start += data.tobytes()
+            if len(self._start) < 2:
+                return
+            data = memoryview(self._start)
+            self._zlib = self._begin()
+        for piece in _pieces(data):
+            if self._zlib.eof:
+                return
+            yield from _inflate(self._zlib, piece)
+
+    def finish(self) -> Iterator[bytes]:
+        if self._zlib is None:
+            start = self._start
+            self._zlib = self._begin()
+            yield from _inflate(self._zlib, memoryview(start))
+        yield from _drain(self._zlib)
+
+    def _begin(self) -> "zlib._Decompress":
+        start = self._start[:2]
+        self._start = b""
+        is_zlib = start[0] & 0x0F == 8 and int.from_bytes(start, "big") % 31 == 0
+        return zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+
+
+def _inflate(decompressor: "zlib._Decompress", piece: memoryview) -> Iterator[bytes]:
+    data: bytes | memoryview = piece
     try:
-        for piece in _pieces(body):
-            end += len(piece)
-            data: bytes | memoryview = piece
-            while data:
-                yield decompressor.decompress(data, _STEP)
-                if decompressor.eof:
-                    return body[end - len(decompressor.unused_data) :]
-                data = decompressor.unconsumed_tail
-        while more := decompressor.decompress(b"", _STEP):  # the window may hold some
-            yield more
+        while True:
+            decoded = decompressor.decompress(data, _STEP)
+            yield decoded
+            data = decompressor.unconsumed_tail
+            # The window may hold more than a step gave.
+            if decompressor.eof or (not data and len(decoded) < _STEP):
+                return
     except zlib.error as error:
         raise _broken(error) from error
-    raise DecodingError(CLOSED_MIDWAY)
 
 
-def _gunzip(body: memoryview) -> Iterator[bytes]:
-    rest = body
-    while rest and rest[0]:  # RFC 1952, 2.2: members follow one another
-        rest = yield from _inflate(rest, 16 + zlib.MAX_WBITS)
-    # What tapes were padded with, gzip has ignored ever since.
-    if rest.tobytes().strip(b"\0"):
-        raise _broken("data behind the padding")
-
-
-def _undeflate(body: memoryview) -> Iterator[bytes]:
-    # The standard means zlib's format, some servers mean bare deflate. The
-    # first byte's lower half is zlib's method, always 8.
-    is_zlib = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-    return _inflate(body, zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-
-
-def _unbrotli(body: memoryview) -> Iterator[bytes]:
-    import brotli
-
-    decompressor = brotli.Decompressor()
-    try:
-        for piece in _pieces(body):
-            yield decompressor.process(piece, output_buffer_limit=_STEP)
-            while not decompressor.can_accept_more_data():
-                yield decompressor.process(b"", output_buffer_limit=_STEP)
-        while more := decompressor.process(b"", output_buffer_limit=_STEP):
-            yield more
-    except brotli.error as error:
-        raise _broken(error) from error
-    if not decompressor.is_finished():
-        raise DecodingError(CLOSED_MIDWAY)
-
-
-def _unzstd(body: memoryview) -> Iterator[bytes]:
-    import zstandard
-
-    factory = zstandard.ZstdDecompressor()
-    decompressor = factory.decompressobj()
-    try:
-        for piece in _pieces(body, _ZSTD_PIECE):
-            data: bytes | memoryview = piece
-            while data:  # a body may be several frames
-                if decompressor.eof:
-                    decompressor = factory.decompressobj()
-                yield decompressor.decompress(data)
-                data = decompressor.unused_data if decompressor.eof else b""
-    except zstandard.ZstdError as error:
-        raise _broken(error) from error
+def _drain(decompressor: "zlib._Decompress") -> Iterator[bytes]:
+    yield from _inflate(decompressor, memoryview(b""))
     if not decompressor.eof:
         raise DecodingError(CLOSED_MIDWAY)
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        import brotli
+
+        self._error = brotli.error
+        self._decompressor = brotli.Decompressor()
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        process = self._decompressor.process
+        try:
+            for piece in _pieces(data):
+                yield process(piece, output_buffer_limit=_STEP)
+                while not self._decompressor.can_accept_more_data():
+                    yield process(b"", output_buffer_limit=_STEP)
+        except self._error as error:
+            raise _broken(error) from error
+
+    def finish(self) -> Iterator[bytes]:
+        try:
+            while more := self._decompressor.process(b"", output_buffer_limit=_STEP):
+                yield more
+        except self._error as error:
+            raise _broken(error) from error
+        if not self._decompressor.is_finished():
+            raise DecodingError(CLOSED_MIDWAY)
+
+
+class _Zstd:
+    """A body may be several frames."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        self._factory = zstandard.ZstdDecompressor()
+        self._frame = self._factory.decompressobj()
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        try:
+            for piece in _pieces(data, _ZSTD_PIECE):
+                left: bytes | memoryview = piece
+                while left:
+                    if self._frame.eof:
+                        self._frame = self._factory.decompressobj()
+                    yield self._frame.decompress(left)
+                    left = self._frame.unused_data if self._frame.eof else b""
+        except self._error as error:
+            raise _broken(error) from error
+
+    def finish(self) -> Iterator[bytes]:
+        if not self._frame.eof:
+            raise DecodingError(CLOSED_MIDWAY)
+        yield from ()
 
 
 def _broken(reason: object) -> DecodingError:
@@ -176,10 +299,22 @@ def _broken(reason: object) -> DecodingError:
     )
 
 
-_DECODERS: dict[str, Callable[[memoryview], Iterator[bytes]]] = {
-    "gzip": _gunzip,
-    "x-gzip": _gunzip,
-    "deflate": _undeflate,
-    "br": _unbrotli,
-    "zstd": _unzstd,
+_DECODERS: dict[str, Callable[[], _Decoder]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
 }
+
+
+def _decoders(encodings: str) -> list[_Decoder]:
+    """Return the decoders of `encodings`, in the order in which a body needs them."""
+    found = []
+    for part in reversed(encodings.split(",")):
+        name = part.strip().lower()
+        if name in _DECODERS:
+            found.append(_DECODERS[name]())
+        elif name not in _NOTHING:
+            break
+    return found

@@ -51,6 +51,9 @@ _HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
 _INCOMING: int = getattr(select, "EPOLLIN", 0) | _HUNG_UP | getattr(select, "EPOLLET", 0)
 
+NEVER = 1 << 63
+"""A deadline that is not reached, in perf_counter_ns."""
+
 # Bytes asked for first: Python allocates as much, and most responses fit.
 FIRST_SIZE = 16 * 1024
 
