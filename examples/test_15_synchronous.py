@@ -2,31 +2,30 @@
 
 Each virtual user gets a thread of its own, for all its life, so it can keep what
 belongs to a thread: a session of `requests`, a connection to sqlite. `vu` is the same,
-without `await`. What other libraries do is measured by metrics of one's own.
+without `await`. `instrument` measures HTTP clients; what other libraries do is measured
+by metrics of one's own.
 """
 
 import sqlite3
 
 import pytest
 
-from pytest_k6api import Trend, vu_fixture
+from pytest_k6api import Trend, instrument, vu_fixture
 
 requests = pytest.importorskip("requests", reason="it comes with the extra «examples»")
 
-catalogue_time = Trend("catalogue_time", contains="time")
 insert_time = Trend("insert_time", contains="time")
 
 
 @vu_fixture
-def session():
+def session(vu):
     with requests.Session() as session:
-        yield session
+        yield instrument(session, vu)
 
 
-@pytest.mark.scenario(vus=5, duration="1s", thresholds={"catalogue_time": ["p(95)<1000"]})
+@pytest.mark.scenario(vus=5, duration="1s", thresholds={"http_req_duration": ["p(95)<1000"]})
 def test_with_requests(vu, session, k6_base_url):
-    with catalogue_time.timed():
-        response = session.get(f"{k6_base_url}/products", timeout=5)
+    response = session.get(f"{k6_base_url}/products", timeout=5)
     vu.check(response, {"has products": lambda r: len(r.json()) == 5})
     vu.sleep(0.1)
 

@@ -1,14 +1,19 @@
-"""An API client that exists already is loaded as it is, through its httpx client.
+"""An API client that exists already is loaded as it is, through its HTTP client.
 
-`instrument` wraps the transport: every request becomes an HTTP request of the load test,
-with its phases and tags, in thresholds, the summary and the control API.
+`instrument` measures it: every request becomes an HTTP request of the load test, with its
+phases and tags, in thresholds, the summary and the control API. httpx gives it a
+transport; sessions of requests, pools of urllib3 and clients of boto3 are measured as
+they are.
 """
+
+import re
 
 import pytest
 
 from pytest_k6api import instrument, vu_fixture
 
 httpx = pytest.importorskip("httpx", reason="it comes with the extra «httpx»")
+requests = pytest.importorskip("requests", reason="it comes with the extra «examples»")
 
 
 class ShopClient:
@@ -55,3 +60,20 @@ def http(vu, k6_base_url):
 def test_with_a_synchronous_client(vu, http):
     response = http.get("/products", extensions={"k6": {"tags": {"page": "catalogue"}}})
     vu.check(response, {"has products": lambda r: len(r.json()) == 5})
+
+
+def without_numbers(method, url):
+    """One name for all products: each name is a time series."""
+    return method + " " + re.sub(r"/\d+", "/{id}", url)
+
+
+@vu_fixture
+def session(vu):
+    with requests.Session() as session:
+        yield instrument(session, vu, name=without_numbers)
+
+
+@pytest.mark.scenario(vus=5, iterations=50, thresholds={"http_req_failed": ["rate<0.01"]})
+def test_with_requests(vu, session, k6_base_url):
+    response = session.get(f"{k6_base_url}/products/{vu.random.randint(1, 5)}", timeout=5)
+    vu.check(response, {"has a price": lambda r: r.json()["price"] > 0})

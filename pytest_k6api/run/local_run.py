@@ -38,6 +38,7 @@ from pytest_k6api.vu import (
     SetupTeardown,
     StuckTasks,
     VirtualUser,
+    asyncio_loop,
 )
 
 PUMP_PERIOD = 0.05
@@ -178,7 +179,7 @@ class LocalRun:
     async def run(self, view: ProgressView | None) -> RunOutcome | None:
         """Run it from setup to teardown; return None if a third signal cut it off."""
         outcome = None
-        async with self._stuck.watched(), trio.open_nursery() as services:
+        async with self._stuck.watched(), asyncio_loop(), trio.open_nursery() as services:
             self._portal.open(services)
             abandon = partial(self._abandon, services.cancel_scope)
             try:

@@ -5,6 +5,7 @@ iteration with its duration and its lateness; ``feeders``
 holds test data, ``failures`` records, groups and explains what went wrong.
 """
 
+from pytest_k6api.vu.asyncio_loop import asyncio_loop
 from pytest_k6api.vu.context import (
     ExceptionRules,
     LoadContext,
@@ -54,6 +55,7 @@ __all__ = [
     "VUFixture",
     "VirtualUser",
     "WakeEvent",
+    "asyncio_loop",
     "current_vu",
     "declared_metrics",
     "feeder",

@@ -1,66 +1,18 @@
 """Transports of httpx and its successor httpx2 that leave behind the rows of `vu.http`.
 
-An existing API client is loaded as it is: it takes an httpx client, and that
-takes a transport, which `instrument` wraps. Neither library is imported; what a
-transport is to them is four methods, and what a response's body is to them is
-found among the bases of the body at hand.
+Neither library is imported: a transport is four methods to them, and the class of a
+response's body is found among the bases of the body at hand.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import cache
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Self, cast
 
-from pytest_k6api.model import current_recorder
-from pytest_k6api.protocols.http.client.client import Client
-from pytest_k6api.protocols.http.client.sync import SyncClient
+from pytest_k6api.protocols.instrument.foreign_exchange import Instrumentation, recorder_of_vu
 from pytest_k6api.protocols.instrument.httpx_exchange import HttpxExchange
 
-T = TypeVar("T")
-
-_DEFAULT_EXPECTED = range(200, 400)  # k6's
 _STREAMS = {"SyncByteStream", "AsyncByteStream"}
-
-
-class HasClient(Protocol):
-    """What `instrument` needs of a virtual user."""
-
-    @property
-    def http(self) -> Client | SyncClient:
-        """Its HTTP client."""
-
-
-def instrument(transport: T, vu: HasClient | None = None) -> T:
-    """Return `transport` wrapped, so that its requests are measured as those of ``vu.http`` are.
-
-    Each request yields the metrics ``http_req_*`` with all phases and tags, at the
-    group and scenario of the virtual user that makes it. A request can say more in its
-    extension ``k6``: a dict of ``name``, ``tags`` and ``expected_statuses``. Requests
-    that no virtual user makes, such as those of ordinary fixtures, pass unmeasured.
-
-    A row is written when the body was read or the response closed.
-
-    Args:
-        transport: A transport of httpx or httpx2, for async or synchronous clients.
-        vu: The virtual user whose ``vu.http.expected_statuses`` apply; left out, a
-            status from 200 to 399 is no failure.
-
-    Returns:
-        What can be given to a client as its ``transport``.
-
-    Raises:
-        TypeError: `transport` is none.
-
-    Example:
-        >>> client = httpx.AsyncClient(transport=instrument(httpx.AsyncHTTPTransport(), vu))
-    """
-    if not (hasattr(transport, "handle_request") or hasattr(transport, "handle_async_request")):
-        raise TypeError(
-            "instrument() takes a transport of httpx or httpx2, such as httpx.AsyncHTTPTransport()"
-            f" or httpx.HTTPTransport(), got {transport!r}"
-        )
-    # To httpx it is one: it asks for the methods, not for the class.
-    return cast("T", InstrumentedTransport(transport, vu))
 
 
 class InstrumentedTransport:
@@ -69,10 +21,10 @@ class InstrumentedTransport:
     def __init__(
         self,
         transport: Any,  # httpx's or httpx2's, neither of which is imported
-        vu: HasClient | None,
+        instrumentation: Instrumentation,
     ) -> None:
         self._transport = transport
-        self._vu = vu
+        self._instrumentation = instrumentation
 
     def __repr__(self) -> str:
         return f"<instrumented {self._transport!r}>"
@@ -86,7 +38,7 @@ class InstrumentedTransport:
         try:
             response = self._transport.handle_request(request)
         except Exception as error:
-            exchange.fail(error)
+            exchange.fail_by(error)
             raise
         except BaseException:
             exchange.drop()
@@ -104,7 +56,7 @@ class InstrumentedTransport:
         try:
             response = await self._transport.handle_async_request(request)
         except Exception as error:
-            exchange.fail(error)
+            exchange.fail_by(error)
             raise
         except BaseException:
             exchange.drop()
@@ -146,12 +98,10 @@ class InstrumentedTransport:
         await self._transport.__aexit__(kind, error, traceback)
 
     def _begin(self, request: Any) -> HttpxExchange | None:  # see `__init__`
-        recorder = current_recorder.get(None)
+        recorder = recorder_of_vu()
         if recorder is None:
             return None
-        vu = self._vu
-        expected = _DEFAULT_EXPECTED if vu is None else vu.http.expected_statuses
-        return HttpxExchange(request, recorder, expected)
+        return HttpxExchange(request, recorder, self._instrumentation)
 
 
 class _MeasuredStream:
@@ -164,7 +114,7 @@ class _MeasuredStream:
     def __iter__(self) -> Iterator[bytes]:
         try:
             for part in self._stream:
-                self._exchange.received += len(part)
+                self._exchange.bytes_received += len(part)
                 yield part
         except BaseException as error:
             self._give_up(error)
@@ -173,7 +123,7 @@ class _MeasuredStream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for part in self._stream:
-                self._exchange.received += len(part)
+                self._exchange.bytes_received += len(part)
                 yield part
         except BaseException as error:
             self._give_up(error)
@@ -193,15 +143,15 @@ class _MeasuredStream:
 
     def _give_up(self, error: BaseException) -> None:
         if isinstance(error, Exception):
-            self._exchange.fail(error)
+            self._exchange.fail_by(error)
         elif not isinstance(error, GeneratorExit):  # a reader that has enough closes next
             self._exchange.drop()
 
 
 def _measured(response: Any, exchange: HttpxExchange) -> Any:  # see the transport
-    exchange.respond(response)
+    exchange.take_response(response)
     if response.is_closed:  # made in this process, with its body
-        exchange.received = len(response.content)
+        exchange.bytes_received += len(response.content)
         exchange.finish()
     else:
         response.stream = _stream_class(response.stream.__class__)(response.stream, exchange)

@@ -163,7 +163,14 @@ _ASYNCIO = (
 ON_TRIO = (
     "scenarios, VU fixtures, setup and teardown run on Trio, not on asyncio: write vu.sleep(1) or"
     " trio.sleep(1) for asyncio.sleep(1), and trio's nurseries, timeouts, locks and channels for"
-    " asyncio's; what needs asyncio itself is called in a scenario without async, by asyncio.run()"
+    " asyncio's; a library of asyncio is called by `await aio_as_trio(function)(...)` of trio-asyncio"
+    " (pip install 'pytest-k6api[asyncio]'), or in a scenario without async, by asyncio.run()"
+)
+
+
+NO_ASYNCIO_LOOP = (
+    "trio_asyncio was imported after the load test had begun, which has an asyncio loop only if"
+    " the suite imported it before: put `import trio_asyncio` at the top of the test module"
 )
 
 
@@ -173,13 +180,16 @@ def hint_for(error: BaseException) -> str:
     for kind, words in _ASYNCIO:
         if isinstance(error, kind) and words in text_of(error):
             return ON_TRIO
-    if isinstance(error, AttributeError) and _is_raised_in_asyncio(error):
-        return ON_TRIO  # asyncio did not find its loop
+    if isinstance(error, AttributeError):  # a loop was not found
+        return _BY_FOLDER.get(_folder_that_raised(error), "")
     return ""
 
 
-def _is_raised_in_asyncio(error: BaseException) -> bool:
+_BY_FOLDER = {"asyncio": ON_TRIO, "trio_asyncio": NO_ASYNCIO_LOOP}
+
+
+def _folder_that_raised(error: BaseException) -> str:
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
-    return step is not None and Path(step.tb_frame.f_code.co_filename).parent.name == "asyncio"
+    return Path(step.tb_frame.f_code.co_filename).parent.name if step is not None else ""

@@ -19,7 +19,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.protocols.http import HTTP_ROWS, Client, HttpRuntime
 from pytest_k6api.protocols.instrument import instrument
-from pytest_k6api.protocols.instrument.httpx_errors import explain_httpx
+from pytest_k6api.protocols.instrument.foreign_errors import explain_httpx
 from tests.protocols.http.serving import OK, Harness, Peer, replying, serving
 from tests.virtual_time import in_real_time
 

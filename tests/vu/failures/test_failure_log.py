@@ -294,6 +294,19 @@ def test_calls_of_asyncio_get_a_hint(error: Exception) -> None:
     assert failure.hint in failure.details
 
 
+def test_a_call_through_trio_asyncio_without_its_loop_gets_a_hint() -> None:
+    log = FailureLog(FakeClock())
+
+    # As trio-asyncio 0.16 raises it; the call itself would leave a coroutine behind.
+    step = compile("None.run_aio_coroutine", "/site-packages/trio_asyncio/_adapter.py", "exec")
+    with pytest.raises(AttributeError) as caught:
+        exec(step)
+    _fail(log, caught.value)
+
+    (failure,) = log.snapshot()
+    assert "put `import trio_asyncio` at the top of the test module" in failure.hint
+
+
 def test_a_traceback_is_rendered_when_it_is_read_and_only_once() -> None:
     rendered: list[str] = []
 

@@ -1,14 +1,17 @@
-"""Failures of httpx and httpx2, in k6's codes and words.
+"""Failures of other HTTP clients, in k6's codes and words.
 
-httpx and its successor name their exceptions alike, and chain them to what the
-operating system said, so neither needs to be imported here. Pure.
+httpx and httpx2 name their exceptions alike, and chain them to the operating system's;
+urllib3's connections raise those of the operating system and of the standard library. So no
+library is imported here.
 
 Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``, by way of `errors`.
 """
 
+import http.client
 import re
 import ssl
 from collections.abc import Iterator
+from enum import Enum
 
 from pytest_k6api.protocols.http.message.errors import (
     CLOSED_EARLY,
@@ -54,6 +57,34 @@ def explain_httpx(error: Exception) -> RequestFailure:
         if isinstance(cause, OSError) and cause.errno is not None:
             return _explain_system(cause, classes)
     return RequestFailure(GENERIC, f"{type(error).__name__}{_general(text)}")
+
+
+class Step(Enum):
+    """A step of a connection at which an error was raised."""
+
+    DIAL = "dial"
+    WRITE = "write"
+    READ = "read"
+
+
+def explain_connection(error: Exception, step: Step) -> RequestFailure:
+    """Return the failure that `error`, raised by a connection of urllib3 at `step`, stands for."""
+    if isinstance(error, http.client.RemoteDisconnected):
+        return CLOSED_EARLY
+    if isinstance(error, http.client.IncompleteRead):
+        return CLOSED_MIDWAY
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return explain_tls(cause)
+        if isinstance(cause, OSError) and cause.errno is not None:
+            is_dial = step is Step.DIAL
+            return explain_dial(cause) if is_dial else explain_transfer(cause, step.value)
+    if isinstance(error, http.client.HTTPException):
+        return RequestFailure(GENERIC, type(error).__name__)  # its text quotes the server
+    # Last, for urllib3 makes every failure to connect a timeout by its class.
+    if any(kind.__name__ == "TimeoutError" for kind in type(error).__mro__):
+        return DIAL_TIMED_OUT if step is Step.DIAL else TIMED_OUT
+    return RequestFailure(GENERIC, f"{type(error).__name__}{_general(str(error))}")
 
 
 def _general(text: str) -> str:
