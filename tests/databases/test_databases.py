@@ -36,7 +36,9 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = programs[-1].parent
     data = home / "data"
     made = [folder / "initdb", "--auth=trust", "--username=shop", "--no-sync", "-D", data]
-    subprocess.run([*as_user, *made], check=True, cwd="/", stdout=subprocess.DEVNULL)
+    subprocess.run(
+        list(map(str, [*as_user, *made])), check=True, cwd="/", stdout=subprocess.DEVNULL
+    )
     port = free_port()
     options = ["-D", data, "-p", port, "-k", home, "-c", "listen_addresses=127.0.0.1", "-F"]
     with running([*as_user, folder / "postgres", *options], port):
