@@ -14,7 +14,12 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, convert, field
 
 from pytest_k6api.api.ports import LoadTestPort
-from pytest_k6api.metrics import GroupSnapshot, MetricSnapshot, ThresholdSnapshot
+from pytest_k6api.metrics import (
+    GroupSnapshot,
+    MetricSnapshot,
+    ThresholdSnapshot,
+    TimelineDocument,
+)
 from pytest_k6api.model import (
     Contains,
     MetricKind,
@@ -238,6 +243,20 @@ class LoadTestData(Struct, frozen=True, tag_field="type", tag="tests"):
 
     id: str
     attributes: LoadTestAttributes
+
+
+class LiveReportData(Struct, frozen=True, tag_field="type", tag="reports"):
+    """All that a page shows of a load test, but for its timeline."""
+
+    id: str
+    attributes: dict[str, Any]  # JSON; the documentation says what it looks like
+
+
+class LiveTimelineData(Struct, frozen=True, tag_field="type", tag="timelines"):
+    """The last points of a load test's timeline."""
+
+    id: str
+    attributes: TimelineDocument
 
 
 def encode(document: object) -> bytes:

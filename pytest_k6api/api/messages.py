@@ -137,8 +137,8 @@ class Endpoint:
 class Events(Protocol):
     """A source of events."""
 
-    def subscribe(self) -> Stream:
-        """Return the events from now on, as server-sent events."""
+    def subscribe(self, names: frozenset[str] = ..., /) -> Stream:
+        """Return the events from now on, as server-sent events; those of `names` if it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

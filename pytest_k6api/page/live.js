@@ -1,12 +1,12 @@
 /**
  * The live page: the load test that runs, or another of the session, and its control.
  *
- * Events tell when something is new. What is shown is asked for: all of the load test every few
- * seconds, of its timeline the seconds since the last answer. So a page that is opened late, or
- * was away for a while, shows the same as one that was there from the start.
+ * All of the load test is asked for once, when the page is opened or connects again. From then on
+ * one stream of events brings what is new: reports, and the last seconds of the timeline. So a page
+ * that is opened late, or was away for a while, shows the same as one that was there from the start.
  */
 
-import { extended } from "./data.js";
+import { extend, isNext } from "./data.js";
 import { element } from "./elements.js";
 import { format, formatNumber } from "./scales.js";
 import { themeSwitch } from "./theme.js";
@@ -39,9 +39,10 @@ const STATES = ["created", "starting VUs", "starting", "ready", "paused before i
 const PAUSED_BEFORE_START = 4;
 const RUNNING = 7;
 const ENDED = 9;
-/** Seconds of the timeline that are asked for again: their points may have grown. */
-const AGAIN = 3;
+const EVENTS = "/v1/events?only=test,status,scenarios,timeline,report";
 const RETRY_AFTER = 2000;
+/** Milliseconds without an event of a load test that runs, which tells of itself every second. */
+const LONGEST_SILENCE = 10_000;
 
 /** A request that was refused: its text says why. */
 class RefusedError extends Error {
@@ -55,12 +56,10 @@ class RefusedError extends Error {
 /**
  * Return a load test by the second, with the finest points that are kept.
  * @param {string | null} id
- * @param {number} since
  * @returns {Promise<import("./data.js").Timeline>}
  */
-async function askForTimeline(id, since) {
-  const path = `/v1/tests/${id}/timeline?points=3600${since > 0 ? `&since=${since}` : ""}`;
-  const response = await fetch(path, { cache: "no-store" });
+async function askForTimeline(id) {
+  const response = await fetch(`/v1/tests/${id}/timeline?points=3600`, { cache: "no-store" });
   if (!response.ok) throw new RefusedError(response.status, response.statusText);
   return response.json();
 }
@@ -206,11 +205,18 @@ class LivePage {
     this.tests = [];
     /** @type {string | null} The load test that is shown. */
     this.shown = null;
+    /** @type {string | null} The load test that `view` is of. */
+    this.viewed = null;
     this.isFollowing = true;
-    this.isAsking = false;
-    this.ticks = 0;
     /** @type {LoadTestView | null} */
     this.view = null;
+    /** @type {LoadTest | null} A report that is not shown yet, because nobody looks. */
+    this.unseen = null;
+    /** @type {import("./data.js").Timeline[] | null} What came while the whole was asked for. */
+    this.waiting = null;
+    /** @type {EventSource | null} */
+    this.events = null;
+    this.heardAt = 0;
     this.control = new Control();
     this.control.element.hidden = true;
     this.state = element("span", { class: "badge", role: "status" }, "connecting");
@@ -223,12 +229,15 @@ class LivePage {
   async open() {
     document.getElementById("tools")?.append(this.picker, " ", this.state, " ", themeSwitch());
     document.querySelector("main")?.replaceChildren(this.connection, this.title, this.control.element, this.place);
+    document.addEventListener("visibilitychange", () => this.onVisibility());
+    window.addEventListener("online", () => { if (this.events) this.reconnect(); });
+    setInterval(() => this.listenForSilence(), 1000);
     await this.connect();
   }
 
   async connect() {
     try {
-      await this.refresh();
+      await this.refreshList();
     } catch (error) {
       if (error instanceof RefusedError && error.status === 401) this.askForToken();
       else this.retry();
@@ -237,52 +246,104 @@ class LivePage {
     this.listen();
   }
 
+  /** Connect anew: the stream is silent, or the computer was asleep or elsewhere. */
+  reconnect() {
+    this.events?.close();
+    this.events = null;
+    this.connect();
+  }
+
   retry() {
+    this.events?.close();
+    this.events = null;
+    const isOver = this.tests.length > 0 && this.tests.every((test) => test.attributes.outcome !== null);
     this.connection.hidden = false;
-    this.connection.textContent = "The connection is interrupted; what is shown is what was known before. Trying again…";
+    this.connection.textContent = isOver
+      ? "The session has ended, or the connection is interrupted; what is shown was known before. Trying again…"
+      : "The connection is interrupted; what is shown was known before. Trying again…";
     this.state.textContent = "not connected";
+    this.state.className = "badge bad";
+    this.control.element.hidden = true;
     setTimeout(() => this.connect(), RETRY_AFTER);
   }
 
   listen() {
     this.connection.hidden = true;
-    const events = new EventSource("/v1/events");
+    this.heardAt = Date.now();
+    // Whatever is new from now on comes by itself; what was before is asked for anew.
+    this.viewed = null;
+    const events = new EventSource(EVENTS);
+    this.events = events;
     /** @param {string} name @param {(data: any) => void} take */
-    const on = (name, take) => events.addEventListener(name, (event) => take(JSON.parse(/** @type {MessageEvent} */ (event).data).data));
-    on("test", () => this.refresh().catch(() => {}));
+    const on = (name, take) => events.addEventListener(name, (event) => {
+      this.heardAt = Date.now();
+      take(JSON.parse(/** @type {MessageEvent} */ (event).data).data);
+    });
+    on("test", () => this.refresh());
     on("status", (data) => this.onStatus(data.attributes));
-    on("metrics", (data) => this.onMetrics(data));
     on("scenarios", (data) => this.control.showScenarios(data));
+    on("timeline", (data) => { if (data.id === this.shown) this.onTimeline(data.attributes); });
+    on("report", (data) => { if (data.id === this.viewed) this.onReport(data.attributes); });
     events.addEventListener("error", () => {
       // Its own retries would not notice that a token is asked for now.
-      events.close();
-      this.retry();
+      if (this.events === events) this.retry();
     });
   }
 
-  /** Ask for the list of load tests, and for all of the one that is shown. */
-  async refresh() {
+  listenForSilence() {
+    const isRunning = this.tests.some((test) => test.attributes.current && test.attributes.outcome === null);
+    if (this.events && isRunning && !document.hidden && Date.now() - this.heardAt > LONGEST_SILENCE) this.reconnect();
+  }
+
+  /** Ask for the list of load tests, and follow the one that runs. */
+  async refreshList() {
     /** @type {Listed[]} */
     this.tests = await ask("/v1/tests");
     const current = this.tests.find((test) => test.attributes.current);
     if (this.isFollowing && current) this.shown = current.id;
     this.fillPicker();
-    if (!current) {
-      this.state.textContent = "waiting";
-      return;
-    }
-    const [status, scenarios] = await Promise.all([ask("/v1/status"), ask("/v1/scenarios")]);
-    this.control.showScenarios(scenarios);
-    this.onStatus(status.attributes);
-    if (this.view === null || this.viewed !== this.shown) await this.showTest();
-    else await this.update(true);
+    this.showControl();
   }
 
-  async showTest() {
+  /** Ask for the list, and for all of the load test that is to be shown. */
+  async refresh() {
+    try {
+      await this.refreshList();
+      if (this.shown !== this.viewed && this.waiting === null) await this.load();
+    } catch (error) {
+      // The stream ends, too, if the server is gone.
+      if (error instanceof RefusedError) this.connection.textContent = error.message;
+    }
+  }
+
+  /** Ask for all of the load test that is to be shown; what comes meanwhile is not lost. */
+  async load() {
     const id = this.shown;
-    const [test, timeline] = await Promise.all([ask(`/v1/tests/${id}/report`), askForTimeline(id, 0)]);
+    this.waiting = [];
+    try {
+      const [test, timeline, status, scenarios] = await Promise.all([
+        ask(`/v1/tests/${id}/report`), askForTimeline(id), ask("/v1/status"), ask("/v1/scenarios")]);
+      this.control.showScenarios(scenarios);
+      this.onStatus(status.attributes);
+      if (id === this.shown) this.show(id, { ...test, timeline });
+    } finally {
+      const waiting = this.waiting;
+      this.waiting = null;
+      if (this.shown !== id) await this.load();
+      else for (const later of waiting ?? []) this.onTimeline(later);
+    }
+  }
+
+  /** @param {string | null} id @param {LoadTest} test */
+  show(id, test) {
+    const isSame = this.view !== null && this.place.contains(this.view.element) && this.view.id === id;
     this.viewed = id;
-    this.view = new LoadTestView({ ...test, timeline });
+    this.unseen = null;
+    if (this.view !== null && isSame) {
+      this.view.show(test);
+      return;
+    }
+    this.view = new LoadTestView(test, id);
     this.title.textContent = document.title = test.name;
     this.place.replaceChildren(this.view.element);
   }
@@ -298,7 +359,7 @@ class LivePage {
     this.shown = this.picker.value;
     this.isFollowing = Boolean(this.tests.find((test) => test.id === this.shown)?.attributes.current);
     this.showControl();
-    this.showTest().catch(() => this.retry());
+    if (this.waiting === null) this.load().catch(() => this.retry());
   }
 
   get isCurrent() {
@@ -320,36 +381,32 @@ class LivePage {
     this.showControl();
   }
 
-  /** @param {{id: string, attributes: {sample: Record<string, number>}}[]} metrics */
-  onMetrics(metrics) {
-    if (!this.view || !this.isCurrent) return;
-    const numbers = { ...this.view.test.numbers };
-    for (const { id, attributes } of metrics) if (numbers[id]) numbers[id] = { ...numbers[id], ...attributes.sample };
-    this.view.showFigures({ ...this.view.test, numbers });
-    this.ticks += 1;
-    if (this.ticks % 2 === 0) this.update(this.ticks % 6 === 0).catch(() => {});
+  /** @param {LoadTest} report */
+  onReport(report) {
+    if (!this.view) return;
+    if (document.hidden) this.unseen = report;
+    else this.view.show({ ...report, timeline: this.view.test.timeline });
   }
 
-  /** @param {boolean} isAll Whether tables, checks and failures are asked for, too. */
-  async update(isAll) {
-    const { view, shown } = this;
-    // An answer that takes long is waited for, instead of asked for again.
-    if (!view || shown !== this.viewed || this.isAsking || (document.hidden && !isAll)) return;
-    this.isAsking = true;
-    try {
-      const known = view.test.timeline;
-      const since = known ? Math.max(0, (known.seconds[known.seconds.length - 1] ?? 0) - AGAIN * known.width) : 0;
-      const later = await askForTimeline(shown, since);
-      // Points have become longer, in a load test of more than an hour: all of them are new.
-      const isOther = known !== null && known.seconds.length > 0 && later.width !== known.width;
-      const timeline = isOther ? await askForTimeline(shown, 0) : extended(known, later);
-      const test = isAll ? await ask(`/v1/tests/${shown}/report`) : null;
-      if (view !== this.view) return;
-      if (test) view.show({ ...test, timeline });
-      else view.showTimeline(timeline);
-    } finally {
-      this.isAsking = false;
+  /** @param {import("./data.js").Timeline} later */
+  onTimeline(later) {
+    if (this.waiting) {
+      this.waiting.push(later);
+    } else if (this.view && this.view.id === this.shown) {
+      const known = this.view.test.timeline;
+      // A gap, or points that have become longer: all of them are asked for again.
+      if (!known || !isNext(known, later)) this.load().catch(() => this.retry());
+      else extend(known, later);
+      if (!document.hidden) this.view.showTimeline(known);
     }
+  }
+
+  onVisibility() {
+    if (document.hidden || !this.view) return;
+    const { timeline } = this.view.test;
+    if (this.unseen) this.view.show({ ...this.unseen, timeline });
+    else this.view.showTimeline(timeline);
+    this.unseen = null;
   }
 
   askForToken() {

@@ -45,8 +45,12 @@ const ERROR_COLOURS = ["c-red", "c-orange", "c-purple", "c-blue", "c-green", "c-
 
 /** The parts of one load test, filled by `show`, over and over while it runs. */
 export class LoadTestView {
-  /** @param {LoadTest} test */
-  constructor(test) {
+  /**
+   * @param {LoadTest} test
+   * @param {string | null} [id] Which it is of the session.
+   */
+  constructor(test, id = null) {
+    this.id = id;
     this.test = test;
     this.selection = ALL;
     this.timespan = new Timespan();

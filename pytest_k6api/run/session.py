@@ -11,11 +11,8 @@ Reads and commands cross the `LoopPortal` into the load test's loop:
     ended before         results                    refused: it has ended
 """
 
-import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from math import inf
+from dataclasses import replace
 from typing import TypeVar
 
 import trio
@@ -30,15 +27,9 @@ from pytest_k6api.api import (
 )
 from pytest_k6api.metrics import Snapshot
 from pytest_k6api.model import Command, ControlError, ScenarioOptions
-from pytest_k6api.report import shown_document
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
-from pytest_k6api.run.pages import (
-    Measured,
-    facts_of,
-    measured_at_end,
-    measured_in_steps,
-)
+from pytest_k6api.run.pages import LiveReport
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.results import LiveState
 from pytest_k6api.run.settings import RunSettings, UserCode
@@ -49,36 +40,6 @@ _PAUSE_ERROR = "Pause error"
 _EXECUTION_ERROR = "Execution config error"
 _NOT_STARTED = "the load test has not started yet"
 _HAS_ENDED = "the load test has ended"
-
-
-_LEAST_AGE = 2.0
-"""Seconds for which a report for pages is kept, at the least."""
-_WORK_SHARE = 0.01
-"""Of the time that passes, how much may go into reports for pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptReport:
-    """The last report for pages: kept for as long as making another would cost the load.
-
-    Attributes:
-        document: The report.
-        outcome: The outcome of the load test when it was made.
-        began: Monotonic time when making it began.
-        ended: The same for its end.
-    """
-
-    document: Mapping[str, object]
-    outcome: str | None
-    began: float
-    ended: float
-
-    def is_fresh(self, outcome: str | None) -> bool:
-        """Return whether it still is what a page may be told."""
-        if outcome is not None:
-            return self.outcome == outcome
-        age = time.monotonic() - self.ended
-        return age < max(_LEAST_AGE, (self.ended - self.began) / _WORK_SHARE)
 
 
 class RemoteLoadTest:
@@ -99,10 +60,7 @@ class RemoteLoadTest:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._load_test = load_test
-        self._scenarios = scenarios
-        self._environment = environment or {}
-        self._report = _KeptReport({}, None, -inf, -inf)
-        self._report_lock = trio.Lock()
+        self._report = LiveReport(load_test, scenarios, environment or {}, self._read_in_steps)
         self._end_session = end_session
         self.id = load_test.id
         self.name = load_test.name
@@ -158,28 +116,8 @@ class RemoteLoadTest:
         return await self._read_in_steps(results.snapshot_steps) or results.live.snapshot
 
     async def report(self) -> Mapping[str, object]:
-        """Return it as pages show it; some seconds old, see `_KeptReport`."""
-        async with self._report_lock:
-            if not self._report.is_fresh(self.outcome):
-                began, outcome = time.monotonic(), self.outcome
-                facts = facts_of(
-                    self._load_test,
-                    await self._measured(),
-                    self._scenarios,
-                    self._environment,
-                )
-                document = shown_document(facts)
-                self._report = _KeptReport(document, outcome, began, time.monotonic())
-        return self._report.document
-
-    async def _measured(self) -> Measured:
-        load_test = self._load_test
-        measured = await self._read_in_steps(partial(measured_in_steps, load_test))
-        if measured is not None:
-            return measured
-        if load_test.settled.is_set():
-            return measured_at_end(load_test)
-        return Measured(load_test.results.live.snapshot, ())
+        """Return it as pages show it; some seconds old."""
+        return await self._report.document()
 
     async def _read_in_steps(
         self, steps: Callable[[], Generator[None, None, Answer]]

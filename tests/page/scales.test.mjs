@@ -132,13 +132,25 @@ test("a timeline goes on where a later answer begins, and new names have had not
   const later = { width: 1, seconds: [2, 3], vus: { active: column(2, 2) },
     requests: [all([8, 9]), { scenario: null, name: "cart", count: [1, 2], failed: [0, 0] }], errors: [{ kind: "500", counts: [0, 1] }] };
 
-  const joined = data.extended(before, later);
+  assert.ok(data.isNext(before, later));
+  data.extend(before, later);
+  const joined = before;
 
   assert.deepEqual(joined.seconds, [0, 1, 2, 3]);
   assert.deepEqual(joined.vus.active, [1, 1, 2, 2]);
   assert.deepEqual(joined.requests[0].count, [5, 6, 8, 9]);
   assert.deepEqual(joined.requests[1].count, [null, null, 1, 2]);
   assert.deepEqual(joined.errors[0].counts, [null, null, 0, 1]);
+});
+
+test("seconds that are missing, or longer ones, are no continuation", () => {
+  const before = { width: 1, seconds: [0, 1, 2] };
+
+  assert.ok(data.isNext(before, { width: 1, seconds: [3] }));
+  assert.ok(data.isNext({ width: 1, seconds: [] }, { width: 1, seconds: [0, 1] }));
+  assert.ok(!data.isNext(before, { width: 1, seconds: [4] }));
+  assert.ok(!data.isNext({ width: 1, seconds: [] }, { width: 1, seconds: [5] }));
+  assert.ok(!data.isNext(before, { width: 2, seconds: [2] }));
 });
 
 test("checks are listed with the groups that they are in", () => {

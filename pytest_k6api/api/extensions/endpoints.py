@@ -14,7 +14,7 @@ from pytest_k6api.api.documents import (
     scenario_data,
     threshold_data,
 )
-from pytest_k6api.api.extensions.events import status_with_outcome
+from pytest_k6api.api.extensions.events import EVENTS, PLAIN, status_with_outcome
 from pytest_k6api.api.extensions.index import show_index
 from pytest_k6api.api.extensions.live_page import show_report, sign_in
 from pytest_k6api.api.extensions.openapi import show_openapi
@@ -42,6 +42,12 @@ _SINCE_QUERY: Final = Query(
     description="The second from which on points are wanted; all of them by default.",
     example="60",
     most=1_000_000_000,
+)
+
+_ONLY_QUERY: Final = Query(
+    name="only",
+    description="The events that are wanted; all but `report` and `timeline` by default.",
+    example="status,threshold",
 )
 
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -161,10 +167,26 @@ async def get_load_test(call: Call) -> Reply[Document[LoadTestData]]:
     return Reply(Document(load_test_data(call.load_test, status, is_current=is_current)))
 
 
-@Endpoint("GET", "/v1/events", media="text/event-stream", example="-N {url}/v1/events")
+@Endpoint(
+    "GET",
+    "/v1/events",
+    media="text/event-stream",
+    errors=(400,),
+    queries=(_ONLY_QUERY,),
+    example="-N {url}/v1/events",
+)
 async def stream_events(call: Call) -> Reply[Stream]:
     """Stream server-sent events: starts and ends, states, metrics, thresholds."""
-    return Reply(call.api.events.subscribe(), headers={"Cache-Control": "no-store"})
+    asked = call.query.get(_ONLY_QUERY.name)
+    names = PLAIN if asked is None else frozenset(asked.split(","))
+    if unknown := sorted(names - EVENTS):
+        raise ControlError(
+            "Invalid query",
+            f"only has names of events, such as {_ONLY_QUERY.example}; known are"
+            f" {', '.join(sorted(EVENTS))}, got {unknown[0][:50]!r}",
+            status=400,
+        )
+    return Reply(call.api.events.subscribe(names), headers={"Cache-Control": "no-store"})
 
 
 @Endpoint(
