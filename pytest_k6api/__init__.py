@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     )
     from pytest_k6api.plugin.collection.marks import load_test, scenario, vu_fixture
     from pytest_k6api.plugin.runtime.results import LoadTestResults
-    from pytest_k6api.protocols.http import BearerAuth, HTTPStatusError, Response
+    from pytest_k6api.protocols.http import (
+        BearerAuth,
+        HTTPStatusError,
+        Response,
+        StreamedResponse,
+        SyncStreamedResponse,
+    )
     from pytest_k6api.protocols.instrument import instrument
     from pytest_k6api.vu import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
 
@@ -54,6 +60,8 @@ __all__ = [
     "SampleBatch",
     "ScenarioOptions",
     "Series",
+    "StreamedResponse",
+    "SyncStreamedResponse",
     "SyncVU",
     "ThresholdSnapshot",
     "Trend",
@@ -66,7 +74,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "pytest_k6api.protocols.http": ("BearerAuth", "HTTPStatusError", "Response"),
+    "pytest_k6api.protocols.http": (
+        "BearerAuth",
+        "HTTPStatusError",
+        "Response",
+        "StreamedResponse",
+        "SyncStreamedResponse",
+    ),
     "pytest_k6api.protocols.instrument": ("instrument",),
     "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),

@@ -280,7 +280,7 @@ class SyncVU(BaseVU):
     def __init__(self, context: VUContext, thread: VUThread) -> None:
         super().__init__(context)
         self._thread = thread
-        self.http = SyncClient(context.client, thread.call)
+        self.http = SyncClient(context.client, thread.call, thread.call_soon)
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.

@@ -29,6 +29,7 @@ from pytest_k6api.protocols.http.message import (
     RequestError,
     RequestOptions,
     Response,
+    StreamOptions,
     Timings,
 )
 from pytest_k6api.protocols.http.net import (
@@ -37,6 +38,11 @@ from pytest_k6api.protocols.http.net import (
     raised_descriptor_limit,
 )
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
+from pytest_k6api.protocols.http.streaming import (
+    StreamedResponse,
+    StreamError,
+    SyncStreamedResponse,
+)
 
 __all__ = [
     "HTTP_ROWS",
@@ -59,7 +65,11 @@ __all__ = [
     "RequestError",
     "RequestOptions",
     "Response",
+    "StreamError",
+    "StreamOptions",
+    "StreamedResponse",
     "SyncClient",
+    "SyncStreamedResponse",
     "Timings",
     "describe_exchange",
     "descriptor_shortage",

@@ -13,7 +13,6 @@ from typing import Any, Unpack
 from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
-from pytest_k6api.protocols.http.client.ledger import Ledger
 from pytest_k6api.protocols.http.client.prepare import (
     Hop,
     checked_method,
@@ -30,6 +29,7 @@ from pytest_k6api.protocols.http.client.samples import (
     outcome_tags,
     phases,
 )
+from pytest_k6api.protocols.http.ledger import Ledger
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
@@ -37,9 +37,14 @@ from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFail
 from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request import Auth
-from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.protocols.http.message.request_options import (
+    ExpectedStatuses,
+    RequestOptions,
+    StreamOptions,
+)
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.rows import HTTP_ROWS
+from pytest_k6api.protocols.http.streaming.block import ResponseStream
 
 _FIRST_REDIRECT = 300
 
@@ -196,6 +201,15 @@ class Client:
             self._gets = self.routes.cache(self._base_url, self._headers.seal())
         self.routes.remember(self._gets, url, request)
 
+    def stream(self, method: str, url: str, **options: Unpack[StreamOptions]) -> ResponseStream:
+        """Return a context manager for a request whose response is read as it comes.
+
+        ``async with vu.http.stream("GET", url) as response`` enters when the head is
+        there. `StreamedResponse` says how to read the body, `StreamOptions` what the
+        options are beside those of `request`.
+        """
+        return ResponseStream(self, method, url, options)
+
     async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
         """Make several requests at once; return the responses in their order.
 
@@ -297,9 +311,12 @@ class Client:
                 exchange.body = error.content
                 raise
         if b"\r\nset-cookie:" in lowered:
-            for header in Headers.from_head(exchange.head).get_list("set-cookie"):
-                self.cookies.store(header, request.target.host, request.target.path)
+            self._keep_cookies(request, exchange)
         return body
+
+    def _keep_cookies(self, request: PreparedRequest, exchange: Exchange) -> None:
+        for header in Headers.from_head(exchange.head).get_list("set-cookie"):
+            self.cookies.store(header, request.target.host, request.target.path)
 
     def _fail(
         self,

@@ -113,7 +113,7 @@ def _apply_settings(request: PreparedRequest, options: RequestOptions) -> None:
         request.key = (request.key, frozenset(request.tags.items()))
     timeout = options.get("timeout")
     if timeout is not None:
-        request.timeout = _nanoseconds(timeout)
+        request.timeout = nanoseconds("timeout", timeout)
     if "expected_statuses" in options:
         request.expected = read_expected(options["expected_statuses"])
     if "max_redirects" in options:
@@ -133,10 +133,15 @@ def _redirects(count: object) -> int:
     raise OptionError(f"max_redirects is a whole number, 0 or more, got {count!r}")
 
 
-def _nanoseconds(timeout: object) -> int:
-    if not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
-        raise OptionError(f"timeout is a number of seconds above 0, got {timeout!r}")
-    return round(timeout * 1e9)
+def nanoseconds(option: str, seconds: object) -> int:
+    """Return the time that `option` gives in seconds.
+
+    Raises:
+        OptionError: It is no number above 0.
+    """
+    if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
+        raise OptionError(f"{option} is a number of seconds above 0, got {seconds!r}")
+    return round(seconds * 1e9)
 
 
 def read_expected(value: ExpectedStatuses) -> StatusSet:

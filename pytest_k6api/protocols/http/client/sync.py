@@ -11,8 +11,13 @@ from pytest_k6api.protocols.http.client.client import Client
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.headers import Headers
 from pytest_k6api.protocols.http.message.request import Auth
-from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.protocols.http.message.request_options import (
+    ExpectedStatuses,
+    RequestOptions,
+    StreamOptions,
+)
 from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.streaming.block import SyncResponseStream
 
 
 class SyncClient:
@@ -22,16 +27,19 @@ class SyncClient:
         client: The client; only Trio's thread touches it.
         run_in_trio: Lets Trio await ``function(*args)`` and returns or raises what
             that gives. Left out, the thread must be one that Trio started.
+        call_soon: Has Trio's thread call ``function(*args)``, without waiting for it.
     """
 
-    __slots__ = ("_client", "_run_in_trio")
+    __slots__ = ("_call_soon", "_client", "_run_in_trio")
 
     def __init__(
         self,
         client: Client,
         run_in_trio: Callable[..., Any] = trio.from_thread.run,  # typed as the function it calls
+        call_soon: Callable[..., object] = trio.from_thread.run_sync,
     ) -> None:
         self._client = client
+        self._call_soon = call_soon
         self._run_in_trio = run_in_trio
 
     def __repr__(self) -> str:
@@ -71,6 +79,17 @@ class SyncClient:
     def options(self, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Ask for the OPTIONS of `url`."""
         return self.request("OPTIONS", url, **options)
+
+    def stream(self, method: str, url: str, **options: Unpack[StreamOptions]) -> SyncResponseStream:
+        """Return a context manager, for ``with``; see `Client.stream`."""
+        return SyncResponseStream(
+            self._client,
+            method,
+            url,
+            options,
+            run_in_trio=self._run_in_trio,
+            call_soon=self._call_soon,
+        )
 
     def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
         """Make several requests at once; see `Client.batch`."""

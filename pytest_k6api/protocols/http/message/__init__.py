@@ -13,7 +13,11 @@ from pytest_k6api.protocols.http.message.headers import Headers
 from pytest_k6api.protocols.http.message.json_codec import decode_json, encode_json
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerAuth, Request
-from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.protocols.http.message.request_options import (
+    ExpectedStatuses,
+    RequestOptions,
+    StreamOptions,
+)
 from pytest_k6api.protocols.http.message.response import (
     HTTPError,
     HTTPStatusError,
@@ -52,6 +56,7 @@ __all__ = [
     "RequestFailure",
     "RequestOptions",
     "Response",
+    "StreamOptions",
     "Target",
     "Timings",
     "add_params",

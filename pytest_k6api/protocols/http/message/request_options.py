@@ -51,3 +51,16 @@ class RequestOptions(TypedDict, total=False):
     expected_statuses: ExpectedStatuses
     throw: bool
     max_redirects: int
+
+
+class StreamOptions(RequestOptions, total=False):
+    """Options of a request whose response is a stream: those of a request, and one more.
+
+    Attributes:
+        timeout: Seconds until the head of the response, redirects included; from then on
+            the longest pause of the server between two pieces of the body. Pauses of the
+            reader do not count.
+        total_timeout: Seconds for the whole stream; None, the default, for any number.
+    """
+
+    total_timeout: float | None

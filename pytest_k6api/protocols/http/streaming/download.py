@@ -1,0 +1,131 @@
+"""One response that is received piece by piece, from the connection to its row.
+
+It keeps the client's promise: what the network does is counted and not raised. A body
+that is cut ends, and `Download.failure` says why.
+"""
+
+from time import perf_counter_ns
+from typing import Protocol
+
+from pytest_k6api.protocols.http.client.connection import Connection, Exchange, IncomingBody
+from pytest_k6api.protocols.http.client.prepare import Defaults
+from pytest_k6api.protocols.http.client.runtime import HttpRuntime
+from pytest_k6api.protocols.http.client.samples import NO_PHASES, Attempt, phases
+from pytest_k6api.protocols.http.ledger import Ledger
+from pytest_k6api.protocols.http.message.authority import Origin
+from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.net.batched_io import NEVER
+from pytest_k6api.protocols.http.rows import HttpRow
+
+
+class StreamingClient(Defaults, Protocol):
+    """The client as streams need it: its connections, its jar and its ledger."""
+
+    _runtime: HttpRuntime
+    _ledger: Ledger
+    _idle: dict[Origin, Connection]
+
+    async def _obtain(
+        self, request: PreparedRequest, connection: Connection | None, deadline: int
+    ) -> Connection:
+        """Return a connection that is open as far as one can tell."""
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        """Keep `connection` for the next request, if it takes one."""
+
+    def _keep_cookies(self, request: PreparedRequest, exchange: Exchange) -> None:
+        """Put the cookies that the response sets into the jar."""
+
+
+class Download:
+    """A request and its response under way.
+
+    Attributes:
+        request: The request.
+        exchange: Its exchange; None without a connection.
+        failure: Why there is no response, or no more of it; None if nothing went wrong.
+        idle: Nanoseconds that the server may take for the next piece.
+        whole_at: When the stream is overdue as a whole, in perf_counter_ns.
+    """
+
+    __slots__ = (
+        "_began", "_body", "_client", "_connection", "_first",
+        "exchange", "failure", "idle", "request", "whole_at",
+    )  # fmt: skip
+
+    def __init__(
+        self, client: StreamingClient, request: PreparedRequest, *, idle: int, whole_at: int = NEVER
+    ) -> None:
+        self.request = request
+        self.exchange: Exchange | None = None
+        self.failure: RequestFailure | None = None
+        self.idle = idle
+        self.whole_at = whole_at
+        self._client = client
+        self._connection: Connection | None = None
+        self._body: IncomingBody | None = None
+        self._began = 0
+        self._first: Attempt | None = None
+
+    def __repr__(self) -> str:
+        return f"<Download of {self.request!r}>"
+
+    async def begin(self, deadline: int) -> None:
+        """Send the request and receive the head of the response, before `deadline`."""
+        client, request = self._client, self.request
+        while True:
+            self._began = perf_counter_ns()
+            self.exchange = exchange = None
+            try:
+                kept = client._idle.pop(request.origin, None)
+                self._connection = await client._obtain(request, kept, deadline)
+                self.exchange = exchange = self._connection.open_exchange()
+                self._body = await exchange.start(request, deadline)
+            except NetworkError as error:
+                if exchange is not None and client._ledger.may_repeat(
+                    request, error, exchange, deadline
+                ):
+                    self._first = self._first or Attempt(exchange.started_at, deadline)
+                    continue
+                self.failure = error.failure
+            except BaseException:  # a hard stop: no row, but the bytes did flow
+                client._ledger.abandon(exchange)
+                raise
+            return
+
+    async def receive(self) -> bytes:
+        """Return the next bytes of the body, still encoded; ``b""`` at its end or its failure."""
+        body = self._body
+        if body is None or self.failure is not None:
+            return b""
+        now = perf_counter_ns()
+        try:
+            return await body.receive(min(now + self.idle, self.whole_at))
+        except NetworkError as error:
+            self.failure = error.failure
+            return b""
+
+    def timed(self) -> HttpRow:
+        """Return a row with the phases so far, which belongs to no tag set."""
+        if self.exchange is None:
+            return (0, None, *NO_PHASES, perf_counter_ns())
+        return (0, None, *phases(self.exchange, self._began, self._first))
+
+    def end(self) -> HttpRow:
+        """Write the row, and keep the connection if the whole body was read; else close it."""
+        ledger, request, exchange = self._client._ledger, self.request, self.exchange
+        body, connection = self._body, self._connection
+        if exchange is None or connection is None or body is None:
+            failure = self.failure
+            assert failure is not None
+            return ledger.record_failure(request, failure, exchange, self._began, self._first)
+        ledger.count_bytes(exchange)
+        if self.failure is None:
+            row = ledger.record_outcome(request, exchange, self._began, self._first)
+        else:
+            row = ledger.record_failure(request, self.failure, exchange, self._began, self._first)
+        if not body.is_complete or self.failure is not None:
+            exchange.close()
+        self._client._keep(request.origin, connection)
+        return row
