@@ -27,8 +27,10 @@ HOT = {
     "protocols/http/client/client.py": {"_round_trip"},
     "protocols/http/h1/connection.py": {"exchange"},
 }
-# Front doors beside the packages: the tables of metrics, hooks and settings.
+# Front doors beside the packages: the tables of metrics, hooks and settings, and how modules
+# are imported late.
 TABLES = {
+    "pytest_k6api.late_imports",
     "pytest_k6api.model.metrics",
     "pytest_k6api.plugin.hooks.hookspecs",
     "pytest_k6api.plugin.settings.sources.settings_table",

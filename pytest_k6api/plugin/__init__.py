@@ -8,15 +8,15 @@ from collections.abc import Generator
 
 import pytest
 
+from pytest_k6api.late_imports import importing
 from pytest_k6api.plugin.collection.detection import (
     concerns_us,
     may_be_load_test,
     will_run_load_tests,
 )
-from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, SESSION
-from pytest_k6api.plugin.reporting.reporters import prepare_reporters, print_summaries
+from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN, REMARKS, SESSION
+from pytest_k6api.plugin.reporting.reporters import has_summaries, prepare_reporters
 from pytest_k6api.plugin.runtime.fixtures import k6, k6_base_url, setup_data, vu
-from pytest_k6api.plugin.runtime.xdist import leave_to_first_worker, number_worker, remark_lines
 from pytest_k6api.plugin.settings.table import add_options
 
 __all__ = ["k6", "k6_base_url", "setup_data", "vu"]
@@ -57,7 +57,8 @@ def pytest_pycollect_makeitem(
     """Collect scenarios and load test classes; first, before plugins that run async tests."""
     if not may_be_load_test(collector, obj):
         return None
-    from pytest_k6api.plugin.collection.collecting import make_items
+    with importing():
+        from pytest_k6api.plugin.collection.collecting import make_items
 
     return make_items(collector, name, obj)
 
@@ -66,13 +67,18 @@ def pytest_pycollect_makeitem(
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Plan every load test that was selected, and report all mistakes at once."""
     if any(map(concerns_us, items)):
-        from pytest_k6api.plugin.collection.planning import plan_load_tests
+        with importing():
+            from pytest_k6api.plugin.collection.planning import plan_load_tests
 
-        plan_load_tests(config, items)
+            plan_load_tests(config, items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Report options that load tests cannot take, and load tests that cannot run."""
+    if REMARKS not in config.stash:
+        return []
+    from pytest_k6api.plugin.runtime.xdist import remark_lines
+
     return remark_lines(config)
 
 
@@ -80,7 +86,8 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Start the control API before the first test, if load tests are about to run."""
     if will_run_load_tests(session):
-        from pytest_k6api.plugin.runtime.session import open_session
+        with importing():
+            from pytest_k6api.plugin.runtime.session import open_session
 
         open_session(session)
     return (yield)
@@ -104,7 +111,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a load test that cannot run, or skip one of another worker, before fixtures are set up."""
     if BROKEN in item.stash:
         pytest.fail(item.stash[BROKEN], pytrace=False)
-    leave_to_first_worker(item)
+    if PLAN in item.stash:
+        from pytest_k6api.plugin.runtime.xdist import leave_to_first_worker
+
+        leave_to_first_worker(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,7 +122,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a load test; first, before plugins that run async tests."""
     if PLAN not in pyfuncitem.stash:
         return None
-    from pytest_k6api.plugin.runtime.running import run_load_test
+    with importing():
+        from pytest_k6api.plugin.runtime.running import run_load_test
 
     run_load_test(pyfuncitem)
     return True
@@ -146,6 +157,8 @@ def pytest_json_runtest_metadata(
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Number the workers of pytest-xdist."""
+    from pytest_k6api.plugin.runtime.xdist import number_worker
+
     number_worker(node)
 
 
@@ -161,4 +174,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None
 
 def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:
     """Print the summaries of the load tests."""
-    print_summaries(config, terminalreporter)
+    if has_summaries(config, terminalreporter):
+        from pytest_k6api.plugin.reporting.summaries import print_summaries
+
+        print_summaries(config, terminalreporter)

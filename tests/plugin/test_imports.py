@@ -7,12 +7,32 @@ import pytest
 
 HEAVY = {"trio", "rich", "quart", "hypercorn", "msgspec"}
 
+# What pytest pays for in every session. A new module belongs into a hook's body instead.
+IN_EVERY_SESSION = {
+    "pytest_k6api",
+    "pytest_k6api.late_imports",
+    "pytest_k6api.plugin",
+    "pytest_k6api.plugin.collection",
+    "pytest_k6api.plugin.collection.detection",
+    "pytest_k6api.plugin.hooks",
+    "pytest_k6api.plugin.hooks.hookspecs",
+    "pytest_k6api.plugin.hooks.stash_keys",
+    "pytest_k6api.plugin.reporting",
+    "pytest_k6api.plugin.reporting.reporters",
+    "pytest_k6api.plugin.runtime",
+    "pytest_k6api.plugin.runtime.fixtures",
+    "pytest_k6api.plugin.settings",
+    "pytest_k6api.plugin.settings.table",
+}
+
 PROBE = """
     import atexit, sys
 
     def tell():
         heavy = {heavy!r} & set(sys.modules)
         print("imported:", " ".join(sorted(heavy)) or "nothing", file=sys.__stdout__)
+        ours = sorted(name for name in sys.modules if name.partition(".")[0] == "pytest_k6api")
+        print("of this package:", *ours, file=sys.__stdout__)
 
     atexit.register(tell)
 
@@ -23,14 +43,18 @@ PROBE = """
 """
 
 
-def run(pytester: pytest.Pytester, *arguments: str) -> list[str]:
+def output_of(pytester: pytest.Pytester, *arguments: str) -> list[str]:
     pytester.makeconftest(PROBE.format(heavy=HEAVY))
     command = [sys.executable, "-m", "pytest", "-s", "-p", "k6api", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> list[str]:
     return [
         line
-        for line in done.stdout.splitlines()
+        for line in output_of(pytester, *arguments)
         if line.startswith(("imported:", "threads:", "k6 control API"))
     ]
 
@@ -39,6 +63,15 @@ def test_a_suite_without_load_tests_imports_nothing_heavy(pytester: pytest.Pytes
     pytester.makepyfile("def test_ordinary(): ...")
 
     assert run(pytester) == ["threads: MainThread", "imported: nothing"]
+
+
+def test_a_suite_without_load_tests_imports_few_modules_of_the_package(pytester: pytest.Pytester):
+    pytester.makepyfile("def test_ordinary(): ...")
+
+    output = output_of(pytester)
+
+    [names] = [line for line in output if line.startswith("of this package:")]
+    assert set(names.split()[3:]) == IN_EVERY_SESSION
 
 
 def test_collecting_opens_no_port_and_imports_only_what_reads_thresholds(

@@ -6,7 +6,6 @@ snapshots and commands cross between the threads.
 """
 
 import contextlib
-import importlib
 import socket
 import sys
 import threading
@@ -18,6 +17,7 @@ import trio
 from pytest_k6api.api.ports import SessionPort
 from pytest_k6api.api.server.address import Address, bind
 from pytest_k6api.api.settings import ApiError, ApiSettings
+from pytest_k6api.late_imports import importing
 
 _START_PATIENCE = 30.0
 _STOP_PATIENCE = 10.0  # a busy machine takes seconds; usually it is less than one
@@ -65,11 +65,6 @@ class ApiServer:
         """
         if not self._settings.address:
             return ""
-        if sys.version_info < (3, 11, 8) or (3, 12) <= sys.version_info < (3, 12, 2):
-            # Two threads that make syntax trees at the same time can break there
-            # (python/cpython#106905). pytest makes them to show failures, and of all
-            # that the API imports when the first client knocks this one does.
-            importlib.import_module("werkzeug.routing.rules")
         address, sockets = bind(self._settings, self._warn)
         self._thread = threading.Thread(
             target=self._run, args=(address, sockets), name="pytest-k6api control API", daemon=True
@@ -119,7 +114,10 @@ class ApiServer:
         await _wait_for_client(sockets, self._stop)
         if self._stop.is_set():
             return
-        with _quick_switches():
+        # Two threads that make syntax trees at the same time can break, before Python 3.11.8
+        # and 3.12.2, if the garbage collector lets one interrupt the other (python/cpython#106905).
+        # werkzeug makes some, and so does pytest to show failures: here it is paused.
+        with importing(), _quick_switches():
             from pytest_k6api.api.server.service import serve
 
         await serve(

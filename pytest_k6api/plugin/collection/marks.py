@@ -139,7 +139,7 @@ def vu_fixture(
 
     @functools.wraps(function)
     def per_vu(*bound: object, request: pytest.FixtureRequest, **values: object) -> object:
-        from pytest_k6api.plugin.runtime.fixtures import refuse_ordinary_test
+        from pytest_k6api.plugin.collection.per_vu import refuse_ordinary_test
         from pytest_k6api.vu import VUFixture
 
         refuse_ordinary_test(request)

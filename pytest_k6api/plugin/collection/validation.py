@@ -18,7 +18,7 @@ from pytest_k6api.plugin.collection.captured import CapturedLoadTest, CapturedSc
 from pytest_k6api.plugin.collection.collecting import marks_of
 from pytest_k6api.plugin.collection.detection import is_made_by
 from pytest_k6api.plugin.collection.marks import is_vu_fixture
-from pytest_k6api.plugin.runtime.fixtures import PER_VU_NAMES
+from pytest_k6api.plugin.collection.per_vu import PER_VU_NAMES
 
 
 def stray_text(item: pytest.Item) -> str:

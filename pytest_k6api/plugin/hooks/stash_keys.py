@@ -29,7 +29,7 @@ API_HAS_ENDED = pytest.StashKey[threading.Event]()
 SUMMARY = "k6_summary"
 """The attribute of a report that carries a summary, also from another process."""
 
-SUMMARIES = pytest.StashKey[list[KeptSummary]]()
+SUMMARIES: "pytest.StashKey[list[KeptSummary]]" = pytest.StashKey()
 """Summaries of the load tests that this process has run, with or without a report of pytest."""
 
 CAPTURED: "pytest.StashKey[CapturedLoadTest]" = pytest.StashKey()

@@ -1,6 +1,6 @@
 """The reports that pytest makes of a load test: its failure, properties and subtests.
 
-Imported when a load test runs; what prints at the end of a session is in ``reporters``.
+Imported when a load test runs; what prints at the end of a session is in ``summaries``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,8 @@ import pytest
 from pytest_k6api.model import printable
 from pytest_k6api.plugin.hooks.stash_keys import SUMMARIES, SUMMARY, KeptSummary
 from pytest_k6api.plugin.reporting.failure_text import PACKAGE
-from pytest_k6api.plugin.reporting.reporters import NUMBERS, SECTION
+from pytest_k6api.plugin.reporting.junit import NUMBERS
+from pytest_k6api.plugin.reporting.reporters import SECTION
 from pytest_k6api.plugin.reporting.terminal import Terminal
 from pytest_k6api.plugin.runtime.output_limits import shorten_sections
 from pytest_k6api.plugin.runtime.session import address_of

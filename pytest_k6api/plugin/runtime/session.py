@@ -18,8 +18,8 @@ from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
 from pytest_k6api.model import K6ApiError, OptionError, Secrets
 from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.reporting.failure_text import render
-from pytest_k6api.plugin.reporting.reporters import print_missed_summaries
 from pytest_k6api.plugin.reporting.session_report import report_files
+from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
 from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings

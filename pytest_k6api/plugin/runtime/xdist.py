@@ -26,8 +26,8 @@ def worker_number(config: pytest.Config) -> int | None:
 
 
 def leave_to_first_worker(item: pytest.Item) -> None:
-    """Skip `item` if it is a load test that ``--dist each`` gives to another worker as well."""
-    found = getattr(item.config, "workerinput", {}) if PLAN in item.stash else {}
+    """Skip the load test `item` if ``--dist each`` gives it to another worker as well."""
+    found = getattr(item.config, "workerinput", {})
     if found.get(DIST) == "each" and found.get(NUMBER):
         pytest.skip("with --dist each a load test runs in the first worker alone")
 

@@ -4,16 +4,15 @@ Imported in every session, so it imports nothing of this package.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import pytest
 
 PREFIX = "--k6-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):  # a dataclass takes a millisecond of every session to make
     """One setting.
 
     Attributes:
@@ -40,7 +39,7 @@ class Setting:
     repeated: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
-    synonyms: Mapping[str, str] = field(default_factory=dict)
+    synonyms: Mapping[str, str] = MappingProxyType({})
     kind: Literal["text", "number", "duration", "size"] = "text"
     is_meant_when_empty: bool = False
     k6_variable: str = ""
