@@ -7,15 +7,7 @@ from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
-from pytest_k6api.metrics.serialization import (
-    SerializationError,
-    TaggedSink,
-    merge_series,
-    pack_series,
-    read_sink,
-    sink_document,
-    unpack_series,
-)
+from pytest_k6api.metrics.serialization import read_sink, sink_document
 from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
     GaugeSink,
@@ -53,6 +45,9 @@ from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
 from pytest_k6api.metrics.timelines.metric_timeline import KEPT as KEPT_BY_SECOND
 from pytest_k6api.metrics.timelines.metric_timeline import Point
 from pytest_k6api.metrics.timelines.point_table import MOST_POINTS
+from pytest_k6api.metrics.workers.collector import SeriesCollector
+from pytest_k6api.metrics.workers.merger import SeriesMerger
+from pytest_k6api.metrics.workers.packing import SerializationError
 
 __all__ = [
     "DEFAULT_TREND_MEMORY",
@@ -77,10 +72,11 @@ __all__ = [
     "Selection",
     "SerializationError",
     "Series",
+    "SeriesCollector",
+    "SeriesMerger",
     "Sink",
     "Snapshot",
     "TagFilter",
-    "TaggedSink",
     "Threshold",
     "ThresholdSnapshot",
     "TimelineDocument",
@@ -91,9 +87,7 @@ __all__ = [
     "finite",
     "is_countable",
     "measure",
-    "merge_series",
     "new_sink",
-    "pack_series",
     "parse_aggregation",
     "parse_entries",
     "parse_metric_id",
@@ -102,5 +96,4 @@ __all__ = [
     "parse_thresholds",
     "read_sink",
     "sink_document",
-    "unpack_series",
 ]

@@ -1,13 +1,50 @@
-"""Warnings about the quality of the numbers, as sentences for users. Texts only."""
+"""Warnings about the quality of the numbers, as sentences for users. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from pytest_k6api.metrics.sinks.trend_memory import ERROR_PERCENT
 from pytest_k6api.metrics.tag_filter import TagFilter
-from pytest_k6api.model import SECRETS, printable
+from pytest_k6api.model import SECRETS, TagTable, printable
 
 MOST_SERIES = 10_000
+
+
+class DataWarnings:
+    """What went wrong with samples: those left out, and tags with too many values.
+
+    Args:
+        tags: The load test's tag sets.
+    """
+
+    def __init__(self, tags: TagTable) -> None:
+        self._tags = tags
+        self._refused: dict[str, int] = {}
+        # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
+        self._crowded: dict[str, tuple[str, int]] = {}
+
+    def refuse(self, samples: Mapping[str, int]) -> None:
+        """Count samples that were left out, given by the metric's name."""
+        for name, count in samples.items():
+            self._refused[name] = self._refused.get(name, 0) + count
+
+    def look_at(self, name: str, series: Collection[int]) -> None:
+        """Remember if the metric `name` has too many series, given by their tag sets."""
+        if len(series) > MOST_SERIES and name not in self._crowded:
+            self._crowded[name] = widest_tag(self._tags[number] for number in series)
+
+    def crowded(self) -> Iterator[str]:
+        """Yield a warning for each tag that has too many values."""
+        told: set[str] = set()
+        for name, (tag, count) in self._crowded.items():
+            # One tag crowds many metrics: the nine of each request, for a start.
+            if tag not in told:
+                told.add(tag)
+                yield too_many_series(name, tag, count)
+
+    def refused(self) -> Iterator[str]:
+        """Yield a warning for each metric of which samples were left out."""
+        return (refused_samples(name, count) for name, count in self._refused.items())
 
 
 def widest_tag(tag_sets: Iterable[Mapping[str, str]]) -> tuple[str, int]:

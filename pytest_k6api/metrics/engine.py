@@ -9,18 +9,12 @@ different tag sets and of different values. Pure: callers pass the time.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from pytest_k6api.metrics.advice import (
-    MOST_SERIES,
-    reduced_resolution,
-    refused_samples,
-    tags_seen,
-    too_many_series,
-    widest_tag,
-)
+from pytest_k6api.metrics.advice import DataWarnings, reduced_resolution, tags_seen
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.description import describe
-from pytest_k6api.metrics.group_tree import GroupTree
+from pytest_k6api.metrics.group_tree import grow
 from pytest_k6api.metrics.ingest import ColumnObserver, ingest
 from pytest_k6api.metrics.requests_by_name import (
     RequestsRow,
@@ -28,13 +22,12 @@ from pytest_k6api.metrics.requests_by_name import (
     requests_by_name,
     requests_in_steps,
 )
-from pytest_k6api.metrics.serialization import TaggedSink
-from pytest_k6api.metrics.sinks.simple import RateSink, Sink
+from pytest_k6api.metrics.sinks.deltas import Delta
+from pytest_k6api.metrics.sinks.simple import Sink
 from pytest_k6api.metrics.sinks.trend import TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT, TrendMemory
 from pytest_k6api.metrics.sinks.windowed import WindowedSink
 from pytest_k6api.metrics.snapshot import (
-    GroupSnapshot,
     MetricSnapshot,
     Snapshot,
     ThresholdSnapshot,
@@ -88,9 +81,7 @@ class MetricsEngine:
         self._stores: dict[str, MetricStore] = {}
         self._settled = False
         self._elapsed = 0.0
-        self._refused: dict[str, int] = {}
-        # Metrics that passed MOST_SERIES, each with its tag and that tag's different values.
-        self._crowded: dict[str, tuple[str, int]] = {}
+        self._doubts = DataWarnings(tags)
         self._evaluations: dict[str, list[ThresholdEvaluation]] = {}
         # Thresholds that look at the same samples share them, be they patient or not.
         self._windows: dict[tuple[str, float, float | None], WindowedSink] = {}
@@ -126,8 +117,35 @@ class MetricsEngine:
         self._advance(elapsed)
         timeline = self._load_timeline
         observers = (timeline,) if observer is None else (timeline, observer)
-        for name, count in ingest(batch, self._store, observers).items():
-            self._refused[name] = self._refused.get(name, 0) + count
+        self._doubts.refuse(ingest(batch, self._store, observers))
+        self._guard_series()
+
+    def take_in(
+        self,
+        deltas: Mapping[Metric, Mapping[int, Delta]],
+        elapsed: float,
+        refused: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Add what was added to series elsewhere, as `ingest` would have added its samples.
+
+        A metric that shares its name with another one but nothing else is left out and
+        counted, as its samples are.
+
+        Args:
+            deltas: By metric, and by the numbers of the tag sets.
+            elapsed: Seconds of test-run time at the youngest of the samples. What is kept
+                by time takes them all as samples of that moment.
+            refused: The number of samples that were left out there, by the metric's name.
+        """
+        self._advance(elapsed)
+        self._doubts.refuse(refused)
+        for metric, series in deltas.items():
+            store = self._store(metric)
+            if store.metric != metric:
+                self._doubts.refuse({metric.name: sum(delta.count for delta in series.values())})
+                continue
+            store.merge(series)
+            self._load_timeline.merge(metric, series)
         self._guard_series()
 
     def evaluate(self, elapsed: float, *, final: bool) -> EvaluationSummary:
@@ -185,7 +203,11 @@ class MetricsEngine:
         return Snapshot(
             elapsed=elapsed,
             metrics=metrics,
-            root=self._groups(),
+            root=grow(
+                self._tags,
+                self._series_of(built_in.CHECKS),
+                self._series_of(built_in.GROUP_DURATION),
+            ),
             tainted=self.tainted,
             warnings=tuple(self._warnings()),
             unjudged=self.unjudged(),
@@ -278,12 +300,6 @@ class MetricsEngine:
         timeline = self._timelines.get(name)
         return timeline.points() if timeline is not None else () if name in KEPT else None
 
-    def series(self) -> Iterator[TaggedSink]:
-        """Yield all series, to be packed and merged elsewhere; see `pack_series`."""
-        for store in self._stores.values():
-            for tags_id, sink in store.series.items():
-                yield TaggedSink(store.metric, self._tags[tags_id], sink)
-
     def load_timeline(self) -> LoadTimeline:
         """Return a copy of the timeline of the load test, without the open second."""
         return self._load_timeline.copy()
@@ -358,19 +374,6 @@ class MetricsEngine:
     def _all_evaluations(self) -> list[ThresholdEvaluation]:
         return [evaluation for some in self._evaluations.values() for evaluation in some]
 
-    def _groups(self) -> GroupSnapshot:
-        root = GroupTree()
-        checks = self._series_of(built_in.CHECKS)
-        # Tag sets are numbered as VUs come by: outer groups before inner ones, in
-        # the order of the code, while samples of inner groups are the first to arrive.
-        for tags_id in sorted({*checks, *self._series_of(built_in.GROUP_DURATION)}):
-            tags = self._tags[tags_id]
-            group = root.group(tags.get("group", ""))
-            sink = checks.get(tags_id)
-            if "check" in tags and isinstance(sink, RateSink):
-                group.add_check(tags["check"], sink.passes, sink.count - sink.passes)
-        return root.snapshot()
-
     def _series_of(self, metric: Metric) -> Mapping[int, Sink]:
         store = self._stores.get(metric.name)
         return store.series if store is not None else {}
@@ -380,18 +383,11 @@ class MetricsEngine:
 
     def _guard_series(self) -> None:
         for name, store in self._stores.items():
-            if len(store.series) > MOST_SERIES and name not in self._crowded:
-                self._crowded[name] = widest_tag(self._tags[number] for number in store.series)
+            self._doubts.look_at(name, store.series)
 
     def _warnings(self) -> Iterator[str]:
-        told: set[str] = set()
-        for name, (tag, count) in self._crowded.items():
-            # One tag crowds many metrics: the nine of each request, for a start.
-            if tag not in told:
-                told.add(tag)
-                yield too_many_series(name, tag, count)
+        yield from self._doubts.crowded()
         for view in self._visible_views():
             if isinstance(view.sink, TrendSink) and view.sink.digits is not None:
                 yield reduced_resolution(view.id, view.sink.digits, self._memory.limit)
-        for name, count in self._refused.items():
-            yield refused_samples(name, count)
+        yield from self._doubts.refused()

@@ -7,10 +7,26 @@ its `check` tag. Siblings keep the order in which they were added.
 Source: k6 v1.1.0, ``lib/test_state.go``, ``GroupSummary``.
 """
 
+from collections.abc import Iterable, Mapping
+
+from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.snapshot import CheckSnapshot, GroupSnapshot
-from pytest_k6api.model import group_path, path_id
+from pytest_k6api.model import TagTable, group_path, path_id
 
 _SEPARATOR = "::"
+
+
+def grow(tags: TagTable, checks: Mapping[int, Sink], durations: Iterable[int]) -> GroupSnapshot:
+    """Return the tree of the series of ``checks``, and of the tag sets of ``group_duration``."""
+    root = GroupTree()
+    # Tag sets are numbered as VUs come by: outer groups before inner ones, in
+    # the order of the code, while samples of inner groups are the first to arrive.
+    for tags_id in sorted({*checks, *durations}):
+        group = root.group(tags[tags_id].get("group", ""))
+        sink, check = checks.get(tags_id), tags[tags_id].get("check")
+        if check is not None and isinstance(sink, RateSink):
+            group.add_check(check, sink.passes, sink.count - sink.passes)
+    return root.snapshot()
 
 
 class GroupTree:

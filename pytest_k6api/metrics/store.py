@@ -10,10 +10,11 @@ only, as most are, shares the sink of the series.
 Pure; one thread writes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_k6api.metrics.sinks.deltas import Delta
 from pytest_k6api.metrics.sinks.simple import Sink, new_sink
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.metrics.tag_filter import Selection
@@ -25,10 +26,13 @@ MOST_ASKED = 10
 
 
 class Follower(Protocol):
-    """What keeps something else of a view's samples than their sums."""
+    """What is told the samples of a view or a series: a sink, or what keeps something else."""
 
     def add_many(self, values: Sequence[float], /) -> None:
         """Add samples, oldest first; there is at least one."""
+
+    def merge(self, delta: Delta, /) -> None:
+        """Add the samples that `delta` was told of."""
 
 
 class View:
@@ -126,8 +130,8 @@ class MetricStore:
         self._asked: dict[str, View] = {}
         self._tags = tags
         self._memory = memory
-        # For each tag set, what must be called with its samples.
-        self._routes: dict[int, list[Callable[[Sequence[float]], None]]] = {}
+        # For each tag set, what must be told its samples.
+        self._routes: dict[int, list[Follower]] = {}
 
     @property
     def views(self) -> Iterator[View]:
@@ -173,18 +177,22 @@ class MetricStore:
                 of their last samples.
         """
         routes = self._routes
-        for tags_id in parts:
-            if tags_id not in self.series:
-                self._open(tags_id)
-            elif self.metric.kind is MetricKind.GAUGE:
-                self.series[tags_id] = self.series.pop(tags_id)
+        self._admit(parts)
         if self.whole.is_sum:
             self.whole.sink.add_many(values)
         for follower in self.whole.followers:
             follower.add_many(values)
         for tags_id, part in parts.items():
-            for add_many in routes.get(tags_id) or self._route(tags_id):
-                add_many(part)
+            for target in routes.get(tags_id) or self._route(tags_id):
+                target.add_many(part)
+
+    def merge(self, deltas: Mapping[int, Delta]) -> None:
+        """Add what was added to series elsewhere, by the numbers of their tag sets."""
+        self._admit(deltas)
+        whole = [*self.whole.followers, *([self.whole.sink] if self.whole.is_sum else [])]
+        for tags_id, delta in deltas.items():
+            for target in (*whole, *(self._routes.get(tags_id) or self._route(tags_id))):
+                target.merge(delta)
 
     def settle(self) -> None:
         """Finish what was put off, so that reading changes nothing any more."""
@@ -212,6 +220,14 @@ class MetricStore:
         views = (*self.sub_metrics.values(), *self._asked.values())
         return [view for view in views if view.includes(tags)]
 
+    def _admit(self, numbers: Iterable[int]) -> None:
+        """Open a series for each of these tag sets that has none yet."""
+        for tags_id in numbers:
+            if tags_id not in self.series:
+                self._open(tags_id)
+            elif self.metric.kind is MetricKind.GAUGE:
+                self.series[tags_id] = self.series.pop(tags_id)
+
     def _open(self, tags_id: int) -> None:
         series = self.series[tags_id] = new_sink(self.metric, self._memory)
         self.whole.admit(series)
@@ -221,11 +237,11 @@ class MetricStore:
             if view.is_sum and not was_sum:  # what was its only series must feed it from now on
                 self._routes.clear()
 
-    def _route(self, tags_id: int) -> list[Callable[[Sequence[float]], None]]:
-        route = [self.series[tags_id].add_many]
+    def _route(self, tags_id: int) -> list[Follower]:
+        route: list[Follower] = [self.series[tags_id]]
         for view in self._filtered(tags_id):
             if view.is_sum:
-                route.append(view.sink.add_many)
-            route += [each.add_many for each in view.followers]
+                route.append(view.sink)
+            route += view.followers
         self._routes[tags_id] = route
         return route

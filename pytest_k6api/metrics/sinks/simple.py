@@ -10,7 +10,7 @@ Source: k6 v1.1.0, ``metrics/sink.go``.
 import math
 import sys
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from pytest_k6api.metrics.aggregation import Aggregation
 from pytest_k6api.metrics.sinks.trend import TrendSink
@@ -30,7 +30,8 @@ class Sink(Protocol):
     def add_many(self, values: Sequence[float], /) -> None:
         """Add samples, oldest first; there is at least one and all are finite."""
 
-    def merge(self, other: Self, /) -> None:
+    # Any: a sink or a delta of the same kind of metric, which types cannot tell here.
+    def merge(self, other: Any, /) -> None:
         """Add all that `other` has taken, as younger samples; `other` stays as it is."""
 
     def measure(self, aggregation: Aggregation, /) -> float:
@@ -83,11 +84,14 @@ class GaugeSink:
         least: The least sample.
         greatest: The greatest sample, also where all are negative, as in k6
             v2.2; v1.1.0 then says 0.
+        at: The time of the last sample, in seconds of test-run time; 0 where samples come
+            one after the other, and nothing else is needed to order them.
     """
 
-    __slots__ = ("count", "greatest", "last", "least", "samples_per_unit")
+    __slots__ = ("at", "count", "greatest", "last", "least", "samples_per_unit")
 
     def __init__(self, samples_per_unit: int = 1) -> None:
+        self.at = 0.0
         self.count = 0
         self.last: float = 0
         self.least: float = 0
@@ -99,9 +103,11 @@ class GaugeSink:
         self._add(len(values), values[-1], min(values), max(values))
 
     def merge(self, other: Self, /) -> None:
-        """Add all that `other` has taken; its last sample is the younger one."""
+        """Add all that `other` has taken; its last sample is the younger one, unless `at` differs."""
         if other.count:
-            self._add(other.count, other.last, other.least, other.greatest)
+            last = other.last if other.at >= self.at or not self.count else self.last
+            self._add(other.count, last, other.least, other.greatest)
+            self.at = max(self.at, other.at)
 
     def measure(self, aggregation: Aggregation, /) -> float:
         """Return ``value``, ``min`` or ``max``."""

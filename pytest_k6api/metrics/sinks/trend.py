@@ -27,6 +27,7 @@ from itertools import chain
 
 from pytest_k6api.metrics.aggregation import Aggregation
 from pytest_k6api.metrics.sinks.sorted_counts import SortedCounts
+from pytest_k6api.metrics.sinks.trend_delta import TrendDelta
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory, cut
 
 # So many may wait, 8 bytes each: up to a half fewer in some trends, so that the series of a
@@ -144,11 +145,11 @@ class TrendSink:
         if len(self._waiting) + _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
             self.settle()
 
-    def merge(self, other: "TrendSink") -> None:
+    def merge(self, other: "TrendSink | TrendDelta") -> None:
         """Add everything that `other` has counted; `other` stays as it is."""
         self.count += other.count
         self.total += other.total
-        if other.digits is None:
+        if isinstance(other, TrendDelta) or other.digits is None:
             # Many small ones are merged in a row: they are put in order together.
             self._counted.update(other.counts())
             if _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pytest_k6api.metrics.sinks.deltas import Delta
 from pytest_k6api.metrics.sinks.simple import Sink, new_sink
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.metrics.thresholds.window import Window
@@ -71,15 +72,13 @@ class WindowedSink:
 
     def add_many(self, values: Sequence[float], /) -> None:
         """Add samples; those outside the load or of the warm-up are left out."""
-        if self.now is None or (self._window.after and self.now <= self._window.after):
-            return
-        number = self._number(self.now)
-        if not self._slices or self._slices[-1].number != number:
-            if self._slices:
-                self._slices[-1].sink.settle()  # it is full; settled it takes less room
-            self._slices.append(_Slice(number, new_sink(self._metric, self._memory)))
-        self._slices[-1].sink.add_many(values)
-        self._reading = None
+        if (sink := self._open()) is not None:
+            sink.add_many(values)
+
+    def merge(self, delta: Delta, /) -> None:
+        """Add all of `delta`, as `add_many` does."""
+        if (sink := self._open()) is not None:
+            sink.merge(delta)
 
     def read(self) -> Reading:
         """Return what is in the window now.
@@ -102,6 +101,18 @@ class WindowedSink:
         return self.now is not None and self.now >= self._window.after + (
             self._window.over_last or 0.0
         )
+
+    def _open(self) -> Sink | None:
+        """Return the sink for samples of now; None if they are left out."""
+        if self.now is None or (self._window.after and self.now <= self._window.after):
+            return None
+        number = self._number(self.now)
+        if not self._slices or self._slices[-1].number != number:
+            if self._slices:
+                self._slices[-1].sink.settle()  # it is full; settled it takes less room
+            self._slices.append(_Slice(number, new_sink(self._metric, self._memory)))
+        self._reading = None
+        return self._slices[-1].sink
 
     def _seconds(self) -> float:
         now = self.now or 0.0

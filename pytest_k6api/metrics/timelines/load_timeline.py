@@ -15,6 +15,7 @@ Pure: the engine says what time it is. One thread writes; `copy` is for other th
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from pytest_k6api.metrics.sinks.deltas import Delta, samples_of
 from pytest_k6api.metrics.timelines.documents import RequestsSeries, TimelineDocument
 from pytest_k6api.metrics.timelines.open_second import OpenSecond, histogram, percentile
 from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
@@ -83,6 +84,11 @@ class LoadTimeline:
         self._open.take(metric, parts)
         if self._open.samples > _MOST_OPEN:
             self._close()
+
+    def merge(self, metric: Metric, deltas: Mapping[int, Delta]) -> None:
+        """Take what was added to series of `metric`; see `samples_of`."""
+        if OpenSecond.takes(metric):
+            self.see(metric, {number: samples_of(delta) for number, delta in deltas.items()}, None)
 
     def settle(self) -> None:
         """Close the last second, and drop what only further samples need."""

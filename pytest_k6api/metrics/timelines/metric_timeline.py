@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_k6api.metrics.sinks.deltas import Delta, samples_of
 from pytest_k6api.model import Metric, MetricKind
 from pytest_k6api.model import metrics as built_in
 
@@ -81,6 +82,10 @@ class Timeline:
         if self._metric.kind is MetricKind.RATE:
             total = count - values.count(0)
         self._add(int(self.now) // self._width, count, total, greatest, last)
+
+    def merge(self, delta: Delta, /) -> None:
+        """Add all of `delta`; see `samples_of`."""
+        self.add_many(samples_of(delta))
 
     def points(self) -> tuple[Point, ...]:
         """Return the seconds in their order.

@@ -42,6 +42,11 @@ class OpenSecond:
         self.vus: list[int | None] = [None, None]
         self.failures: dict[str, int] = {}
 
+    @staticmethod
+    def takes(metric: Metric) -> bool:
+        """Tell whether `metric` is one of those that matter."""
+        return metric.name in _TAKES
+
     def take(self, metric: Metric, parts: Parts) -> None:
         """Take the samples of `metric` if it is one of those that matter."""
         take = _TAKES.get(metric.name)

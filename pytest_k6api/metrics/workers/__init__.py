@@ -1,0 +1,1 @@
+"""What workers measure: collected there second by second, packed, merged by the controller."""

@@ -1,0 +1,123 @@
+"""The controller's side: reports of workers become what one process would have measured.
+
+Deltas of all workers in one moment are added up first, and reach the engine as one: so it
+costs the same whatever the number of workers, and timelines and windows see each second
+whole and in order. A moment waits until every worker has told of it. So the engine knows
+what there was up to a time a second or so ago, exactly; ask it for that time.
+
+Percentiles, counts and sums of whole numbers equal those of one process. Sums of
+floats may differ in the last digit: they were added in another order.
+
+Pure: callers pass the time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pytest_k6api.metrics.engine import MetricsEngine
+from pytest_k6api.metrics.thresholds.expression import Threshold
+from pytest_k6api.metrics.workers.moments import Moment, MomentBounds
+from pytest_k6api.metrics.workers.packing import Deltas, SeriesReader
+from pytest_k6api.model import Batch, TagTable
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is known of one moment that not all have told of."""
+
+    until: float = 0.0
+    deltas: Deltas = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    # Of the controller itself.
+    batches: list[tuple[float, Batch]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Worker:
+    reader: SeriesReader
+    until: float
+
+
+class SeriesMerger:
+    """Merges what workers measured into one engine.
+
+    Args:
+        engine: Takes it in; nothing else may feed it.
+        tags: The engine's tag sets.
+        thresholds: Those of the load test.
+    """
+
+    def __init__(
+        self, engine: MetricsEngine, tags: TagTable, thresholds: Iterable[Threshold] = ()
+    ) -> None:
+        self._engine = engine
+        self._tags = tags
+        self._moments = MomentBounds(thresholds)
+        self._workers: dict[str, _Worker] = {}
+        self._waiting: dict[Moment, _Waiting] = {}
+
+    def join(self, worker: str, elapsed: float = 0.0) -> None:
+        """Wait from now on for the reports of `worker`, which tell what there was since `elapsed`."""
+        self._workers[worker] = _Worker(SeriesReader(self._tags), elapsed)
+
+    def leave(self, worker: str) -> None:
+        """Wait no longer for `worker`: it has ended or is lost. What it reported stays."""
+        self._workers.pop(worker, None)
+
+    def put(self, worker: str, report: bytes) -> None:
+        """Take what `SeriesCollector.take` returned in `worker`.
+
+        Raises:
+            KeyError: It has not joined, or has left.
+            SerializationError: `report` is damaged, or is another version's.
+        """
+        sender = self._workers[worker]
+        received = sender.reader.read(report)
+        for part in received.parts:
+            waiting = self._at(part.until)
+            sender.reader.add(part, waiting.deltas)
+            waiting.refused.update(part.refused)
+        sender.until = received.until
+
+    def ingest(self, batch: Batch, elapsed: float) -> None:
+        """Take samples of the controller itself; see `MetricsEngine.ingest`."""
+        self._at(elapsed).batches.append((elapsed, batch))
+
+    def load_began(self, elapsed: float) -> None:
+        """Let the load begin; see `MetricsEngine.load_began`. Workers report after it."""
+        self.merge_all()
+        self._moments.load_began(elapsed)
+        self._engine.load_began(elapsed)
+
+    def load_ended(self, elapsed: float) -> None:
+        """Let the load end; see `MetricsEngine.load_ended`. Workers have reported all."""
+        self.merge_all()
+        self._engine.load_ended(elapsed)
+
+    def merge(self, elapsed: float) -> float:
+        """Let the engine take in what all workers have told of.
+
+        Returns:
+            The test-run time up to which that is everything: `elapsed` at most, and the
+            beginning of a second as a rule.
+        """
+        told = min([elapsed, *(worker.until for worker in self._workers.values())])
+        self._merge_before(self._moments.at(told).__gt__)
+        return self._moments.start(told)
+
+    def merge_all(self) -> None:
+        """Let the engine take in everything, whether or not all workers have told of it."""
+        self._merge_before(lambda _: True)
+
+    def _at(self, elapsed: float) -> _Waiting:
+        waiting = self._waiting.setdefault(self._moments.at(elapsed), _Waiting())
+        waiting.until = max(waiting.until, elapsed)
+        return waiting
+
+    def _merge_before(self, is_due: Callable[[Moment], bool]) -> None:
+        for moment in sorted(filter(is_due, self._waiting)):
+            waiting = self._waiting.pop(moment)
+            for elapsed, batch in waiting.batches:
+                self._engine.ingest(batch, elapsed)
+            self._engine.take_in(waiting.deltas, waiting.until, waiting.refused)
