@@ -26,11 +26,16 @@ class _OurOutput:
         place: Module and name of its factory.
         extra: The extra of this distribution that it needs; empty for none.
         needs: The modules that the extra brings.
+        file: The file that it writes where no other is named, ``-`` for standard output;
+            empty if its targets are no files.
+        file_variable: k6's variable that names the file.
     """
 
     place: str
     extra: str = ""
     needs: tuple[str, ...] = ()
+    file: str = ""
+    file_variable: str = ""
 
 
 _PROMETHEUS = _OurOutput(
@@ -46,8 +51,10 @@ _OPENTELEMETRY = _OurOutput(
     ),
 )
 _OURS: Mapping[str, _OurOutput] = {
-    "json": _OurOutput("files.json_lines:json_output"),
-    "csv": _OurOutput("files.csv_rows:csv_output"),
+    "json": _OurOutput("files.json_lines:json_output", file="-"),
+    "csv": _OurOutput(
+        "files.csv_rows:csv_output", file="file.csv", file_variable="K6_CSV_FILENAME"
+    ),
     "prometheus-rw": _PROMETHEUS,
     "opentelemetry": _OPENTELEMETRY,
     "influxdb": _OurOutput("remote.influxdb:influxdb_output"),
@@ -118,8 +125,7 @@ def file_target(name: str, target: str, environment: Mapping[str, str]) -> str |
 
     None if its targets are no files.
     """
-    if name == "json":
-        return target or "-"
-    if name == "csv":
-        return target or environment.get("K6_CSV_FILENAME") or "file.csv"
-    return None
+    output = _OURS.get(name)
+    if output is None or not output.file:
+        return None
+    return target or environment.get(output.file_variable) or output.file

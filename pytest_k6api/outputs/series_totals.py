@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pytest_k6api.metrics import CounterSink, GaugeSink, RateSink, SampleBatch, Series
 from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.outputs.per_series import PerSeries
 
 Labels = Mapping[str, str]
 
@@ -55,8 +56,7 @@ class SeriesTotals(Generic[T]):
     ) -> None:
         self._new_trend = new_trend
         self._labels_of = labels_of
-        # By metric and identity of the tags, which are kept, so that their `id` stays theirs.
-        self._by_tags: dict[tuple[str, int], tuple[Total[T], Labels]] = {}
+        self._by_tags = PerSeries(self._open)
         self._by_labels: dict[tuple[str, frozenset[tuple[str, str]]], Total[T]] = {}
 
     def __iter__(self) -> Iterator[Total[T]]:
@@ -67,11 +67,8 @@ class SeriesTotals(Generic[T]):
 
     def add(self, batch: SampleBatch) -> None:
         """Add the samples of `batch`."""
-        known = self._by_tags
         for series in batch.series:
-            found = known.get((series.metric, id(series.tags)))
-            total = found[0] if found is not None else self._open(series)
-            total.sink.add_many(series.samples)
+            self._by_tags.of(series).sink.add_many(series.samples)
 
     def clear(self) -> None:
         """Begin anew, with nothing."""
@@ -86,7 +83,6 @@ class SeriesTotals(Generic[T]):
             per_unit, sink = series.samples_per_unit, self._new_sink(series)
             total = Total(series.metric, series.contains, per_unit, labels, sink)
             self._by_labels[key] = total
-        self._by_tags[series.metric, id(series.tags)] = total, series.tags
         return total
 
     def _new_sink(self, series: Series) -> CounterSink | GaugeSink | RateSink | T:

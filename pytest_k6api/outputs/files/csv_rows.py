@@ -5,13 +5,14 @@ Source: k6 v1.1.0, ``output/csv/output.go`` and ``metrics/system_tag.go``.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series
 from pytest_k6api.outputs.base import OutputContext, OutputError, open_nothing
 from pytest_k6api.outputs.files.line_target import LineTarget
 from pytest_k6api.outputs.files.timestamps import TIME_FORMATS, TimeColumn
+from pytest_k6api.outputs.per_series import PerSeries
 from pytest_k6api.outputs.queued import QueuedOutput
 from pytest_k6api.outputs.variables import Variables
 
@@ -45,8 +46,7 @@ class CsvWriter:
             raise OutputError(f"cannot write times as {time_format!r}; write one of {known}")
         self._target = LineTarget(path, open_stdout)
         self._format_time = TIME_FORMATS[time_format]
-        # By metric and tags, as `JsonLinesWriter` keeps them.
-        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+        self._frames = PerSeries(_frame)
 
     def open(self) -> None:
         """Open the file, and write the header."""
@@ -59,7 +59,7 @@ class CsvWriter:
         for batch in batches:
             times = TimeColumn(self._format_time)
             for series in batch.series:
-                head, tail = self._frame(series)
+                head, tail = self._frames.of(series)
                 rows += [
                     f"{head}{time},{value:f}{tail}"
                     for time, value in zip(times.texts(series.times_us), series.values, strict=True)
@@ -70,16 +70,14 @@ class CsvWriter:
         """Close the file."""
         self._target.close()
 
-    def _frame(self, series: Series) -> tuple[str, str]:
-        key = series.metric, id(series.tags)
-        frame = self._frames.get(key)
-        if frame is None:
-            tags = series.tags
-            extra = sorted(name for name in tags if name not in TAG_COLUMNS)
-            columns = [tags.get(name, "") for name in TAG_COLUMNS]
-            tail = _row([*columns, "&".join(f"{name}={tags[name]}" for name in extra), ""])
-            frame = self._frames[key] = f"{series.metric},", f",{tail}", tags
-        return frame[0], frame[1]
+
+def _frame(series: Series) -> tuple[str, str]:
+    """Return what stands before the time and behind the number of each row."""
+    tags = series.tags
+    extra = sorted(name for name in tags if name not in TAG_COLUMNS)
+    columns = [tags.get(name, "") for name in TAG_COLUMNS]
+    tail = _row([*columns, "&".join(f"{name}={tags[name]}" for name in extra), ""])
+    return f"{series.metric},", f",{tail}"
 
 
 def _row(cells: Iterable[str]) -> str:

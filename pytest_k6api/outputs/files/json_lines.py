@@ -8,13 +8,14 @@ Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series, Threshold
 from pytest_k6api.outputs.base import OutputContext, open_nothing
 from pytest_k6api.outputs.files.line_target import LineTarget
 from pytest_k6api.outputs.files.timestamps import TimeColumn, rfc3339
+from pytest_k6api.outputs.per_series import PerSeries
 from pytest_k6api.outputs.queued import QueuedOutput
 
 
@@ -36,9 +37,7 @@ class JsonLinesWriter:
         self._target = LineTarget(path, open_stdout)
         self._thresholds = tuple(thresholds)
         self._described: set[str] = set()
-        # By metric and tags: what stands before and behind the numbers of each line. The
-        # tags are kept, so that their `id` stays theirs.
-        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+        self._frames = PerSeries(_frame)
 
     def open(self) -> None:
         """Open the file."""
@@ -53,7 +52,7 @@ class JsonLinesWriter:
                 if series.metric not in self._described:
                     self._described.add(series.metric)
                     lines.append(self._metric_line(series))
-                head, tail = self._frame(series)
+                head, tail = self._frames.of(series)
                 lines += [
                     f'{head}{time}","value":{value!r}{tail}'
                     for time, value in zip(times.texts(series.times_us), series.values, strict=True)
@@ -63,15 +62,6 @@ class JsonLinesWriter:
     def close(self) -> None:
         """Close the file."""
         self._target.close()
-
-    def _frame(self, series: Series) -> tuple[str, str]:
-        key = series.metric, id(series.tags)
-        frame = self._frames.get(key)
-        if frame is None:
-            name, tags = _json(series.metric), _json(dict(sorted(series.tags.items())))
-            head = f'{{"metric":{name},"type":"Point","data":{{"time":"'
-            frame = self._frames[key] = head, f',"tags":{tags}}}}}\n', series.tags
-        return frame[0], frame[1]
 
     def _metric_line(self, series: Series) -> str:
         on_it = [each for each in self._thresholds if each.metric.name == series.metric]
@@ -93,6 +83,12 @@ class JsonLinesWriter:
         }
         line = {"type": "Metric", "data": data, "metric": series.metric}
         return f"{_json(line)}\n"
+
+
+def _frame(series: Series) -> tuple[str, str]:
+    """Return what stands before the time and behind the number of each line."""
+    name, tags = _json(series.metric), _json(dict(sorted(series.tags.items())))
+    return f'{{"metric":{name},"type":"Point","data":{{"time":"', f',"tags":{tags}}}}}\n'
 
 
 def _threshold(threshold: Threshold) -> object:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode
 
 from pytest_k6api.metrics import SampleBatch, Series
 from pytest_k6api.outputs.base import OutputContext, OutputError
+from pytest_k6api.outputs.per_series import PerSeries
 from pytest_k6api.outputs.queued import QueuedOutput
 from pytest_k6api.outputs.remote.http_target import HttpTarget, basic, read_url, tls_context
 from pytest_k6api.outputs.variables import Variables
@@ -46,8 +47,7 @@ class InfluxWriter:
         self._prepare = prepare
         self._is_prepared = False
         self._fields = fields
-        # By metric and tags, as `JsonLinesWriter` keeps them.
-        self._frames: dict[tuple[str, int], tuple[str, str, Mapping[str, str]]] = {}
+        self._frames = PerSeries(self._frame)
 
     def open(self) -> None:
         """Do nothing: each body has a connection of its own."""
@@ -60,7 +60,7 @@ class InfluxWriter:
         lines: list[str] = []
         for batch in batches:
             for series in batch.series:
-                head, tail = self._frame(series)
+                head, tail = self._frames.of(series)
                 # A second point of a series at the same time would replace the first: each has
                 # a nanosecond of its own.
                 lines += [
@@ -78,23 +78,16 @@ class InfluxWriter:
         """Do nothing: no connection is open."""
 
     def _frame(self, series: Series) -> tuple[str, str]:
-        key = series.metric, id(series.tags)
-        frame = self._frames.get(key)
-        if frame is None:
-            tags = sorted((name, text) for name, text in series.tags.items() if text)
-            pairs = "".join(
-                f",{_escaped(name)}={_escaped(text)}"
-                for name, text in tags
-                if name not in self._fields
-            )
-            fields = "".join(
-                f",{_escaped(name)}={_field(text, self._fields[name])}"
-                for name, text in tags
-                if name in self._fields
-            )
-            frame = f"{_escaped(series.metric)}{pairs} value=", f"{fields} ", series.tags
-            self._frames[key] = frame
-        return frame[0], frame[1]
+        tags = sorted((name, text) for name, text in series.tags.items() if text)
+        pairs = "".join(
+            f",{_escaped(name)}={_escaped(text)}" for name, text in tags if name not in self._fields
+        )
+        fields = "".join(
+            f",{_escaped(name)}={_field(text, self._fields[name])}"
+            for name, text in tags
+            if name in self._fields
+        )
+        return f"{_escaped(series.metric)}{pairs} value=", f"{fields} "
 
 
 def _escaped(text: str) -> str:
