@@ -1,41 +1,37 @@
-"""What an output costs beside the load: CPU of the process for each request, with and without it.
+"""What an output costs beside the load: processor time for each request, of both in the same run.
 
-Rows as a load test of grouped and checked GETs writes them go through the pump's own way: engine,
-observer, queue, and the output's thread, to a file or to a server in another process that
-takes everything. What the load itself takes is the least of the figures in
-``docs/explanation/performance.md``; the last column is the output's share of it.
+Load comes by pytest as users start it, on one core: as much as it makes, or at a constant rate, at
+which a request takes more. The service, and a server that takes whatever outputs send, are on
+another core. What the thread of an output takes is counted by the thread's own clock
+(``comparing/output_share.py``), so that other programs on the machine make both longer alike;
+printed are medians of the rounds. ``--k6`` measures what a request takes in k6 with its outputs of
+these names, and that much with ours.
 
-    taskset -c 1 python benchmarks/bench_outputs.py [--rounds 5] [--load 24]
+    python benchmarks/bench_outputs.py [--only json,statsd] [--rounds 3] [--rate 4000] [--k6]
 """
 
 import argparse
+import contextlib
+import json
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from pytest_k6api.metrics import MetricsEngine, Observer
-from pytest_k6api.model import (
-    CHECK_ROWS,
-    GROUP_ROWS,
-    ITERATION_ROWS,
-    Batch,
-    LoadTestInfo,
-    TagTable,
-)
-from pytest_k6api.outputs import OutputContext, QueuedOutput, find_factory
-from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
+from comparing.generators import GENERATORS, environment
+from comparing.measuring import Run, run_once
+from comparing.results import Pair
+from comparing.service import Service, running_nginx
+from comparing.workloads import Load, Workload
 
-REQUESTS_IN_BATCH = 1_500  # what 30,000 requests a second make in 50 ms
-BATCHES = 60
 SERVER = """
 import http.server, socketserver, sys, threading
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(204)
@@ -46,133 +42,151 @@ print(server.server_address[1], flush=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdin.read()
 """
+NATIVE = "prometheus-rw, native"
 
 
-@contextmanager
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured of one output in one run; microseconds of processor time for a request.
+
+    Attributes:
+        output: What the output took.
+        load: What all the rest took.
+        dropped: The share of the samples that were dropped.
+        k6: What all took in k6; 0 if that was not measured.
+    """
+
+    output: float
+    load: float
+    dropped: float
+    k6: float
+
+
+@contextlib.contextmanager
 def running_server() -> Iterator[int]:
     """Give the port of a server in another process that takes every POST."""
     command = [sys.executable, "-c", SERVER]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout
-        yield int(process.stdout.readline())
-        process.terminate()
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
-def make_batches(tags: TagTable, names: int) -> list[Batch]:
-    """Return what a load test writes: a request, a group, a check for each iteration."""
-    rng = random.Random(7)
-    place = {"scenario": "test_browse", "group": "::visit homepage"}
-    ids = [
-        tags.intern(
-            {
-                **place,
-                "name": f"/{number}",
-                "url": f"/{number}",
-                "method": "GET",
-                "status": "200",
-                "proto": "HTTP/1.1",
-                "expected_response": "true",
-            }
+def targets(folder: Path, port: int) -> dict[str, str]:
+    """Return the target of each output that is measured."""
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "json": f"{folder}/run.json",
+        "json, .gz": f"{folder}/run.json.gz",
+        "csv": f"{folder}/run.csv",
+        "influxdb": f"{url}/k6",
+        "prometheus-rw": f"{url}/write",
+        NATIVE: f"{url}/write",
+        "opentelemetry": url,
+        "statsd": f"127.0.0.1:{port}",
+    }
+
+
+def measure(shown: str, target: str, bench: "Bench") -> Found:
+    """Run a load test with the output `shown`; return what was measured."""
+    name, share = shown.partition(",")[0], bench.service.folder / "share"
+    environ = {"PYTHONPATH": str(Path(__file__).parent), "OUTPUT_SHARE": str(share)}
+    environ["K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM"] = str(shown == NATIVE).lower()
+    options = (f"--k6-out={name}={target}", "-pcomparing.output_share")
+    bench.run("plugin", bench.seconds, options, environ)
+    found = json.loads(share.read_text())
+    return Found(**found, k6=measure_k6(name, target, environ, bench))
+
+
+def measure_k6(name: str, target: str, environ: dict[str, str], bench: "Bench") -> float:
+    """Return the microseconds that k6 with its output `name` takes for a request; 0 if not asked."""
+    if not bench.with_k6 or name == "statsd":  # which it had in other versions
+        return 0.0
+    environ = environ | {
+        "K6_PROMETHEUS_RW_SERVER_URL": target,
+        "K6_OTEL_EXPORTER_PROTOCOL": "http/protobuf",
+        "K6_OTEL_HTTP_EXPORTER_INSECURE": "true",
+        "K6_OTEL_HTTP_EXPORTER_ENDPOINT": target.partition("//")[2],
+    }
+    pushing = {"prometheus-rw": "experimental-prometheus-rw", "opentelemetry": name}
+    option = ("-o", pushing.get(name, f"{name}={target}"))
+    short, long = (bench.run("k6", each, option, environ) for each in (1, 1 + bench.seconds))
+    return Pair(short, long).cpu_per_request * 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how long load is made; see the options of the command line."""
+
+    service: Service
+    core: int
+    seconds: float
+    rate: int
+    with_k6: bool
+
+    @property
+    def log(self) -> Path:
+        """What the last generator said."""
+        return self.service.folder / "log"
+
+    def run(
+        self, generator: str, seconds: float, options: Sequence[str], environ: dict[str, str]
+    ) -> Run:
+        """Run `generator` with more `options` to its end."""
+        load = Load(50, seconds)
+        workload = Workload(
+            key="",
+            about="",
+            folder="arrival_rate" if self.rate else "small_get",
+            load=load,
+            base=load,
+            shows="arrivals" if self.rate else "cpu",
+            environment={"RATE": str(self.rate), **environ},
         )
-        for number in range(names)
-    ]
-    group, root = tags.intern(place), tags.intern({"scenario": "test_browse", "group": ""})
-    check = tags.intern({**place, "check": "status is 200"})
-
-    def request() -> HttpRow:
-        waiting = int(rng.lognormvariate(8.5, 0.5))
-        sending, receiving = rng.randrange(20, 60), rng.randrange(20, 120)
-        duration = sending + waiting + receiving
-        ended = time.perf_counter_ns()
-        return (rng.choice(ids), 0, duration, 0, 0, 0, sending, waiting, receiving, ended)
-
-    batches = []
-    for _ in range(BATCHES):
-        http = [request() for _ in range(REQUESTS_IN_BATCH)]
-        batches.append(
-            Batch(
-                {
-                    HTTP_ROWS: http,
-                    ITERATION_ROWS: [(root, row[2] + 90, 0, 87, 235) for row in http],
-                    GROUP_ROWS: [(group, row[2] + 40) for row in http],
-                    CHECK_ROWS: [(check, 1.0)] * REQUESTS_IN_BATCH,
-                }
-            )
-        )
-    return batches
-
-
-def run(output: QueuedOutput | None, names: int) -> float:
-    """Return the microseconds of CPU for each request, the engine's included."""
-    tags = TagTable()
-    batches, engine = make_batches(tags, names), MetricsEngine(tags)
-    if output is not None:
-        output.start()
-    began = time.process_time()
-    for number, batch in enumerate(batches):
-        if output is None:
-            engine.ingest(batch, number / 20)
-            continue
-        observer = Observer()
-        engine.ingest(batch, number / 20, observer)
-        now = time.time()
-        output.add(
-            observer.describe(tags, at=now, elapsed=number / 20, now_ns=time.perf_counter_ns())
-        )
-        # The load leaves its core to others only while it waits; here the thread gets its turn.
-        while output.status().waiting > 5 * 14 * REQUESTS_IN_BATCH:
-            time.sleep(0.001)
-    if output is not None:
-        output.stop()
-        status = output.status()
-        assert not status.dropped, status
-    return (time.process_time() - began) / BATCHES / REQUESTS_IN_BATCH * 1e6
-
-
-def make(name: str, target: str) -> QueuedOutput:
-    """Return an output as ``--k6-out`` makes it, with everything that it takes to push once a second."""
-    seconds = ("PROMETHEUS_RW_PUSH_INTERVAL", "STATSD_PUSH_INTERVAL", "OTEL_EXPORT_INTERVAL")
-    output = find_factory(name)(
-        OutputContext(
-            target=target,
-            load_test=LoadTestInfo(name="bench", scenarios=()),
-            environment={**os.environ, **{f"K6_{each}": "1s" for each in seconds}},
-        )
-    )
-    assert isinstance(output, QueuedOutput)
-    return output
+        command = [*GENERATORS[generator]().command(workload, load, self.service), *options]
+        told = environment(workload, load, self.service)
+        return run_once(command, told, self.service, core=self.core, log=self.log)
 
 
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--names", type=int, default=5, help="different names of requests")
-    parser.add_argument("--load", type=float, default=24.0, help="µs that a request costs")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rate", type=int, default=0, help="requests a second; 0 for as many")
+    parser.add_argument("--seconds", type=float, default=5, help="of load")
+    parser.add_argument("--only", default="", help="outputs, with commas between")
+    parser.add_argument("--k6", action="store_true", help="measure k6, too")
+    parser.add_argument("--cores", default="1,0", help="the generator's and the service's")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running_server() as port:
-        url = f"http://127.0.0.1:{port}"
-        targets = {
-            "json": f"{folder}/run.json",
-            "json, .gz": f"{folder}/run.json.gz",
-            "csv": f"{folder}/run.csv",
-            "influxdb": f"{url}/k6",
-            "prometheus-rw": f"{url}/write",
-            "prometheus-rw, native": f"{url}/write",
-            "opentelemetry": url,
-            "statsd": f"127.0.0.1:{port}",
-        }
-        print("output                  µs CPU/request more   of the load")
-        for shown, target in targets.items():
-            name = shown.partition(",")[0]
-            os.environ["K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM"] = str("native" in shown)
-            more = [
-                run(make(name, target), options.names) - run(None, options.names)
-                for _ in range(options.rounds)
-            ]
-            cost = statistics.median(more)
-            print(f"{shown:22}  {cost:19.2f}  {cost / options.load:11.1%}")
+    core, service_core = map(int, options.cores.split(","))
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, {service_core})
+    asked = options.only.split(",") if options.only else []
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_server() as port,
+        running_nginx(Path(name), service_core) as service,
+    ):
+        bench = Bench(service, core, options.seconds, options.rate, options.k6)
+        print("output                  µs/request  of the load  dropped  k6, µs/request with it")
+        for shown, target in targets(Path(name), port).items():
+            if not asked or shown.partition(",")[0] in asked:
+                rounds = [measure(shown, target, bench) for _ in range(options.rounds)]
+                print(row(shown, rounds), flush=True)
+
+
+def row(shown: str, rounds: Sequence[Found]) -> str:
+    """Return the row of an output: medians."""
+    cost = statistics.median(each.output for each in rounds)
+    share = statistics.median(each.output / each.load for each in rounds)
+    dropped = max(each.dropped for each in rounds)
+    k6 = statistics.median(each.k6 for each in rounds)
+    ratio = statistics.median(each.k6 / (each.output + each.load) for each in rounds)
+    beside = f"{k6:15.1f}, {ratio:.1f} times ours" if k6 else ""
+    return f"{shown:22}  {cost:10.2f}  {share:11.1%}  {dropped:7.1%}{beside}"
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ class ColumnObserver(Protocol):
     """Sees each column of samples that is added to a store."""
 
     def see(
-        self, metric: Metric, parts: Parts, times_ns: Mapping[int, Sequence[int]] | None
+        self,
+        metric: Metric,
+        parts: Parts,
+        times_ns: Mapping[int, Sequence[int]] | None,
+        numbers: Mapping[int, Sequence[int]],
     ) -> None:
         """Take the samples of `metric`.
 
@@ -42,6 +46,8 @@ class ColumnObserver(Protocol):
             parts: Its samples by the numbers of their tag sets.
             times_ns: When each was measured, by `time.perf_counter_ns`; None if that is
                 not known.
+            numbers: The number of the tag set as each row has it: a `MarkedTags` if the sample has
+                metadata.
         """
 
 
@@ -72,6 +78,7 @@ def _ingest_rows(
     by_tags = _by_tags(rows, columns)
     timed = row_type.ended_at
     times = None if timed is None else {key: part[timed] for key, part in by_tags.items()}
+    numbers = {key: part[0] for key, part in by_tags.items()}
     for column in row_type.columns:
         index = column.index
         parts: Parts
@@ -88,7 +95,7 @@ def _ingest_rows(
             parts = {key: part[index] for key, part in by_tags.items()}
         store_of(column.metric).add(values, parts)
         for observer in observers:
-            observer.see(column.metric, parts, times)
+            observer.see(column.metric, parts, times, numbers)
 
 
 def _required(row_type: RowType, column: Column) -> RowType:
@@ -113,13 +120,15 @@ def _ingest_samples(
         if usable:
             metric = usable[0][0]
             columns = list(zip(*usable, strict=True))
-            parts = {key: part[2] for key, part in _by_tags(usable, columns, 1).items()}
+            by_tags = _by_tags(usable, columns, 1)
+            parts = {key: part[2] for key, part in by_tags.items()}
+            numbers = {key: part[1] for key, part in by_tags.items()}
             if metric.kind is MetricKind.GAUGE and len(parts) > 1:
                 # Its last value counts: the youngest part comes last.
                 parts = {key: parts[key] for key in _by_last_occurrence(columns[1])}
             store_of(metric).add(columns[2], parts)
             for observer in observers:
-                observer.see(metric, parts, None)
+                observer.see(metric, parts, None, numbers)
         if len(usable) < len(samples):
             refused[name] = len(samples) - len(usable)
     return refused

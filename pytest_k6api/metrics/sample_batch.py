@@ -10,7 +10,9 @@ from functools import partial
 
 from pytest_k6api.metrics.ingest import Parts
 from pytest_k6api.metrics.snapshot import ThresholdSnapshot
-from pytest_k6api.model import Contains, Metric, MetricKind, TagTable
+from pytest_k6api.model import Contains, MarkedTags, Metric, MetricKind, TagTable
+
+_Numbers = Mapping[int, Sequence[int]]
 
 
 class Series:
@@ -30,7 +32,7 @@ class Series:
     """
 
     __slots__ = (
-        "_find_times", "_times_us", "_values", "contains", "kind", "metric", "samples",
+        "_find_times", "_numbers", "_times_us", "_values", "contains", "kind", "metric", "samples",
         "samples_per_unit", "tags",
     )  # fmt: skip
 
@@ -50,6 +52,7 @@ class Series:
         self._values: tuple[float, ...] | None = values
         self._times_us: tuple[int, ...] | None = times_us
         self._find_times: Callable[[], tuple[int, ...]] = tuple
+        self._numbers: Sequence[int] = ()
 
     @classmethod
     def observed(
@@ -57,16 +60,18 @@ class Series:
         metric: Metric,
         tags: Mapping[str, str],
         samples: Sequence[float],
+        numbers: Sequence[int],
         find_times: Callable[[], tuple[int, ...]],
     ) -> "Series":
         """Return a series whose values and times are not worked out yet."""
-        kind, contains = metric.kind, metric.contains
-        series = cls(
-            metric=metric.name, kind=kind, contains=contains, tags=tags, values=(), times_us=()
-        )
-        series.samples, series.samples_per_unit = samples, metric.samples_per_unit
+        # Some hundred of these are made in each second for nothing else than to be added up:
+        # the constructor would set everything twice.
+        series = cls.__new__(cls)
+        series.metric, series.kind, series.contains = metric.name, metric.kind, metric.contains
+        series.tags, series.samples = tags, samples
+        series.samples_per_unit = metric.samples_per_unit
         series._values = series._times_us = None
-        series._find_times = find_times
+        series._find_times, series._numbers = find_times, numbers
         return series
 
     def __repr__(self) -> str:
@@ -78,6 +83,15 @@ class Series:
         if self._values is None:
             self._values = _in_unit(self.samples, self.samples_per_unit)
         return self._values
+
+    @property
+    def metadata(self) -> Sequence[Mapping[str, str]]:
+        """What is known of each sample beside its tags: ``vu`` and ``iter``, where they are asked for.
+
+        Empty if nothing is known of any.
+        """
+        known = [each.metadata if type(each) is MarkedTags else {} for each in self._numbers]
+        return known if any(known) else ()
 
     @property
     def times_us(self) -> tuple[int, ...]:
@@ -115,13 +129,13 @@ class Observer:
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Metric, Parts, Mapping[int, Sequence[int]] | None]] = []
+        self._seen: list[tuple[Metric, Parts, _Numbers | None, _Numbers]] = []
 
     def see(
-        self, metric: Metric, parts: Parts, times_ns: Mapping[int, Sequence[int]] | None
+        self, metric: Metric, parts: Parts, times_ns: "_Numbers | None", numbers: "_Numbers"
     ) -> None:
         """Take the samples of `metric`; see `ColumnObserver`."""
-        self._seen.append((metric, parts, times_ns))
+        self._seen.append((metric, parts, times_ns, numbers))
 
     def describe(
         self, tags: TagTable, *, at: float, elapsed: float, now_ns: int = 0
@@ -140,9 +154,10 @@ class Observer:
                 metric,
                 tags[tags_id],
                 samples,
+                numbers[tags_id],
                 partial(clock.times, times_ns[tags_id] if times_ns else None, len(samples)),
             )
-            for metric, parts, times_ns in self._seen
+            for metric, parts, times_ns, numbers in self._seen
             for tags_id, samples in parts.items()
         ]
         return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))

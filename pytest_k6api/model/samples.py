@@ -10,10 +10,10 @@ declaration. All times of built-in metrics are whole microseconds.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pytest_k6api.model.metrics import (
     CHECKS,
@@ -149,6 +149,72 @@ class SampleBuffer:
             _take_items(self.exchanges),
             _take_items(self.accepted),
         )
+
+
+Metadata = Mapping[str, str]
+"""What is known of one sample and tells no series apart: `vu` and `iter`."""
+
+
+class MarkedTags(int):
+    """The number of a tag set in the row of one sample, with the sample's metadata.
+
+    Attributes:
+        metadata: The metadata.
+    """
+
+    metadata: Metadata
+
+
+class MarkingBuffer(SampleBuffer):
+    """A buffer of one virtual user, which gives its rows metadata and writes them to another.
+
+    A row takes some 200 bytes and half a microsecond more, so that there is one only
+    where metadata is asked for.
+
+    Args:
+        shared: Where the rows go.
+        metadata: Returns what is true of rows that are written now.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, shared: SampleBuffer, metadata: Callable[[], Metadata]) -> None:
+        super().__init__()
+        self.rows = _MarkedRows(shared, metadata)
+        self.samples = _Marked(shared.samples, 1, metadata)
+        self.exchanges, self.accepted = shared.exchanges, shared.accepted
+
+
+class _MarkedRows(defaultdict[RowType, list[Any]]):
+    def __init__(self, shared: SampleBuffer, metadata: Callable[[], Metadata]) -> None:
+        super().__init__()
+        self._shared = shared
+        self._metadata = metadata
+
+    def __missing__(self, kind: RowType) -> list[Any]:
+        marked = self[kind] = _Marked(self._shared.rows[kind], 0, self._metadata)
+        return marked
+
+
+class _Marked(list[Any]):
+    """Stays empty: what is added goes to `shared`, with metadata at the number of the tag set."""
+
+    def __init__(self, shared: list[Any], place: int, metadata: Callable[[], Metadata]) -> None:
+        super().__init__()
+        self._append = shared.append
+        self._place = place
+        self._metadata = metadata
+
+    def append(self, row: tuple[Any, ...], /) -> None:
+        place = self._place
+        tags_id = MarkedTags(row[place])
+        tags_id.metadata = self._metadata()
+        self._append((*row[:place], tags_id, *row[place + 1 :]))
+
+    def __iadd__(self, rows: Iterable[tuple[Any, ...]]) -> Self:  # type: ignore[misc,override]
+        for row in rows:
+            self.append(row)
+        return self
 
 
 def _take(rows: list[_Row]) -> list[_Row]:

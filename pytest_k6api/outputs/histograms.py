@@ -1,14 +1,14 @@
 """Histograms: how many values of a trend lie between which bounds. Pure.
 
-Values are sorted into buckets a column at a time, in C.
+A column of values is sorted, and then cut where the bounds are: for more than a few values that takes
+less than half the time of a bisection for each.
 """
 
 import math
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 
 class Histogram:
@@ -29,33 +29,33 @@ class Histogram:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
-        self._buckets: Counter[int] = Counter()
+        self._buckets: dict[int, int] = {}
         self.count = 0
         self.total = 0.0
         self.lowest, self.highest = math.inf, -math.inf
 
     def add_many(self, values: Sequence[float], /) -> None:
         """Add finite values; there is at least one."""
-        count, first = len(values), values[0]
+        ordered, bounds = sorted(values), self._bounds
+        low, high, count, start = ordered[0], ordered[-1], len(ordered), 0
         self.count += count
-        if values[-1] == first and values.count(first) == count:
-            # No time to connect, for instance, which most requests have.
-            low = high = first
-            self.total += first * count
-            self._buckets[bisect_left(self._bounds, first)] += count
-        else:
-            low, high = min(values), max(values)
-            self.total += sum(values)
-            self._buckets.update(map(partial(bisect_left, self._bounds), values))
+        # No time to connect, for instance, which most requests have.
+        self.total += low * count if low == high else sum(values)
         self.lowest, self.highest = min(self.lowest, low), max(self.highest, high)
+        while start < count:
+            number, end = bisect_left(bounds, ordered[start]), count
+            if number < len(bounds):
+                end = bisect_right(ordered, bounds[number], start)
+            self._buckets[number] = self._buckets.get(number, 0) + end - start
+            start = end
 
     def counts(self) -> list[int]:
         """Return the counts of all buckets, one more than there are bounds."""
-        return [self._buckets[number] for number in range(len(self._bounds) + 1)]
+        return [self._buckets.get(number, 0) for number in range(len(self._bounds) + 1)]
 
-    def filled(self) -> Iterator[tuple[int, int]]:
-        """Yield number and count of each bucket that is not empty, in ascending order."""
-        return iter(sorted(item for item in self._buckets.items() if item[1]))
+    def filled(self) -> list[tuple[int, int]]:
+        """Return number and count of each bucket that is not empty, in ascending order."""
+        return sorted(self._buckets.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class NativeHistogram(Histogram):
     @property
     def zeros(self) -> int:
         """How many values are as good as 0."""
-        return self._buckets[_MIDDLE]
+        return self._buckets.get(_MIDDLE, 0)
 
     @property
     def sum(self) -> float:
@@ -138,7 +138,7 @@ class NativeHistogram(Histogram):
         """Return the buckets of values below 0, by their absolute values."""
         return _spans(
             (_key(_MIDDLE - number - 1), count)
-            for number, count in reversed(list(self.filled()))
+            for number, count in reversed(self.filled())
             if number < _MIDDLE
         )
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 from pytest_k6api.metrics import SampleBatch
 from pytest_k6api.outputs.base import (
@@ -115,7 +116,7 @@ class QueuedOutput:
 
     def add(self, batch: SampleBatch) -> None:
         """Put `batch` into the queue, or drop it if there is no room; never blocks."""
-        size = _size(batch)
+        size = sum([len(series.samples) for series in batch.series])
         with self._ended:
             if self._is_closed or self._queued + size > self._capacity:
                 self._dropped += size
@@ -173,22 +174,18 @@ class QueuedOutput:
 
     def _feed(self) -> None:
         while (turn := self._wait()) is not None:
-            batches, is_last = turn
             if isinstance(self._target, Aggregator):
-                for batch in batches:
+                for batch in turn.batches:
                     self._target.aggregate(batch)
-                self._count_aggregated(batches)
+                self._count_aggregated(turn)
             try:
-                if self._is_due(batches, is_last=is_last):
-                    self._send(batches, is_last=is_last)
+                if self._is_due(turn):
+                    self._send(turn)
             except OutputUnavailable as error:
                 self._leave_alone(error)
 
-    def _wait(self) -> tuple[tuple[SampleBatch, ...], bool] | None:
-        """Wait for the next round; return its batches, and whether they are the last.
-
-        None if the load test has ended and nothing is left.
-        """
+    def _wait(self) -> "_Turn | None":
+        """Wait for the next round and return it; None if the load test has ended and nothing is left."""
         with self._ended:
             if self._deadline is None:
                 self._ended.wait(self._period)
@@ -197,59 +194,60 @@ class QueuedOutput:
             has_ended = self._deadline is not None
             if has_ended and not self._queue and self._is_pushed_finally:
                 return None
-            return tuple(self._queue), has_ended
+            return _Turn(tuple(self._queue), self._queued, has_ended)
 
-    def _is_due(self, batches: tuple[SampleBatch, ...], *, is_last: bool) -> bool:
+    def _is_due(self, turn: "_Turn") -> bool:
         now = monotonic()
         if now < self._away_until:
             return False
         if isinstance(self._target, Aggregator):
-            return is_last or now >= self._push_at
-        return bool(batches)
+            return turn.is_last or now >= self._push_at
+        return bool(turn.batches)
 
-    def _send(self, batches: tuple[SampleBatch, ...], *, is_last: bool) -> None:
+    def _send(self, turn: "_Turn") -> None:
         target, refusal = self._target, ""
         try:
             if isinstance(target, Aggregator):
                 self._push_at = monotonic() + target.push_period
-                target.push(final=is_last)
+                target.push(final=turn.is_last)
             else:
-                target.write(batches)
+                target.write(turn.batches)
         except BatchRefused as error:
             if isinstance(target, Aggregator):
                 # The next push holds what this one held.
                 self._note(str(error))
-                if is_last:
+                if turn.is_last:
                     raise
                 return
             refusal = str(error)
-        self._count_sent(batches, refusal)
-        self._is_pushed_finally = self._is_pushed_finally or is_last
+        self._count_sent(turn, refusal)
+        self._is_pushed_finally = self._is_pushed_finally or turn.is_last
 
-    def _count_aggregated(self, batches: tuple[SampleBatch, ...]) -> None:
-        size = sum(map(_size, batches))
+    def _count_aggregated(self, turn: "_Turn") -> None:
         with self._ended:
             if not self._is_closed:
-                del self._queue[: len(batches)]
-                self._queued -= size
-                self._aggregated += size
+                self._take_out(turn)
+                self._aggregated += turn.samples
 
-    def _count_sent(self, batches: tuple[SampleBatch, ...], refusal: str) -> None:
+    def _count_sent(self, turn: "_Turn", refusal: str) -> None:
         with self._ended:
             if self._is_closed:
                 return
             self._error, self._delay = "", _FIRST_DELAY
             if isinstance(self._target, Aggregator):
-                size, self._aggregated = self._aggregated, 0
+                samples, self._aggregated = self._aggregated, 0
             else:
-                size = sum(map(_size, batches))
-                del self._queue[: len(batches)]
-                self._queued -= size
+                samples = turn.samples
+                self._take_out(turn)
             if refusal:
-                self._dropped += size
+                self._dropped += samples
                 self._loss = self._loss or refusal
             else:
-                self._written += size
+                self._written += samples
+
+    def _take_out(self, turn: "_Turn") -> None:
+        del self._queue[: len(turn.batches)]
+        self._queued -= turn.samples
 
     def _leave_alone(self, error: OutputUnavailable) -> None:
         """Let the target be for a while, longer each time."""
@@ -276,5 +274,9 @@ class QueuedOutput:
             self._queued = self._aggregated = 0
 
 
-def _size(batch: SampleBatch) -> int:
-    return sum([len(series.samples) for series in batch.series])
+class _Turn(NamedTuple):
+    """What waits at the beginning of a round: the oldest batches, and how many samples they have."""
+
+    batches: tuple[SampleBatch, ...]
+    samples: int
+    is_last: bool

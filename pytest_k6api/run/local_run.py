@@ -111,6 +111,7 @@ class LocalRun:
             seed=self._settings.seed,
             exceptions=self._settings.exceptions,
             stuck=self._stuck,
+            has_metadata=self._settings.metadata and self._settings.on_samples is not None,
         )
 
     def _schedule(self, scenarios: Sequence[ScenarioOptions]) -> Scheduler:

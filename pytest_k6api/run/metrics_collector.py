@@ -36,7 +36,7 @@ class MetricsCollector:
         self, plan: LoadTestPlan, settings: RunSettings, elapsed: Callable[[], float]
     ) -> None:
         self._tags = TagTable()
-        self._root_id = self._tags.intern({})
+        self._root_id = self._tags.intern(plan.tags)
         self._settings = settings
         self._elapsed = elapsed
         self._probe = GeneratorProbe()
@@ -45,7 +45,7 @@ class MetricsCollector:
         )
         self.requests = FailedRequests(self._tags, settings.client.secrets)
         self.buffer = SampleBuffer()
-        self.tag_context = TagContext(self._tags, {})
+        self.tag_context = TagContext(self._tags, plan.tags)
 
     def pump(self) -> None:
         """Move the rows written since the last call into the engine."""

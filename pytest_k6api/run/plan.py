@@ -4,7 +4,7 @@ Collection makes it, and every later stage reads it. Imports nothing that only a
 running load test needs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ class LoadTestPlan:
         thresholds: The criteria of its verdict.
         listed: Metrics to show even without samples and thresholds.
         tolerated: Samples whose failures are allowed although no threshold is judged.
+        tags: The tags of the session, which samples outside of scenarios have too.
     """
 
     name: str
@@ -33,3 +34,4 @@ class LoadTestPlan:
     thresholds: "Sequence[Threshold]" = ()
     listed: "Sequence[Selection]" = ()
     tolerated: "Sequence[Selection]" = ()
+    tags: Mapping[str, str] = field(default_factory=dict)

@@ -42,6 +42,7 @@ class RunSettings:
         segment: The share of the load that this instance runs.
         environment: Facts about where and on what it runs, for reports.
         trend_memory: Bytes for the different values of all trends of a load test.
+        metadata: Whether samples of virtual users carry the numbers of VU and iteration.
         exceptions: Rules that tell failures, skips and exits in user code apart.
         render: Makes text of an exception from user code.
         baseline: The baseline to compare the load test with, if there is one.
@@ -60,6 +61,7 @@ class RunSettings:
     segment: ExecutionSegment = WHOLE
     environment: Mapping[str, str] = field(default_factory=dict)
     trend_memory: int = DEFAULT_TREND_MEMORY
+    metadata: bool = False
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
     baseline: Baseline | None = None

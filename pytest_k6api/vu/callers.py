@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from pytest_k6api.model import Recorder, TagContext
+from pytest_k6api.model import MarkingBuffer, Metadata, Recorder, TagContext
 from pytest_k6api.vu.context import LoadContext
 from pytest_k6api.vu.steps import GroupStack
 from pytest_k6api.vu.stuck_tasks import Abandoned
@@ -138,7 +138,16 @@ def make_caller(
         scenario=scenario,
         env=env or {},
     )
-    return LoopCaller(context) if function.is_async else ThreadCaller(context)
+    caller: Caller = LoopCaller(context) if function.is_async else ThreadCaller(context)
+    if load.has_metadata:
+        recorder.buffer = MarkingBuffer(load.buffer, partial(_metadata, caller.vu))
+    return caller
+
+
+def _metadata(vu: BaseVU) -> Metadata:
+    """Return the metadata of a sample that is taken now; k6's setup and teardown have no VU."""
+    iteration = {"iter": str(vu.iteration)}
+    return {"vu": str(vu.id), **iteration} if vu.id else iteration
 
 
 def target_of(function: UserFunction, caller: Caller) -> Callable[..., Awaitable[object]]:

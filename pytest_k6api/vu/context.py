@@ -90,6 +90,7 @@ class LoadContext:
         seed: Seed of the RNGs of all VUs.
         exceptions: Meaning of exceptions.
         stuck: Abandons cancelled tasks that do not end.
+        has_metadata: Whether rows of virtual users carry the numbers of VU and iteration.
     """
 
     buffer: SampleBuffer
@@ -102,6 +103,7 @@ class LoadContext:
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     stuck: StuckTasks = field(default_factory=StuckTasks)
+    has_metadata: bool = False
     _reasons: list[str] = field(default_factory=list, init=False)
 
     def grant(self, request: StopRequest) -> None:

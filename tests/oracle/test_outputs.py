@@ -36,7 +36,12 @@ def points(file: Path) -> "Counter[tuple[str, frozenset[tuple[str, str]], str]]"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     kinds = {line["metric"]: line["data"]["type"] for line in lines if line["type"] == "Metric"}
     return counted(
-        (line["metric"], line["data"]["tags"], line["data"]["value"], kinds)
+        (
+            line["metric"],
+            line["data"]["tags"] | line["data"].get("metadata", {}),
+            line["data"]["value"],
+            kinds,
+        )
         for line in lines
         if line["type"] == "Point"
     )
@@ -51,13 +56,18 @@ def rows(file: Path) -> "Counter[tuple[str, frozenset[tuple[str, str]], str]]":
             row["metric_name"],
             {
                 **{name: row[name] for name in COLUMNS if row[name]},
-                **dict(pair.split("=") for pair in row["extra_tags"].split("&") if pair),
+                **pairs(row["extra_tags"]),
+                **pairs(row["metadata"]),
             },
             float(row["metric_value"]),
             {},
         )
         for row in found
     )
+
+
+def pairs(text: str) -> dict[str, str]:
+    return dict(pair.split("=") for pair in text.split("&") if pair)
 
 
 def counted(samples: Iterator[Any]) -> "Counter[tuple[str, frozenset[tuple[str, str]], str]]":
@@ -82,8 +92,11 @@ def both(nginx, tmp_path_factory):
     told = {"BASE_URL": nginx, "K6_BASE_URL": nginx, "EXECUTOR": "per-vu-iterations"}
     told |= {"VUS": "2", "ITERATIONS": "5"}
     names = {"k6": "--out", "plugin": "--k6-out"}
-    run_k6("shop", folder, told, *_asked(names["k6"], folder, "k6"))
-    plugin = run_plugin("shop", folder, told, *_asked(names["plugin"], folder, "plugin"))
+    with_metadata = f"--system-tags={','.join((*COLUMNS, 'vu', 'iter'))}"
+    run_k6("shop", folder, told, with_metadata, *_asked(names["k6"], folder, "k6"))
+    plugin = run_plugin(
+        "shop", folder, told, "--k6-metadata", *_asked(names["plugin"], folder, "plugin")
+    )
     return folder, plugin
 
 

@@ -1,12 +1,15 @@
 """statsd, as a server reads it."""
 
+import errno
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from pytest_k6api.model import Contains, MetricKind
-from pytest_k6api.outputs import OutputError
+from pytest_k6api.outputs import OutputError, OutputUnavailable
+from pytest_k6api.outputs.remote.statsd import StatsdWriter
 from tests.outputs.receiving import MIXED, batch, context, make_output, series
 
 pytestmark = pytest.mark.sockets
@@ -103,3 +106,27 @@ def test_an_address_that_is_none_is_refused(target):
     assert str(caught.value) == (
         f"cannot read the address {target!r}; write one such as localhost:8125"
     )
+
+
+def test_what_the_network_refuses_is_sent_later_once_and_in_its_order(server, monkeypatch):
+    host, port = server.getsockname()
+    writer = StatsdWriter(host, port)
+    writer.open()
+    writer.aggregate(batch(series("orders", MetricKind.COUNTER, 1.0)))
+    monkeypatch.setattr(writer, "_socket", Unreachable())
+
+    with pytest.raises(OutputUnavailable, match="Network is unreachable"):
+        writer.push(final=False)
+    writer.aggregate(batch(series("orders", MetricKind.COUNTER, 2.0)))
+    monkeypatch.undo()
+    writer.push(final=False)
+    writer.push(final=True)
+    writer.close()
+
+    server.sendto(b"end", server.getsockname())
+    assert [server.recv(1500) for _ in range(3)] == [b"k6.orders:1|c", b"k6.orders:2|c", b"end"]
+
+
+class Unreachable:
+    def sendto(self, datagram, address):
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))

@@ -339,6 +339,88 @@ def test_what_is_wrong_with_another_distribution_is_told_before_any_load(
     assert service.paths == []
 
 
+def metadata_of(path: Path, metric: str) -> list[dict[str, str] | None]:
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [
+        line["data"].get("metadata")
+        for line in lines
+        if line["type"] == "Point" and line["metric"] == metric
+    ]
+
+
+def test_metadata_tells_the_virtual_user_and_its_iteration_where_it_is_asked_for(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+        from pytest_k6api import Counter
+
+        orders = Counter("orders")
+
+        @pytest.mark.scenario(
+            executor="per-vu-iterations", vus=2, iterations=2, setup=lambda: orders.add(1)
+        )
+        def test_buy(vu):
+            with vu.group("cart"):
+                vu.check(vu.http.get("/", name="home"), {"is 200": lambda r: r.status_code == 200})
+            orders.add(1)
+        """
+    )
+
+    run_pytest("--k6-metadata", "--k6-out=json=run.json", "--k6-out=csv=run.csv").assert_outcomes(
+        passed=1
+    )
+
+    each_once = Counter((vu, iteration) for vu in "12" for iteration in "01")
+    file = pytester.path / "run.json"
+    for metric in ("http_req_waiting", "checks", "group_duration", "iterations"):
+        told = [each for each in metadata_of(file, metric) if each and "vu" in each]
+        assert Counter((each["vu"], each["iter"]) for each in told) == each_once
+    # As in k6, setup has no virtual user, and the load test's own samples have neither.
+    assert {"iter": "0"} in metadata_of(file, "orders")
+    assert set(metadata_of(file, "vus")) <= {None}
+    with (pytester.path / "run.csv").open(newline="") as lines:
+        found = [row["metadata"] for row in csv.DictReader(lines) if row["check"]]
+    assert sorted(found) == ["vu=1&iter=0", "vu=1&iter=1", "vu=2&iter=0", "vu=2&iter=1"]
+
+
+def test_samples_have_no_metadata_unless_it_is_asked_for(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    run_pytest("-k", "buy", "--k6-out=json=run.json").assert_outcomes(passed=1)
+
+    assert metadata_of(pytester.path / "run.json", "iterations") == [None, None]
+
+
+def test_tags_of_the_session_are_on_samples_outside_of_scenarios_too(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+
+        async def get(vu):
+            await vu.http.get("/", name="home")
+
+        @pytest.mark.scenario(iterations=1, tags={"kind": "smoke"}, setup=get)
+        async def test_buy(vu):
+            await vu.sleep(0.5)
+        """
+    )
+    pytester.makeini("[pytest]\nk6_tag = team=web\n")
+
+    run_pytest("--k6-tag=build=7", "--k6-out=json=run.json").assert_outcomes(passed=1)
+
+    lines = map(json.loads, (pytester.path / "run.json").read_text().splitlines())
+    tags = {line["metric"]: line["data"]["tags"] for line in lines if line["type"] == "Point"}
+    session = {"team": "web", "build": "7"}
+    assert tags["generator_lateness"] == session
+    assert tags["http_reqs"].items() >= session.items()
+    assert "kind" not in tags["http_reqs"]
+    assert tags["iterations"] == {**session, "kind": "smoke", "group": "", "scenario": "test_buy"}
+
+
 def start_pytest(pytester: pytest.Pytester, service: Service, *arguments: str):
     command = [sys.executable, "-m", "pytest", "-p", "k6api", "-p", "no:cacheprovider"]
     settings = ["--k6-address=", f"--k6-base-url={service.url}", *arguments]

@@ -55,6 +55,8 @@ class TrendSink:
     Args:
         samples_per_unit: How many of the observations' units make a reported one.
         memory: What it shares with other trends; None for one of its own.
+        most_waiting: Observations that may wait to be put in order, 8 bytes each; the more,
+            the less each takes. All have to be by the next question.
 
     >>> trend = TrendSink()
     >>> trend.add_many([1, 2, 3, 4])
@@ -78,7 +80,13 @@ class TrendSink:
         "total",
     )
 
-    def __init__(self, samples_per_unit: int = 1, memory: TrendMemory | None = None) -> None:
+    def __init__(
+        self,
+        samples_per_unit: int = 1,
+        memory: TrendMemory | None = None,
+        *,
+        most_waiting: int = _MOST_WAITING,
+    ) -> None:
         self.count = 0
         self.total: float = 0
         self.samples_per_unit = samples_per_unit
@@ -93,7 +101,7 @@ class TrendSink:
         self._min: float = math.inf
         self._max: float = -math.inf
         self._memory = TrendMemory() if memory is None else memory
-        self._most_waiting = _MOST_WAITING - _STAGGER * (self._memory.join(self) % _STEPS)
+        self._most_waiting = most_waiting - _STAGGER * (self._memory.join(self) % _STEPS)
 
     @classmethod
     def restored(

@@ -79,7 +79,13 @@ class LoadTimeline:
             self._close()
             self._second = int(elapsed)
 
-    def see(self, metric: Metric, parts: Mapping[int, Sequence[float]], _times: object) -> None:
+    def see(
+        self,
+        metric: Metric,
+        parts: Mapping[int, Sequence[float]],
+        _times: object = None,
+        _numbers: object = None,
+    ) -> None:
         """Take a column of samples; see `ColumnObserver`."""
         self._open.take(metric, parts)
         if self._open.samples > _MOST_OPEN:
@@ -88,7 +94,7 @@ class LoadTimeline:
     def merge(self, metric: Metric, deltas: Mapping[int, Delta]) -> None:
         """Take what was added to series of `metric`; see `samples_of`."""
         if OpenSecond.takes(metric):
-            self.see(metric, {number: samples_of(delta) for number, delta in deltas.items()}, None)
+            self.see(metric, {number: samples_of(delta) for number, delta in deltas.items()})
 
     def settle(self) -> None:
         """Close the last second, and drop what only further samples need."""

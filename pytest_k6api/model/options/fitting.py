@@ -5,7 +5,7 @@ runs as planned, and a remark says so. Options of the ini file are defaults and 
 way silently.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -43,6 +43,14 @@ class SessionLayers:
 
     defaults: Layer
     overrides: Sequence[Layer]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags of the session, which every load test has."""
+        merged: dict[str, str] = {}
+        for layer in (self.defaults, *self.overrides):
+            merged |= layer.values.get("tags", {})
+        return merged
 
     def around(self, markers: Sequence[Layer]) -> list[Layer]:
         """Return all layers of a test with `markers`, lowest first."""

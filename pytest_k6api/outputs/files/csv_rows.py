@@ -5,7 +5,7 @@ Source: k6 v1.1.0, ``output/csv/output.go`` and ``metrics/system_tag.go``.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series
@@ -60,10 +60,17 @@ class CsvWriter:
             times = TimeColumn(self._format_time)
             for series in batch.series:
                 head, tail = self._frames.of(series)
-                rows += [
-                    f"{head}{time},{value:f}{tail}"
-                    for time, value in zip(times.texts(series.times_us), series.values, strict=True)
-                ]
+                cells = zip(times.texts(series.times_us), series.values, strict=True)
+                known = series.metadata
+                if known:
+                    # Their values are numbers: nothing has to be quoted.
+                    tail = tail.removesuffix("\n")
+                    rows += [
+                        f"{head}{time},{value:f}{tail}{_pairs(each)}\n"
+                        for (time, value), each in zip(cells, known, strict=True)
+                    ]
+                else:
+                    rows += [f"{head}{time},{value:f}{tail}" for time, value in cells]
         self._target.write("".join(rows))
 
     def close(self) -> None:
@@ -76,8 +83,12 @@ def _frame(series: Series) -> tuple[str, str]:
     tags = series.tags
     extra = sorted(name for name in tags if name not in TAG_COLUMNS)
     columns = [tags.get(name, "") for name in TAG_COLUMNS]
-    tail = _row([*columns, "&".join(f"{name}={tags[name]}" for name in extra), ""])
+    tail = _row([*columns, _pairs({name: tags[name] for name in extra}), ""])
     return f"{series.metric},", f",{tail}"
+
+
+def _pairs(named: Mapping[str, str]) -> str:
+    return "&".join(f"{name}={text}" for name, text in named.items())
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series, Threshold
@@ -53,10 +53,16 @@ class JsonLinesWriter:
                     self._described.add(series.metric)
                     lines.append(self._metric_line(series))
                 head, tail = self._frames.of(series)
-                lines += [
-                    f'{head}{time}","value":{value!r}{tail}'
-                    for time, value in zip(times.texts(series.times_us), series.values, strict=True)
-                ]
+                rows = zip(times.texts(series.times_us), series.values, strict=True)
+                known = series.metadata
+                if known:
+                    tail = tail.removesuffix("}}\n")
+                    lines += [
+                        f'{head}{time}","value":{value!r}{tail}{_metadata(each)}}}}}\n'
+                        for (time, value), each in zip(rows, known, strict=True)
+                    ]
+                else:
+                    lines += [f'{head}{time}","value":{value!r}{tail}' for time, value in rows]
         self._target.write("".join(lines))
 
     def close(self) -> None:
@@ -101,6 +107,10 @@ def _threshold(threshold: Threshold) -> object:
         "abortOnFail": True,
         "delayAbortEval": None if delay is None else f"{delay:g}s",
     }
+
+
+def _metadata(known: Mapping[str, str]) -> str:
+    return f',"metadata":{_json(known)}' if known else ""
 
 
 def _json(value: object) -> str:

@@ -60,15 +60,7 @@ class InfluxWriter:
         lines: list[str] = []
         for batch in batches:
             for series in batch.series:
-                head, tail = self._frames.of(series)
-                # A second point of a series at the same time would replace the first: each has
-                # a nanosecond of its own.
-                lines += [
-                    f"{head}{float(value)!r}{tail}{time * 1000 + number}"
-                    for number, time, value in zip(
-                        count(), series.times_us, series.values, strict=False
-                    )
-                ]
+                lines += self._lines(series)
         # Should a later body fail, the first are written again, and change nothing.
         for start in range(0, len(lines), _MOST_LINES):
             body = "\n".join(lines[start : start + _MOST_LINES]).encode("utf-8", "replace")
@@ -76,6 +68,29 @@ class InfluxWriter:
 
     def close(self) -> None:
         """Do nothing: no connection is open."""
+
+    def _lines(self, series: Series) -> list[str]:
+        head, tail = self._frames.of(series)
+        # A second point of a series at the same time would replace the first: each has a
+        # nanosecond of its own.
+        points = zip(count(), series.times_us, series.values, strict=False)
+        known = series.metadata
+        if not known:
+            return [
+                f"{head}{float(value)!r}{tail}{time * 1000 + number}"
+                for number, time, value in points
+            ]
+        return [
+            f"{head}{float(value)!r}{self._metadata(each)}{tail}{time * 1000 + number}"
+            for (number, time, value), each in zip(points, known, strict=True)
+        ]
+
+    def _metadata(self, known: Mapping[str, str]) -> str:
+        """Return metadata as fields: as tags they would make a series for each iteration."""
+        return "".join(
+            f",{_escaped(name)}={_field(text, self._fields.get(name, 'string'))}"
+            for name, text in known.items()
+        )
 
     def _frame(self, series: Series) -> tuple[str, str]:
         tags = sorted((name, text) for name, text in series.tags.items() if text)

@@ -41,6 +41,9 @@ _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _UNITS = {Contains.TIME: "_seconds", Contains.DATA: "_bytes", Contains.DEFAULT: ""}
 _NAN = float("nan")
 
+# Of each trend, until the next push asks for percentiles.
+_MOST_WAITING = 50_000
+
 Stats = Mapping[str, Aggregation]
 """The numbers of a trend by the end of the series' name."""
 
@@ -101,7 +104,7 @@ class RemoteWriter:
         self._stale_markers = stale_markers
         memory = TrendMemory()
         self._totals: SeriesTotals[TrendSink | NativeHistogram] = SeriesTotals(
-            (lambda per_unit, _: TrendSink(per_unit, memory))
+            (lambda per_unit, _: TrendSink(per_unit, memory, most_waiting=_MOST_WAITING))
             if stats is not None
             else _native_histogram,
             partial(label_names, testid=testid),

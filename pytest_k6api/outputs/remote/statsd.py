@@ -11,7 +11,7 @@ Source: k6 v0.51.0, ``output/statsd``, which lives on as ``LeonAdato/xk6-output-
 
 import re
 import socket
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_k6api.metrics import CounterSink, GaugeSink, RateSink, SampleBatch
@@ -42,12 +42,9 @@ class _Values:
         self._rounded = Histogram(_BOUNDS)
 
     def add_many(self, values: Sequence[float], /) -> None:
-        if self._rounded.count:
-            self._rounded.add_many(values)
-        elif len(self._values) + len(values) <= _MOST_EXACT:
-            self._values += values
-        else:
-            self._rounded.add_many([*self._values, *values])
+        self._values += values
+        if self._rounded.count or len(self._values) > _MOST_EXACT:
+            self._rounded.add_many(self._values)
             self._values.clear()
 
     def counts(self) -> Iterator[tuple[float, int]]:
@@ -89,6 +86,7 @@ class StatsdWriter:
         self._socket: socket.socket | None = None
         self._where: tuple[object, ...] = ()
         self._totals = SeriesTotals(_Values, self._labels)
+        self._unsent: deque[bytes] = deque()
 
     def open(self) -> None:
         """Look the server's address up.
@@ -108,15 +106,18 @@ class StatsdWriter:
     def push(self, *, final: bool) -> None:  # noqa: ARG002 - there is nothing to end
         """Send what was added up, in datagrams of whole lines."""
         assert self._socket is not None, "open() comes first"
-        lines = (line for total in self._totals for line in self._lines(total))
-        for datagram in _datagrams(lines):
-            try:
-                self._socket.sendto(datagram, self._where)
-            except OSError as error:
-                # What was sent before it is not sent again: the rest is lost with it.
+        # What could not be sent goes first; samples add up meanwhile.
+        while self._unsent or len(self._totals):
+            if not self._unsent:
+                lines = (line for total in self._totals for line in self._lines(total))
+                self._unsent = deque(_datagrams(lines))
                 self._totals.clear()
-                raise OutputUnavailable(error.strerror or str(error)) from error
-        self._totals.clear()
+            while self._unsent:
+                try:
+                    self._socket.sendto(self._unsent[0], self._where)
+                except OSError as error:
+                    raise OutputUnavailable(error.strerror or str(error)) from error
+                self._unsent.popleft()
 
     def close(self) -> None:
         """Close the socket."""

@@ -143,6 +143,7 @@ def _plan(
         thresholds=judged,
         listed=listed,
         tolerated=tolerated,
+        tags=session.tags,
     )
 
 

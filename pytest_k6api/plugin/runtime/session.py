@@ -151,6 +151,7 @@ def _run_settings(settings: Settings) -> RunSettings:
         run_teardown=not settings.switch("no_teardown"),
         segment=_segment(settings),
         trend_memory=settings.number("trend_memory"),
+        metadata=settings.switch("metadata"),
         exceptions=ExceptionRules(
             skips=(pytest.skip.Exception, pytest.xfail.Exception),
             failures=(pytest.fail.Exception,),

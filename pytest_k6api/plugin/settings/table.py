@@ -247,6 +247,11 @@ SETTINGS: tuple[Setting, ...] = (
         " repeated.",
     ),
     Setting(
+        name="metadata",
+        about="Tell outputs to lines (json, csv, influxdb) the number of the virtual user and of its"
+        " iteration with each sample, as metadata vu and iter.",
+    ),
+    Setting(
         name="save",
         metavar="NAME",
         about="Keep the results of every load test under this name, for --k6-compare.",
