@@ -14,7 +14,9 @@ from pytest_k6api.vu.context import (
 )
 from pytest_k6api.vu.custom_metrics import Counter, Gauge, Rate, Trend, declared_metrics
 from pytest_k6api.vu.failures.failed_requests import FailedRequests, name_kinds
-from pytest_k6api.vu.failures.failure_log import Example, Failure, FailureKind, FailureLog
+from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind
+from pytest_k6api.vu.failures.failure_log import FailureLog
+from pytest_k6api.vu.failures.failure_reports import FailureReporter, receive_failures
 from pytest_k6api.vu.failures.forgotten_awaits import ForgottenAwaits
 from pytest_k6api.vu.failures.tracebacks import render_traceback
 from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
@@ -37,6 +39,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "FailureLog",
+    "FailureReporter",
     "Feeder",
     "FeederError",
     "FeederExhausted",
@@ -62,6 +65,7 @@ __all__ = [
     "is_real",
     "is_too_deep",
     "name_kinds",
+    "receive_failures",
     "render_traceback",
     "resolve_vu_fixtures",
 ]

@@ -19,7 +19,7 @@ from pytest_k6api.model.metrics import (
 )
 from pytest_k6api.vu.callers import make_caller, target_of
 from pytest_k6api.vu.context import Ruling, ScenarioContext, find_stop
-from pytest_k6api.vu.failures.failure_log import FailureKind
+from pytest_k6api.vu.failures.failure import FailureKind
 from pytest_k6api.vu.fixtures import VUFixtures, resolve_vu_fixtures
 from pytest_k6api.vu.stuck_tasks import Abandoned
 from pytest_k6api.vu.user_functions import NotAwaitedError, UserFunction

@@ -23,7 +23,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.vu.callers import make_caller, target_of
 from pytest_k6api.vu.context import LoadContext, Ruling, find_stop
-from pytest_k6api.vu.failures.failure_log import FailureKind
+from pytest_k6api.vu.failures.failure import FailureKind
 from pytest_k6api.vu.failures.tracebacks import (
     code_location,
     failing_line,

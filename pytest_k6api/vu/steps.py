@@ -16,7 +16,8 @@ import trio
 from pytest_k6api.model import CHECK_ROWS, GROUP_ROWS, Recorder, TagContext
 from pytest_k6api.model.metrics import MEASURED_DURATION, MEASURED_FAILED
 from pytest_k6api.vu.context import ExceptionRules, Ruling
-from pytest_k6api.vu.failures.failure_log import FailureLog, Witness
+from pytest_k6api.vu.failures.failure import Witness
+from pytest_k6api.vu.failures.failure_log import FailureLog
 
 _TAKEN = {"group": "enter it with vu.group(name)", "check": "it is the name of each check"}
 

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[2]
 
 _SHOWN_FAILURES = 4
 _SHOWN_REQUESTS = 2
+_NAMED_WORKERS = 3
 _BODY_LINES = 3
 _HIDDEN = (PACKAGE, *(Path(str(module.__file__)).parent for module in (outcome, trio)))
 
@@ -101,7 +102,7 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     of = "requests of that name" if failure.kind is FailureKind.REQUEST else "iterations"
     share = f" ({format_share(failure.share)} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
-    where = ", ".join(filter(None, (failure.scenario, failure.location)))
+    where = ", ".join(filter(None, (failure.scenario, failure.location, _on(failure.workers))))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"
     yield f"    {'; '.join(filter(None, (where, when)))}"
     if failure.hint:
@@ -109,11 +110,16 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     for line in failure.traceback.splitlines():
         yield f"    {line}"
     for example in failure.examples[:1]:
-        # Setup and teardown run as VU 0, which is no virtual user.
-        if example.vu:
-            yield f"    VU {example.vu}, iteration {example.iteration}, at {example.at:.3f} s"
+        if example.place:
+            yield f"    {example.place}, at {example.at:.3f} s"
         for line in _brief(example.exchange, _BODY_LINES):
             yield f"      {line}"
+
+
+def _on(workers: Sequence[str]) -> str:
+    if len(workers) > _NAMED_WORKERS:
+        return f"on {len(workers)} workers"
+    return f"on {', '.join(workers)}" if workers else ""
 
 
 def _brief(exchange: str, body_lines: int) -> list[str]:

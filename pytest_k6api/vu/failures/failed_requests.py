@@ -6,11 +6,12 @@ and one exchange. A request that succeeds costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from pytest_k6api.metrics import FailureSeries
 from pytest_k6api.model import SECRETS, Batch, Secrets, TagTable
-from pytest_k6api.vu.failures.failure_log import Example, Failure, FailureKind
+from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind
 from pytest_k6api.vu.failures.tracebacks import group_url
 
 MOST_KINDS = 100
@@ -22,17 +23,34 @@ _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
 _OPERATIONS = ("dial: ", "lookup: ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Kind:
-    code: str  # k6's error code; the status where there is none
-    group: tuple[str, str, str]  # scenario, method, name without ids and query values
+class RequestKind(NamedTuple):
+    """What failed requests have in common.
+
+    Attributes:
+        code: k6's error code; the status where there is none.
+        group: The scenario, the method, and the name without ids and query values.
+    """
+
+    code: str
+    group: tuple[str, str, str]
 
 
 @dataclass(slots=True, kw_only=True)
-class _Seen:
+class SeenRequests:
+    """What is kept of failed requests beside their number.
+
+    Attributes:
+        first_at: Test-run time of the first, in seconds.
+        last_at: Test-run time of the last.
+        exchange: One of them, with its response.
+        worker: The worker of which that is; empty without workers.
+        is_accepted: Whether a check passed on such a response.
+    """
+
     first_at: float
     last_at: float
     exchange: str
+    worker: str = ""
     is_accepted: bool = False
 
 
@@ -54,37 +72,48 @@ class FailedRequests:
     def __init__(self, tags: TagTable, secrets: Secrets = SECRETS) -> None:
         self._tags = tags
         self._secrets = secrets
-        self._kinds: dict[int, _Kind] = {}  # by tag set
-        self._by_key: dict[tuple[str, ...], _Kind] = {}
-        self._seen: dict[_Kind, _Seen] = {}
-        self._rest: _Seen | None = None  # all kinds beyond
+        self._kinds: dict[int, RequestKind] = {}  # by tag set
+        self._seen: dict[RequestKind, SeenRequests] = {}
+        self._rest: SeenRequests | None = None  # all kinds beyond
 
     def note(self, batch: Batch, elapsed: float) -> None:
         """Keep times and exchanges of the failed requests in `batch`; `elapsed` is the time of the run."""
         for tags_id, describe in batch.exchanges.items():
             kind = self._kind_of(tags_id, self._tags[tags_id])
-            is_listed = kind in self._seen or len(self._seen) < MOST_KINDS
-            seen = self._seen.get(kind) if is_listed else self._rest
+            seen = self._find(kind)
             if seen is not None:
                 seen.last_at = elapsed
                 continue
             exchange = self._secrets.mask_text(describe())
-            seen = _Seen(first_at=elapsed, last_at=elapsed, exchange=exchange)
-            if is_listed:
-                self._seen[kind] = seen
-            else:
-                self._rest = seen
+            self._open(kind, SeenRequests(first_at=elapsed, last_at=elapsed, exchange=exchange))
         for tags_id in batch.accepted:
             seen = self._seen.get(self._kind_of(tags_id, self._tags[tags_id]))
             if seen is not None:
                 seen.is_accepted = True
+
+    def take_in(self, kind: RequestKind | None, told: SeenRequests) -> None:
+        """Keep what another process saw of `kind`, or of all kinds beyond those it lists."""
+        seen = self._find(kind)
+        if seen is None:
+            self._open(kind, replace(told))
+            return
+        seen.first_at = min(seen.first_at, told.first_at)
+        seen.last_at = max(seen.last_at, told.last_at)
+        seen.is_accepted = seen.is_accepted or told.is_accepted
+
+    def seen(self) -> list[tuple[RequestKind | None, SeenRequests]]:
+        """Return what was seen of each kind, as copies; the last, without kind, of the rest."""
+        seen: list[tuple[RequestKind | None, SeenRequests]] = [*self._seen.items()]
+        if self._rest is not None:
+            seen.append((None, self._rest))
+        return [(kind, replace(each)) for kind, each in seen]
 
     def failures(self, all_series: Iterable[FailureSeries]) -> tuple[Failure, ...]:
         """Return the failed requests in `all_series` of ``http_req_failed``, most frequent first.
 
         Kinds beyond `MOST_KINDS` come last, as one failure.
         """
-        sums: dict[_Kind, _Sum] = {}
+        sums: dict[RequestKind, _Sum] = {}
         asked: dict[tuple[str, str, str], int] = {}
         for series in all_series:
             kind = self._kind_of(series.tags_id, series.tags)
@@ -116,6 +145,18 @@ class FailedRequests:
             listed.append(_failure(message, count, self._rest, is_rest=True))
         return tuple(listed)
 
+    def _find(self, kind: RequestKind | None) -> SeenRequests | None:
+        """Return what is kept of `kind`: its own, or that of the rest where it has no place."""
+        if kind is None or (kind not in self._seen and len(self._seen) >= MOST_KINDS):
+            return self._rest
+        return self._seen.get(kind)
+
+    def _open(self, kind: RequestKind | None, seen: SeenRequests) -> None:
+        if kind is None or len(self._seen) >= MOST_KINDS:
+            self._rest = seen
+        else:
+            self._seen[kind] = seen
+
     def _message(self, one: _Sum) -> str:
         tags = one.tags
         code, status = tags.get("error_code", ""), tags.get("status", "")
@@ -128,7 +169,7 @@ class FailedRequests:
             name = group_url(name)
         return f"{what} {tags.get('method', '')} {name}"
 
-    def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> _Kind:
+    def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> RequestKind:
         kind = self._kinds.get(tags_id)
         if kind is None:
             group = (
@@ -137,8 +178,7 @@ class FailedRequests:
                 group_url(tags.get("name", "")),
             )
             code = tags.get("error_code") or tags.get("status", "")
-            kind = self._by_key.setdefault((code, *group), _Kind(code=code, group=group))
-            self._kinds[tags_id] = kind
+            kind = self._kinds[tags_id] = RequestKind(code, group)
         return kind
 
 
@@ -170,7 +210,7 @@ def _hint(code: str) -> str:
 def _failure(
     message: str,
     count: int,
-    seen: _Seen,
+    seen: SeenRequests,
     *,
     scenario: str = "",
     share: float | None = None,
@@ -187,7 +227,11 @@ def _failure(
         first_at=seen.first_at,
         last_at=seen.last_at,
         first_traceback=None,
-        examples=(Example(vu=0, iteration=0, at=seen.first_at, exchange=seen.exchange),),
+        examples=(
+            Example(
+                vu=0, iteration=0, at=seen.first_at, exchange=seen.exchange, worker=seen.worker
+            ),
+        ),
         hint=hint,
         is_rest=is_rest,
     )

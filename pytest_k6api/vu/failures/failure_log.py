@@ -8,13 +8,13 @@ Thread-safe: checks of synchronous scenarios fail in worker threads.
 """
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Protocol
+from typing import NamedTuple
 
 from pytest_k6api.model import SECRETS, storable
+from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind, Traceback, Witness
 from pytest_k6api.vu.failures.tracebacks import (
     code_location,
     failing_line,
@@ -23,7 +23,6 @@ from pytest_k6api.vu.failures.tracebacks import (
     one_line,
     only_error,
     render_traceback,
-    trim_traceback,
 )
 
 EXAMPLES = 3
@@ -41,171 +40,44 @@ MESSAGES_PER_LOCATION = 5
 _LONGEST_TRACEBACK = 100_000  # characters
 
 
-class FailureKind(Enum):
-    """The kind of code that failed."""
+_REST = "rest"
 
-    ITERATION = "iteration"
-    CHECK = "check"
-    VU_FIXTURE = "vu_fixture"
-    SETUP = "setup"
-    TEARDOWN = "teardown"
-    REQUEST = "request"
+CodeLine = tuple[CodeType | None, int]
+"""A line of code; None if it is unknown."""
 
 
-class Witness(Protocol):
-    """The virtual user in which a failure happened."""
-
-    @property
-    def id(self) -> int:
-        """The VU's number; 0 in setup and teardown."""
-
-    @property
-    def iteration(self) -> int:
-        """The VU's iteration, from 0."""
-
-    @property
-    def scenario(self) -> str:
-        """The scenario; empty in setup and teardown."""
-
-    def describe_last_exchange(self) -> str:
-        """Return its last request and the response in text; empty if there was none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One failure of an entry.
-
-    Attributes:
-        vu: The VU's number.
-        iteration: The VU's iteration, from 0.
-        at: Seconds of test-run time.
-        exchange: The last request and response before it, as text; may be empty.
-    """
-
-    vu: int
-    iteration: int
-    at: float
-    exchange: str
-
-
-class Traceback:
-    """A traceback that is rendered at its first use as text.
-
-    Rendering takes milliseconds, during which the loop would serve no virtual user
-    and every pending response would seem slow.
-    """
-
-    __slots__ = ("_error", "_render", "_text")
-
-    def __init__(self, error: BaseException, render: Callable[[BaseException], str]) -> None:
-        self._error: BaseException | None = trim_traceback(error)
-        self._render = render
-        self._text = ""
-
-    @property
-    def error(self) -> BaseException | None:
-        """The exception; None after rendering."""
-        return self._error
-
-    def __str__(self) -> str:
-        error = self._error
-        if error is not None:
-            self._text = _rendered(error, self._render)
-            self._error = None  # and its frames
-        return self._text
-
-
-def _rendered(error: BaseException, render: Callable[[BaseException], str]) -> str:
-    try:
-        return render(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - a __str__ or __repr__ of the test's code
-        return render_traceback(error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """All failures of one kind, scenario, location and message.
+class FailureKey(NamedTuple):
+    """What failures of one entry have in common.
 
     Attributes:
         kind: The kind of code that failed.
-        scenario: The scenario; empty for setup and teardown.
-        message: The exception's type and text, the check's name, or a request's error
-            or status, method and name, in one line.
-        location: ``file:line``; empty if unknown.
-        count: Number of failures.
-        share: `count` per iteration of the scenario, at most 1, None without iterations;
-            of requests, per request of that scenario, method and name.
-        first_at: Test-run time of the first, in seconds.
-        last_at: Test-run time of the last.
-        first_traceback: The traceback of the first; None for a check that was false.
-        examples: The first few.
-        hint: Advice for the code; may be empty.
-        is_rest: Whether it sums up failures beyond the limit of entries.
+        scenario: The scenario.
+        place: Code and line here, ``file:line`` of other processes; None for any.
+        cause: The type of the exception here, its name of other processes; None for any.
+        text: The message without its varying parts.
     """
 
     kind: FailureKind
     scenario: str
+    place: CodeLine | str | None
+    cause: type[BaseException] | str | None
+    text: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CountedFailures:
+    """Failures that have a key in common; see `Failure`."""
+
     message: str
     location: str
-    count: int
-    share: float | None
     first_at: float
     last_at: float
-    first_traceback: Traceback | None
-    examples: tuple[Example, ...]
+    traceback: Traceback | None = None
     hint: str = ""
     is_rest: bool = False
-
-    @property
-    def traceback(self) -> str:
-        """The traceback of the first as text; empty for a check that was false."""
-        return str(self.first_traceback) if self.first_traceback is not None else ""
-
-    @property
-    def details(self) -> str:
-        """The hint, the traceback and the examples as one text."""
-        parts = [part for part in (self.hint, self.traceback) if part]
-        for example in self.examples:
-            head = f"at {example.at:.3f} s"
-            if example.vu:  # no VU runs setup and teardown
-                head = f"VU {example.vu}, iteration {example.iteration}, {head}"
-            parts.append(f"{head}\n{example.exchange}" if example.exchange else head)
-        return "\n".join(parts)
-
-
-_REST = "rest"
-
-# (kind, scenario, code of the location, its line, type of the exception, message)
-_Key = tuple[FailureKind, str, CodeType | None, int, type[BaseException] | None, str]
-
-
-class _Entry:
-    __slots__ = (
-        "count",
-        "examples",
-        "first_at",
-        "hint",
-        "is_rest",
-        "last_at",
-        "location",
-        "message",
-        "traceback",
-    )  # fmt: skip
-
-    def __init__(
-        self, message: str, location: str, at: float, traceback: Traceback | None, hint: str
-    ) -> None:
-        self.message = message
-        self.location = location
-        self.hint = hint
-        self.is_rest = False
-        self.traceback = traceback
-        self.count = 0
-        self.first_at = at
-        self.last_at = at
-        self.examples: list[Example] = []
+    count: int = 0
+    examples: list[Example] = field(default_factory=list)
+    workers: set[str] = field(default_factory=set)
 
 
 class FailureLog:
@@ -226,41 +98,64 @@ class FailureLog:
         self._elapsed = elapsed
         self._mask = mask
         self._render = lambda error: storable(mask(render(error)), _LONGEST_TRACEBACK)
-        self._entries: dict[_Key, _Entry] = {}
-        self._messages: dict[tuple[FailureKind, str, CodeType | None, int], int] = {}
+        self._entries: dict[FailureKey, CountedFailures] = {}
+        # By kind, scenario and place.
+        self._messages: dict[tuple[FailureKind, str, Hashable], int] = {}
         self._lock = threading.Lock()
 
     def add(self, kind: FailureKind, error: BaseException, witness: Witness) -> None:
         """Count the exception `error`, raised in the VU `witness`."""
-        code, line = failing_line(error)
         cause = only_error(error)
-        key = (kind, witness.scenario, code, line, type(cause), group_error(cause))
-        self._count(key, one_line(error), error, witness)
+        place = failing_line(error)
+        key = FailureKey(kind, witness.scenario, place, type(cause), group_error(cause))
+        self._count(key, place, one_line(error), error, witness)
 
     def add_check(
         self,
         name: str,
         witness: Witness,
         *,
-        location: tuple[CodeType | None, int] = (None, 0),
+        location: CodeLine = (None, 0),
         error: BaseException | None = None,
     ) -> None:
         """Count the failed check `name`, with its exception, or the `location` where it was false."""
-        if error is None:
-            key: _Key = (FailureKind.CHECK, witness.scenario, *location, None, name)
-            self._count(key, name, None, witness)
-        else:
-            code, line = failing_line(error)
+        message = text = name
+        if error is not None:
+            location = failing_line(error)
             message = f"{name}: {one_line(error)}"
-            key = (
-                FailureKind.CHECK,
-                witness.scenario,
-                code,
-                line,
-                type(error),
-                f"{name}: {group_error(only_error(error))}",
+            text = f"{name}: {group_error(only_error(error))}"
+        cause = type(error) if error is not None else None
+        key = FailureKey(FailureKind.CHECK, witness.scenario, location, cause, text)
+        self._count(key, location, message, error, witness)
+
+    def take_in(self, key: FailureKey, told: CountedFailures) -> None:
+        """Add failures that were counted in another process.
+
+        Args:
+            key: What they have in common.
+            told: What is new of them; `count` is that of the new ones.
+        """
+        with self._lock:
+            entry = self._entries.get(key) or self._open(
+                key,
+                lambda: replace(told, count=0, examples=[], workers=set()),
+                is_rest=told.is_rest,
             )
-            self._count(key, message, error, witness)
+            entry.count += told.count
+            entry.first_at = min(entry.first_at, told.first_at)
+            entry.last_at = max(entry.last_at, told.last_at)
+            entry.traceback = entry.traceback or told.traceback
+            entry.workers |= told.workers
+            examples = sorted([*entry.examples, *told.examples], key=lambda example: example.at)
+            entry.examples = examples[:EXAMPLES]
+
+    def entries(self) -> list[tuple[FailureKey, CountedFailures]]:
+        """Return what is counted by now, as copies that share the tracebacks."""
+        with self._lock:
+            return [
+                (key, replace(entry, examples=entry.examples[:], workers=entry.workers.copy()))
+                for key, entry in self._entries.items()
+            ]
 
     def snapshot(self, iterations: Mapping[str, int] | None = None) -> tuple[Failure, ...]:
         """Return all entries, most frequent first.
@@ -268,18 +163,24 @@ class FailureLog:
         Args:
             iterations: Completed iterations of each scenario.
         """
-        with self._lock:
-            failures = [
-                _freeze(key, entry, (iterations or {}).get(key[1], 0))
-                for key, entry in self._entries.items()
-            ]
+        failures = [
+            _freeze(key, entry, (iterations or {}).get(key.scenario, 0))
+            for key, entry in self.entries()
+        ]
         return tuple(sorted(failures, key=lambda failure: (failure.is_rest, -failure.count)))
 
     def _count(
-        self, key: _Key, message: str, error: BaseException | None, witness: Witness
+        self,
+        key: FailureKey,
+        place: CodeLine,
+        message: str,
+        error: BaseException | None,
+        witness: Witness,
     ) -> None:
         with self._lock:
-            entry = self._entries.get(key) or self._open(key, message, error)
+            entry = self._entries.get(key) or self._open(
+                key, lambda: self._entry(message, place, error)
+            )
             entry.count += 1
             entry.last_at = at = self._elapsed()
             if len(entry.examples) < EXAMPLES:
@@ -292,42 +193,45 @@ class FailureLog:
                     )
                 )
 
-    def _open(self, key: _Key, message: str, error: BaseException | None) -> _Entry:
-        kind, scenario, code, line, error_type, _ = key
-        there = self._messages.get((kind, scenario, code, line), 0)
-        is_rest = True
-        if len(self._entries) >= MOST:
-            key = (kind, scenario, None, 0, None, _REST)
-        elif len(self._entries) >= ENTRIES:
-            key = (kind, scenario, None, 0, error_type, _REST)
-        elif there >= MESSAGES_PER_LOCATION:
-            # Messages that differ each time would use up all entries.
-            key = (kind, scenario, code, line, error_type, _REST)
-        else:
-            is_rest = False
-            self._messages[kind, scenario, code, line] = there + 1
-        entry = self._entries.get(key)
+    def _open(
+        self, key: FailureKey, make: Callable[[], CountedFailures], *, is_rest: bool = False
+    ) -> CountedFailures:
+        """Return an entry for `key`, made now unless there are too many: then a rest's."""
+        limited = self._limited(key, is_rest=is_rest)
+        entry = self._entries.get(limited)
         if entry is None:
-            entry = self._entries[key] = self._entry(message, code, line, error)
-            entry.is_rest = is_rest
+            entry = self._entries[limited] = make()
+            entry.is_rest = limited is not key
         return entry
 
-    def _entry(
-        self, message: str, code: CodeType | None, line: int, error: BaseException | None
-    ) -> _Entry:
-        return _Entry(
-            storable(self._mask(message)),
-            code_location(code, line),
-            self._elapsed(),
-            Traceback(error, self._render) if error is not None else None,
-            hint_for(error) if error is not None else "",
+    def _limited(self, key: FailureKey, *, is_rest: bool) -> FailureKey:
+        if len(self._entries) >= MOST:
+            return key._replace(place=None, cause=None, text=_REST)
+        if len(self._entries) >= ENTRIES:
+            return key._replace(place=None, text=_REST)
+        there = self._messages.get(key[:3], 0)
+        if is_rest or there >= MESSAGES_PER_LOCATION:
+            # Messages that differ each time would use up all entries.
+            return key._replace(text=_REST)
+        self._messages[key[:3]] = there + 1
+        return key
+
+    def _entry(self, message: str, place: CodeLine, error: BaseException | None) -> CountedFailures:
+        now = self._elapsed()
+        return CountedFailures(
+            message=storable(self._mask(message)),
+            location=code_location(*place),
+            first_at=now,
+            last_at=now,
+            traceback=Traceback(error, self._render) if error is not None else None,
+            hint=hint_for(error) if error is not None else "",
         )
 
 
-def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
+def _freeze(key: FailureKey, entry: CountedFailures, iterations: int) -> Failure:
     return Failure(
-        kind=key[0],
-        scenario=key[1],
+        kind=key.kind,
+        scenario=key.scenario,
         message=f"{entry.message} (and others)" if entry.is_rest else entry.message,
         location=entry.location,
         count=entry.count,
@@ -338,4 +242,5 @@ def _freeze(key: _Key, entry: _Entry, iterations: int) -> Failure:
         examples=tuple(entry.examples),
         hint=entry.hint,
         is_rest=entry.is_rest,
+        workers=tuple(sorted(entry.workers)),
     )
