@@ -4,7 +4,7 @@ Starts nginx on the second core and itself on the first, runs 50 tasks with a
 client each, and prints microseconds of CPU per request (user and system, the
 kernel's share of the loopback included).
 
-    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--tls] [--profile] [--alone]
+    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--tls] [--http2] [--profile] [--alone]
 
 ``--alone`` lets each connection send and receive by itself, as it has to where there
 is no epoll, and knows no heads; the difference is what `pytest_k6api.protocols.http.net.batched_io`
@@ -59,7 +59,7 @@ _DOCUMENT = {"items": [{"id": n, "name": f"item {n}", "price": n * 1.5} for n in
 
 
 @contextmanager
-def nginx(*, is_tls: bool) -> Iterator[str]:
+def nginx(*, is_tls: bool, is_http2: bool = False) -> Iterator[str]:
     """Run nginx on the second core; give its base URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -72,7 +72,7 @@ def nginx(*, is_tls: bool) -> Iterator[str]:
             _CONFIG.format(
                 folder=folder,
                 port=port,
-                tls="ssl" if is_tls else "",
+                tls="ssl " * is_tls + "http2" * is_http2,
                 document=json.dumps(_DOCUMENT),
                 large="x" * 4000,
             )
@@ -106,9 +106,10 @@ _REQUESTS: dict[str, Callable[[Client], Awaitable[object]]] = {
 }
 
 
-async def load(base_url: str, kind: str, vus: int, requests: int) -> float:
+async def load(base_url: str, kind: str, vus: int, requests: int, versions: str) -> float:
     """Make `requests` requests with `vus` clients; return CPU seconds spent."""
-    runtime = HttpRuntime(ClientOptions(base_url=base_url, verify=False))
+    options = ClientOptions(base_url=base_url, verify=False, http_versions=versions)
+    runtime = HttpRuntime(options)
     table = TagTable()
     context = TagContext(table, {"scenario": "bench"})
     buffer = SampleBuffer()
@@ -142,15 +143,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--http2", action="store_true", help="HTTP/2, with prior knowledge")
     parser.add_argument("--alone", action="store_true")
     arguments = parser.parse_args()
     if arguments.alone:
         Traffic.is_available = False
     with suppress(OSError):
         os.sched_setaffinity(0, {0})
-    with nginx(is_tls=arguments.tls) as base_url:
-        run = (base_url, arguments.kind, arguments.vus, arguments.requests)
-        trio.run(load, base_url, arguments.kind, arguments.vus, 2000)
+    versions = "2-prior-knowledge" if arguments.http2 else "1.1"
+    with nginx(is_tls=arguments.tls, is_http2=arguments.http2) as base_url:
+        run = (base_url, arguments.kind, arguments.vus, arguments.requests, versions)
+        trio.run(load, base_url, arguments.kind, arguments.vus, 2000, versions)
         if arguments.profile:
             profile = cProfile.Profile()
             profile.runcall(lambda: trio.run(load, *run))

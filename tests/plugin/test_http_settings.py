@@ -130,3 +130,65 @@ def test_a_proxy_that_applies_is_told_once_for_each_load_test(
         " to the server itself; with the host in NO_PROXY this is not told\n"
     ) in text
     assert text.count("HTTP_PROXY") == 1
+
+
+HTTP2_SUITE = """
+    import pytest
+
+    @pytest.mark.scenario(http_versions="2-prior-knowledge")
+    async def test_it(vu):
+        response = await vu.http.get("/")
+        print(f"<{response.http_version}> {response.error}")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux")
+def test_the_marker_chooses_the_version_of_http_and_the_command_line_another(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytest.importorskip("jh2")
+    pytester.makepyfile(HTTP2_SUITE)
+
+    by_marker = str(run_pytest().stdout)
+    by_command = str(run_pytest("-rP", "--k6-http-version=1.1").stdout)
+
+    assert "http2: frame too large" in by_marker
+    assert "<HTTP/1.1> \n" in by_command
+
+
+def test_a_version_that_is_not_there_is_refused_before_any_request(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile(HTTP2_SUITE)
+
+    result = run_pytest("--k6-http-version=3")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: command line: --k6-http-version: takes one of auto, 1.1, 2, 2-prior-knowledge,"
+            " got '3'; HTTP/3 cannot be spoken yet"
+        ]
+    )
+    assert service.paths == []
+
+
+def test_a_missing_extra_is_told_with_its_command(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytester.makepyfile(HTTP2_SUITE)
+    monkeypatch.setattr("pytest_k6api.protocols.http.client.options._has_decoder", lambda: False)
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "http_versions='2-prior-knowledge' needs the extra `http2`:"
+            " pip install 'pytest-k6api[[]http2]'"
+        ]
+    )
+    assert service.paths == []

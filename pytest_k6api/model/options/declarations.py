@@ -22,6 +22,7 @@ from pytest_k6api.model.options.values import (
     read_consequence,
     read_count,
     read_function,
+    read_http_versions,
     read_iterations,
     read_rate,
     read_seconds,
@@ -181,6 +182,12 @@ class LoadTestOptions:
     setup_timeout: float = _option(60.0, read_timeout, "time limit of setup")
     teardown_timeout: float = _option(60.0, read_timeout, "time limit of teardown")
     base_url: str = _option("", read_base_url, "base of relative URLs")
+    http_versions: str = _option(
+        "auto",
+        read_http_versions,
+        "versions of HTTP: `auto`, `1.1`, `2`, `2-prior-knowledge`; see"
+        " [HTTP/2](../how-to/use-http2.md)",
+    )
     checks: str = _option(
         "fail", read_consequence, "`fail`, or `record`: failed checks do not fail the load test"
     )

@@ -93,6 +93,9 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
+_HTTP_VERSIONS = ("auto", "1.1", "2", "2-prior-knowledge")
+
+
 def read_text(value: object) -> str:
     """Read a string."""
     if not isinstance(value, str):
@@ -110,6 +113,15 @@ def read_base_url(value: object) -> str:
             f" got {SECRETS.mask_url(text)!r}"
         )
     return text
+
+
+def read_http_versions(value: object) -> str:
+    """Read the versions of HTTP that connections may speak."""
+    if value in _HTTP_VERSIONS:
+        return str(value)
+    known = ", ".join(_HTTP_VERSIONS)
+    hint = "; HTTP/3 cannot be spoken yet" if value == "3" else ""
+    raise OptionError(f"takes one of {known}, got {value!r}{hint}")
 
 
 def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:

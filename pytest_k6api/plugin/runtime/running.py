@@ -141,7 +141,12 @@ def _settings(
     paused = f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}"
     return replace(
         session,
-        client=replace(session.client, base_url=base_url, show_exchange=show),
+        client=replace(
+            session.client,
+            base_url=base_url,
+            http_versions=item.stash[PLAN].options.http_versions,
+            show_exchange=show,
+        ),
         tell=lambda text: tell(item.config, f"k6: {text}"),
         on_paused=partial(tell, item.config, paused, even_quiet=True),
         on_samples=hooks.on_samples,

@@ -127,6 +127,15 @@ SETTINGS: tuple[Setting, ...] = (
         about="Base of relative URLs.",
     ),
     Setting(
+        name="http_version",
+        metavar="auto|1.1|2|2-prior-knowledge",
+        option="http_versions",
+        is_common_word=True,
+        about="Versions of HTTP that connections may speak: HTTP/2 where the server chooses it"
+        " (auto, the default; needs the extra http2), HTTP/1.1 alone, HTTP/2 alone over TLS, or"
+        " HTTP/2 everywhere.",
+    ),
+    Setting(
         name="tag",
         metavar="NAME=VALUE",
         option="tags",

@@ -7,6 +7,8 @@ may happen to one, received as a whole or as a stream, is recorded here.
 from functools import partial
 from time import perf_counter_ns
 
+import trio
+
 from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http.client.connection import Exchange
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange, describe_fully
@@ -28,6 +30,11 @@ from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 
 # k6's default response callback.
 DEFAULT_EXPECTED = range(200, 400)
+
+# How often a request is sent again that the server has refused to deal with; and the half of the
+# seconds that the second repetition waits, each further one twice as long.
+_MOST_REPEATS = 5
+_PAUSE = 0.025
 
 
 class Ledger:
@@ -106,14 +113,22 @@ class Ledger:
             self.count_bytes(exchange)
             exchange.close()
 
-    def may_repeat(
-        self, request: PreparedRequest, error: NetworkError, exchange: Exchange, deadline: int
+    async def may_repeat(
+        self, request: PreparedRequest, error: NetworkError, exchange: Exchange, again: Attempt
     ) -> bool:
-        """End a failed attempt; return whether to send again, and count that, too."""
+        """End a failed attempt; return whether to send again, and count that, too.
+
+        A request that the server has refused to deal with waits a little from the second time on.
+        """
         self.abandon(exchange)
-        if not error.is_stale or not (request.is_repeatable or not exchange.bytes_sent):
+        is_safe = request.is_repeatable or not exchange.bytes_sent
+        if not error.is_stale or not (is_safe or (error.is_unseen and request.upload is None)):
             return False
-        if perf_counter_ns() >= deadline:
+        if error.is_unseen:
+            if again.repeated > _MOST_REPEATS:
+                return False
+            await trio.sleep(_PAUSE * (2**again.repeated - 2))
+        if perf_counter_ns() >= again.deadline:
             error.failure = TIMED_OUT
             return False
         record_retry(self.recorder, request)

@@ -141,7 +141,7 @@ class ForeignExchange:
         self._request = request
         self._recorder = recorder
         self._is_over = False
-        self.times = Moments(started_at=0, ended_at=0, is_used=False)
+        self.times = Moments(started_at=0, ended_at=0)
         self.bytes_sent = self.bytes_received = 0
         self.response: ForeignResponse | None = None
         self.witness: object = None

@@ -16,17 +16,22 @@ BatchRequest = str | tuple[str, str] | tuple[str, str, RequestOptions]
 _AT_ONCE = 20
 _AT_ONCE_PER_HOST = 6
 
-_Requester = Callable[[str, str, RequestOptions], Awaitable[Response]]
+_Requester = Callable[..., Awaitable[Response]]
 
 
-async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> list[Response]:
+async def run_batch(
+    request: _Requester,
+    requests: Iterable[BatchRequest],
+    at_once: int = _AT_ONCE,
+    at_once_per_host: int = _AT_ONCE_PER_HOST,
+) -> list[Response]:
     """Return the responses to `requests`, in their order.
-
-    At most 20 are under way at once, 6 of them to one host.
 
     Args:
         request: Makes one request.
         requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
+        at_once: How many are under way at once.
+        at_once_per_host: How many of them to one host.
 
     Raises:
         OptionError: One of them cannot be read; none was made then.
@@ -37,13 +42,16 @@ async def run_batch(request: _Requester, requests: Iterable[BatchRequest]) -> li
     calls = [_read(item) for item in requests]
     responses: list[Response | None] = [None] * len(calls)
     errors: list[Exception] = []
-    all_at_once = trio.Semaphore(_AT_ONCE)
-    per_host: dict[str, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(_AT_ONCE_PER_HOST))
+    for name, limit in (("at_once", at_once), ("at_once_per_host", at_once_per_host)):
+        if limit < 1:
+            raise OptionError(f"{name} of a batch is a whole number above 0, got {limit!r}")
+    all_at_once = trio.Semaphore(at_once)
+    per_host: dict[str, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(at_once_per_host))
 
     async def run(index: int, method: str, url: str, options: RequestOptions) -> None:
         async with per_host[URL(url).host], all_at_once:
             try:
-                responses[index] = await request(method, url, options)
+                responses[index] = await request(method, url, **options)
             except Exception as error:  # noqa: BLE001 - raised again below
                 # The first mistake ends the batch, as itself and in no group:
                 # a caller of one request could not expect a group either.

@@ -6,13 +6,14 @@ of them. The client knows no version of HTTP: see `Connection`.
 """
 
 from collections.abc import Coroutine, Iterable
-from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Unpack
 
-from pytest_k6api.model import Recorder
+from pytest_k6api.model import Recorder, read_http_versions
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
-from pytest_k6api.protocols.http.client.connection import Connection, Exchange
+from pytest_k6api.protocols.http.client.connection import Exchange
+from pytest_k6api.protocols.http.client.kept import KeptConnections
+from pytest_k6api.protocols.http.client.options import checked_versions
 from pytest_k6api.protocols.http.client.prepare import (
     Hop,
     checked_method,
@@ -30,7 +31,7 @@ from pytest_k6api.protocols.http.client.samples import (
     phases,
 )
 from pytest_k6api.protocols.http.ledger import Ledger
-from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
+from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
 from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
@@ -69,8 +70,8 @@ class Client:
     """
 
     __slots__ = (
-        "_base_url", "_debug", "_gets", "_headers", "_idle", "_ledger", "_recorder", "_runtime",
-        "_spare", "auth", "cookies", "routes",
+        "_base_url", "_debug", "_gets", "_headers", "_idle", "_kept", "_ledger", "_recorder",
+        "_runtime", "auth", "cookies", "routes",
     )  # fmt: skip
 
     def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
@@ -79,8 +80,8 @@ class Client:
         recorder.secrets = options.secrets
         self._debug = options.http_debug
         self._ledger = Ledger(recorder, options)
-        self._idle: dict[Origin, Connection] = {}
-        self._spare: dict[Origin, list[Connection]] = {}
+        self._kept = KeptConnections(runtime.dial, options.http_versions)
+        self._idle = self._kept.idle
         self._headers = Headers()
         if options.user_agent:
             self._headers["User-Agent"] = options.user_agent
@@ -112,6 +113,16 @@ class Client:
     def headers(self, headers: HeaderSource) -> None:
         self._headers = Headers(headers)
         self._gets = RequestCache()
+
+    @property
+    def http_versions(self) -> str:
+        """The versions that new connections may speak: see `ClientOptions`; setting it closes the old."""
+        return self._kept.versions
+
+    @http_versions.setter
+    def http_versions(self, versions: str) -> None:
+        self._kept.versions = checked_versions(read_http_versions(versions))
+        self._kept.close()
 
     @property
     def expected_statuses(self) -> ExpectedStatuses:
@@ -210,18 +221,16 @@ class Client:
         """
         return ResponseStream(self, method, url, options)
 
-    async def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
+    async def batch(self, requests: Iterable[BatchRequest], **limits: int) -> list[Response]:
         """Make several requests at once; return the responses in their order.
 
-        At most 20 are under way at once, 6 of them to one host (k6's defaults).
+        Over HTTP/2 they share one connection, over HTTP/1.1 each has its own.
 
         Args:
             requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
+            **limits: ``at_once``, 20 unless given, and ``at_once_per_host``, 6 (k6's defaults).
         """
-        return await run_batch(self._request, requests)
-
-    async def _request(self, method: str, url: str, options: RequestOptions) -> Response:
-        return await self.request(method, url, **options)
+        return await run_batch(self.request, requests, **limits)
 
     # One function, because each call would cost 0.1 µs or more.
     async def _round_trip(  # noqa: C901, PLR0915
@@ -236,7 +245,7 @@ class Client:
         connection = self._idle.pop(origin, None)
         try:
             if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
-                connection = await self._obtain(request, connection, deadline)
+                connection = await self._kept.obtain(request, connection, deadline)
             exchange = connection.open_exchange()
             await exchange.run(request, deadline)
             if exchange.is_plain:
@@ -244,10 +253,10 @@ class Client:
             else:
                 body = await self._unpack(request, exchange, deadline)
         except NetworkError as error:
-            if exchange is not None and self._ledger.may_repeat(request, error, exchange, deadline):
-                return await self._round_trip(
-                    request, first or Attempt(exchange.started_at, deadline)
-                )
+            if exchange is not None:
+                again = (first or Attempt(exchange.started_at, deadline)).next()
+                if await self._ledger.may_repeat(request, error, exchange, again):
+                    return await self._round_trip(request, again)
             response = self._fail(request, error.failure, exchange, began, first)
             return await self._conclude(response, request, deadline)
         except BaseException:  # a hard stop: no row, but the bytes did flow
@@ -269,35 +278,15 @@ class Client:
         recorder.bytes_sent += exchange.bytes_sent
         recorder.bytes_received += received
         response = Response(status, body, request, exchange.head, row, protocol, received)
-        if not connection.is_reusable:
-            connection.close()
-        elif self._idle.setdefault(origin, connection) is not connection:
-            self._spare.setdefault(origin, []).append(connection)
+        if (
+            not connection.is_reusable
+            or self._idle.setdefault(origin, connection) is not connection
+        ):
+            self._kept.keep(origin, connection)
         if status >= _FIRST_REDIRECT or failed or self._debug:
             return await self._conclude(response, request, deadline)
         self._ledger.last_response = response
         return response
-
-    async def _obtain(
-        self, request: PreparedRequest, connection: Connection | None, deadline: int
-    ) -> Connection:
-        """Return a connection that is open as far as one can tell: a kept one, or a new one."""
-        spare = self._spare.get(request.origin, [])
-        while connection is not None or spare:
-            candidate = connection or spare.pop()
-            # A repeatable request may find out by itself that the server has closed.
-            if not candidate.has_ended(may_err=request.is_repeatable):
-                return candidate
-            candidate.close()
-            connection = None
-        return await self._runtime.dial(request.origin, deadline)
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        """Keep `connection` for the next request, if it takes one."""
-        if not connection.is_reusable:
-            connection.close()
-        elif self._idle.setdefault(origin, connection) is not connection:
-            self._spare.setdefault(origin, []).append(connection)
 
     async def _unpack(self, request: PreparedRequest, exchange: Exchange, deadline: int) -> bytes:
         """Return the decoded body of the response, and keep its cookies."""
@@ -369,8 +358,5 @@ class Client:
         return response
 
     def close(self) -> None:
-        """Close all idle connections at once; one in use is closed when its task is cancelled."""
-        for connection in chain(self._idle.values(), *self._spare.values()):
-            connection.close()
-        self._idle.clear()
-        self._spare.clear()
+        """Close all connections at once; HTTP/1.1's in use is closed when its task is cancelled."""
+        self._kept.close()

@@ -3,7 +3,7 @@
 The client knows nothing else of a protocol version. HTTP/1.1 is
 `pytest_k6api.protocols.http.h1`; another version is another class with these attributes.
 `HttpRuntime.dial` opens TCP and TLS and makes the connection: a version over TLS is chosen
-there by ALPN, which today offers HTTP/1.1 alone; one over UDP needs a dial of its own.
+there by ALPN; one over UDP needs a dial of its own.
 """
 
 from collections.abc import Awaitable
@@ -77,7 +77,9 @@ class IncomingBody(Protocol):
             request then, if it is reusable.
     """
 
-    is_complete: bool
+    @property
+    def is_complete(self) -> bool:
+        """See above."""
 
     def receive(self, deadline: int) -> Awaitable[bytes]:
         """Return the next bytes of the body, still encoded; ``b""`` at its end.
@@ -100,6 +102,7 @@ class Connection(Protocol):
         ended_at: When the last byte of a response came, in perf_counter_ns.
         has_news: Whether something was received while no exchange was under way.
         is_reusable: Whether another request may follow.
+        has_room: Whether an exchange may be opened while others are under way.
         is_open: False once closed.
         deadline: When the first of the exchanges under way is overdue, in perf_counter_ns.
     """
@@ -108,7 +111,14 @@ class Connection(Protocol):
     has_news: bool
     is_reusable: bool
     is_open: bool
-    deadline: int
+
+    @property
+    def has_room(self) -> bool:
+        """See above."""
+
+    @property
+    def deadline(self) -> int:
+        """See above."""
 
     def open_exchange(self) -> Exchange:
         """Return what the next request runs in."""
@@ -123,6 +133,9 @@ class Connection(Protocol):
 
     def wake(self) -> None:
         """Wake the tasks that wait; each finds out whether it is overdue."""
+
+    def retire(self) -> None:
+        """Close the connection as soon as no exchange is under way, and open none any more."""
 
     def close(self) -> None:
         """Close the socket at once; tasks that wait on it wake up."""

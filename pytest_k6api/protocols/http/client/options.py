@@ -4,15 +4,21 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Literal
 
-from pytest_k6api.model import SECRETS, OptionError, Secrets
+from pytest_k6api.model import SECRETS, OptionError, Secrets, read_http_versions
+from pytest_k6api.protocols.http.net.batched_io import Traffic
 
 try:
     _VERSION = version("pytest-k6api")
 except PackageNotFoundError:  # pragma: no cover - a source tree that is not installed
     _VERSION = "unknown"
+
+HTTP1, HTTP2 = "http/1.1", "h2"
+"""Versions, as ALPN names them."""
 
 _logger = logging.getLogger("pytest_k6api.protocols.http")
 
@@ -35,6 +41,8 @@ class ClientOptions:
             one is returned as it is, as k6 does.
         max_response_size: Bytes that a response's body may have, decoded or not;
             None for no limit.
+        http_versions: The versions of HTTP that connections may speak: ``auto``, ``1.1``,
+            ``2`` or ``2-prior-knowledge``.
         user_agent: The header ``User-Agent``; ``""`` sends none.
         http_debug: Show ``"failed"`` exchanges or ``"all"``; ``""`` for none.
         show_exchange: Called with the text of each exchange to show; logs it unless set.
@@ -47,12 +55,14 @@ class ClientOptions:
     connect_timeout: float = 30.0
     max_redirects: int = 10
     max_response_size: int | None = 100 * 1024 * 1024
+    http_versions: str = "auto"
     user_agent: str = f"pytest-k6api/{_VERSION}"
     http_debug: Literal["", "failed", "all"] = ""
     show_exchange: Callable[[str], None] = _log
     secrets: Secrets = SECRETS
 
     def __post_init__(self) -> None:
+        checked_versions(read_http_versions(self.http_versions))
         for name in ("timeout", "connect_timeout"):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):
@@ -66,3 +76,44 @@ class ClientOptions:
             )
         if self.http_debug not in ("", "failed", "all"):
             raise OptionError(f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}")
+
+
+def checked_versions(versions: str) -> str:
+    """Return `versions`, if they can be spoken here.
+
+    Raises:
+        OptionError: The extra is missing, or the system is another than Linux.
+    """
+    if versions in {"auto", "1.1"}:
+        return versions
+    if not _has_decoder():
+        raise OptionError(
+            f"http_versions={versions!r} needs the extra `http2`: pip install 'pytest-k6api[http2]'"
+        )
+    if not Traffic.is_available:
+        raise OptionError(f"http_versions={versions!r} is for Linux; write '1.1'")
+    return versions
+
+
+def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
+    """Return what a connection may speak, by its names in ALPN, the best first.
+
+    | versions | over TLS | without TLS |
+    |---|---|---|
+    | ``auto`` | HTTP/2 if the extra is installed, and HTTP/1.1 | HTTP/1.1 |
+    | ``1.1`` | HTTP/1.1 | HTTP/1.1 |
+    | ``2`` | HTTP/2 | HTTP/1.1 |
+    | ``2-prior-knowledge`` | HTTP/2 | HTTP/2 |
+
+    Source: k6 v1.1.0, which offers both over TLS and lets the server choose.
+    """
+    if versions == "2-prior-knowledge" or (versions == "2" and is_tls):
+        return (HTTP2,)
+    if versions == "auto" and is_tls and Traffic.is_available and _has_decoder():
+        return (HTTP2, HTTP1)
+    return (HTTP1,)
+
+
+@cache
+def _has_decoder() -> bool:
+    return find_spec("jh2") is not None

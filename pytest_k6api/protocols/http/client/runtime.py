@@ -4,17 +4,18 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from functools import cached_property
 from time import perf_counter_ns
 
 import trio
 
 from pytest_k6api.protocols.http.client.connection import Connection
-from pytest_k6api.protocols.http.client.options import ClientOptions
+from pytest_k6api.protocols.http.client.options import HTTP1, HTTP2, ClientOptions, offered
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.h1.connection import Http1Connection
 from pytest_k6api.protocols.http.h1.head_cache import KnownHeads
+from pytest_k6api.protocols.http.h2 import NOT_CHOSEN, Http2Caches, Http2Connection
 from pytest_k6api.protocols.http.message.authority import Origin
+from pytest_k6api.protocols.http.message.errors import NetworkError
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.connect import Dialer, secure
 from pytest_k6api.protocols.http.net.proxies import proxy_variable
@@ -43,21 +44,24 @@ class HttpRuntime:
         )
         self._dialer = Dialer(self.options.connect_timeout)
         self._connections: set[Connection] = set()
+        self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
         self._known_heads: KnownHeads = {}
+        self._http2 = Http2Caches()
         self._traffic: Traffic | None = None
 
     def __repr__(self) -> str:
         return f"<HttpRuntime with {len(self._connections)} connections>"
 
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """The TLS context, made when it is first needed.
+    def tls(self, versions: tuple[str, ...]) -> ssl.SSLContext:
+        """Return the TLS context that offers `versions`, made when it is first needed.
 
         Raises:
             OptionError: The file of authorities cannot be read.
         """
-        context = make_context(self.options.verify)
-        context.set_alpn_protocols(["http/1.1"])
+        context = self._contexts.get(versions)
+        if context is None:
+            context = self._contexts[versions] = make_context(self.options.verify)
+            context.set_alpn_protocols(versions)
         return context
 
     def warnings(self) -> Iterator[str]:
@@ -111,34 +115,42 @@ class HttpRuntime:
                 closed.append(connection)
         self._connections.difference_update(closed)
 
-    async def dial(self, origin: Origin, deadline: int) -> Connection:
+    async def dial(self, origin: Origin, deadline: int, versions: str) -> Connection:
         """Return a new connection to `origin`.
 
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
+            versions: The versions of HTTP that it may speak; see the option ``http_versions``.
 
         Raises:
             NetworkError: There is none, because of DNS, TCP, TLS or time.
             OptionError: The file of authorities cannot be read.
         """
-        context = self.tls if origin.is_tls else None
+        names = offered(versions, is_tls=origin.is_tls)
+        context = self.tls(names) if origin.is_tls else None
         sock, connecting = await self._dialer.connect(origin, deadline, self._traffic)
         if self._traffic is not None:
             tell_arrivals(sock)
         if context is None:
-            connection = self._http1(sock, "HTTP/1.1")
+            connection = self._connection(names[0], sock, "")
         else:
             began = perf_counter_ns()
             tls = await secure(sock, context, origin.host, deadline)
-            # ALPN chooses here: the context offers what there are connections for.
-            connection = self._http1(tls, f"HTTP/1.1 {version_name(tls)}")
+            chosen = tls.alpn_protocol() or HTTP1
+            if chosen not in names:
+                tls.close()
+                raise NetworkError(NOT_CHOSEN)
+            connection = self._connection(chosen, tls, f" {version_name(tls)}")
             connection.handshaking = connection.ready_at - began
         connection.connecting = connecting
         self._connections.add(connection)
         return connection
 
-    def _http1(self, sock: socket.socket | TlsSocket, protocol: str) -> Http1Connection:
-        return Http1Connection(
-            sock, protocol, self.options.max_response_size, self._known_heads, self._traffic
-        )
+    def _connection(
+        self, name: str, sock: socket.socket | TlsSocket, tls_version: str
+    ) -> Http1Connection | Http2Connection:
+        size, traffic = self.options.max_response_size, self._traffic
+        if name == HTTP2 and traffic is not None:
+            return Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)
+        return Http1Connection(sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic)

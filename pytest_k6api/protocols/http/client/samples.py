@@ -24,10 +24,16 @@ class Attempt(NamedTuple):
     Attributes:
         started_at: When it began, in perf_counter_ns.
         deadline: When the request is overdue, its repetitions included.
+        repeated: How often it was sent again since.
     """
 
     started_at: int
     deadline: int
+    repeated: int = 0
+
+    def next(self) -> "Attempt":
+        """Return the same for one more repetition."""
+        return self._replace(repeated=self.repeated + 1)
 
 
 class Tagged(Protocol):
@@ -121,15 +127,14 @@ class Timed(Protocol):
     """The moments of an exchange, in perf_counter_ns; 0 for what has not happened.
 
     Attributes:
-        is_used: Whether another request went over the connection before.
         ready_at: When the connection was open.
-        connecting, handshaking: Nanoseconds that TCP and TLS took.
+        connecting, handshaking: Nanoseconds that TCP and TLS took; 0 if another exchange
+            has opened the connection.
         started_at, sent_at: When sending began and ended.
         first_byte_at, ended_at: When the first and the last byte of the response came;
             the second also tells when a request failed.
     """
 
-    is_used: bool
     ready_at: int
     connecting: int
     handshaking: int
@@ -147,7 +152,6 @@ class Moments:
     ended_at: int
     sent_at: int = 0
     first_byte_at: int = 0
-    is_used: bool = True
     ready_at: int = 0
     connecting: int = 0
     handshaking: int = 0
@@ -187,7 +191,7 @@ def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
     waiting = (answered - started) // 1000 - sending
     duration = (ended - started) // 1000
     receiving = duration - sending - waiting
-    if exchange.is_used or first is not None:
+    if exchange.ready_at <= began or first is not None:
         return duration, 0, 0, 0, sending, waiting, receiving, ended
     return (
         duration,

@@ -91,9 +91,11 @@ class SyncClient:
             call_soon=self._call_soon,
         )
 
-    def batch(self, requests: Iterable[BatchRequest]) -> list[Response]:
+    def batch(self, requests: Iterable[BatchRequest], **limits: int) -> list[Response]:
         """Make several requests at once; see `Client.batch`."""
-        responses: list[Response] = self._run_in_trio(self._client.batch, requests)
+        responses: list[Response] = self._run_in_trio(
+            partial(self._client.batch, requests, **limits)
+        )
         return responses
 
     @property
@@ -127,6 +129,15 @@ class SyncClient:
     @base_url.setter
     def base_url(self, base_url: str) -> None:
         self._client.base_url = base_url
+
+    @property
+    def http_versions(self) -> str:
+        """The versions of HTTP that connections may speak; see `Client.http_versions`."""
+        return self._client.http_versions
+
+    @http_versions.setter
+    def http_versions(self, versions: str) -> None:
+        self._client.http_versions = versions
 
     @property
     def expected_statuses(self) -> ExpectedStatuses:

@@ -50,6 +50,8 @@ from pytest_k6api.protocols.http.net.tls import TlsSocket
 class Http1Connection(Http1Line):
     """A connected socket and its last exchange: `Connection` and `Exchange` of the client in one."""
 
+    has_room = False
+
     __slots__ = (
         "_is_streamed", "_known_heads", "_max_size", "_reader", "_says",
         "body", "connecting", "first_byte_at", "handshaking", "head", "is_plain", "is_used",
@@ -225,7 +227,7 @@ class Http1Connection(Http1Line):
     async def _send_rest(self, data: memoryview, upload: Upload | None) -> None:
         await self.send_all(data)
         if upload is not None:
-            await upload.send(self.send_all, self.deadline)
+            await upload.send(self.send_all, self.deadline, is_framed=True)
 
     def give_up(self, error: BaseException) -> NetworkError | None:
         """Close; return `error` as the client takes it, or None if it is not the network's."""
@@ -248,3 +250,7 @@ class Http1Connection(Http1Line):
         self.bytes_sent, self.bytes_received = tls.take_counts()
         if tls.is_ahead:  # the stream ended behind the response
             self.is_reusable = False
+
+    def retire(self) -> None:
+        """Close the connection: its one exchange is over."""
+        self.close()

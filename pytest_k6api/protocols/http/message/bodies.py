@@ -86,8 +86,14 @@ Send = Callable[[memoryview], Awaitable[None]]
 class Upload(Protocol):
     """A request body that is produced while it is sent."""
 
-    async def send(self, send: Send, deadline: int) -> None:
-        """Put the body on the wire through `send` before `deadline`, in perf_counter_ns."""
+    async def send(self, send: Send, deadline: int, *, is_framed: bool) -> None:
+        """Put the body on the wire.
+
+        Args:
+            send: Sends bytes.
+            deadline: When to give up, in perf_counter_ns.
+            is_framed: Whether HTTP/1.1's chunks are needed, where there is no length.
+        """
 
 
 class IteratorUpload:
@@ -98,34 +104,34 @@ class IteratorUpload:
         self._chunks = chunks
         self._is_chunked = is_chunked
 
-    async def send(self, send: Send, deadline: int) -> None:
-        """Put the body on the wire.
+    async def send(self, send: Send, deadline: int, *, is_framed: bool) -> None:
+        """Put the body on the wire; see `Upload.send`.
 
         Raises:
             NetworkError: The request became overdue meanwhile. The sweeper only
                 sees a connection that waits, so here a cancel scope watches.
         """
         with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
-            await self._send(send)
+            await self._send(send, is_chunked=is_framed and self._is_chunked)
             return
         raise NetworkError(TIMED_OUT)
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send, *, is_chunked: bool) -> None:
         if isinstance(self._chunks, AsyncIterable):
             async for chunk in self._chunks:
-                await self._send_chunk(send, chunk)
+                await self._send_chunk(send, chunk, is_chunked=is_chunked)
         else:
             for chunk in self._chunks:
-                await self._send_chunk(send, chunk)
-        if self._is_chunked:
+                await self._send_chunk(send, chunk, is_chunked=is_chunked)
+        if is_chunked:
             await send(memoryview(b"0\r\n\r\n"))
 
-    async def _send_chunk(self, send: Send, chunk: bytes | str) -> None:
+    async def _send_chunk(self, send: Send, chunk: bytes | str, *, is_chunked: bool) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise OptionError(f"a body is made of bytes or text, its iterator gave {data!r}")
         if not data:
             return  # an empty chunk would end the body
-        if self._is_chunked:
+        if is_chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         await send(memoryview(data))

@@ -78,12 +78,17 @@ class NetworkError(Exception):
         failure: The failure that the response will carry.
         is_stale: Whether a kept-alive connection was closed before one byte of
             the response came, so that the server may not have seen the request.
+        is_unseen: Whether the server says that it has not dealt with the request, so
+            that any may be sent again.
     """
 
-    def __init__(self, failure: RequestFailure, *, is_stale: bool = False) -> None:
+    def __init__(
+        self, failure: RequestFailure, *, is_stale: bool = False, is_unseen: bool = False
+    ) -> None:
         super().__init__(failure.text)
         self.failure = failure
         self.is_stale = is_stale
+        self.is_unseen = is_unseen
 
 
 TIMED_OUT = RequestFailure(TIMEOUT, "request timeout")

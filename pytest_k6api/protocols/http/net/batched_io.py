@@ -117,7 +117,14 @@ def way_to_park(abort: Callable[[RaiseCancelT], Abort]) -> object:
     return wait_task_rescheduled(abort).send(None)  # noqa: ASYNC105 - see above
 
 
-def wake_up(task: Task, line: Line) -> None:
+class Wakes(Protocol):
+    """The reason why a task is resumed."""
+
+    def unwrap(self) -> None:
+        """Do nothing; see `wake_up`."""
+
+
+def wake_up(task: Task, line: Wakes) -> None:
     """Resume `task`, which waits for `line`.
 
     `line` itself stands where Trio has an outcome, which the task only unwraps: a real

@@ -98,16 +98,27 @@ class DuplexLine:
         if self.task is not None:
             raise trio.BusyResourceError("another task is already receiving over this connection")
         self.data = None
-        self.task = current_task()
-        if self.has_news:
-            self._traffic.duplex_outbox.append(self)
+        self.resume_later(current_task())
         (yield self._parking).unwrap()
-        data = self._take_data()
+        data = self.take()
         if data is None:
             self._check()
             raise trio.ClosedResourceError("this connection was closed")
+        return data
+
+    def resume_later(self, task: Task) -> None:
+        """Have `task`, which is about to sleep, resumed when something comes."""
+        self.task = task
+        if self.has_news:
+            self._traffic.duplex_outbox.append(self)
+
+    def take(self) -> bytes | None:
+        """Return what a task was resumed with, and forget it; None for an error, or nothing."""
+        data, self.data = self.data, None
         # epoll is edge-triggered: where there may be more, it would not tell again.
-        if len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more):
+        if data is not None and (
+            len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more)
+        ):
             self.has_news = True
         return data
 
@@ -144,10 +155,6 @@ class DuplexLine:
 
     def unwrap(self) -> None:
         """Do nothing: a wait that ends with a line ended well; see `wake_up`."""
-
-    def _take_data(self) -> bytes | None:
-        data, self.data = self.data, None
-        return data
 
     def _check(self) -> None:
         if self.error is not None:

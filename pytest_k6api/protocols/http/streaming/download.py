@@ -8,11 +8,11 @@ from time import perf_counter_ns
 from typing import Protocol
 
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange, IncomingBody
+from pytest_k6api.protocols.http.client.kept import KeptConnections
 from pytest_k6api.protocols.http.client.prepare import Defaults
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.samples import NO_PHASES, Attempt, phases
 from pytest_k6api.protocols.http.ledger import Ledger
-from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.net.batched_io import NEVER
@@ -24,15 +24,7 @@ class StreamingClient(Defaults, Protocol):
 
     _runtime: HttpRuntime
     _ledger: Ledger
-    _idle: dict[Origin, Connection]
-
-    async def _obtain(
-        self, request: PreparedRequest, connection: Connection | None, deadline: int
-    ) -> Connection:
-        """Return a connection that is open as far as one can tell."""
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        """Keep `connection` for the next request, if it takes one."""
+    _kept: KeptConnections
 
     def _keep_cookies(self, request: PreparedRequest, exchange: Exchange) -> None:
         """Put the cookies that the response sets into the jar."""
@@ -78,16 +70,16 @@ class Download:
             self._began = perf_counter_ns()
             self.exchange = exchange = None
             try:
-                kept = client._idle.pop(request.origin, None)
-                self._connection = await client._obtain(request, kept, deadline)
+                idle = client._kept.idle.pop(request.origin, None)
+                self._connection = await client._kept.obtain(request, idle, deadline)
                 self.exchange = exchange = self._connection.open_exchange()
                 self._body = await exchange.start(request, deadline)
             except NetworkError as error:
-                if exchange is not None and client._ledger.may_repeat(
-                    request, error, exchange, deadline
-                ):
-                    self._first = self._first or Attempt(exchange.started_at, deadline)
-                    continue
+                if exchange is not None:
+                    again = (self._first or Attempt(exchange.started_at, deadline)).next()
+                    if await client._ledger.may_repeat(request, error, exchange, again):
+                        self._first = again
+                        continue
                 self.failure = error.failure
             except BaseException:  # a hard stop: no row, but the bytes did flow
                 client._ledger.abandon(exchange)
@@ -127,5 +119,5 @@ class Download:
             row = ledger.record_failure(request, self.failure, exchange, self._began, self._first)
         if not body.is_complete or self.failure is not None:
             exchange.close()
-        self._client._keep(request.origin, connection)
+        self._client._kept.keep(request.origin, connection)
         return row

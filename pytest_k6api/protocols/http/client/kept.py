@@ -1,0 +1,113 @@
+"""The connections that one client keeps: which a request gets, and which stay.
+
+A connection over which one exchange goes at a time is the request's until that is over. One
+with room for several is found again while others use it; and while it is being opened, requests
+wait for it rather than open more.
+"""
+
+from collections.abc import Awaitable, Callable
+from itertools import chain
+from time import perf_counter_ns
+
+import trio
+
+from pytest_k6api.protocols.http.client.connection import Connection
+from pytest_k6api.protocols.http.client.options import HTTP2, offered
+from pytest_k6api.protocols.http.message.authority import Origin
+from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+
+Dial = Callable[[Origin, int, str], Awaitable[Connection]]
+
+
+class KeptConnections:
+    """The open connections of one client, by server.
+
+    Attributes:
+        idle: The first choice for each server. The client takes a connection from here
+            by itself, and puts it back.
+        versions: The versions of HTTP that new connections may speak.
+
+    Args:
+        dial: Opens a connection, until a moment in perf_counter_ns.
+        versions: See above.
+    """
+
+    __slots__ = ("_dial", "_dialing", "_shared", "_spare", "idle", "versions")
+
+    def __init__(self, dial: Dial, versions: str) -> None:
+        self.idle: dict[Origin, Connection] = {}
+        self.versions = versions
+        self._spare: dict[Origin, list[Connection]] = {}
+        # The latest with room for several exchanges, whether or not it is idle; None where
+        # the server has chosen a version without.
+        self._shared: dict[Origin, Connection | None] = {}
+        self._dialing: dict[Origin, trio.Event] = {}
+        self._dial = dial
+
+    def __repr__(self) -> str:
+        return f"<KeptConnections to {len(self.idle)} servers>"
+
+    def keep(self, origin: Origin, connection: Connection) -> None:
+        """Keep `connection` for the next request, if it takes one."""
+        if not connection.is_reusable:
+            connection.retire()
+        elif self.idle.setdefault(origin, connection) is not connection:
+            spare = self._spare.setdefault(origin, [])
+            if connection not in spare:
+                spare.append(connection)
+
+    async def obtain(
+        self, request: PreparedRequest, connection: Connection | None, deadline: int
+    ) -> Connection:
+        """Return a connection that is open as far as one can tell: a kept one, or a new one.
+
+        Args:
+            request: The request.
+            connection: One that may have ended, and is used if it has not.
+            deadline: When the request is overdue, in perf_counter_ns.
+
+        Raises:
+            NetworkError: There is none.
+        """
+        origin = request.origin
+        may_err = request.is_repeatable  # it may find out by itself that the server has closed
+        spare = self._spare.get(origin, [])
+        while connection is not None or spare:
+            candidate = connection or spare.pop()
+            if not candidate.has_ended(may_err=may_err):
+                return candidate
+            candidate.retire()
+            connection = None
+        opening = self._dialing.get(origin)
+        if opening is not None:
+            with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
+                await opening.wait()
+            if perf_counter_ns() >= deadline:
+                raise NetworkError(TIMED_OUT)
+        shared = self._shared.get(origin)
+        if shared is not None and not shared.has_ended(may_err=may_err) and shared.has_room:
+            return shared
+        return await self._open(origin, deadline)
+
+    async def _open(self, origin: Origin, deadline: int) -> Connection:
+        may_share = HTTP2 in offered(self.versions, is_tls=origin.is_tls)
+        if not may_share or origin in self._dialing or self._shared.get(origin, self) is None:
+            return await self._dial(origin, deadline, self.versions)
+        event = self._dialing[origin] = trio.Event()
+        try:
+            connection = await self._dial(origin, deadline, self.versions)
+        finally:
+            del self._dialing[origin]
+            event.set()
+        self._shared[origin] = connection if connection.has_room else None
+        return connection
+
+    def close(self) -> None:
+        """Close all of them at once."""
+        for connection in chain(self.idle.values(), *self._spare.values(), self._shared.values()):
+            if connection is not None:
+                connection.close()
+        self.idle.clear()
+        self._spare.clear()
+        self._shared.clear()

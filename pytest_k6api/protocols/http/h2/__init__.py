@@ -1,0 +1,12 @@
+"""HTTP/2: a connection with several streams at once, its rules, and header blocks that are cached.
+
+`Http2Connection` is the client's; `Stream` is for protocols on top of HTTP/2. The extra
+`http2` has what decodes header blocks, and is imported when the first of them is read.
+"""
+
+from pytest_k6api.protocols.http.h2.connection import Http2Caches, Http2Connection
+from pytest_k6api.protocols.http.h2.errors import NOT_CHOSEN
+from pytest_k6api.protocols.http.h2.hpack import encode_block
+from pytest_k6api.protocols.http.h2.streams import Stream
+
+__all__ = ["NOT_CHOSEN", "Http2Caches", "Http2Connection", "Stream", "encode_block"]

@@ -1,0 +1,316 @@
+"""An HTTP/2 connection: several exchanges at once over one line of `Traffic`.
+
+The rules are the `Session`'s. Here bytes come and go: what all streams have to say in a turn
+of the loop goes out in one system call, and whichever task is resumed with bytes hands them
+to the streams.
+"""
+
+import ssl
+from time import perf_counter_ns
+
+from pytest_k6api.protocols.http.h2 import errors, frames
+from pytest_k6api.protocols.http.h2.errors import Violation
+from pytest_k6api.protocols.http.h2.exchange import Http2Exchange
+from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, SharedBlocks
+from pytest_k6api.protocols.http.h2.hpack import NO_TABLE
+from pytest_k6api.protocols.http.h2.requests import RequestBlocks
+from pytest_k6api.protocols.http.h2.session import GREETING, Session
+from pytest_k6api.protocols.http.h2.streams import Stream
+from pytest_k6api.protocols.http.message.errors import explain_transfer, is_end_of_tls, is_gone
+from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffic
+from pytest_k6api.protocols.http.net.duplex import DuplexLine
+from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, NonBlockingSocket
+
+# Bytes that wait to be sent: beyond it bodies wait, and beyond the second a peer
+# that asks without end and does not read is left.
+_MOST_UNSENT = 256 * 1024
+_FAR_TOO_MUCH = 1024 * 1024
+# Receipts of an idle connection that are read at once.
+_MOST_NEWS = 16
+_WANTS_MORE = ssl.SSLWantReadError
+
+
+class Http2Caches:
+    """What the HTTP/2 connections of a load test share: header blocks, both ways."""
+
+    __slots__ = ("clear", "responses", "tls")
+
+    def __init__(self) -> None:
+        self.responses = SharedBlocks()
+        self.tls, self.clear = RequestBlocks(is_tls=True), RequestBlocks(is_tls=False)
+
+    def __repr__(self) -> str:
+        return f"<Http2Caches of {self.responses!r}>"
+
+
+class Http2Connection(DuplexLine):
+    """One connection; see `Connection` of the client for what that uses.
+
+    Attributes:
+        session: Its state.
+        requests: The blocks of requests.
+        protocol: k6's tags ``proto`` and ``tls_version``.
+        ready_at: When it was open.
+        connecting, handshaking: Nanoseconds that TCP and TLS took.
+        ended_at: When the last byte of a response came.
+        is_reusable: Whether another stream may be opened, now or later.
+        max_size: The most bytes that a response's body may have.
+
+    Args:
+        sock: The connected socket.
+        protocol: See above.
+        max_size: See above; None for no limit.
+        caches: Those of the load test.
+        traffic: Sends and receives.
+    """
+
+    __slots__ = (
+        "_counted", "_is_congested", "_spare", "_starting", "connecting", "ended_at",
+        "handshaking", "is_reusable", "max_size", "protocol", "ready_at", "requests", "session",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: NonBlockingSocket,
+        protocol: str,
+        max_size: int | None,
+        caches: Http2Caches,
+        traffic: Traffic,
+    ) -> None:
+        super().__init__(sock, traffic)
+        self.ready_at = perf_counter_ns()
+        self.protocol = protocol
+        self.max_size = float("inf") if max_size is None else max_size
+        self.connecting = self.handshaking = self.ended_at = 0
+        self.is_reusable = True
+        self.session = Session(ResponseBlocks(caches.responses))
+        self.requests = caches.clear if self._tls is None else caches.tls
+        self._spare: Http2Exchange | None = None
+        # Streams whose first or last bytes are still to be sent.
+        self._starting: list[Stream] = []
+        # Whether a task waits for what is unsent to become less.
+        self._is_congested = False
+        self._counted = [0, 0]
+        self.send_soon(GREETING)
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return f"<Http2Connection {self.protocol} fd={self.fd} {state}, {len(self.session.streams)} streams>"
+
+    def open_exchange(self) -> Http2Exchange:
+        """Return what the next request runs in."""
+        exchange, self._spare = self._spare, None
+        return exchange or Http2Exchange(self)
+
+    def keep(self, exchange: Http2Exchange) -> None:
+        """Use `exchange`, which is over, for another request."""
+        self._spare = exchange
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another exchange may be opened beside those under way."""
+        return self.is_open and self.is_reusable and self.session.has_room
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a stream was opened before."""
+        return self.session.next_id > 1
+
+    @property
+    def takes_streams(self) -> bool:
+        """Whether a stream can be opened, whatever the server's limit."""
+        return self.is_open and self.session.takes_streams
+
+    @property
+    def most_fields(self) -> int | None:
+        """Bytes of header fields that the server takes; None if it does not say."""
+        return self.session.most_fields
+
+    @property
+    def deadline(self) -> int:
+        """When the first of the streams is overdue; 0 if the server has said something else."""
+        streams = self.session.streams
+        if not streams:
+            return 0 if self.has_news and self.is_open else NEVER
+        return min(stream.deadline for stream in streams.values())
+
+    def open_stream(self, stream: Stream, block: bytes, *, is_last: bool) -> None:
+        """Give `stream` a number and send its header block."""
+        number = self.session.open(stream)
+        if number == 1:
+            block = NO_TABLE + block
+        self._starting.append(stream)
+        self.send_soon(frames.header_frames(number, block, frames.LEAST_FRAME, is_last=is_last))
+
+    def start(self, stream: Stream, start: bytes, block: bytes) -> None:
+        """Do the same with a request that is one frame; `start` is a frame's but for its number."""
+        number = self.session.open(stream).to_bytes(4)
+        self._starting.append(stream)
+        self.send_soon(start + number + block)
+
+    def room_for(self, stream: Stream) -> int:
+        """Return how many bytes of data can be sent now; 0 or less for none."""
+        unsent = _MOST_UNSENT - len(self.wire)
+        self._is_congested = self._is_congested or unsent <= 0
+        return min(stream.send_window, self.session.send_window, unsent)
+
+    def put_data(self, stream: Stream, data: memoryview, *, is_last: bool) -> None:
+        """Send `data`, for which there is room."""
+        stream.send_window -= len(data)
+        self.session.send_window -= len(data)
+        if stream not in self._starting:
+            self._starting.append(stream)
+        size = min(self.session.frame_size, _MOST_UNSENT)
+        self.send_soon(frames.data_frames(stream.id, data, size, is_last=is_last))
+
+    def end_stream(self, stream: Stream, code: int) -> None:
+        """Reset `stream`, and see whether the server is there at all; no-op if it has ended."""
+        if stream.id not in self.session.streams:
+            return
+        self.session.end(stream, code)
+        # A server that says nothing to one stream may say something to the next; one that
+        # does not even answer a PING in the meantime does not.
+        if not self.session.probe():
+            self.is_reusable = False
+        self._answer()
+
+    def refill(self, stream: Stream) -> None:
+        """Let more of `stream` come, whose data was taken."""
+        if stream.id in self.session.streams:
+            self.session.refill(stream)
+            self._answer()
+
+    def flush(self) -> bool:
+        """Send what the socket takes; return whether nothing is left. `Traffic` calls it."""
+        began = perf_counter_ns()
+        is_done = super().flush()
+        for stream in self._starting:
+            if not stream.started_at:
+                stream.started_at = began
+            stream.sent_at = self.sent_at if is_done else 0
+        if is_done:
+            self._starting.clear()
+            if self._is_congested:
+                self._is_congested = False
+                for stream in self.session.streams.values():
+                    stream.notify_sender()
+        return is_done
+
+    def take_in(self) -> None:
+        """Hand what was received to the streams; no-op if that is nothing."""
+        data = self.take()
+        if data:
+            self.ended_at = self.received_at
+            self._counted[1] += len(data)
+            self._receive(data)
+        elif data is not None:
+            self._lose(None)
+        elif self.error is not None:
+            self._lose(self.error)
+
+    def appoint(self) -> None:
+        """See to it that a task is resumed with what comes next, if any waits."""
+        if self.task is not None:
+            return
+        for stream in self.session.streams.values():
+            for waiter in (stream, stream.sender):
+                if waiter is not None and waiter.is_parked:
+                    assert waiter.task is not None
+                    self.resume_later(waiter.task)
+                    return
+
+    def _receive(self, data: bytes) -> None:
+        session = self.session
+        try:
+            session.receive(data)
+        except Violation as violation:
+            self._break(violation)
+            return
+        if session.answers:
+            self._answer()
+        if session.goaway is not None:
+            self.is_reusable = False
+
+    def _answer(self) -> None:
+        """Send what the session has to say."""
+        answers, self.session.answers = self.session.answers, b""
+        if len(self.wire) + len(answers) > _FAR_TOO_MUCH:
+            self._break(Violation(errors.ENHANCE_YOUR_CALM, "answers that are not taken"))
+        elif self.is_open:
+            self.send_soon(answers)
+
+    def _break(self, violation: Violation) -> None:
+        self.send_soon(frames.goaway(violation.code))
+        self.flush()
+        self.session.lose(violation.failure, is_gone=False)
+        self.close()
+
+    def _lose(self, error: Exception | None) -> None:
+        """Tell the streams that the connection has ended, by `error` or properly."""
+        failure = None
+        # What the server said last tells more than how it closed.
+        if isinstance(error, OSError) and not is_end_of_tls(error) and self.session.goaway is None:
+            failure = explain_transfer(error, "read")
+        gone = error is None or (isinstance(error, OSError) and is_gone(error))
+        self.session.lose(failure, is_gone=gone)
+        self.close()
+
+    def take_counts(self) -> tuple[int, int]:
+        """Return the bytes sent and received since the last call."""
+        if self._tls is not None:
+            return self._tls.take_counts()
+        sent, received = self.bytes_sent - self._counted[0], self._counted[1]
+        self._counted = [self.bytes_sent, 0]
+        return sent, received
+
+    def has_ended(self, *, may_err: bool) -> bool:
+        """Return whether no exchange can be opened; see `Connection.has_ended`."""
+        if self.is_open and not self.session.streams and (self.has_news or not may_err):
+            self._read_news()
+        return not (self.is_open and self.is_reusable)
+
+    def _read_news(self) -> None:
+        """Deal with what came while no stream was open: PING, SETTINGS, GOAWAY, the end."""
+        self.has_news = False
+        for _ in range(_MOST_NEWS):
+            try:
+                self.data, *_ = self.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if not isinstance(error, _WANTS_MORE):
+                    self._lose(error)
+                return
+            self.take_in()
+            if not self.is_open:
+                return
+        self.has_news = True
+
+    def wake(self) -> None:
+        """Resume the tasks of overdue streams, or deal with what an idle connection received."""
+        streams = [*self.session.streams.values()]
+        if not streams and self.is_open:
+            self._read_news()
+            if not self.is_reusable:
+                self.close()
+        now = perf_counter_ns()
+        for stream in streams:
+            if stream.deadline <= now:
+                stream.notify()
+                stream.notify_sender()
+
+    def retire(self) -> None:
+        """Close the connection once no stream is under way; none is opened any more."""
+        self.is_reusable = False
+        if not self.session.streams:
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket at once; streams under way fail."""
+        if not self.is_open:
+            return
+        self.is_reusable = False
+        self.session.lose(None, is_gone=False)
+        self._spare = None
+        super().close()
+        self.has_news = True  # the client is to look

@@ -1,0 +1,221 @@
+"""One request and its response over HTTP/2: the client's `Exchange`."""
+
+import math
+import types
+from collections.abc import Generator
+from typing import Protocol
+
+from outcome import Outcome
+
+from pytest_k6api.protocols.http.h2 import errors
+from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED, StreamFault
+from pytest_k6api.protocols.http.h2.requests import RequestBlocks
+from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
+from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, CLOSED_MIDWAY, NetworkError
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.net.batched_io import NEVER
+
+_NOT_MODIFIED = 304
+
+
+class ExchangeCarrier(Carrier, Protocol):
+    """The part of a connection that its exchanges use.
+
+    Attributes:
+        ready_at, connecting, handshaking, protocol: See the client's `Connection`.
+        max_size: The most bytes that a body may have.
+        requests: The blocks of requests.
+        is_used: Whether a stream was opened before.
+        takes_streams: Whether one can be opened.
+        most_fields: Bytes of header fields that the server takes; None if it does not say.
+    """
+
+    ready_at: int
+    connecting: int
+    handshaking: int
+    protocol: str
+    max_size: float
+    requests: RequestBlocks
+
+    @property
+    def is_used(self) -> bool:
+        """See above."""
+
+    @property
+    def takes_streams(self) -> bool:
+        """See above."""
+
+    @property
+    def most_fields(self) -> int | None:
+        """See above."""
+
+    def start(self, stream: Stream, start: bytes, block: bytes) -> None:
+        """Send a request that is one frame; `start` is the frame's but for its number."""
+
+    def keep(self, exchange: "Http2Exchange") -> None:
+        """Use `exchange`, which is over, for another request."""
+
+    def take_counts(self) -> tuple[int, int]:
+        """Return the bytes sent and received since the last call."""
+
+
+class Http2Exchange(Stream):
+    """A stream as the client takes it; it serves another request when it is over.
+
+    Its attributes are `Exchange`'s, and those of `Stream`.
+    """
+
+    __slots__ = (
+        "_carrier", "_has_body", "body", "bytes_received", "bytes_sent", "connecting",
+        "handshaking", "head", "is_plain", "lowered", "protocol", "ready_at", "status",
+    )  # fmt: skip
+
+    def __init__(self, connection: ExchangeCarrier) -> None:
+        super().__init__(connection)
+        self._carrier = connection
+        self.is_eager = False
+        self.max_size = connection.max_size
+        self.protocol = connection.protocol
+        self.ready_at = connection.ready_at
+        self.connecting = self.handshaking = 0
+        self.is_plain = self._has_body = False
+        self.bytes_sent = self.bytes_received = self.status = 0
+        self.head = self.lowered = self.body = b""
+
+    @types.coroutine
+    def run(
+        self, request: PreparedRequest, deadline: int
+    ) -> Generator[object, Outcome[object], None]:
+        """Send `request` and receive the response; see the client's `Exchange.run`."""
+        connection = self._carrier
+        self._prepare(request, deadline)
+        try:
+            known = connection.requests.of(request)
+            self._check_open(connection, known.size)
+            if known.start and self.may_be_unseen and not request.content and not request.upload:
+                self.has_sent_all = True
+                connection.start(self, known.start, known.block)
+            else:
+                yield from self._send_request(request, known.block).__await__()
+            while not self.is_complete:
+                self.check()
+                yield from self.wait()
+        except BaseException:
+            self.body = self.take_held()
+            self.close()
+            raise
+        self._take_head()
+        self.body = self.take_held()
+        self.bytes_sent, self.bytes_received = connection.take_counts()
+        if self.is_plain:  # the client is done with it before it waits again
+            connection.keep(self)
+
+    async def start(self, request: PreparedRequest, deadline: int) -> "Http2Body":
+        """Send `request` and receive the head of the response; see the client's `Exchange.start`."""
+        self._prepare(request, deadline)
+        self.is_eager = True
+        self.max_size = math.inf
+        try:
+            known = self._carrier.requests.of(request)
+            self._check_open(self._carrier, known.size)
+            await self._send_request(request, known.block)
+            await self.wait_head()
+        except BaseException:
+            self.close()
+            raise
+        self._take_head()
+        self.count()
+        return Http2Body(self)
+
+    def _prepare(self, request: PreparedRequest, deadline: int) -> None:
+        self.renew(deadline)
+        connection = self._carrier
+        is_used = self.may_be_unseen = connection.is_used
+        self.connecting = 0 if is_used else connection.connecting
+        self.handshaking = 0 if is_used else connection.handshaking
+        self.bytes_sent = self.bytes_received = self.status = 0
+        self.head = self.lowered = self.body = b""
+        self._has_body = request.has_body
+
+    def _check_open(self, connection: ExchangeCarrier, size: int) -> None:
+        """Raise why a request with `size` bytes of fields cannot be sent, if it cannot."""
+        most = connection.most_fields
+        if most is not None and size > most:
+            raise NetworkError(FIELDS_TOO_LARGE)
+        if not connection.takes_streams:
+            raise NetworkError(CLOSED_EARLY, is_stale=True, is_unseen=True)
+
+    async def _send_request(self, request: PreparedRequest, block: bytes) -> None:
+        upload = request.upload
+        self.send_headers(block, is_last=not (request.content or upload))
+        if request.content:
+            await self.send(request.content, is_last=True)
+        elif upload is not None:
+            await upload.send(self.send, self.deadline, is_framed=False)
+            await self.send(b"", is_last=True)
+
+    def _take_head(self) -> None:
+        block = self.block
+        assert block is not None
+        self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
+        self.lowered = block.lowered
+
+    def count(self) -> None:
+        """Add the bytes that went over the wire since the last time, and tell when they did."""
+        sent, received = self._carrier.take_counts()
+        self.bytes_sent += sent
+        self.bytes_received += received
+        self.ended_at = max(self.ended_at, self._carrier.received_at)
+
+    def complete(self) -> None:
+        """Take note of the end of the response; see `Stream.complete`."""
+        block = self.block
+        if (
+            block is not None
+            and block.length not in (-1, self.size)
+            and self._has_body
+            and block.status != _NOT_MODIFIED
+        ):
+            failure = CLOSED_MIDWAY if self.size < block.length else TRUNCATED
+            raise StreamFault(errors.PROTOCOL_ERROR, failure.text, failure)
+        super().complete()
+
+    def close(self) -> None:
+        """Reset the stream, if it is under way; the connection stays."""
+        if self.block is not None:
+            self.head = self.block.head
+        self.reset()
+        sent, received = self._carrier.take_counts()
+        self.bytes_sent += sent
+        self.bytes_received += received
+
+
+class Http2Body:
+    """The body of a response in pieces: `IncomingBody` of the client."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Http2Exchange) -> None:
+        self._exchange = exchange
+
+    def __repr__(self) -> str:
+        return f"<Http2Body of {self._exchange!r}>"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the body was seen."""
+        return self._exchange.is_complete and not self._exchange.size_held
+
+    async def receive(self, deadline: int) -> bytes:
+        """Return the next bytes of the body; see `IncomingBody.receive`."""
+        exchange = self._exchange
+        exchange.deadline = deadline
+        try:
+            data = await exchange.receive()
+        except NetworkError:
+            exchange.close()
+            raise
+        finally:
+            exchange.deadline = NEVER
+        exchange.count()
+        return data

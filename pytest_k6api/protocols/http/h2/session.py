@@ -1,0 +1,365 @@
+"""The rules of one HTTP/2 connection: frames in, events for its streams and answers out.
+
+Pure: no socket, no clock. Every frame that a server may send is judged here (RFC 9113);
+a server that breaks a rule of the connection is a `Violation`, one of a stream ends that.
+Everything is bounded: frames by their size, header blocks by `MAX_HEAD`, answers by the
+caller, who ends a connection that does not take them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pytest_k6api.protocols.http.h2 import errors, frames
+from pytest_k6api.protocols.http.h2.errors import StreamFault, Violation
+from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, ResponseBlocks, too_large
+from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
+from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
+
+# Until a server says how many streams it takes at once; and where it never does.
+_FIRST_STREAMS = 100
+_MOST_STREAMS = 1000
+_LAST_STREAM = (1 << 31) - 1
+# Bytes of the connection's window that are given back at once.
+_REFILL = 1 << 30
+
+GREETING = (
+    frames.PREFACE
+    + frames.settings(
+        {
+            frames.ENABLE_PUSH: 0,
+            frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            frames.MAX_HEADER_LIST_SIZE: MAX_HEAD,
+        }
+    )
+    + frames.window_update(0, frames.MAX_WINDOW - frames.DEFAULT_WINDOW)
+)
+"""What a client says first. Windows are so large that they hold nothing up."""
+
+
+class Goaway(NamedTuple):
+    """What the server said last.
+
+    Attributes:
+        last_id: The last stream that it may have seen.
+        code: Why it goes.
+    """
+
+    last_id: int
+    code: int
+
+
+class Session:
+    """One connection's state.
+
+    Attributes:
+        streams: Those under way, by their numbers.
+        answers: Bytes to send; the caller takes them.
+        next_id: The number of the next stream.
+        send_window: Bytes of bodies that the server takes now, in all streams together.
+        first_window: The same of a new stream.
+        frame_size: Bytes of a frame that it takes.
+        most_streams: Streams that it takes at once.
+        most_fields: Bytes of header fields that it takes; None if it does not say.
+        goaway: Its GOAWAY, once there was one.
+        is_probed: Whether a PING of ours waits for its answer.
+    """
+
+    __slots__ = (
+        "_begun", "_consumed", "_is_greeted", "_rest", "answers", "blocks", "first_window",
+        "frame_size", "goaway", "is_probed", "most_fields", "most_streams", "next_id",
+        "send_window", "streams",
+    )  # fmt: skip
+
+    def __init__(self, blocks: ResponseBlocks) -> None:
+        self.blocks = blocks
+        self.streams: dict[int, Stream] = {}
+        self.answers = b""
+        self.next_id = 1
+        self.send_window = self.first_window = frames.DEFAULT_WINDOW
+        self.frame_size = frames.LEAST_FRAME
+        self.most_streams = _FIRST_STREAMS
+        self.most_fields: int | None = None
+        self.goaway: Goaway | None = None
+        self.is_probed = self._is_greeted = False
+        self._rest = b""
+        # The stream and the flags of a header block that goes on, and its pieces.
+        self._begun: tuple[int, int, bytearray] | None = None
+        self._consumed = 0
+
+    def __repr__(self) -> str:
+        return f"<Session with {len(self.streams)} of {self.most_streams} streams>"
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another stream may be opened now."""
+        return len(self.streams) < self.most_streams and self.takes_streams
+
+    @property
+    def takes_streams(self) -> bool:
+        """Whether another stream may be opened, now or when others have ended."""
+        return self.goaway is None and self.next_id <= _LAST_STREAM
+
+    def open(self, stream: Stream) -> int:
+        """Give `stream` a number, which is returned."""
+        number = stream.id = self.next_id
+        self.next_id += 2
+        stream.send_window = self.first_window
+        self.streams[number] = stream
+        return number
+
+    def end(self, stream: Stream, code: int) -> None:
+        """Forget `stream`, and tell the server if it goes on there; no-op if it was forgotten."""
+        if self.streams.pop(stream.id, None) is not None:
+            self.answers += frames.reset(stream.id, code)
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes, of which there is at least one.
+
+        Raises:
+            Violation: The connection ends.
+        """
+        if self._rest:
+            data = self._rest + data
+        start, end = 0, len(data)
+        while end - start >= 9:
+            high, low, kind, flags, number = frames.read_header(data, start)
+            stop = start + 9 + (high << 16 | low)
+            if stop - start > frames.LEAST_FRAME + 9:
+                raise self._too_large(data)
+            if stop > end:
+                break
+            number &= _LAST_STREAM
+            if not self._is_greeted or self._begun is not None:
+                self._check_place(kind, number)
+            handle = _HANDLERS.get(kind)
+            if handle is not None:  # others are ignored (5.5)
+                try:
+                    handle(self, flags, number, data[start + 9 : stop])
+                except StreamFault as fault:
+                    self._fail(number, fault)
+            start = stop
+        self._rest = data[start:]
+
+    def _too_large(self, data: bytes) -> Violation:
+        is_http1 = not self._is_greeted and data.startswith(b"HTTP/")
+        failure = errors.NOT_HTTP2 if is_http1 else errors.FRAME_TOO_LARGE
+        return Violation(errors.FRAME_SIZE_ERROR, failure.text, failure)
+
+    def _check_place(self, kind: int, number: int) -> None:
+        if self._begun is not None and (kind != frames.CONTINUATION or number != self._begun[0]):
+            raise Violation(errors.PROTOCOL_ERROR, "a header block that is interrupted")
+        if not self._is_greeted and kind != frames.SETTINGS:
+            raise Violation(errors.PROTOCOL_ERROR, "no SETTINGS at first")
+
+    def _fail(self, number: int, fault: StreamFault) -> None:
+        stream = self.streams.pop(number, None)
+        if stream is not None:
+            self.answers += frames.reset(number, fault.code)
+            stream.fail(NetworkError(fault.failure))
+
+    def _find(self, number: int, name: str) -> Stream | None:
+        """Return the stream `number`, None if it is over."""
+        stream = self.streams.get(number)
+        if stream is None and (number >= self.next_id or number % 2 == 0):
+            raise Violation(errors.PROTOCOL_ERROR, f"{name} of a stream that was never opened")
+        return stream
+
+    def _on_data(self, flags: int, number: int, payload: bytes) -> None:
+        size = len(payload)
+        self._consumed += size
+        if self._consumed > _REFILL:
+            self.answers += frames.window_update(0, self._consumed)
+            self._consumed = 0
+        if flags & frames.PADDED:
+            payload = frames.without_padding(payload)
+        stream = self._find(number, "DATA")
+        if stream is None:
+            return
+        stream.take_data(payload)
+        if flags & frames.END_STREAM:
+            self._complete(stream)
+        else:
+            stream.owed += size
+            self.refill(stream)
+
+    def refill(self, stream: Stream) -> None:
+        """Give the window of `stream` back, if much of it was used and taken."""
+        if stream.owed > STREAM_WINDOW // 2 and stream.is_drained:
+            self.answers += frames.window_update(stream.id, stream.owed)
+            stream.owed = 0
+
+    def _complete(self, stream: Stream) -> None:
+        stream.complete()
+        self.streams.pop(stream.id, None)
+        if not stream.has_sent_all:  # the rest of the upload is not wanted (8.1)
+            self.answers += frames.reset(stream.id, errors.NO_ERROR)
+
+    def _on_headers(self, flags: int, number: int, payload: bytes) -> None:
+        extra = 5 if flags & frames.PRIORITIZED else 0
+        if flags & frames.PADDED:
+            payload = frames.without_padding(payload, extra)
+        elif extra:
+            if len(payload) < extra:
+                raise Violation(errors.FRAME_SIZE_ERROR, "HEADERS that end in their priority")
+            payload = payload[extra:]
+        if flags & frames.END_HEADERS:
+            self._take_block(number, flags, payload)
+        else:
+            self._begun = (number, flags, bytearray(payload))
+
+    def _on_continuation(self, flags: int, number: int, payload: bytes) -> None:
+        if self._begun is None:
+            raise Violation(errors.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+        _, first_flags, block = self._begun
+        block += payload
+        if len(block) > MAX_HEAD:
+            raise too_large()
+        if not payload and not flags & frames.END_HEADERS:  # work without end, else
+            raise Violation(errors.ENHANCE_YOUR_CALM, "CONTINUATION with nothing in it")
+        if flags & frames.END_HEADERS:
+            self._begun = None
+            self._take_block(number, first_flags, bytes(block))
+
+    def _take_block(self, number: int, flags: int, wire: bytes) -> None:
+        stream = self._find(number, "HEADERS")
+        block = self.blocks.read(wire)  # also of a stream that is over: the table goes on
+        if stream is None:
+            return
+        stream.take_block(block, is_last=bool(flags & frames.END_STREAM))
+        if flags & frames.END_STREAM:
+            self._complete(stream)
+
+    def _on_reset(self, _flags: int, number: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise Violation(errors.FRAME_SIZE_ERROR, "RST_STREAM that has not four bytes")
+        if self._find(number, "RST_STREAM") is None:
+            return
+        stream = self.streams.pop(number)
+        code = int.from_bytes(payload)
+        is_unseen = code == errors.REFUSED_STREAM
+        failure = errors.stream_failure(code)
+        stream.fail(NetworkError(failure, is_stale=is_unseen, is_unseen=is_unseen))
+
+    def _on_settings(self, flags: int, number: int, payload: bytes) -> None:
+        if number:
+            raise Violation(errors.PROTOCOL_ERROR, "SETTINGS of a stream")
+        if len(payload) % 6 or (flags & frames.ACK and payload):
+            raise Violation(errors.FRAME_SIZE_ERROR, "SETTINGS of another size")
+        if flags & frames.ACK:
+            return
+        if not self._is_greeted:
+            self._is_greeted = True
+            self.most_streams = _MOST_STREAMS
+        for name, value in frames.read_settings(payload):
+            self._set(name, value)
+        self.answers += frames.frame(frames.SETTINGS, frames.ACK, 0)
+
+    def _set(self, name: int, value: int) -> None:
+        if name == frames.MAX_CONCURRENT_STREAMS:
+            self.most_streams = value
+        elif name == frames.MAX_HEADER_LIST_SIZE:
+            self.most_fields = value
+        elif name == frames.MAX_FRAME_SIZE:
+            if not frames.LEAST_FRAME <= value < 1 << 24:
+                raise Violation(errors.PROTOCOL_ERROR, f"MAX_FRAME_SIZE of {value}")
+            self.frame_size = value
+        elif name == frames.INITIAL_WINDOW_SIZE:
+            if value > frames.MAX_WINDOW:
+                raise Violation(errors.FLOW_CONTROL_ERROR, f"INITIAL_WINDOW_SIZE of {value}")
+            self._resize_windows(value)
+
+    def _resize_windows(self, size: int) -> None:
+        change, self.first_window = size - self.first_window, size
+        for stream in self.streams.values():
+            stream.send_window += change
+            if stream.send_window > frames.MAX_WINDOW:
+                raise Violation(errors.FLOW_CONTROL_ERROR, "a window of more than 2 GiB")
+            stream.notify_sender()
+
+    def _on_push(self, _flags: int, _number: int, _payload: bytes) -> None:
+        raise Violation(errors.PROTOCOL_ERROR, "PUSH_PROMISE, which was declined")
+
+    def _on_priority(self, _flags: int, number: int, payload: bytes) -> None:
+        if not number:
+            raise Violation(errors.PROTOCOL_ERROR, "PRIORITY of no stream")
+        if len(payload) != 5:
+            raise StreamFault(errors.FRAME_SIZE_ERROR, "PRIORITY that has not five bytes")
+
+    def _on_ping(self, flags: int, number: int, payload: bytes) -> None:
+        if number:
+            raise Violation(errors.PROTOCOL_ERROR, "PING of a stream")
+        if len(payload) != 8:
+            raise Violation(errors.FRAME_SIZE_ERROR, "PING that has not eight bytes")
+        if flags & frames.ACK:
+            self.is_probed = False
+        else:
+            self.answers += frames.frame(frames.PING, frames.ACK, 0, payload)
+
+    def probe(self) -> bool:
+        """Ask whether the server is there; return False if it has not answered the last time."""
+        if self.is_probed:
+            return False
+        self.is_probed = True
+        self.answers += frames.frame(frames.PING, 0, 0, bytes(8))
+        return True
+
+    def _on_goaway(self, _flags: int, number: int, payload: bytes) -> None:
+        if number:
+            raise Violation(errors.PROTOCOL_ERROR, "GOAWAY of a stream")
+        if len(payload) < 8:
+            raise Violation(errors.FRAME_SIZE_ERROR, "GOAWAY of less than eight bytes")
+        last_id = int.from_bytes(payload[:4]) & _LAST_STREAM
+        self.goaway = Goaway(last_id, int.from_bytes(payload[4:8]))
+        failure = errors.goaway_failure(self.goaway.code)
+        for stream in [stream for stream in self.streams.values() if stream.id > last_id]:
+            del self.streams[stream.id]
+            stream.fail(NetworkError(failure, is_stale=True, is_unseen=True))
+
+    def _on_window_update(self, _flags: int, number: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise Violation(errors.FRAME_SIZE_ERROR, "WINDOW_UPDATE that has not four bytes")
+        increment = int.from_bytes(payload) & _LAST_STREAM
+        fault = StreamFault if number else Violation
+        stream = self._find(number, "WINDOW_UPDATE") if number else None
+        if not increment:
+            raise fault(errors.PROTOCOL_ERROR, "WINDOW_UPDATE by nothing")
+        if number:
+            if stream is not None:
+                stream.send_window += increment
+        else:
+            self.send_window += increment
+        window = self.send_window if stream is None else stream.send_window
+        if window > frames.MAX_WINDOW:
+            raise fault(errors.FLOW_CONTROL_ERROR, "a window of more than 2 GiB")
+        for waiting in [stream] if stream is not None else [*self.streams.values()]:
+            waiting.notify_sender()
+
+    def lose(self, failure: RequestFailure | None, *, is_gone: bool) -> None:
+        """End all streams, because the connection has ended.
+
+        Args:
+            failure: Why; None if the server has said all that there is to say.
+            is_gone: Whether the server has closed it, perhaps before it saw the requests.
+        """
+        if failure is None:
+            failure = (
+                CLOSED_MIDWAY if self.goaway is None else errors.goaway_failure(self.goaway.code)
+            )
+        streams, self.streams = self.streams, {}
+        for stream in streams.values():
+            is_stale = is_gone and stream.may_be_unseen and self.goaway is None
+            stream.fail(NetworkError(failure, is_stale=is_stale))
+
+
+_HANDLERS: dict[int, Callable[[Session, int, int, bytes], None]] = {
+    frames.DATA: Session._on_data,
+    frames.HEADERS: Session._on_headers,
+    frames.PRIORITY: Session._on_priority,
+    frames.RST_STREAM: Session._on_reset,
+    frames.SETTINGS: Session._on_settings,
+    frames.PUSH_PROMISE: Session._on_push,
+    frames.PING: Session._on_ping,
+    frames.GOAWAY: Session._on_goaway,
+    frames.WINDOW_UPDATE: Session._on_window_update,
+    frames.CONTINUATION: Session._on_continuation,
+}
