@@ -6,7 +6,7 @@ Pure: no clock, no socket, no Trio; it imports nothing of this package but the m
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.requests_by_name import RequestsRow
-from pytest_k6api.metrics.sample_batch import Observer, SampleBatch, Series
+from pytest_k6api.metrics.sample_batch import Instant, Observer, SampleBatch, Series
 from pytest_k6api.metrics.serialization import read_sink, sink_document
 from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
@@ -60,6 +60,7 @@ __all__ = [
     "FailureSeries",
     "GaugeSink",
     "GroupSnapshot",
+    "Instant",
     "LoadTimeline",
     "MetricSnapshot",
     "MetricTotal",

@@ -7,6 +7,7 @@ Made only if an output or a plugin takes samples. Pure.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from pytest_k6api.metrics.ingest import Parts
 from pytest_k6api.metrics.snapshot import ThresholdSnapshot
@@ -122,20 +123,35 @@ class SampleBatch:
     thresholds: tuple[ThresholdSnapshot, ...] = ()
 
 
+class Instant(NamedTuple):
+    """One moment by two clocks.
+
+    Attributes:
+        at: Wall time, in seconds since the epoch.
+        now_ns: Time by the clock of the rows, `time.perf_counter_ns`.
+    """
+
+    at: float
+    now_ns: int = 0
+
+
 class Observer:
     """Keeps what is added to an engine's stores, to describe it for outputs.
 
     Rows become columns and are sorted by tags once, for the engine and for it.
+
+    Attributes:
+        columns: What it has seen; see `ColumnObserver`.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Metric, Parts, _Numbers | None, _Numbers]] = []
+        self.columns: list[tuple[Metric, Parts, _Numbers | None, _Numbers]] = []
 
     def see(
         self, metric: Metric, parts: Parts, times_ns: "_Numbers | None", numbers: "_Numbers"
     ) -> None:
         """Take the samples of `metric`; see `ColumnObserver`."""
-        self._seen.append((metric, parts, times_ns, numbers))
+        self.columns.append((metric, parts, times_ns, numbers))
 
     def describe(
         self, tags: TagTable, *, at: float, elapsed: float, now_ns: int = 0
@@ -157,7 +173,7 @@ class Observer:
                 numbers[tags_id],
                 partial(clock.times, times_ns[tags_id] if times_ns else None, len(samples)),
             )
-            for metric, parts, times_ns, numbers in self._seen
+            for metric, parts, times_ns, numbers in self.columns
             for tags_id, samples in parts.items()
         ]
         return SampleBatch(at=at, elapsed=elapsed, series=tuple(series))

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from pytest_k6api.metrics import (
     KEPT_BY_SECOND,
+    Instant,
     MetricsEngine,
+    Observer,
+    SampleBatch,
     Selection,
     SerializationError,
     SeriesCollector,
@@ -22,7 +25,15 @@ from pytest_k6api.metrics import (
     parse_thresholds,
     sink_document,
 )
-from pytest_k6api.model import Batch, Contains, Metric, MetricKind, SampleRow, TagTable
+from pytest_k6api.model import (
+    Batch,
+    Contains,
+    MarkedTags,
+    Metric,
+    MetricKind,
+    SampleRow,
+    TagTable,
+)
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.protocols.http import HTTP_ROWS
 
@@ -377,7 +388,7 @@ def test_a_second_of_whole_microseconds_takes_a_few_bytes_each() -> None:
 
 def report(*columns: object, metrics: Sequence[object] = (("m", "trend", "default", 1),)) -> bytes:
     parts = [[0.5, columns, {}]]
-    return b"\x01" + msgspec.msgpack.encode([1.0, metrics, [{}], parts])
+    return b"\x01" + msgspec.msgpack.encode([1.0, metrics, [{}], parts, []])
 
 
 EMPTY = ["B", b""]
@@ -426,3 +437,133 @@ def test_rows_of_protocols_are_taken_as_the_engine_takes_them() -> None:
     alone.settle()
     assert totals == {key: sink_document(total.sink) for key, total in alone.totals().items()}
     assert "http_req_duration" in totals
+
+
+NOW = Instant(at=1_700_000_000.25, now_ns=5_000_000_000)
+
+
+def marked(number: int, vu: int) -> int:
+    tags_id = MarkedTags(number)
+    tags_id.metadata = {"vu": str(vu), "iter": "0"}
+    return tags_id
+
+
+def batch_of_requests(tags: TagTable) -> Batch:
+    """Return requests of two names that ended at different times, and samples of users."""
+    a, b = (tags.intern({"name": name}) for name in "ab")
+    rows = [
+        (marked(a, 1), 0, 900, 1, 0, 0, 30, 800, 70, NOW.now_ns - 30_000_000),
+        (marked(b, 2), 1, 700, 1, 0, 0, 30, 600, 70, NOW.now_ns - 20_000_500),
+        (marked(a, 3), 0, 800, 1, 0, 0, 30, 700, 70, NOW.now_ns - 999),
+    ]
+    samples: list[SampleRow] = [
+        (TIMES, a, 1.5),
+        (TIMES, a, math.nan),
+        (DEPTH, b, -3),
+        (HITS, a, True),
+    ]
+    return Batch({HTTP_ROWS: rows}, samples)
+
+
+def described(samples: SampleBatch) -> list[object]:
+    return [
+        (
+            series.metric,
+            series.kind,
+            series.contains,
+            dict(series.tags),
+            list(series.samples),
+            series.samples_per_unit,
+            series.values,
+            series.times_us,
+            list(series.metadata),
+        )
+        for series in samples.series
+    ]
+
+
+def test_outputs_see_samples_of_workers_as_those_of_one_process() -> None:
+    tags, seen, table = TagTable(), Observer(), TagTable()
+    MetricsEngine(tags).ingest(batch_of_requests(tags), 0.5, seen)
+    expected = seen.describe(tags, at=NOW.at, elapsed=0.5, now_ns=NOW.now_ns)
+    got: list[SampleBatch] = []
+    table.intern({"other": "numbers here"})
+    merger = SeriesMerger(MetricsEngine(table), table, on_samples=got.append)
+    worker = Worker(1, ())
+    merger.join("w")
+
+    # A clock that reads a quarter of an hour too much.
+    ahead = 900.0
+    worker.collector.ingest(
+        batch_of_requests(worker.tags), 0.5, Instant(NOW.at + ahead, NOW.now_ns)
+    )
+    merger.put("w", worker.collector.take_all(1.0), ahead)
+    merger.merge_all()
+
+    (samples,) = got
+    assert (samples.at, samples.elapsed) == (expected.at, expected.elapsed)
+    assert described(samples) == described(expected)
+    assert all(series.tags in table for series in samples.series)
+
+
+def test_samples_of_all_workers_and_the_controller_come_in_the_order_of_time() -> None:
+    table = TagTable()
+    got: list[SampleBatch] = []
+    merger = SeriesMerger(MetricsEngine(table), table, on_samples=got.append)
+    workers = [Worker(number, ()) for number in range(2)]
+    for number, at in ((0, 0.2), (1, 0.1), (0, 1.4), (1, 1.3), (1, 2.5)):
+        worker = workers[number]
+        worker.collector.ingest(batch(worker.tags, [(1, 0, number)]), at, NOW)
+    for worker in workers:
+        merger.join(worker.name)
+        merger.put(worker.name, worker.collector.take(2.6))
+    merger.ingest(batch(table, [(1, 0, 7)]), 0.15, NOW)
+    merger.ingest(batch(table, [(1, 0, 8)]), 2.7, NOW)
+
+    merger.merge(2.8)
+
+    assert [samples.elapsed for samples in got] == [0.1, 0.15, 0.2, 1.3, 1.4]
+
+
+def test_samples_are_not_sent_where_nothing_takes_them() -> None:
+    worker = Worker(1, ())
+    worker.collector.ingest(batch(worker.tags, [(0, 0, n) for n in range(50)]), 0.5)
+    without = worker.collector.take_all(1.0)
+    worker.collector.ingest(batch(worker.tags, [(0, 0, n) for n in range(50)]), 1.5, NOW)
+
+    assert len(without) < len(worker.collector.take_all(2.0))
+
+
+def test_numbers_of_subclasses_are_sent_as_plain_ones() -> None:
+    class Seconds(float):
+        pass
+
+    pair = Pair()
+    for metric in CUSTOM:
+        pair.measure(metric, [Seconds(1.5), Seconds(1.5)])
+        pair.collector.ingest(
+            Batch(samples=[(metric, pair.tags.intern({}), Seconds(2.5))]), 0.7, NOW
+        )
+
+    totals = pair.merge()
+
+    assert totals["depth"] == {"samples": 3, "last": 2.5, "min": 1.5, "max": 2.5}
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        [[0, 9, EMPTY, None, 0]],
+        [[9, 0, EMPTY, None, 0]],
+        [[0, 0, ["H", b"1"], None, 0]],
+        [[0, 0, ["B", b"1"], 3, 0]],
+        [[0, 0, ["B", b"1"], None, 3]],
+    ],
+)
+def test_damaged_samples_are_refused(series: object) -> None:
+    metrics = [["m", "trend", "default", 1]]
+    batches = [[NOW.at, 0.5, [], [[]], series]]
+    data = b"\x01" + msgspec.msgpack.encode([1.0, metrics, [{}], [], batches])
+
+    with pytest.raises(SerializationError, match=r"^damaged report of a worker: "):
+        Pair().merger.put("w", data)

@@ -9,11 +9,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 from pytest_k6api.metrics.ingest import Parts, ingest
+from pytest_k6api.metrics.sample_batch import Instant, Observer
 from pytest_k6api.metrics.sinks.deltas import Delta, new_delta
 from pytest_k6api.metrics.sinks.simple import GaugeSink
 from pytest_k6api.metrics.thresholds.expression import Threshold
 from pytest_k6api.metrics.workers.moments import MomentBounds
 from pytest_k6api.metrics.workers.packing import Part, SeriesPacker
+from pytest_k6api.metrics.workers.sample_packing import SentBatch
 from pytest_k6api.model import Batch, Metric, TagTable
 
 
@@ -32,14 +34,26 @@ class SeriesCollector:
         self._stores: dict[str, _OpenStore] = {}
         self._refused: dict[str, int] = {}
         self._parts: list[Part] = []
+        self._batches: list[SentBatch] = []
         self._elapsed = 0.0
 
-    def ingest(self, batch: Batch, elapsed: float) -> None:
-        """Add what virtual users wrote since the last batch; see `MetricsEngine.ingest`."""
+    def ingest(self, batch: Batch, elapsed: float, now: Instant | None = None) -> None:
+        """Add what virtual users wrote since the last batch; see `MetricsEngine.ingest`.
+
+        Args:
+            batch: What they wrote.
+            elapsed: Seconds of test-run time now.
+            now: The same moment by other clocks, where outputs or hooks take the samples
+                themselves; None where they do not, which saves their packing.
+        """
         self._advance(elapsed)
         self._elapsed = elapsed
-        for name, count in ingest(batch, self._store).items():
+        observer = Observer()
+        observers = () if now is None else (observer,)
+        for name, count in ingest(batch, self._store, observers).items():
             self._refused[name] = self._refused.get(name, 0) + count
+        if now is not None and observer.columns:
+            self._batches.append(self._packer.pack_samples(observer, elapsed, now))
 
     def load_began(self, elapsed: float) -> None:
         """Let the load begin: what comes next is not what came before."""
@@ -53,8 +67,9 @@ class SeriesCollector:
         `SeriesMerger.put` takes reports, each once and in their order.
         """
         self._advance(elapsed)
-        parts, self._parts = self._parts, []
-        return self._packer.report(parts, elapsed)
+        report = self._packer.report(self._parts, self._batches, elapsed)
+        self._parts, self._batches = [], []
+        return report
 
     def take_all(self, elapsed: float) -> bytes:
         """Return a report of all that is new: nothing more is measured before it was taken."""
@@ -101,7 +116,8 @@ class _OpenStore:
         for tags_id, part in parts.items():
             delta = self.series.get(tags_id)
             if delta is None:
-                delta = self.series[tags_id] = new_delta(self.metric)
+                # Not a `MarkedTags`, which would be kept with its metadata.
+                delta = self.series[int(tags_id)] = new_delta(self.metric)
             delta.add_many(part)
             if isinstance(delta, GaugeSink):
                 # The parts of a batch are in the order of their last samples.

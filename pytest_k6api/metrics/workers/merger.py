@@ -14,12 +14,20 @@ Pure: callers pass the time.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pytest_k6api.metrics.engine import MetricsEngine
+from pytest_k6api.metrics.sample_batch import Instant, Observer, SampleBatch
 from pytest_k6api.metrics.thresholds.expression import Threshold
 from pytest_k6api.metrics.workers.moments import Moment, MomentBounds
 from pytest_k6api.metrics.workers.packing import Deltas, SeriesReader
 from pytest_k6api.model import Batch, TagTable
+
+
+class _OwnBatch(NamedTuple):
+    batch: Batch
+    elapsed: float
+    now: Instant | None
 
 
 @dataclass(slots=True)
@@ -29,8 +37,9 @@ class _Waiting:
     until: float = 0.0
     deltas: Deltas = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    samples: list[SampleBatch] = field(default_factory=list)
     # Of the controller itself.
-    batches: list[tuple[float, Batch]] = field(default_factory=list)
+    batches: list[_OwnBatch] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -46,11 +55,18 @@ class SeriesMerger:
         engine: Takes it in; nothing else may feed it.
         tags: The engine's tag sets.
         thresholds: Those of the load test.
+        on_samples: Called with the samples of each batch, in the order of time, where
+            workers and the controller keep them.
     """
 
     def __init__(
-        self, engine: MetricsEngine, tags: TagTable, thresholds: Iterable[Threshold] = ()
+        self,
+        engine: MetricsEngine,
+        tags: TagTable,
+        thresholds: Iterable[Threshold] = (),
+        on_samples: Callable[[SampleBatch], None] | None = None,
     ) -> None:
+        self._on_samples = on_samples
         self._engine = engine
         self._tags = tags
         self._moments = MomentBounds(thresholds)
@@ -65,8 +81,13 @@ class SeriesMerger:
         """Wait no longer for `worker`: it has ended or is lost. What it reported stays."""
         self._workers.pop(worker, None)
 
-    def put(self, worker: str, report: bytes) -> None:
-        """Take what `SeriesCollector.take` returned in `worker`.
+    def put(self, worker: str, report: bytes, ahead: float = 0.0) -> None:
+        """Take a report of `SeriesCollector.take`.
+
+        Args:
+            worker: The worker that made it.
+            report: The report; each once, in their order.
+            ahead: Seconds by which the worker's wall clock reads more than the one here.
 
         Raises:
             KeyError: It has not joined, or has left.
@@ -78,11 +99,13 @@ class SeriesMerger:
             waiting = self._at(part.until)
             sender.reader.add(part, waiting.deltas)
             waiting.refused.update(part.refused)
+        for batch in received.batches:
+            self._at(batch.elapsed).samples.append(sender.reader.samples(batch, ahead))
         sender.until = received.until
 
-    def ingest(self, batch: Batch, elapsed: float) -> None:
-        """Take samples of the controller itself; see `MetricsEngine.ingest`."""
-        self._at(elapsed).batches.append((elapsed, batch))
+    def ingest(self, batch: Batch, elapsed: float, now: Instant | None = None) -> None:
+        """Take samples of the controller itself; see `SeriesCollector.ingest`."""
+        self._at(elapsed).batches.append(_OwnBatch(batch, elapsed, now))
 
     def load_began(self, elapsed: float) -> None:
         """Let the load begin; see `MetricsEngine.load_began`. Workers report after it."""
@@ -118,6 +141,19 @@ class SeriesMerger:
     def _merge_before(self, is_due: Callable[[Moment], bool]) -> None:
         for moment in sorted(filter(is_due, self._waiting)):
             waiting = self._waiting.pop(moment)
-            for elapsed, batch in waiting.batches:
-                self._engine.ingest(batch, elapsed)
+            waiting.samples += filter(None, map(self._ingest, waiting.batches))
             self._engine.take_in(waiting.deltas, waiting.until, waiting.refused)
+            if self._on_samples is not None:
+                for samples in sorted(waiting.samples, key=lambda each: each.elapsed):
+                    self._on_samples(samples)
+
+    def _ingest(self, own: _OwnBatch) -> SampleBatch | None:
+        """Let the engine take in samples of the controller; return them if they are asked for."""
+        if own.now is None:
+            self._engine.ingest(own.batch, own.elapsed)
+            return None
+        observer = Observer()
+        self._engine.ingest(own.batch, own.elapsed, observer)
+        return observer.describe(
+            self._tags, at=own.now.at, elapsed=own.elapsed, now_ns=own.now.now_ns
+        )

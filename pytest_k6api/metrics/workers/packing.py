@@ -14,10 +14,12 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
+from pytest_k6api.metrics.sample_batch import Instant, Observer, SampleBatch
 from pytest_k6api.metrics.sinks.deltas import Delta, new_delta
 from pytest_k6api.metrics.sinks.simple import CounterSink, GaugeSink, RateSink
 from pytest_k6api.metrics.sinks.trend_delta import TrendDelta
 from pytest_k6api.metrics.workers.packed_numbers import PackedNumbers
+from pytest_k6api.metrics.workers.sample_packing import SentBatch, pack_batch, unpack_batch
 from pytest_k6api.model import Contains, K6ApiError, Metric, MetricError, MetricKind, TagTable
 
 VERSION = 1
@@ -31,6 +33,7 @@ _Index = Annotated[int, msgspec.Meta(ge=0)]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 _BEYOND = 2**63
+_DAMAGED = (ArithmeticError, LookupError, ValueError)
 
 
 class SerializationError(K6ApiError):
@@ -157,12 +160,14 @@ class SeriesReport(msgspec.Struct, array_like=True):
         metrics: Metrics that the reports before did not have.
         tags: Tag sets that they did not have.
         parts: The deltas, oldest first.
+        batches: The samples, where they are asked for, oldest first.
     """
 
     until: float
     metrics: list[_SentMetric]
     tags: list[dict[str, str]]
     parts: list[Part]
+    batches: list[SentBatch]
 
 
 class SeriesPacker:
@@ -182,17 +187,17 @@ class SeriesPacker:
         """Return what was added up to `until` in the form in which it is sent."""
         columns = []
         for metric, series in deltas.items():
-            number = self._numbers.get(metric)
-            if number is None:
-                number = self._numbers[metric] = len(self._numbers)
-                self._new.append(metric)
             make = _ROWS[metric.kind].of
             rows = msgspec.msgpack.encode([make(*each) for each in series.items()])
-            columns.append(_Column(number, msgspec.Raw(rows)))
+            columns.append(_Column(self._number(metric), msgspec.Raw(rows)))
         return Part(until, columns, dict(refused))
 
-    def report(self, parts: list[Part], until: float) -> bytes:
-        """Return the next report, of `parts` and all that they need, for `SeriesReader`."""
+    def pack_samples(self, seen: Observer, elapsed: float, now: Instant) -> SentBatch:
+        """Return the samples that an observer saw up to now, in the form in which they are sent."""
+        return pack_batch(seen, self._number, elapsed, now)
+
+    def report(self, parts: list[Part], batches: list[SentBatch], until: float) -> bytes:
+        """Return the next report, with all that it needs, for `SeriesReader`."""
         metrics = [
             _SentMetric(each.name, each.kind, each.contains, each.samples_per_unit)
             for each in self._new
@@ -200,7 +205,15 @@ class SeriesPacker:
         tags = [dict(each) for each in islice(self._table, self._sent_tags, None)]
         self._new.clear()
         self._sent_tags += len(tags)
-        return bytes([VERSION]) + msgspec.msgpack.encode(SeriesReport(until, metrics, tags, parts))
+        report = SeriesReport(until, metrics, tags, parts, batches)
+        return bytes([VERSION]) + msgspec.msgpack.encode(report)
+
+    def _number(self, metric: Metric) -> int:
+        number = self._numbers.get(metric)
+        if number is None:
+            number = self._numbers[metric] = len(self._numbers)
+            self._new.append(metric)
+        return number
 
 
 class SeriesReader:
@@ -258,7 +271,18 @@ class SeriesReader:
                     if delta is None:
                         delta = series[number] = new_delta(metric)
                     row.add_to(delta)
-        except (msgspec.MsgspecError, ArithmeticError, LookupError, ValueError) as error:
+        except (msgspec.MsgspecError, *_DAMAGED) as error:
+            raise _damaged(error) from None
+
+    def samples(self, batch: SentBatch, ahead: float) -> SampleBatch:
+        """Return the samples of a report that was read; see `unpack_batch`.
+
+        Raises:
+            SerializationError: They are damaged.
+        """
+        try:
+            return unpack_batch(batch, self._metrics, self._tags, self._table, ahead)
+        except _DAMAGED as error:
             raise _damaged(error) from None
 
 
@@ -267,8 +291,10 @@ def _damaged(error: Exception) -> SerializationError:
 
 
 def _sent(number: float) -> _Number:
-    number += 0  # a truth value is a number to Python and is not to MessagePack
-    return str(number) if isinstance(number, int) and abs(number) >= _BEYOND else number
+    # Users' numbers may be of subclasses, of which MessagePack knows none: a truth value, say.
+    if isinstance(number, int):
+        return str(int(number)) if abs(number) >= _BEYOND else int(number)
+    return float(number)
 
 
 def _received(number: _Number) -> float:
