@@ -157,8 +157,7 @@ class LocalRun:
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
-        scheduler, http = self._scheduler.warnings(), self._http.warnings()
-        return (*self._warnings, *scheduler, *http, *self._collector.warnings())
+        return (*self._warnings, *self._scheduler.warnings(), *self._collector.warnings())
 
     def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
         """Return failures of setup, teardown and VU fixtures, one sentence each."""

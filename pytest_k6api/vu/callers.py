@@ -134,7 +134,7 @@ def make_caller(
         number=number,
         load=load,
         groups=GroupStack(recorder, stopwatch()),
-        client=load.make_client(recorder),
+        client=load.make_client(recorder, number),
         scenario=scenario,
         env=env or {},
     )

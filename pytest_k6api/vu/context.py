@@ -80,7 +80,7 @@ class LoadContext:
     Attributes:
         buffer: Buffer of their rows.
         tag_context: The tags of the whole load test, outside of scenarios and groups.
-        make_client: Makes the HTTP client of one VU.
+        make_client: Makes the HTTP client of one VU, by its recorder and its number.
         failures: Log of their failures.
         stop: Ends the load test at once, for the reason given; called in Trio's thread,
             any number of times.
@@ -95,7 +95,7 @@ class LoadContext:
 
     buffer: SampleBuffer
     tag_context: TagContext
-    make_client: Callable[[Recorder], Client]
+    make_client: Callable[[Recorder, int], Client]
     failures: FailureLog
     stop: Callable[[str], None]
     finish: Callable[[str], None] | None = None

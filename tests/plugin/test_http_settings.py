@@ -1,4 +1,4 @@
-"""What the settings and the environment say about requests: debug output, authorities, proxies."""
+"""What the settings and the environment say about requests: debug output, authorities, ways to servers."""
 
 import re
 import subprocess
@@ -104,32 +104,80 @@ def test_a_file_of_authorities_that_cannot_be_read_is_refused_before_any_request
     assert service.paths == []
 
 
-def test_a_proxy_that_applies_is_told_once_for_each_load_test(
-    pytester: pytest.Pytester, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch
-):
+PROXIED = """
+    import pytest
+
+    @pytest.mark.scenario(vus=2, iterations=4, thresholds={"http_reqs": ["count==4"]})
+    async def test_shop(vu):
+        await vu.http.get("http://shop.test/cart")
+"""
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", "http://ann:secret@127.0.0.1:1")
-    pytester.makepyfile("""
-        import pytest
 
-        @pytest.mark.scenario(vus=2, iterations=4)
-        async def test_far(vu):
-            await vu.http.get("http://a..b.test/", expected_statuses=None)
-            await vu.http.get("http://0.0.0.0:1/", expected_statuses=None)
 
-        @pytest.mark.scenario
-        async def test_near(vu):
-            await vu.http.get("/")
-    """)
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.parametrize("place", ["command line", "environment", "ini", "HTTP_PROXY"])
+def test_requests_go_through_the_proxy_that_a_setting_names(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+):
+    pytester.makepyfile(PROXIED)
+    options = [f"--k6-proxy={service.url}"] if place == "command line" else []
+    if place == "ini":
+        pytester.makeini(f"[pytest]\nk6_proxy = {service.url}\n")
+    elif place != "command line":
+        monkeypatch.setenv("K6_PROXY" if place == "environment" else place, service.url)
 
-    text = str(run_pytest().stdout)
+    run_pytest(*options).assert_outcomes(passed=1)
 
-    assert (
-        "  ! HTTP_PROXY is set for http://0.0.0.0:1, but vu.http has no proxies yet: its requests go"
-        " to the server itself; with the host in NO_PROXY this is not told\n"
-    ) in text
-    assert text.count("HTTP_PROXY") == 1
+    assert service.paths == ["http://shop.test/cart"] * 4
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_an_empty_proxy_goes_past_that_of_the_environment(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    pytester.makepyfile(PROXIED)
+    address = service.url.removeprefix("http://").rstrip("/")
+
+    run_pytest("--k6-proxy=", f"--k6-hosts=shop.test={address}").assert_outcomes(passed=1)
+
+    assert service.paths == ["/cart"] * 4
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--k6-proxy=ftp://ann:secret@x", "--k6-proxy: cannot read the proxy 'ftp://****@x'*"),
+        ("--k6-hosts=shop.test", "--k6-hosts: cannot read 'shop.test'; write NAME=ADDRESS*"),
+        ("--k6-hosts=shop.test=x", "--k6-hosts: cannot read the address 'x' of 'shop.test'*"),
+        ("--k6-dns=ttl=5", "--k6-dns: *'5'*"),
+        ("--k6-local-ips=x", "--k6-local-ips: cannot read 'x'; write an IP address*"),
+        ("--k6-client-cert=x.pem", "--k6-client-cert: cannot read the client's certificate*"),
+        ("--k6-client-key=x.pem", "--k6-client-key needs --k6-client-cert, whose key it is"),
+    ],
+)
+def test_a_way_that_cannot_be_read_ends_the_session_before_any_load(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service, option: str, message: str
+):
+    pytester.makepyfile(SUITE)
+
+    result = run_pytest(option)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert service.paths == []
 
 
 HTTP2_SUITE = """

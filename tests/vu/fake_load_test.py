@@ -132,6 +132,6 @@ class FakeLoadTest:
         (failure,) = self.failures.snapshot()
         return failure
 
-    def _make_client(self, recorder: Recorder) -> Client:
+    def _make_client(self, recorder: Recorder, _number: int) -> Client:
         self.clients.append(FakeClient(recorder))
         return cast("Client", self.clients[-1])  # the part of it that is used here

@@ -6,24 +6,23 @@ when all has been reported, so that it answers between tests too, and with
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import pytest
 
 from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
-from pytest_k6api.model import K6ApiError, OptionError, Secrets
+from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.reporting.failure_text import render
 from pytest_k6api.plugin.reporting.session_report import report_files
 from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
 from pytest_k6api.plugin.reporting.terminal import tell
+from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.protocols.http import ClientOptions, make_context
 from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
@@ -140,11 +139,7 @@ def _linger(config: pytest.Config, address: str) -> None:
 
 def _run_settings(settings: Settings) -> RunSettings:
     return RunSettings(
-        client=ClientOptions(
-            verify=_authorities(settings) or not settings.switch("insecure_skip_tls_verify"),
-            http_debug=_http_debug(settings),
-            secrets=Secrets(settings.entries("mask"), hides_bodies=settings.switch("hide_bodies")),
-        ),
+        client=client_options(settings),
         seed=settings.number("seed"),
         paused=settings.switch("paused"),
         run_setup=not settings.switch("no_setup"),
@@ -161,38 +156,11 @@ def _run_settings(settings: Settings) -> RunSettings:
     )
 
 
-def _authorities(settings: Settings) -> str:
-    """Return the file of certificate authorities, after a trial read."""
-    path = settings.text("ca_file")
-    if path:
-        with _blamed_on("--k6-ca-file"):
-            make_context(path)
-    return path
-
-
-@contextmanager
-def _blamed_on(option: str) -> Iterator[None]:
-    try:
-        yield
-    except OptionError as error:
-        raise OptionError(f"{option}: {error}") from None
-
-
-def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
-    # The text is one of the setting's choices; this tells the type checker.
-    match settings.text("http_debug"):
-        case "failed":
-            return "failed"
-        case "all":
-            return "all"
-    return ""
-
-
 def _segment(settings: Settings) -> ExecutionSegment:
     segment = settings.text("execution_segment")
     sequence = settings.text("execution_segment_sequence")
     if segment:
-        with _blamed_on("--k6-execution-segment"):
+        with blamed_on("--k6-execution-segment"):
             return read_segment(segment, sequence)
     if sequence:
         raise OptionError(

@@ -301,6 +301,43 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(name="insecure_skip_tls_verify", about="Do not verify the certificates of servers."),
     Setting(
+        name="client_cert",
+        metavar="FILE",
+        about="Certificate of the clients (PEM), for servers that ask for one; the key is in the"
+        " same file or in --k6-client-key.",
+    ),
+    Setting(
+        name="client_key",
+        metavar="FILE",
+        about="Key of --k6-client-cert (PEM).",
+    ),
+    Setting(
+        name="proxy",
+        metavar="URL",
+        is_meant_when_empty=True,
+        is_common_word=True,
+        about="Proxy of all requests, http://host:port or socks5://host:port (default: HTTP_PROXY,"
+        " HTTPS_PROXY and ALL_PROXY of the environment; empty for none); NO_PROXY names exceptions.",
+    ),
+    Setting(
+        name="hosts",
+        metavar="NAME=ADDRESS",
+        repeated=True,
+        about="Address of a server instead of DNS's: NAME=IP, NAME=IP:PORT or NAME=unix:/path;"
+        " NAME may have a port or begin with *.; may be repeated.",
+    ),
+    Setting(
+        name="dns",
+        metavar="RULES",
+        about="How answers of DNS are used (default ttl=5m,select=random,policy=preferIPv4).",
+    ),
+    Setting(
+        name="local_ips",
+        metavar="ADDRESSES",
+        about="Addresses of this machine that virtual users connect from in turn, such as"
+        " 10.0.0.1-10.0.0.9,10.0.1.0/28.",
+    ),
+    Setting(
         name="http_debug",
         metavar="failed|all",
         choices=("failed", "all"),

@@ -33,9 +33,15 @@ from pytest_k6api.protocols.http.message import (
     Timings,
 )
 from pytest_k6api.protocols.http.net import (
+    ClientCertificate,
+    DnsRules,
+    HostTable,
+    LocalAddresses,
+    Proxies,
     descriptor_shortage,
     make_context,
     raised_descriptor_limit,
+    read_dns,
 )
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 from pytest_k6api.protocols.http.streaming import (
@@ -52,15 +58,20 @@ __all__ = [
     "BatchRequest",
     "BearerAuth",
     "Client",
+    "ClientCertificate",
     "ClientOptions",
     "Cookie",
     "Cookies",
+    "DnsRules",
     "ExpectedStatuses",
     "HTTPError",
     "HTTPStatusError",
     "Headers",
+    "HostTable",
     "HttpRow",
     "HttpRuntime",
+    "LocalAddresses",
+    "Proxies",
     "Request",
     "RequestError",
     "RequestOptions",
@@ -75,4 +86,5 @@ __all__ = [
     "descriptor_shortage",
     "make_context",
     "raised_descriptor_limit",
+    "read_dns",
 ]

@@ -13,7 +13,7 @@ from pytest_k6api.model import Recorder, read_http_versions
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
 from pytest_k6api.protocols.http.client.connection import Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
-from pytest_k6api.protocols.http.client.options import checked_versions
+from pytest_k6api.protocols.http.client.options import ConnectionOptions, checked_versions
 from pytest_k6api.protocols.http.client.prepare import (
     Hop,
     checked_method,
@@ -44,6 +44,7 @@ from pytest_k6api.protocols.http.message.request_options import (
     StreamOptions,
 )
 from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.net.tls import read_certificate
 from pytest_k6api.protocols.http.rows import HTTP_ROWS
 from pytest_k6api.protocols.http.streaming.block import ResponseStream
 
@@ -67,6 +68,11 @@ class Client:
             jar before each iteration).
         auth: How requests are signed, unless they say otherwise.
         routes: The load test's routes and prepared requests.
+
+    Args:
+        runtime: What all clients of the load test share.
+        recorder: Of the virtual user.
+        number: Of the virtual user, which has its own local address.
     """
 
     __slots__ = (
@@ -74,13 +80,13 @@ class Client:
         "_runtime", "auth", "cookies", "routes",
     )  # fmt: skip
 
-    def __init__(self, runtime: HttpRuntime, recorder: Recorder) -> None:
+    def __init__(self, runtime: HttpRuntime, recorder: Recorder, number: int = 1) -> None:
         options = runtime.options
         self._runtime, self._recorder = runtime, recorder
         recorder.secrets = options.secrets
         self._debug = options.http_debug
         self._ledger = Ledger(recorder, options)
-        self._kept = KeptConnections(runtime.dial, options.http_versions)
+        self._kept = KeptConnections(runtime.dial, ConnectionOptions.of_vu(number, options))
         self._idle = self._kept.idle
         self._headers = Headers()
         if options.user_agent:
@@ -117,12 +123,28 @@ class Client:
     @property
     def http_versions(self) -> str:
         """The versions that new connections may speak: see `ClientOptions`; setting it closes the old."""
-        return self._kept.versions
+        return self._kept.options.versions
 
     @http_versions.setter
     def http_versions(self, versions: str) -> None:
-        self._kept.versions = checked_versions(read_http_versions(versions))
-        self._kept.close()
+        checked = checked_versions(read_http_versions(versions))
+        self._kept.replace_options(versions=checked)
+
+    @property
+    def cert(self) -> str | tuple[str, ...] | None:
+        """The certificate for servers that ask for one: a file, or the files of it and its key.
+
+        The third of a tuple is the key's password. Setting it closes the old connections.
+
+        Raises:
+            OptionError: On setting it: a file cannot be read.
+        """
+        certificate = self._kept.options.certificate
+        return None if certificate is None else tuple(filter(None, certificate))
+
+    @cert.setter
+    def cert(self, cert: str | tuple[str, ...] | None) -> None:
+        self._kept.replace_options(certificate=read_certificate(cert))
 
     @property
     def expected_statuses(self) -> ExpectedStatuses:

@@ -8,16 +8,17 @@ wait for it rather than open more.
 from collections.abc import Awaitable, Callable
 from itertools import chain
 from time import perf_counter_ns
+from typing import Any
 
 import trio
 
 from pytest_k6api.protocols.http.client.connection import Connection
-from pytest_k6api.protocols.http.client.options import HTTP2, offered
+from pytest_k6api.protocols.http.client.options import HTTP2, ConnectionOptions, offered
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
-Dial = Callable[[Origin, int, str], Awaitable[Connection]]
+Dial = Callable[[Origin, int, ConnectionOptions], Awaitable[Connection]]
 
 
 class KeptConnections:
@@ -26,18 +27,18 @@ class KeptConnections:
     Attributes:
         idle: The first choice for each server. The client takes a connection from here
             by itself, and puts it back.
-        versions: The versions of HTTP that new connections may speak.
+        options: Properties of new connections.
 
     Args:
         dial: Opens a connection, until a moment in perf_counter_ns.
-        versions: See above.
+        options: See above.
     """
 
-    __slots__ = ("_dial", "_dialing", "_shared", "_spare", "idle", "versions")
+    __slots__ = ("_dial", "_dialing", "_shared", "_spare", "idle", "options")
 
-    def __init__(self, dial: Dial, versions: str) -> None:
+    def __init__(self, dial: Dial, options: ConnectionOptions) -> None:
         self.idle: dict[Origin, Connection] = {}
-        self.versions = versions
+        self.options = options
         self._spare: dict[Origin, list[Connection]] = {}
         # The latest with room for several exchanges, whether or not it is idle; None where
         # the server has chosen a version without.
@@ -91,17 +92,22 @@ class KeptConnections:
         return await self._open(origin, deadline)
 
     async def _open(self, origin: Origin, deadline: int) -> Connection:
-        may_share = HTTP2 in offered(self.versions, is_tls=origin.is_tls)
+        may_share = HTTP2 in offered(self.options.versions, is_tls=origin.is_tls)
         if not may_share or origin in self._dialing or self._shared.get(origin, self) is None:
-            return await self._dial(origin, deadline, self.versions)
+            return await self._dial(origin, deadline, self.options)
         event = self._dialing[origin] = trio.Event()
         try:
-            connection = await self._dial(origin, deadline, self.versions)
+            connection = await self._dial(origin, deadline, self.options)
         finally:
             del self._dialing[origin]
             event.set()
         self._shared[origin] = connection if connection.has_room else None
         return connection
+
+    def replace_options(self, **changed: Any) -> None:
+        """Change some of `options`, and close the connections that have the old ones."""
+        self.options = self.options._replace(**changed)
+        self.close()
 
     def close(self) -> None:
         """Close all of them at once."""

@@ -3,14 +3,18 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_k6api.model import SECRETS, OptionError, Secrets, read_http_versions
 from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net.dns import DnsRules
+from pytest_k6api.protocols.http.net.hosts import HostTable, IpAddress, LocalAddresses
+from pytest_k6api.protocols.http.net.proxies import Proxies
+from pytest_k6api.protocols.http.net.tls import ClientCertificate
 
 try:
     _VERSION = version("pytest-k6api")
@@ -37,6 +41,11 @@ class ClientOptions:
             certificate authorities to trust instead of the system's.
         timeout: Seconds for one whole request, connecting included (k6's default).
         connect_timeout: Seconds for DNS and TCP together (k6's default).
+        certificate: Of the clients, for servers that ask for one; None without.
+        proxies: Which servers are reached through a proxy; none unless set.
+        hosts: Addresses of servers that DNS is not asked for.
+        dns: How answers of DNS are used.
+        local_addresses: Addresses of this machine to connect from, by virtual user.
         max_redirects: How many redirects are followed; the response to the last
             one is returned as it is, as k6 does.
         max_response_size: Bytes that a response's body may have, decoded or not;
@@ -53,6 +62,11 @@ class ClientOptions:
     verify: bool | str = True
     timeout: float = 60.0
     connect_timeout: float = 30.0
+    certificate: ClientCertificate | None = None
+    proxies: Proxies = field(default_factory=lambda: Proxies("", {}, SECRETS))
+    hosts: HostTable = field(default_factory=lambda: HostTable({}))
+    dns: DnsRules = field(default_factory=DnsRules)
+    local_addresses: LocalAddresses = field(default_factory=LocalAddresses)
     max_redirects: int = 10
     max_response_size: int | None = 100 * 1024 * 1024
     http_versions: str = "auto"
@@ -76,6 +90,26 @@ class ClientOptions:
             )
         if self.http_debug not in ("", "failed", "all"):
             raise OptionError(f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}")
+
+
+class ConnectionOptions(NamedTuple):
+    """Properties of the connections of one virtual user.
+
+    Attributes:
+        versions: The versions of HTTP that they may speak; see `ClientOptions`.
+        certificate: What they show to servers that ask for one; None for none.
+        address: The address of this machine that they come from; None for the system's choice.
+    """
+
+    versions: str
+    certificate: ClientCertificate | None = None
+    address: IpAddress | None = None
+
+    @classmethod
+    def of_vu(cls, number: int, options: ClientOptions) -> "ConnectionOptions":
+        """Return those of the VU `number`, counted from 1, in a load test with `options`."""
+        address = options.local_addresses.of_vu(number)
+        return cls(options.http_versions, options.certificate, address)
 
 
 def checked_versions(versions: str) -> str:

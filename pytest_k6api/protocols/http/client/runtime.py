@@ -1,26 +1,37 @@
 """The shared part of one load test's HTTP clients: TLS, DNS, routes, and the watch over deadlines."""
 
-import os
 import socket
 import ssl
-from collections.abc import Iterator
 from time import perf_counter_ns
 
 import trio
 
 from pytest_k6api.protocols.http.client.connection import Connection
-from pytest_k6api.protocols.http.client.options import HTTP1, HTTP2, ClientOptions, offered
+from pytest_k6api.protocols.http.client.options import (
+    HTTP1,
+    HTTP2,
+    ClientOptions,
+    ConnectionOptions,
+    offered,
+)
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.h1.connection import Http1Connection
+from pytest_k6api.protocols.http.h1.forwarded import ForwardedHttp1Connection
 from pytest_k6api.protocols.http.h1.head_cache import KnownHeads
 from pytest_k6api.protocols.http.h2 import NOT_CHOSEN, Http2Caches, Http2Connection
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import NetworkError
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.connect import Dialer, secure
-from pytest_k6api.protocols.http.net.proxies import proxy_variable
+from pytest_k6api.protocols.http.net.dns import Resolver
+from pytest_k6api.protocols.http.net.proxies import Proxy
 from pytest_k6api.protocols.http.net.tcp import tell_arrivals
-from pytest_k6api.protocols.http.net.tls import TlsSocket, make_context, version_name
+from pytest_k6api.protocols.http.net.tls import (
+    ClientCertificate,
+    TlsSocket,
+    make_context,
+    version_name,
+)
 
 # How often the sweeper looks: a request is aborted at most this late.
 _PERIOD = 0.05
@@ -42,9 +53,13 @@ class HttpRuntime:
             redirects=self.options.max_redirects,
             secrets=self.options.secrets,
         )
-        self._dialer = Dialer(self.options.connect_timeout)
+        self._dialer = Dialer(
+            self.options.connect_timeout,
+            Resolver(self.options.dns, self.options.hosts),
+            self.options.proxies,
+        )
         self._connections: set[Connection] = set()
-        self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
+        self._contexts: dict[object, ssl.SSLContext] = {}
         self._known_heads: KnownHeads = {}
         self._http2 = Http2Caches()
         self._traffic: Traffic | None = None
@@ -52,28 +67,20 @@ class HttpRuntime:
     def __repr__(self) -> str:
         return f"<HttpRuntime with {len(self._connections)} connections>"
 
-    def tls(self, versions: tuple[str, ...]) -> ssl.SSLContext:
+    def tls(
+        self, versions: tuple[str, ...], certificate: ClientCertificate | None = None
+    ) -> ssl.SSLContext:
         """Return the TLS context that offers `versions`, made when it is first needed.
 
         Raises:
-            OptionError: The file of authorities cannot be read.
+            OptionError: One of its files cannot be read.
         """
-        context = self._contexts.get(versions)
+        context = self._contexts.get((versions, certificate))
         if context is None:
-            context = self._contexts[versions] = make_context(self.options.verify)
+            context = make_context(self.options.verify, certificate)
             context.set_alpn_protocols(versions)
+            self._contexts[versions, certificate] = context
         return context
-
-    def warnings(self) -> Iterator[str]:
-        """Yield warnings about the requests so far, one sentence each."""
-        for origin in self.routes.origins:
-            variable = proxy_variable(origin, os.environ)
-            if variable:
-                yield (
-                    f"{variable} is set for {origin.url}, but vu.http has no proxies yet: its"
-                    " requests go to the server itself; with the host in NO_PROXY this is not told"
-                )
-                return
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send and receive for all clients, and abort overdue requests, until cancelled."""
@@ -115,25 +122,27 @@ class HttpRuntime:
                 closed.append(connection)
         self._connections.difference_update(closed)
 
-    async def dial(self, origin: Origin, deadline: int, versions: str) -> Connection:
+    async def dial(self, origin: Origin, deadline: int, options: ConnectionOptions) -> Connection:
         """Return a new connection to `origin`.
 
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
-            versions: The versions of HTTP that it may speak; see the option ``http_versions``.
+            options: Its properties.
 
         Raises:
-            NetworkError: There is none, because of DNS, TCP, TLS or time.
+            NetworkError: There is none, because of DNS, TCP, a proxy, TLS or time.
             OptionError: The file of authorities cannot be read.
         """
-        names = offered(versions, is_tls=origin.is_tls)
-        context = self.tls(names) if origin.is_tls else None
-        sock, connecting = await self._dialer.connect(origin, deadline, self._traffic)
+        names = offered(options.versions, is_tls=origin.is_tls)
+        context = self.tls(names, options.certificate) if origin.is_tls else None
+        sock, connecting, forwarder = await self._dialer.connect(
+            origin, deadline, self._traffic, options.address
+        )
         if self._traffic is not None:
             tell_arrivals(sock)
         if context is None:
-            connection = self._connection(names[0], sock, "")
+            connection = self._connection(names[0], sock, "", forwarder)
         else:
             began = perf_counter_ns()
             tls = await secure(sock, context, origin.host, deadline)
@@ -148,9 +157,17 @@ class HttpRuntime:
         return connection
 
     def _connection(
-        self, name: str, sock: socket.socket | TlsSocket, tls_version: str
+        self,
+        name: str,
+        sock: socket.socket | TlsSocket,
+        tls_version: str,
+        forwarder: Proxy | None = None,
     ) -> Http1Connection | Http2Connection:
         size, traffic = self.options.max_response_size, self._traffic
+        if forwarder is not None:
+            return ForwardedHttp1Connection(
+                forwarder, sock, "HTTP/1.1", size, self._known_heads, traffic
+            )
         if name == HTTP2 and traffic is not None:
             return Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)
         return Http1Connection(sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic)

@@ -6,13 +6,19 @@ from pytest_k6api.protocols.http.net.descriptors import (
     first_reserved_descriptor,
     raised_descriptor_limit,
 )
-from pytest_k6api.protocols.http.net.dns import Resolver
+from pytest_k6api.protocols.http.net.dns import DnsRules, Resolver, read_dns
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
-from pytest_k6api.protocols.http.net.proxies import proxy_variable
-from pytest_k6api.protocols.http.net.tls import TlsSocket, make_context
+from pytest_k6api.protocols.http.net.hosts import HostTable, LocalAddresses
+from pytest_k6api.protocols.http.net.proxies import Proxies, proxy_variable
+from pytest_k6api.protocols.http.net.tls import ClientCertificate, TlsSocket, make_context
 
 __all__ = [
+    "ClientCertificate",
+    "DnsRules",
     "DuplexLine",
+    "HostTable",
+    "LocalAddresses",
+    "Proxies",
     "Resolver",
     "TlsSocket",
     "Traffic",
@@ -21,4 +27,5 @@ __all__ = [
     "make_context",
     "proxy_variable",
     "raised_descriptor_limit",
+    "read_dns",
 ]

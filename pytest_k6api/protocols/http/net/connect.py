@@ -4,11 +4,14 @@ A connection to a known address needs no cancel scope and none of Trio's waits:
 `Traffic` wakes its task when it is there, the sweeper when it is overdue.
 """
 
+import errno
 import os
 import socket
 import ssl
+import sys
 from functools import cached_property
 from time import perf_counter_ns
+from typing import NamedTuple
 
 import trio
 from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait_writable
@@ -16,18 +19,44 @@ from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import (
     DIAL_TIMED_OUT,
+    TCP,
     TIMED_OUT,
     NetworkError,
+    RequestFailure,
     explain_dial,
     explain_transfer,
 )
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
-from pytest_k6api.protocols.http.net.dns import Address, Resolver
+from pytest_k6api.protocols.http.net.dns import Resolver
+from pytest_k6api.protocols.http.net.hosts import Address, IpAddress
+from pytest_k6api.protocols.http.net.proxies import Proxies, Proxy
 from pytest_k6api.protocols.http.net.tls import TlsSocket
+from pytest_k6api.protocols.http.net.tunnels import open_tunnel
 
+_IPV4 = 4
+_BIND_ADDRESS_NO_PORT = 24  # Linux, IP_BIND_ADDRESS_NO_PORT, which Python does not name
+_QUEUE_PERIOD = 0.005
 # Seconds after which the next address of a name is tried beside the one before.
 _HEAD_START = 0.25
+
+
+# An address of the server, and one of this machine.
+Way = tuple[Address, IpAddress | None]
+
+
+class Line(NamedTuple):
+    """A connected socket.
+
+    Attributes:
+        sock: The socket.
+        connecting: Nanoseconds that TCP took, and the tunnel through a proxy if there is one.
+        forwarder: The proxy that requests are sent to; None if the server itself reads them.
+    """
+
+    sock: socket.socket
+    connecting: int
+    forwarder: Proxy | None
 
 
 class Dial:
@@ -82,12 +111,15 @@ class Dialer:
 
     Args:
         timeout: Seconds that a TCP connection may take, looking its address up included.
+        resolver: Looks addresses up.
+        proxies: Which servers are reached through a proxy.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, resolver: Resolver, proxies: Proxies) -> None:
         self.dials: set[Dial] = set()
         self._timeout = round(timeout * 1e9)
-        self._resolver = Resolver()
+        self._resolver = resolver
+        self._proxies = proxies
 
     def sweep(self, now: int) -> None:
         """Wake the dials that are overdue at `now`, in perf_counter_ns; forget those that are over."""
@@ -102,51 +134,66 @@ class Dialer:
         return first_reserved_descriptor()
 
     async def connect(
-        self, origin: Origin, deadline: int, traffic: Traffic | None
-    ) -> tuple[socket.socket, int]:
-        """Return a socket that is connected to `origin`, and the nanoseconds that TCP took.
+        self,
+        origin: Origin,
+        deadline: int,
+        traffic: Traffic | None,
+        local: IpAddress | None = None,
+    ) -> Line:
+        """Return a line to `origin`, through a proxy where one applies.
 
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
             traffic: Tells when a socket is connected; None to ask Trio.
+            local: The address of this machine to connect from; None for the system's choice.
 
         Raises:
-            NetworkError: There is none, because of DNS, TCP or time.
+            NetworkError: There is none, because of DNS, TCP, the proxy or time.
         """
         limit = perf_counter_ns() + self._timeout
         overdue = TIMED_OUT if deadline <= limit else DIAL_TIMED_OUT
         limit = min(limit, deadline)
+        proxy = self._proxies.find(origin)
+        end = proxy or origin
         try:
-            addresses = self._resolver.known(origin.host, origin.port)
+            addresses = self._resolver.known(end.host, end.port)
             if addresses is None:
                 with trio.fail_after(_seconds_until(limit)):
-                    addresses = await self._resolver.resolve(origin.host, origin.port)
+                    addresses = await self._resolver.resolve(end.host, end.port)
             began = perf_counter_ns()
-            sock = await self._connect_to_any(self._resolver.in_turn(addresses), limit, traffic)
+            ways = [(address, local) for address in self._resolver.in_turn(end.host, addresses)]
+            sock = await self._connect_to_any(ways, limit, traffic)
         except (trio.TooSlowError, TimeoutError) as error:
             is_ours = isinstance(error, trio.TooSlowError)
             raise NetworkError(overdue if is_ours else DIAL_TIMED_OUT) from error
         except OSError as error:
-            raise NetworkError(explain_dial(error)) from error
-        return sock, perf_counter_ns() - began
+            failure = explain_dial(error)
+            if proxy is not None:  # k6's code and word for it
+                failure = RequestFailure(TCP, f"proxyconnect: {failure.text}")
+            raise NetworkError(failure) from error
+        connecting = perf_counter_ns() - began
+        if proxy is None or not proxy.needs_tunnel(origin):
+            return Line(sock, connecting, proxy)
+        await _tunnel(sock, proxy, origin, limit, overdue)
+        return Line(sock, perf_counter_ns() - began, None)
 
     async def _connect_to_any(
-        self, addresses: list[Address], limit: int, traffic: Traffic | None
+        self, ways: list[Way], limit: int, traffic: Traffic | None
     ) -> socket.socket:
-        """Return a socket to one of `addresses`, the first of them if it answers.
+        """Return a socket that took one of `ways`, the first of them if it answers.
 
         One that refuses is followed by the next at once, one that does not answer is
         left to go on and joined by the next (RFC 8305).
         """
-        if len(addresses) == 1:
-            return await self._connect(addresses[0], limit, traffic)
+        if len(ways) == 1:
+            return await self._connect(ways[0], limit, traffic)
         sockets: list[socket.socket] = []
         errors: list[OSError | trio.TooSlowError] = []
 
-        async def attempt(address: Address, has_failed: trio.Event) -> None:
+        async def attempt(way: Way, has_failed: trio.Event) -> None:
             try:
-                sockets.append(await self._connect(address, limit, traffic))
+                sockets.append(await self._connect(way, limit, traffic))
             except (OSError, trio.TooSlowError) as error:
                 errors.append(error)
                 has_failed.set()
@@ -155,9 +202,9 @@ class Dialer:
 
         try:
             async with trio.open_nursery() as nursery:
-                for address in addresses:
+                for way in ways:
                     has_failed = trio.Event()
-                    nursery.start_soon(attempt, address, has_failed)
+                    nursery.start_soon(attempt, way, has_failed)
                     with trio.move_on_after(_HEAD_START):
                         await has_failed.wait()
         finally:
@@ -167,15 +214,18 @@ class Dialer:
             raise errors[0]
         return sockets[0]
 
-    async def _connect(
-        self, address: Address, limit: int, traffic: Traffic | None
-    ) -> socket.socket:
-        family, peer = address
+    async def _connect(self, way: Way, limit: int, traffic: Traffic | None) -> socket.socket:
+        (family, peer), local = way
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             check_descriptor(sock, self._first_reserved)
             sock.setblocking(False)
+            if family == socket.AF_UNIX:
+                await _connect_in_file_system(sock, peer, limit)
+                return sock
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if local is not None:
+                _bind(sock, local)
             try:
                 sock.connect(peer)
             except BlockingIOError:
@@ -224,6 +274,43 @@ async def secure(
         raise
     sock.close()
     raise NetworkError(TIMED_OUT)
+
+
+async def _tunnel(
+    sock: socket.socket, proxy: Proxy, origin: Origin, limit: int, overdue: RequestFailure
+) -> None:
+    """Have `proxy` lead `sock` to `origin`; close it if that fails."""
+    try:
+        with trio.fail_after(_seconds_until(limit)):
+            await open_tunnel(sock, proxy, origin)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, trio.TooSlowError):
+            raise NetworkError(overdue) from error
+        if isinstance(error, OSError):
+            raise NetworkError(explain_transfer(error, "read")) from error
+        raise
+
+
+def _bind(sock: socket.socket, local: IpAddress) -> None:
+    family = socket.AF_INET if local.version == _IPV4 else socket.AF_INET6
+    if family != sock.family:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    if sys.platform == "linux":
+        # The port is chosen when the connection is made, or ports would run out.
+        sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((str(local), 0))
+
+
+async def _connect_in_file_system(sock: socket.socket, path: str, limit: int) -> None:
+    with trio.fail_after(_seconds_until(limit)):
+        while True:
+            try:
+                sock.connect(path)
+            except BlockingIOError:  # its queue is full, and nothing tells of its end
+                await trio.sleep(_QUEUE_PERIOD)
+            else:
+                return
 
 
 def _check_connected(sock: socket.socket) -> None:

@@ -1,17 +1,118 @@
-"""The proxies that the environment names: which of them would apply to a server.
+"""Proxies: which of them requests to a server go through, if any.
 
-``vu.http`` has no proxies yet, and says so where one was meant. The rules are those
-of the other clients: ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``ALL_PROXY`` in capitals or
-not, ``NO_PROXY`` with names, addresses and networks, and none for this machine
-itself (so does Go, hence k6).
-
-Pure.
+The rules for the environment are those of other clients: ``HTTP_PROXY``, ``HTTPS_PROXY``
+and ``ALL_PROXY`` in capitals or not, ``NO_PROXY`` with names, addresses and networks, and
+none for this machine itself (so does Go, hence k6).
 """
 
 import ipaddress
+from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
+from pytest_k6api.model import OptionError, Secrets
 from pytest_k6api.protocols.http.message.authority import Origin
+
+_DEFAULT_PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A proxy.
+
+    Attributes:
+        is_socks: Whether it speaks SOCKS5 instead of HTTP.
+        host, port: Where it listens.
+        user, password: For it; empty without.
+    """
+
+    is_socks: bool
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+    @property
+    def authorization(self) -> bytes:
+        """The header field for HTTP with its line end; empty without a user."""
+        if not self.user:
+            return b""
+        credentials = b64encode(f"{self.user}:{self.password}".encode())
+        return b"Proxy-Authorization: Basic " + credentials + b"\r\n"
+
+    def needs_tunnel(self, origin: Origin) -> bool:
+        """Return whether a tunnel leads to `origin`; else requests are sent to the proxy itself."""
+        return self.is_socks or origin.is_tls
+
+
+def read_proxy(text: str, secrets: Secrets) -> Proxy:
+    """Return the proxy at the URL `text`; without a scheme it is one for HTTP.
+
+    Raises:
+        OptionError: `text` cannot be read; the message shows no password.
+    """
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit("http:"), None
+    if not parts.hostname or parts.scheme not in _DEFAULT_PORTS or parts.path.strip("/"):
+        raise OptionError(
+            f"cannot read the proxy {secrets.mask_url(url)!r}; write http://host:port or"
+            " socks5://host:port, with user:password@ in front of the host where it wants them"
+        )
+    return Proxy(
+        is_socks=parts.scheme != "http",
+        host=parts.hostname,
+        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+class Proxies:
+    """The choice of a proxy for each server.
+
+    Args:
+        url: The proxy of all requests; ``""`` for none, None for the environment's.
+        environment: The environment; ``NO_PROXY`` counts for `url`, too.
+        secrets: The rule of masking.
+
+    Raises:
+        OptionError: `url` or one of the environment's cannot be read.
+    """
+
+    def __init__(self, url: str | None, environment: Mapping[str, str], secrets: Secrets) -> None:
+        self._given = read_proxy(url, secrets) if url else None
+        # Read now, so that a broken one is told before any load.
+        self._by_variable = _read_environment(environment, secrets) if url is None else {}
+        self._environment = dict(environment)
+        self._chosen: dict[Origin, Proxy | None] = {}
+
+    def find(self, origin: Origin) -> Proxy | None:
+        """Return the proxy for requests to `origin`; None if they go there themselves."""
+        if origin not in self._chosen:
+            self._chosen[origin] = self._choose(origin)
+        return self._chosen[origin]
+
+    def _choose(self, origin: Origin) -> Proxy | None:
+        if self._given is not None:
+            return None if _is_bypassed(origin, _bypassed(self._environment)) else self._given
+        return self._by_variable.get(proxy_variable(origin, self._environment))
+
+
+def _read_environment(environment: Mapping[str, str], secrets: Secrets) -> dict[str, Proxy]:
+    proxies = {}
+    for scheme in ("http", "https", "all"):
+        for name in (f"{scheme}_proxy", f"{scheme}_PROXY".upper()):
+            if environment.get(name):
+                try:
+                    proxies[name] = read_proxy(environment[name], secrets)
+                except OptionError as error:
+                    raise OptionError(f"{name}: {error}") from None
+    return proxies
 
 
 def proxy_variable(origin: Origin, environment: Mapping[str, str]) -> str:
@@ -21,8 +122,11 @@ def proxy_variable(origin: Origin, environment: Mapping[str, str]) -> str:
     found = next((name for name in names if environment.get(name)), "")
     if not found or not origin.host or _is_this_machine(origin.host):
         return ""
-    bypassed = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    return "" if _is_bypassed(origin, bypassed) else found
+    return "" if _is_bypassed(origin, _bypassed(environment)) else found
+
+
+def _bypassed(environment: Mapping[str, str]) -> str:
+    return environment.get("no_proxy") or environment.get("NO_PROXY") or ""
 
 
 def _is_this_machine(host: str) -> bool:

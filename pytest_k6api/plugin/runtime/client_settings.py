@@ -1,0 +1,110 @@
+"""The settings of HTTP clients, read before any load is sent."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pytest_k6api.model import OptionError, Secrets
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.protocols.http import (
+    ClientCertificate,
+    ClientOptions,
+    DnsRules,
+    HostTable,
+    LocalAddresses,
+    Proxies,
+    make_context,
+    read_dns,
+)
+
+
+def client_options(settings: Settings) -> ClientOptions:
+    """Return what `settings` say about the HTTP clients of all load tests.
+
+    Raises:
+        OptionError: One of them cannot be used; the message names it.
+    """
+    secrets = Secrets(settings.entries("mask"), hides_bodies=settings.switch("hide_bodies"))
+    return ClientOptions(
+        verify=_authorities(settings) or not settings.switch("insecure_skip_tls_verify"),
+        certificate=_certificate(settings),
+        proxies=_proxies(settings, secrets),
+        hosts=_hosts(settings),
+        dns=_dns(settings),
+        local_addresses=_local_addresses(settings),
+        http_debug=_http_debug(settings),
+        secrets=secrets,
+    )
+
+
+@contextmanager
+def blamed_on(option: str) -> Iterator[None]:
+    """Begin the message of an OptionError with `option`."""
+    try:
+        yield
+    except OptionError as error:
+        raise OptionError(f"{option}: {error}") from None
+
+
+def _authorities(settings: Settings) -> str:
+    """Return the file of certificate authorities, after a trial read."""
+    path = settings.text("ca_file")
+    if path:
+        with blamed_on("--k6-ca-file"):
+            make_context(path)
+    return path
+
+
+def _certificate(settings: Settings) -> ClientCertificate | None:
+    """Return the client's certificate, after a trial read."""
+    cert_file, key_file = settings.text("client_cert"), settings.text("client_key")
+    if not cert_file:
+        if key_file:
+            raise OptionError("--k6-client-key needs --k6-client-cert, whose key it is")
+        return None
+    certificate = ClientCertificate(cert_file, key_file)
+    with blamed_on("--k6-client-cert"):
+        make_context(verify=False, certificate=certificate)
+    return certificate
+
+
+def _proxies(settings: Settings, secrets: Secrets) -> Proxies:
+    url = settings.text("proxy") if settings.was_given("proxy") else None
+    if url is None:
+        return Proxies(None, os.environ, secrets)
+    with blamed_on("--k6-proxy"):
+        return Proxies(url, os.environ, secrets)
+
+
+def _hosts(settings: Settings) -> HostTable:
+    with blamed_on("--k6-hosts"):
+        entries: dict[str, str] = {}
+        for text in settings.entries("hosts"):
+            name, equals, address = text.partition("=")
+            if not equals:
+                raise OptionError(
+                    f"cannot read {text!r}; write NAME=ADDRESS, such as shop.test=127.0.0.1:8443"
+                )
+            entries[name] = address
+        return HostTable(entries)
+
+
+def _dns(settings: Settings) -> DnsRules:
+    with blamed_on("--k6-dns"):
+        return read_dns(settings.text("dns"))
+
+
+def _local_addresses(settings: Settings) -> LocalAddresses:
+    with blamed_on("--k6-local-ips"):
+        return LocalAddresses(settings.text("local_ips"))
+
+
+def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:
+    # The text is one of the setting's choices; this tells the type checker.
+    match settings.text("http_debug"):
+        case "failed":
+            return "failed"
+        case "all":
+            return "all"
+    return ""
