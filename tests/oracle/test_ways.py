@@ -25,17 +25,17 @@ class Recorder(socketserver.ThreadingTCPServer):
 
 
 class Answer(socketserver.StreamRequestHandler):
-    server: Recorder
-
     def handle(self) -> None:
+        recorder = self.server
+        assert isinstance(recorder, Recorder)
         while line := self.rfile.readline().decode().strip():
             fields = {}
             while field := self.rfile.readline().decode().strip():
                 name, _, value = field.partition(": ")
                 fields[name.lower()] = value
             self.rfile.read(int(fields.get("content-length", 0)))
-            self.server.heads.append((line, fields["host"]))
-            self.server.credentials.add(fields.get("proxy-authorization", ""))
+            recorder.heads.append((line, fields["host"]))
+            recorder.credentials.add(fields.get("proxy-authorization", ""))
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 

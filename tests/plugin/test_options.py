@@ -61,6 +61,12 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "ca_file": ("ini.pem", "environment.pem", "command.pem"),
     "insecure_skip_tls_verify": ("false", "off", ""),
     "http_debug": ("failed", "all", "failed"),
+    "client_cert": ("ini.pem", "environment.pem", "command.pem"),
+    "client_key": ("ini.key", "environment.key", "command.key"),
+    "proxy": ("ini.test", "environment.test", "command.test"),
+    "hosts": ("ini=127.0.0.1", "environment=127.0.0.1", "command=127.0.0.1"),
+    "dns": ("ttl=1s", "ttl=2s", "ttl=3s"),
+    "local_ips": ("127.0.0.1", "127.0.0.2", "127.0.0.3"),
     "mask": ("ini", "environment", "command"),
     "hide_bodies": ("false", "off", ""),
 }
@@ -363,7 +369,7 @@ def test_a_bad_value_is_a_usage_error_that_names_its_place(
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_an_empty_text_in_the_environment_is_none_save_for_the_address(
+def test_an_empty_text_in_the_environment_is_none_save_for_address_and_proxy(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting
 ):
     found = settings(
@@ -371,7 +377,7 @@ def test_an_empty_text_in_the_environment_is_none_save_for_the_address(
     )
 
     assert found.problems == []
-    assert found.was_given(setting.name) == (setting.name == "address")
+    assert found.was_given(setting.name) == (setting.name in {"address", "proxy"})
 
 
 MIXED = """

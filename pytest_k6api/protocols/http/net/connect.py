@@ -45,7 +45,7 @@ _HEAD_START = 0.25
 Way = tuple[Address, IpAddress | None]
 
 
-class Line(NamedTuple):
+class Dialed(NamedTuple):
     """A connected socket.
 
     Attributes:
@@ -139,8 +139,8 @@ class Dialer:
         deadline: int,
         traffic: Traffic | None,
         local: IpAddress | None = None,
-    ) -> Line:
-        """Return a line to `origin`, through a proxy where one applies.
+    ) -> Dialed:
+        """Return a socket to `origin`, through a proxy where one applies.
 
         Args:
             origin: Where to.
@@ -174,9 +174,9 @@ class Dialer:
             raise NetworkError(failure) from error
         connecting = perf_counter_ns() - began
         if proxy is None or not proxy.needs_tunnel(origin):
-            return Line(sock, connecting, proxy)
+            return Dialed(sock, connecting, proxy)
         await _tunnel(sock, proxy, origin, limit, overdue)
-        return Line(sock, perf_counter_ns() - began, None)
+        return Dialed(sock, perf_counter_ns() - began, None)
 
     async def _connect_to_any(
         self, ways: list[Way], limit: int, traffic: Traffic | None
