@@ -63,7 +63,7 @@ def read_certificate(cert: str | tuple[str, ...] | None) -> ClientCertificate | 
     if cert is None:
         return None
     files = (cert,) if isinstance(cert, str) else cert
-    if not isinstance(files, tuple) or not 1 <= len(files) <= len(ClientCertificate._fields):
+    if not 1 <= len(files) <= len(ClientCertificate._fields):
         raise OptionError(
             "cert takes a file with certificate and key (PEM), or a tuple of the certificate's"
             f" file, the key's file and its password, got {cert!r}"
