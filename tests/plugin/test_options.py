@@ -67,7 +67,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "hosts": ("ini=127.0.0.1", "environment=127.0.0.1", "command=127.0.0.1"),
     "dns": ("ttl=1s", "ttl=2s", "ttl=3s"),
     "local_ips": ("127.0.0.1", "127.0.0.2", "127.0.0.3"),
-    "metadata": ("vu", "iter", "vu"),
+    "metadata": ("false", "off", ""),
     "mask": ("ini", "environment", "command"),
     "hide_bodies": ("false", "off", ""),
 }
