@@ -300,6 +300,11 @@ class MetricsEngine:
         timeline = self._timelines.get(name)
         return timeline.points() if timeline is not None else () if name in KEPT else None
 
+    def plan_vus(self, vus: int, elapsed: float) -> None:
+        """Note for the timeline how many virtual users the plan has now."""
+        self._advance(elapsed)
+        self._load_timeline.plan_vus(vus)
+
     def load_timeline(self) -> LoadTimeline:
         """Return a copy of the timeline of the load test, without the open second."""
         return self._load_timeline.copy()

@@ -33,6 +33,7 @@ class StatusSnapshot:
         paused: Whether it is paused now, before its start or later.
         vus: VUs active now over all scenarios; 0 while paused.
         vus_max: VUs initialised now over all scenarios.
+        vus_planned: VUs that the plans of the scenarios that run have now; a command changes none.
         stopped: Whether it was stopped before its planned end.
         running: Whether it was started and has not ended.
         tainted: Whether a threshold failed at its last evaluation.
@@ -47,6 +48,7 @@ class StatusSnapshot:
     running: bool
     tainted: bool
     elapsed: float
+    vus_planned: int = 0
 
 
 class ScenarioState(Enum):

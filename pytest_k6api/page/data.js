@@ -19,7 +19,13 @@ import { sumOfRows } from "./charts.js";
  * @property {Column} [p99_ms]
  * @property {Column} [avg_ms]
  * @property {Column} [max_ms]
+ * @property {Errors} [errors]
+ * @property {Data | null} [data] Null for a name.
  */
+
+/** Errors by kind. @typedef {{kind: string, counts: Column}[]} Errors */
+
+/** Bytes. @typedef {{sent: Column, received: Column}} Data */
 
 /**
  * A load test by second. A load test may lack what it did not measure.
@@ -28,8 +34,8 @@ import { sumOfRows } from "./charts.js";
  * @property {number[]} seconds When each point begins, in test-run time.
  * @property {{active: Column, planned?: Column}} vus
  * @property {Column} [lateness_p95_ms]
- * @property {{sent: Column, received: Column}} [data]
- * @property {{kind: string, counts: Column}[]} [errors]
+ * @property {Data} [data]
+ * @property {Errors} [errors]
  * @property {{edges_ms: number[], counts: number[][]}} [heatmap]
  * @property {RequestSeries[]} requests
  * @property {number} [name_width] How many points of the others one of a name's stands for.
@@ -248,10 +254,14 @@ export function extend(timeline, later) {
   timeline.seconds = joined(timeline.seconds, later.seconds, kept, size);
   timeline.vus = { active: join(timeline.vus.active, later.vus.active), planned: join(timeline.vus.planned, later.vus.planned) };
   timeline.lateness_p95_ms = join(timeline.lateness_p95_ms, later.lateness_p95_ms);
-  timeline.data = { sent: join(timeline.data?.sent, later.data?.sent), received: join(timeline.data?.received, later.data?.received) };
-  timeline.errors = merged(timeline.errors ?? [], later.errors ?? [], (error) => error.kind).map(([old, added]) => ({
-    kind: (added ?? old)?.kind ?? "", counts: join(old?.counts, added?.counts),
-  }));
+  const joinData = (/** @type {Data | null | undefined} */ data, /** @type {Data | null | undefined} */ added) =>
+    ({ sent: join(data?.sent, added?.sent), received: join(data?.received, added?.received) });
+  const joinErrors = (/** @type {Errors | undefined} */ errors, /** @type {Errors | undefined} */ more) =>
+    merged(errors ?? [], more ?? [], (error) => error.kind).map(([old, added]) => ({
+      kind: (added ?? old)?.kind ?? "", counts: join(old?.counts, added?.counts),
+    }));
+  timeline.data = joinData(timeline.data, later.data);
+  timeline.errors = joinErrors(timeline.errors, later.errors);
   if (later.heatmap) {
     const counts = joined(timeline.heatmap?.counts ?? [], later.heatmap.counts, kept, size);
     timeline.heatmap = { edges_ms: later.heatmap.edges_ms, counts };
@@ -261,6 +271,8 @@ export function extend(timeline, later) {
     /** @type {RequestSeries} */
     const series = { scenario: known.scenario, name: known.name, count: join(old?.count, added?.count), failed: join(old?.failed, added?.failed) };
     for (const key of TIMES) if (old?.[key] || added?.[key]) series[key] = join(old?.[key], added?.[key]);
+    if (old?.errors || added?.errors) series.errors = joinErrors(old?.errors, added?.errors);
+    series.data = old?.data || added?.data ? joinData(old?.data, added?.data) : null;
     return series;
   });
 }

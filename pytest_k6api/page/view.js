@@ -148,11 +148,13 @@ export class LoadTestView {
     this.charts.heat.show({ ...base, seconds: heatmap ? timeline.seconds : [], unit: "ms", series: [], note: ofAll,
       heat: heatmap && { edges: heatmap.edges_ms, counts: heatmap.counts } });
     this.charts.vus.show({ ...base, unit: "", series: vuSeries(timeline) });
-    this.charts.errors.show(errorContent(timeline, ofAll));
-    const { lateness_p95_ms: lateness, data } = timeline;
+    const errors = series?.errors;
+    this.charts.errors.show(errorContent(errors ?? timeline.errors ?? [], series && errors ? timesOf(timeline, series) : base, errors ? "" : ofAll));
+    const { lateness_p95_ms: lateness } = timeline;
+    const data = series?.data ?? timeline.data;
     this.charts.lateness.show({ ...base, seconds: lateness?.some((value) => value !== null) ? timeline.seconds : [], unit: "ms",
       series: [{ label: "p95", values: lateness ?? [], colour: "c-orange" }] });
-    this.charts.data.show({ ...base, seconds: data?.received.some((value) => value) || data?.sent.some((value) => value) ? timeline.seconds : [], unit: "B/s", series: [
+    this.charts.data.show({ ...base, seconds: data?.received.some((value) => value) || data?.sent.some((value) => value) ? timeline.seconds : [], unit: "B/s", note: series?.data ? "" : ofAll, series: [
       { label: "received", values: perSecond(data?.received ?? [], timeline.width), colour: "c-blue", folding: "mean" },
       { label: "sent", values: perSecond(data?.sent ?? [], timeline.width), colour: "c-purple", folding: "mean" }] });
     this.onRange();
@@ -334,13 +336,17 @@ function vuSeries(timeline) {
   return all;
 }
 
-/** @param {Timeline} timeline @param {string} note @returns {import("./charts.js").Content} */
-function errorContent(timeline, note) {
-  const errors = timeline.errors ?? [];
+/**
+ * @param {import("./data.js").Errors} errors
+ * @param {{seconds: number[], width: number}} times
+ * @param {string} note
+ * @returns {import("./charts.js").Content}
+ */
+function errorContent(errors, { seconds, width }, note) {
   return {
-    seconds: errors.length ? timeline.seconds : [], width: timeline.width, unit: "/s", note,
+    seconds: errors.length ? seconds : [], width, unit: "/s", note,
     series: errors.map(({ kind, counts }, index) => ({
-      label: kind, values: perSecond(counts, timeline.width), colour: ERROR_COLOURS[index % ERROR_COLOURS.length], shape: index ? "line" : "bars", folding: "mean",
+      label: kind, values: perSecond(counts, width), colour: ERROR_COLOURS[index % ERROR_COLOURS.length], shape: index ? "line" : "bars", folding: "mean",
     })),
   };
 }

@@ -104,8 +104,9 @@ class MetricsCollector:
         self._probe.add(late, busy, elapsed)
 
     def record_vus(self, status: StatusSnapshot) -> None:
-        """Record how many virtual users there are."""
+        """Record how many virtual users there are, and should be."""
         self.buffer.samples += [
             (VUS, self._root_id, status.vus),
             (VUS_MAX, self._root_id, status.vus_max),
         ]
+        self.engine.plan_vus(status.vus_planned, self._elapsed())

@@ -117,6 +117,7 @@ class Scheduler:
             stuck=self._stuck,
         )
         plans = {options.name: make_plan(options, segment) for options in scenarios}
+        self._plans = plans
         self._planned = planned_vus(scenarios, plans, segment)
         self._runs = [
             ScenarioRun(options, make_executor(options, plan, context) if plan else None)
@@ -183,11 +184,18 @@ class Scheduler:
             running=RunStatus.STARTED <= self._status <= RunStatus.TEARDOWN,
             tainted=tainted,
             elapsed=self.clock.elapsed,
+            vus_planned=sum(map(self._vus_planned, self._runs)),
         )
 
     def scenarios(self) -> list[ScenarioSnapshot]:
         """Return the scenarios as of now, in the order of start time and name."""
         return [run.snapshot() for run in self._runs]
+
+    def _vus_planned(self, run: ScenarioRun) -> int:
+        plan = self._plans[run.options.name]
+        if plan is None or run.executor is None or not run.is_running:
+            return 0
+        return plan.vus_at(run.executor.clock.elapsed)
 
     @property
     def failed_teardowns(self) -> int:

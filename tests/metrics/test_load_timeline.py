@@ -56,6 +56,8 @@ def test_requests_are_counted_and_timed_by_the_second_for_all_each_scenario_and_
         "p95_ms": [2.9, None, 7.0],
         "p99_ms": [2.98, None, 7.0],
         "max_ms": [3.0, None, 7.0],
+        "errors": [{"kind": "requests failed", "counts": [1, 0, 0]}],
+        "data": {"sent": [0, 0, 0], "received": [0, 0, 0]},
     }
     assert timed.series("buy")["count"] == [2, 0, 0]
     assert timed.series("look")["count"] == [0, 0, 1]
@@ -108,12 +110,13 @@ def test_errors_data_vus_and_lateness_stand_beside_each_other():
             },
             [
                 (built_in.VUS, root, 3),
-                (built_in.VUS_MAX, root, 5),
+                (built_in.VUS_MAX, root, 9),
                 (built_in.ITERATION_LATENESS, root, 4_000),
             ],
         ),
         1.0,
     )
+    timed.engine.plan_vus(5, 1.5)
     timed.engine.settle()
 
     document = timed.document()
@@ -128,6 +131,61 @@ def test_errors_data_vus_and_lateness_stand_beside_each_other():
         {"kind": "iterations failed", "counts": [0, 1]},
         {"kind": "checks failed", "counts": [0, 1]},
     ]
+
+
+def test_errors_and_data_are_those_of_the_scenario_or_the_name():
+    timed = Timed()
+    buying = timed.tags.intern({"scenario": "buy", "group": ""})
+    looking = timed.tags.intern({"scenario": "look", "group": ""})
+    check = timed.tags.intern({"scenario": "look", "check": "is 200"})
+    timed.engine.ingest(
+        Batch(
+            {
+                HTTP_ROWS: [
+                    timed.request(1, 1, scenario="buy", name="/a", status="503"),
+                    timed.request(1, 1, scenario="look", name="/a", status="404"),
+                    timed.request(1, 0, scenario="look", name="/b", status="200"),
+                ],
+                ITERATION_ROWS: [(buying, 5, 1, 100, 2_000), (looking, 5, 0, 10, 20)],
+                CHECK_ROWS: [(check, 0.0)],
+            }
+        ),
+        0.0,
+    )
+    timed.engine.settle()
+
+    buy, look = timed.series("buy"), timed.series("look")
+    assert buy["errors"] == [
+        {"kind": "status 503", "counts": [1]},
+        {"kind": "iterations failed", "counts": [1]},
+    ]
+    assert buy["data"] == {"sent": [100], "received": [2_000]}
+    assert [each["kind"] for each in look["errors"]] == ["status 404", "checks failed"]
+    assert look["data"] == {"sent": [10], "received": [20]}
+    home, other = timed.series(name="/a"), timed.series(name="/b")
+    assert [each["kind"] for each in home["errors"]] == ["status 503", "status 404"]
+    assert (home["data"], other["errors"]) == (None, [])
+
+
+def test_series_of_errors_are_bounded_and_none_is_lost():
+    timed = Timed()
+    timed.feed(
+        0.0,
+        *[
+            timed.request(1, 1, scenario="buy", name=f"/{name}", status=str(400 + status))
+            for name in range(20)
+            for status in range(40)
+        ],
+    )
+    timed.engine.settle()
+
+    found = timed.document()["requests"]
+    assert len(found) == 22
+    assert sum(len(each["errors"]) for each in found) <= 200 + 21
+    for each in found:
+        told = sum(error["counts"][0] for error in each["errors"])
+        assert told == each["failed"][0]
+    assert len(found[0]["errors"]) == 40
 
 
 def test_the_heat_map_has_40_buckets_of_equal_ratio_from_a_tenth_of_a_millisecond_to_100_s():

@@ -63,15 +63,19 @@ def _series(
     def times(factor: float) -> list[float | None]:
         return [round(factor * base, 3) if count else None for count, base in rows]
 
+    failed = [int(base > 4) * count // 40 for count, base in rows]
+    sent = [count * 300 for count, _ in rows]
     return {
         "scenario": scenario,
         "name": name,
         "count": [count for count, _ in rows],
-        "failed": [int(base > 4) * count // 40 for count, base in rows],
+        "failed": failed,
         "p50_ms": times(8),
         "p95_ms": times(21),
         "p99_ms": times(34),
         "max_ms": times(55),
+        "errors": [{"kind": "503", "counts": failed}] if any(failed) else [],
+        "data": {"sent": sent, "received": sent} if name is None else None,
     }
 
 

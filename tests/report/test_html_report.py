@@ -42,6 +42,7 @@ def test_points_of_names_are_folded_and_those_of_the_whole_are_not() -> None:
     timeline = sample_timeline(seconds=120, names=1)
     timeline["requests"][1]["count"] = [1, 2] * 60
     timeline["requests"][1]["p95_ms"] = [5.0, None] * 59 + [None, None]
+    timeline["requests"][1]["errors"] = [{"kind": "503", "counts": [0, 1] * 60}]
 
     small = cut_timeline(timeline, points=60)
 
@@ -49,6 +50,7 @@ def test_points_of_names_are_folded_and_those_of_the_whole_are_not() -> None:
     assert small["requests"][0] == timeline["requests"][0]
     assert small["requests"][1]["count"] == [3] * 60
     assert small["requests"][1]["p95_ms"] == [5.0] * 59 + [None]
+    assert small["requests"][1]["errors"] == [{"kind": "503", "counts": [1] * 60}]
 
 
 @pytest.mark.parametrize(

@@ -420,3 +420,35 @@ async def test_what_a_user_raises_that_means_to_end_everything_does() -> None:
     assert load.scheduler.status().status is RunStatus.INTERRUPTED
     assert sorted(load.closed) == [1, 2, 3]
     assert load.scheduler.clock.elapsed == pytest.approx(0.9)
+
+
+def test_the_planned_vus_follow_the_plans_of_the_scenarios_that_run() -> None:
+    planned: list[int] = []
+    load = Load(
+        [
+            scenario(
+                "ramping-vus", start_vus=0, stages=[(4, 4), (2, 4)], graceful_stop=0, name="ramp"
+            ),
+            scenario(
+                "constant-arrival-rate",
+                rate=1,
+                duration=2,
+                pre_allocated_vus=10,
+                max_vus=20,
+                start_time=2,
+                name="rate",
+            ),
+        ]
+    )
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load.run)
+            await trio.sleep(0.5)
+            for _ in range(7):
+                planned.append(load.scheduler.status().vus_planned)
+                await trio.sleep(1)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    assert planned == [0, 1, 12, 13, 4, 4, 0]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 from pytest_k6api.metrics.aggregation import Aggregation
-from pytest_k6api.metrics.sinks.trend import TrendSink
+from pytest_k6api.metrics.sinks.trend import MOST_WAITING, TrendSink
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
 from pytest_k6api.model import Metric, MetricKind
 
@@ -164,12 +164,15 @@ class RateSink:
         """Do nothing: there is nothing put off."""
 
 
-def new_sink(metric: Metric, memory: TrendMemory | None = None) -> Sink:
+def new_sink(
+    metric: Metric, memory: TrendMemory | None = None, *, most_waiting: int = MOST_WAITING
+) -> Sink:
     """Return an empty sink of the kind that `metric` needs.
 
     Args:
         metric: What it is for.
         memory: What a trend shares with others; None for memory of its own.
+        most_waiting: Observations that may wait in a trend; see `TrendSink`.
     """
     match metric.kind:
         case MetricKind.COUNTER:
@@ -179,7 +182,7 @@ def new_sink(metric: Metric, memory: TrendMemory | None = None) -> Sink:
         case MetricKind.RATE:
             return RateSink()
         case MetricKind.TREND:
-            return TrendSink(metric.samples_per_unit, memory)
+            return TrendSink(metric.samples_per_unit, memory, most_waiting=most_waiting)
 
 
 def measure(sink: Sink, aggregation: Aggregation, elapsed: float) -> float:

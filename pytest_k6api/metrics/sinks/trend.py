@@ -32,7 +32,7 @@ from pytest_k6api.metrics.sinks.trend_memory import TrendMemory, cut
 
 # So many may wait, 8 bytes each: up to a half fewer in some trends, so that the series of a
 # request are not all put in order in the same turn of the loop.
-_MOST_WAITING = 7_000
+MOST_WAITING = 7_000
 _STAGGER, _STEPS = 110, 32
 # Counting at once is quicker where values come again and again, but what was counted takes
 # some twelve times the room.
@@ -85,7 +85,7 @@ class TrendSink:
         samples_per_unit: int = 1,
         memory: TrendMemory | None = None,
         *,
-        most_waiting: int = _MOST_WAITING,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self.count = 0
         self.total: float = 0
@@ -277,8 +277,8 @@ class TrendSink:
         """Assert what must hold between any two calls; for tests."""
         counts = self.counts()
         assert sum(counts.values()) == self.count
-        assert len(self._waiting) <= _MOST_WAITING
-        assert len(self._counted) <= _MOST_WAITING
+        assert len(self._waiting) <= MOST_WAITING
+        assert len(self._counted) <= MOST_WAITING
         self._sorted.check()
 
 

@@ -35,7 +35,10 @@ class HeatMap(TypedDict):
 
 
 class RequestsSeries(TypedDict):
-    """Requests of a scenario or of a name, or all; times are None without a request."""
+    """Requests of a scenario or of a name, or all; times are None without a request.
+
+    `data` is None for a name: bytes are counted by iteration.
+    """
 
     scenario: str | None
     name: str | None
@@ -45,6 +48,8 @@ class RequestsSeries(TypedDict):
     p95_ms: list[float | None]
     p99_ms: list[float | None]
     max_ms: list[float | None]
+    errors: list[ErrorSeries]
+    data: DataSeries | None
 
 
 class TimelineDocument(TypedDict):

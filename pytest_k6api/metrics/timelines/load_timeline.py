@@ -17,7 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_k6api.metrics.sinks.deltas import Delta, samples_of
 from pytest_k6api.metrics.timelines.documents import RequestsSeries, TimelineDocument
-from pytest_k6api.metrics.timelines.open_second import OpenSecond, histogram, percentile
+from pytest_k6api.metrics.timelines.open_second import (
+    WHOLE,
+    Key,
+    OpenSecond,
+    histogram,
+    percentile,
+)
 from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
 from pytest_k6api.model import Metric, TagTable
 
@@ -26,6 +32,9 @@ MOST_NAMES = 50
 
 MOST_KINDS = 50
 """How many kinds of errors are told apart."""
+
+MOST_ERRORS = 200
+"""How many series of errors there are: of a kind, in the whole, a scenario or a name."""
 
 # A name takes the place of the least frequent one if it had so many times as many requests:
 # names that are about as frequent would take turns otherwise.
@@ -43,10 +52,7 @@ EDGES_US = tuple(
 
 # count, failed, then microseconds: p50, p95, p99, max
 _REQUESTS = (ADD, ADD, GREATEST, GREATEST, GREATEST, GREATEST)
-
-# A scenario, or a name; (None, None) is all requests.
-_Key = tuple[str | None, str | None]
-_WHOLE: _Key = (None, None)
+_DATA = (ADD, ADD)
 
 
 class LoadTimeline:
@@ -63,15 +69,15 @@ class LoadTimeline:
         self._open = OpenSecond()
         # The number of requests so far, by name.
         self._names: defaultdict[str, int] = defaultdict(int)
-        self._requests: dict[_Key, PointTable] = {_WHOLE: PointTable(_REQUESTS)}
+        self._requests: dict[Key, PointTable] = {WHOLE: PointTable(_REQUESTS)}
         self._heat = PointTable((ADD,) * _BUCKETS)
-        self._errors: dict[str, PointTable] = {}
+        self._errors: dict[Key, dict[str, PointTable]] = {}
         # Active and planned VUs plus 1: 0 where they were not counted.
         self._vus = PointTable((GREATEST, GREATEST))
         # Samples, and their 95th percentile in microseconds.
         self._lateness = PointTable((ADD, GREATEST))
-        # Bytes sent and received.
-        self._data = PointTable((ADD, ADD))
+        # Bytes sent and received, of the whole and of scenarios.
+        self._data: dict[Key, PointTable] = {WHOLE: PointTable(_DATA)}
 
     def advance(self, elapsed: float) -> None:
         """Take the samples that come next as those of `elapsed`, in seconds of test-run time."""
@@ -95,6 +101,10 @@ class LoadTimeline:
         """Take what was added to series of `metric`; see `samples_of`."""
         if OpenSecond.takes(metric):
             self.see(metric, {number: samples_of(delta) for number, delta in deltas.items()})
+
+    def plan_vus(self, vus: int) -> None:
+        """Take the number of virtual users that the plan has now."""
+        self._open.plan_vus(vus)
 
     def settle(self) -> None:
         """Close the last second, and drop what only further samples need."""
@@ -121,35 +131,54 @@ class LoadTimeline:
         folded = LoadTimeline(TagTable())
         folded._length = self._length
         folded._requests = {key: table.copy(width) for key, table in self._requests.items()}
-        folded._errors = {kind: table.copy(width) for kind, table in self._errors.items()}
+        folded._errors = {
+            key: {kind: table.copy(width) for kind, table in kinds.items()}
+            for key, kinds in self._errors.items()
+        }
         folded._heat, folded._vus = self._heat.copy(width), self._vus.copy(width)
-        folded._lateness, folded._data = self._lateness.copy(width), self._data.copy(width)
+        folded._lateness = self._lateness.copy(width)
+        folded._data = {key: table.copy(width) for key, table in self._data.items()}
         return folded
 
     def _document(self, width: int, first: int) -> TimelineDocument:
         length = -(-self._length // width)
         active, planned = self._vus.columns(length, first)
-        sent, received = self._data.columns(length, first)
+        requests = [self._requests_document(key, length, first) for key in self._requests]
+        whole = self._data[WHOLE].columns(length, first)
         return {
             "width": width,
             "seconds": [number * width for number in range(first, length)],
             "vus": {"active": _less_one(active), "planned": _less_one(planned)},
             "lateness_p95_ms": _milliseconds(*self._lateness.columns(length, first)),
-            "data": {"sent": sent, "received": received},
-            "errors": [
-                {"kind": kind, "counts": table.columns(length, first)[0]}
-                for kind, table in self._errors.items()
-            ],
+            "data": {"sent": whole[0], "received": whole[1]},
+            "errors": requests[0]["errors"],
             "heatmap": {
                 "edges_ms": [float(f"{edge / 1000:.4g}") for edge in EDGES_US],
                 "counts": [
                     list(row) for row in zip(*self._heat.columns(length, first), strict=True)
                 ],
             },
-            "requests": [
-                _requests_document(key, table.columns(length, first))
-                for key, table in self._requests.items()
+            "requests": requests,
+        }
+
+    def _requests_document(self, key: Key, length: int, first: int) -> RequestsSeries:
+        count, failed, p50, p95, p99, greatest = self._requests[key].columns(length, first)
+        data = self._data.get(key)
+        sent, received = ([], []) if data is None else data.columns(length, first)
+        return {
+            "scenario": key[0],
+            "name": key[1],
+            "count": count,
+            "failed": failed,
+            "p50_ms": _milliseconds(count, p50),
+            "p95_ms": _milliseconds(count, p95),
+            "p99_ms": _milliseconds(count, p99),
+            "max_ms": _milliseconds(count, greatest),
+            "errors": [
+                {"kind": kind, "counts": table.columns(length, first)[0]}
+                for kind, table in self._errors.get(key, {}).items()
             ],
+            "data": None if data is None else {"sent": sent, "received": received},
         }
 
     def _close(self) -> None:
@@ -162,15 +191,26 @@ class LoadTimeline:
         self._heat.add(second, (0,) * _BUCKETS)
         if closing.durations or closing.failed:
             self._close_requests(closing, second)
-        for kind, count in closing.errors(self._tags):
-            if kind not in self._errors and len(self._errors) >= MOST_KINDS:
-                kind = _OTHER_ERRORS  # noqa: PLW2901 - one table for the rest
-            self._errors.setdefault(kind, PointTable((ADD,))).add(second, (count,))
+        for key, counts in closing.errors(self._tags).items():
+            if key in self._requests:
+                self._add_errors(key, counts, second)
         self._vus.add(second, [0 if vus is None else vus + 1 for vus in closing.vus])
         if closing.lateness:
             lateness = sorted(closing.lateness)
             self._lateness.add(second, (len(lateness), percentile(lateness, 95)))
-        self._data.add(second, (closing.sent, closing.received))
+        for key, data in closing.data(self._tags).items():
+            if key not in self._data:
+                self._data[key] = PointTable(_DATA)
+            self._data[key].add(second, data)
+
+    def _add_errors(self, key: Key, counts: Mapping[str, int], second: int) -> None:
+        tables = self._errors.setdefault(key, {})
+        for kind, count in counts.items():
+            is_full = len(tables) >= MOST_KINDS or (
+                key != WHOLE and sum(map(len, self._errors.values())) >= MOST_ERRORS
+            )
+            told = _OTHER_ERRORS if kind not in tables and is_full else kind
+            tables.setdefault(told, PointTable((ADD,))).add(second, (count,))
 
     def _close_requests(self, closing: OpenSecond, second: int) -> None:
         by_key = closing.by_scenario_and_name(self._tags)
@@ -187,10 +227,10 @@ class LoadTimeline:
             failed = sum(closing.failed.get(tags_id, 0) for tags_id in tags_ids)
             times = [percentile(values, rank) for rank in (50, 95, 99, 100)]
             table.add(second, (len(values), failed, *times))
-            if key == _WHOLE:
+            if key == WHOLE:
                 self._heat.add(second, histogram(values, EDGES_US))
 
-    def _admit(self, closing: OpenSecond, by_key: Mapping[_Key, Sequence[int]]) -> None:
+    def _admit(self, closing: OpenSecond, by_key: Mapping[Key, Sequence[int]]) -> None:
         """Give the scenarios and names in `by_key` a table each, unless there are too many."""
         new: list[str] = []
         for key, tags_ids in by_key.items():
@@ -211,23 +251,11 @@ class LoadTimeline:
             if len(kept) >= MOST_NAMES:
                 if frequency(name) <= _LEAD * frequency(kept[-1]):
                     break
-                del self._requests[None, kept.pop()]
+                rarest = kept.pop()
+                del self._requests[None, rarest]
+                self._errors.pop((None, rarest), None)
             self._requests[None, name] = PointTable(_REQUESTS)
             kept.insert(0, name)
-
-
-def _requests_document(key: _Key, columns: Sequence[list[int]]) -> RequestsSeries:
-    count, failed, p50, p95, p99, greatest = columns
-    return {
-        "scenario": key[0],
-        "name": key[1],
-        "count": count,
-        "failed": failed,
-        "p50_ms": _milliseconds(count, p50),
-        "p95_ms": _milliseconds(count, p95),
-        "p99_ms": _milliseconds(count, p99),
-        "max_ms": _milliseconds(count, greatest),
-    }
 
 
 def _milliseconds(counts: Iterable[int], times_us: Iterable[int]) -> list[float | None]:

@@ -4,6 +4,7 @@ import math
 import struct
 from array import array
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
@@ -11,6 +12,10 @@ from pytest_k6api.model import Metric, TagTable
 from pytest_k6api.model import metrics as built_in
 
 Parts = Mapping[int, Sequence[float]]
+
+# A scenario, or a name; (None, None) is the whole load test.
+Key = tuple[str | None, str | None]
+WHOLE: Key = (None, None)
 
 
 class OpenSecond:
@@ -24,7 +29,7 @@ class OpenSecond:
         sent: Bytes.
         received: Bytes.
         vus: The last numbers of active and of planned VUs; None if they were not counted.
-        failures: The numbers of failures that are no requests, by kind.
+        failures: The numbers of failures that are no requests, by kind and tag set.
     """
 
     __slots__ = (
@@ -37,10 +42,10 @@ class OpenSecond:
         self._ordered: dict[int, list[int]] = {}
         self.failed: dict[int, int] = {}
         self.lateness: list[float] = []
-        self.sent = 0
-        self.received = 0
+        self.sent: dict[int, int] = {}
+        self.received: dict[int, int] = {}
         self.vus: list[int | None] = [None, None]
-        self.failures: dict[str, int] = {}
+        self.failures: dict[tuple[str, int], int] = {}
 
     @staticmethod
     def takes(metric: Metric) -> bool:
@@ -53,17 +58,12 @@ class OpenSecond:
         if take is not None:
             take(self, parts)
 
-    def by_scenario_and_name(
-        self, tags: TagTable
-    ) -> dict[tuple[str | None, str | None], tuple[int, ...]]:
+    def by_scenario_and_name(self, tags: TagTable) -> dict[Key, tuple[int, ...]]:
         """Return the tag sets of requests: all, those of each scenario and of each name."""
-        found: dict[tuple[str | None, str | None], list[int]] = {(None, None): []}
+        found: dict[Key, list[int]] = {WHOLE: []}
         for tags_id in sorted(self.durations.keys() | self.failed.keys()):
-            found[None, None].append(tags_id)
-            if scenario := tags[tags_id].get("scenario"):
-                found.setdefault((scenario, None), []).append(tags_id)
-            if name := tags[tags_id].get("name"):
-                found.setdefault((None, name), []).append(tags_id)
+            for key in keys_of(tags[tags_id]):
+                found.setdefault(key, []).append(tags_id)
         return {key: tuple(tags_ids) for key, tags_ids in found.items()}
 
     def count(self, tags_ids: Sequence[int]) -> int:
@@ -79,11 +79,27 @@ class OpenSecond:
         parts = [self._ordered[tags_id] for tags_id in tags_ids if tags_id in self._ordered]
         return parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
 
-    def errors(self, tags: TagTable) -> Iterator[tuple[str, int]]:
-        """Yield the kinds of errors with their numbers; a kind may come more than once."""
+    def errors(self, tags: TagTable) -> dict[Key, Counter[str]]:
+        """Return the numbers of errors by kind: of all, of each scenario and of each name."""
+        found: defaultdict[Key, Counter[str]] = defaultdict(Counter)
         for tags_id, count in self.failed.items():
-            yield _kind_of(tags[tags_id]), count
-        yield from self.failures.items()
+            for key in keys_of(tags[tags_id]):
+                found[key][_kind_of(tags[tags_id])] += count
+        for (kind, tags_id), count in self.failures.items():
+            for key in keys_of(tags[tags_id]):
+                found[key][kind] += count
+        return found
+
+    def data(self, tags: TagTable) -> dict[Key, tuple[int, int]]:
+        """Return the bytes that were sent and received: of all, and of each scenario."""
+        found: dict[Key, tuple[int, int]] = {}
+        for tags_id in self.sent.keys() | self.received.keys():
+            sent, received = self.sent.get(tags_id, 0), self.received.get(tags_id, 0)
+            for key in keys_of(tags[tags_id]):
+                if key[1] is None:
+                    before = found.get(key, (0, 0))
+                    found[key] = before[0] + sent, before[1] + received
+        return found
 
     def add_durations(self, parts: Parts) -> None:
         """Take durations of requests."""
@@ -114,27 +130,31 @@ class OpenSecond:
 
     def add_data(self, parts: Parts, *, is_sent: bool) -> None:
         """Take bytes."""
-        count = int(sum(map(sum, parts.values())))
         self.samples += 1
-        if is_sent:
-            self.sent += count
-        else:
-            self.received += count
+        counts = self.sent if is_sent else self.received
+        for tags_id, part in parts.items():
+            counts[tags_id] = counts.get(tags_id, 0) + int(sum(part))
 
-    def add_vus(self, parts: Parts, index: int) -> None:
-        """Take a number of VUs, to be kept at `index` of `vus`."""
+    def add_vus(self, parts: Parts) -> None:
+        """Take numbers of active VUs, of which the last one counts."""
         *_, part = parts.values()
         self.samples += 1
-        self.vus[index] = int(part[-1])
+        self.vus[0] = int(part[-1])
+
+    def plan_vus(self, vus: int) -> None:
+        """Take the number of VUs that the plan has."""
+        self.samples += 1
+        self.vus[1] = vus
 
     def add_failures(self, kind: str, parts: Parts, failing: float) -> None:
         """Take the outcomes of checks or iterations, of which `failing` is a failure."""
-        count = sum(
-            part.count(0) if not failing else len(part) - part.count(0) for part in parts.values()
-        )
-        if count:
-            self.failures[kind] = self.failures.get(kind, 0) + count
-            self.samples += count
+        for tags_id, part in parts.items():
+            zeros = part.count(0)
+            count = len(part) - zeros if failing else zeros
+            if count:
+                key = kind, tags_id
+                self.failures[key] = self.failures.get(key, 0) + count
+                self.samples += count
 
 
 _TAKES: Mapping[str, Callable[[OpenSecond, Parts], None]] = {
@@ -143,8 +163,7 @@ _TAKES: Mapping[str, Callable[[OpenSecond, Parts], None]] = {
     built_in.ITERATION_LATENESS.name: OpenSecond.add_lateness,
     built_in.DATA_SENT.name: lambda second, parts: second.add_data(parts, is_sent=True),
     built_in.DATA_RECEIVED.name: lambda second, parts: second.add_data(parts, is_sent=False),
-    built_in.VUS.name: lambda second, parts: second.add_vus(parts, 0),
-    built_in.VUS_MAX.name: lambda second, parts: second.add_vus(parts, 1),
+    built_in.VUS.name: OpenSecond.add_vus,
     built_in.CHECKS.name: lambda second, parts: second.add_failures("checks failed", parts, 0),
     built_in.ITERATION_FAILURES.name: lambda second, parts: second.add_failures(
         "iterations failed", parts, 1
@@ -173,6 +192,15 @@ def histogram(ordered: Sequence[float], edges: Sequence[float]) -> list[int]:
     """
     inner = [bisect_left(ordered, edge) for edge in edges[1:-1]]
     return [end - start for start, end in pairwise([0, *inner, len(ordered)])]
+
+
+def keys_of(tags: Mapping[str, str]) -> Iterator[Key]:
+    """Yield what samples with these tags are part of: the whole, a scenario, a name."""
+    yield WHOLE
+    if scenario := tags.get("scenario"):
+        yield scenario, None
+    if name := tags.get("name"):
+        yield None, name
 
 
 def _kind_of(tags: Mapping[str, str]) -> str:

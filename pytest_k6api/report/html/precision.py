@@ -12,7 +12,7 @@ from typing import Any
 Document = dict[str, Any]  # JSON; the documentation says what it looks like
 Column = list[float | None]
 
-_SUMS = frozenset({"count", "failed"})
+_SUMS = frozenset({"count", "counts", "failed", "sent", "received"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,15 @@ def cut_timeline(timeline: Document, points: int) -> Document:
 
 
 def _folded(series: Document, size: int) -> Document:
-    return {
-        key: list(_fold(column, size, sum if key in _SUMS else max))
-        if isinstance(column, list)
-        else column
-        for key, column in series.items()
-    }
+    return {key: _folded_member(key, member, size) for key, member in series.items()}
+
+
+def _folded_member(key: str, member: Any, size: int) -> Any:  # JSON
+    if key == "errors":
+        return [_folded(each, size) for each in member]
+    if isinstance(member, list):
+        return list(_fold(member, size, sum if key in _SUMS else max))
+    return member
 
 
 def _fold(

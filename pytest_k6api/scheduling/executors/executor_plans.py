@@ -57,6 +57,10 @@ class LoopPlan:
     vus_are_steered: bool = False
     counts_from_setup: bool = False
 
+    def vus_at(self, elapsed: float) -> int:
+        """Return the number of VUs that loop at `elapsed`."""
+        return self.steps.at(elapsed) if elapsed < self.ends_at else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalPlan:
@@ -81,6 +85,10 @@ class ArrivalPlan:
     vus: int
     vus_max: int
     vus_are_steered: bool = False
+
+    def vus_at(self, elapsed: float) -> int:
+        """Return the number of VUs that are at hand at `elapsed`, if no more are needed."""
+        return self.vus if elapsed < self.ends_at else 0
 
 
 ExecutorPlan = LoopPlan | ArrivalPlan
