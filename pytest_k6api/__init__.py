@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SyncStreamedResponse,
     )
     from pytest_k6api.protocols.instrument import instrument
+    from pytest_k6api.protocols.websocket import SyncWebSocket, WebSocket, WebSocketClosed
     from pytest_k6api.vu import VU, Counter, Gauge, Rate, SyncVU, Trend, feeder
 
 __all__ = [
@@ -63,8 +64,11 @@ __all__ = [
     "StreamedResponse",
     "SyncStreamedResponse",
     "SyncVU",
+    "SyncWebSocket",
     "ThresholdSnapshot",
     "Trend",
+    "WebSocket",
+    "WebSocketClosed",
     "Writer",
     "feeder",
     "instrument",
@@ -82,6 +86,7 @@ _HOMES = {
         "SyncStreamedResponse",
     ),
     "pytest_k6api.protocols.instrument": ("instrument",),
+    "pytest_k6api.protocols.websocket": ("SyncWebSocket", "WebSocket", "WebSocketClosed"),
     "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
     "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
     "pytest_k6api.model": ("K6ApiError", "LoadTestInfo", "ScenarioOptions"),

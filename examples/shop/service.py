@@ -1,4 +1,4 @@
-"""The shop over HTTP: every route, in the order in which a customer meets them.
+"""The shop over HTTP and WebSocket: every route, in the order in which a customer meets them.
 
 Three pages misbehave on purpose: ``/slow`` takes its time, ``/flaky`` answers
 every tenth request with 503, and ``/freezing`` stands still for a part of every second.
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import trio
-from quart import Response, abort, jsonify, redirect, request
+from quart import Response, abort, jsonify, redirect, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
@@ -31,6 +31,7 @@ def create_app() -> QuartTrio:
     _add_catalogue(app)
     _add_customers(app, store)
     _add_cart(app, store)
+    _add_chat(app, store)
     _add_misbehaviour(app)
     _add_mirror(app)
     app.register_error_handler(HTTPException, _refuse)
@@ -102,6 +103,24 @@ def _add_cart(app: QuartTrio, store: Store) -> None:
         queued = 0.002 * (order % 5)
         await trio.sleep(queued)
         return {"order": order, "total": total, "queued_ms": queued * 1000}, 201
+
+
+def _add_chat(app: QuartTrio, store: Store) -> None:
+    @app.websocket("/chat")
+    async def chat() -> None:
+        token = websocket.args.get("token", "")
+        if token not in store.carts:
+            abort(401)
+        user = token.rsplit("-", 1)[0]
+        await websocket.accept(subprotocol="chat.v1")
+        await websocket.send_json({"type": "welcome", "user": user})
+        while True:
+            message = await websocket.receive_json()
+            if message["type"] == "bye":
+                return  # closes with 1000
+            await websocket.send_json({"type": "typing"})
+            answer = f"We are looking after your {message['text']}, {user}"
+            await websocket.send_json({"type": "answer", "id": message["id"], "text": answer})
 
 
 def _add_misbehaviour(app: QuartTrio) -> None:

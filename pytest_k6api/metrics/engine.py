@@ -35,7 +35,12 @@ from pytest_k6api.metrics.snapshot import (
 )
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
-from pytest_k6api.metrics.thresholds.coverage import FAILURE_RATES, Coverage, FailureSeries
+from pytest_k6api.metrics.thresholds.coverage import (
+    FAILURE_RATES,
+    REQUEST_RATES,
+    Coverage,
+    FailureSeries,
+)
 from pytest_k6api.metrics.thresholds.evaluation import (
     EvaluationSummary,
     ThresholdEvaluation,
@@ -226,11 +231,9 @@ class MetricsEngine:
         }
 
     def failed_requests(self) -> Iterator[FailureSeries]:
-        """Yield the series of ``http_req_failed``, if any request failed."""
-        name = built_in.HTTP_REQ_FAILED.name
-        store = self._stores.get(name)
-        if store is not None:
-            yield from self._coverage.series(name, store)
+        """Yield the series of those rates of protocols that tell of a failure."""
+        for name in filter(self._stores.__contains__, REQUEST_RATES):
+            yield from self._coverage.series(name, self._stores[name])
 
     def query(
         self, metric_id: str, elapsed: float, stats: Iterable[str] = ()

@@ -123,7 +123,7 @@ class Snapshot:
         root: The tree of groups and checks.
         tainted: Whether any threshold failed at the last evaluation.
         warnings: What the engine wants people to know, such as too many series.
-        unjudged: For ``checks``, ``http_req_failed`` and ``iteration_failures``, the
+        unjudged: For the rates of `FAILURE_RATES` (``checks``, ``http_req_failed``, …), the
             samples that no threshold covers; those of setup and teardown included.
     """
 

@@ -90,12 +90,18 @@ HTTP_REQ_TLS_HANDSHAKING = _time("http_req_tls_handshaking")
 HTTP_REQ_SENDING = _time("http_req_sending")
 HTTP_REQ_WAITING = _time("http_req_waiting")
 HTTP_REQ_RECEIVING = _time("http_req_receiving")
+WS_SESSIONS = _counter("ws_sessions")
+WS_CONNECTING = _time("ws_connecting")
+WS_SESSION_DURATION = _time("ws_session_duration")
+WS_MSGS_SENT = _counter("ws_msgs_sent")
+WS_MSGS_RECEIVED = _counter("ws_msgs_received")
+WS_PING = _time("ws_ping")
 DATA_SENT = _counter("data_sent", Contains.DATA)
 DATA_RECEIVED = _counter("data_received", Contains.DATA)
 
 # Ours, beyond k6: what pytest promises needs them (a green test means that
-# nothing went wrong), and so do honest pacing and honest requests; the last two are
-# for `vu.measure`.
+# nothing went wrong), and so do honest pacing and honest requests; two are for
+# `vu.measure`, two for what k6 lacks of WebSocket.
 ITERATION_FAILURES = _rate("iteration_failures")
 ITERATION_LATENESS = _time("iteration_lateness")
 GENERATOR_LATENESS = _time("generator_lateness")
@@ -104,6 +110,8 @@ ITERATIONS_SKIPPED = _counter("iterations_skipped")
 HTTP_REQ_RETRIES = _counter("http_req_retries")
 MEASURED_DURATION = _time("measured_duration")
 MEASURED_FAILED = _rate("measured_failed")
+WS_FAILED = _rate("ws_failed")
+WS_RESPONSE_TIME = _time("ws_response_time")
 
 BUILT_IN: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)

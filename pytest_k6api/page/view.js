@@ -353,7 +353,7 @@ function errorContent(errors, { seconds, width }, note) {
 
 /** @param {import("./data.js").Failure} failure @param {string} key @param {boolean} isOpen */
 function failureElement(failure, key, isOpen) {
-  const share = failure.share === null ? "" : ` (${format(failure.share, "%")} of ${failure.kind === "request" ? "requests of that name" : "iterations"})`;
+  const share = failure.share === null ? "" : ` (${format(failure.share, "%")} of ${["request", "session"].includes(failure.kind) ? `${failure.kind}s of that name` : "iterations"})`;
   const when = `${failure.kind}${failure.scenario ? ` in ${failure.scenario}` : ""}${failure.place ? `, ${failure.place}` : ""}; first at ${formatNumber(failure.first_at)} s, last at ${formatNumber(failure.last_at)} s${share}`;
   return element("details", { "data-key": key, open: isOpen },
     element("summary", {}, element("b", {}, `${formatNumber(failure.count)}×`), ` ${failure.message}`),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_k6api.metrics import (
+    FailureSeries,
     LoadTimeline,
     MetricsEngine,
     MetricSnapshot,
@@ -178,10 +179,13 @@ class RunResults:
         failures = (each for each in self.failures if each.scenario == scenario)
         return those_that_count(failures, failing(unjudged, self._options))
 
-    def unjudged_requests(self) -> str:
-        """Return the kinds of failed requests that no threshold is about, in one line."""
-        series = (each for each in self._engine.failed_requests() if not each.is_judged)
-        return name_kinds(self._requests.failures(series))
+    def unjudged_requests(self) -> dict[str, str]:
+        """Return the kinds of failures that no threshold is about in one line, by their rate."""
+        by_rate: dict[str, list[FailureSeries]] = {}
+        for series in self._engine.failed_requests():
+            if not series.is_judged:
+                by_rate.setdefault(series.metric, []).append(series)
+        return {rate: name_kinds(self._requests.failures(some)) for rate, some in by_rate.items()}
 
     def publish(self, snapshot: Snapshot | None = None) -> None:
         """Publish status and scenarios as of now; with `snapshot`, it and the failures too."""

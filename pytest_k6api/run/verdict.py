@@ -1,14 +1,15 @@
 """The verdict on a load test: passed, failed or interrupted, with reasons in plain words. Pure.
 
 A green test means that nothing went wrong, so nothing fails silently: a crossed
-threshold, an iteration that raised, a failed check, a failed request or an early end
-fails the load test. A threshold on ``checks``,
-``http_req_failed`` or ``iteration_failures`` replaces zero tolerance by its
+threshold, an iteration that raised, a failed check, a failed request or WebSocket session
+or an early end fails the load test. A threshold on ``checks``, ``http_req_failed``,
+``ws_failed`` or ``iteration_failures`` replaces zero tolerance by its
 own limit, for the samples that it covers.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot, Unjudged
 from pytest_k6api.model import LoadTestOptions
@@ -20,6 +21,7 @@ _RATES = {
     FailureKind.ITERATION: "iteration_failures",
     FailureKind.CHECK: "checks",
     FailureKind.REQUEST: "http_req_failed",
+    FailureKind.SESSION: "ws_failed",
 }
 
 
@@ -51,7 +53,7 @@ def judge(
     snapshot: Snapshot,
     *,
     options: LoadTestOptions,
-    kinds: str = "",
+    kinds: Mapping[str, str] = MappingProxyType({}),
     has_failed_fast: bool = False,
     ended_early: str = "",
     trouble: tuple[str, ...] = (),
@@ -62,7 +64,8 @@ def judge(
     Args:
         snapshot: The last one, after the final evaluation of the thresholds.
         options: Which failures do not fail it.
-        kinds: The kinds of failed requests that no threshold covers, in one line.
+        kinds: The kinds of failures that no threshold covers in one line, by the rate of
+            their protocol.
         has_failed_fast: Whether it ended itself at its first failure.
         ended_early: Why it was ended before its time; empty if it was not.
         trouble: Other failures, such as a teardown that raised.
@@ -98,12 +101,13 @@ def _how(threshold: ThresholdSnapshot, metric: MetricSnapshot) -> str:
 
 
 def _failure_reasons(
-    unjudged: Mapping[str, Unjudged], options: LoadTestOptions, kinds: str
+    unjudged: Mapping[str, Unjudged], options: LoadTestOptions, kinds: Mapping[str, str]
 ) -> Iterator[str]:
     texts = {
         "iteration_failures": "iterations raised an exception",
         "checks": "checks failed",
-        "http_req_failed": f"requests failed: {kinds}",
+        "http_req_failed": f"requests failed: {kinds.get('http_req_failed', '')}",
+        "ws_failed": f"WebSocket sessions failed: {kinds.get('ws_failed', '')}",
     }
     failures = failing(unjudged, options)
     for name, text in texts.items():
@@ -118,7 +122,11 @@ def those_that_count(failures: Iterable[Failure], rates: Container[str]) -> tupl
 
 def failing(unjudged: Mapping[str, Unjudged], options: LoadTestOptions) -> dict[str, Unjudged]:
     """Return those of the rates in `unjudged` that fail a load test with these `options`."""
-    consequences = {"checks": options.checks, "http_req_failed": options.requests}
+    consequences = {
+        "checks": options.checks,
+        "http_req_failed": options.requests,
+        "ws_failed": options.requests,
+    }
     return {
         name: each
         for name, each in unjudged.items()

@@ -65,7 +65,7 @@ class LoopCaller:
 
     def close(self) -> None:
         """Close connections."""
-        self.context.client.close()
+        self.vu.close()
 
 
 class ThreadCaller:
@@ -103,7 +103,8 @@ class ThreadCaller:
 
     def close(self) -> None:
         """Close connections, and let the thread end."""
-        self.context.client.close()
+        for vu in filter(None, (self._async_vu, self.vu)):
+            vu.close()
         self._thread.close()
 
     def _note(self, line: str) -> None:

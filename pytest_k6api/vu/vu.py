@@ -18,6 +18,7 @@ import trio
 
 from pytest_k6api.model import CHECK_ROWS, current_recorder
 from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
+from pytest_k6api.protocols.websocket import SyncWebSocketClient, WebSocketClient
 from pytest_k6api.vu.context import LoadContext, Ruling
 from pytest_k6api.vu.steps import (
     CheckedBlock,
@@ -72,6 +73,7 @@ class BaseVU:
         "_random",
         "_recorder",
         "_tags",
+        "_web_sockets",
         "env",
         "id",
         "iteration",
@@ -92,6 +94,7 @@ class BaseVU:
         self._data: SimpleNamespace | None = None
         self._random: random.Random | None = None
         self._tags: VUTags | None = None
+        self._web_sockets: WebSocketClient | None = None
 
     @property
     def data(self) -> SimpleNamespace:
@@ -214,9 +217,20 @@ class BaseVU:
         response = self._client.last_response
         return describe_exchange(response) if response is not None else ""
 
+    def close(self) -> None:
+        """Close its connections at once."""
+        if self._web_sockets is not None:
+            self._web_sockets.close()
+        self._client.close()
+
     def share_memory(self, other: "BaseVU") -> None:
         """Share data, tags and RNG with `other`, which is the same virtual user."""
         self._data, self._tags, self._random = other.data, other.tags, other.random
+
+    def _open_web_sockets(self) -> WebSocketClient:
+        if self._web_sockets is None:
+            self._web_sockets = WebSocketClient(self._client, self._recorder)
+        return self._web_sockets
 
     def _now(self) -> float:
         return self._groups.now()
@@ -244,6 +258,11 @@ class VU(BaseVU):
     def __init__(self, context: VUContext) -> None:
         super().__init__(context)
         self.http: Client = context.client
+
+    @property
+    def ws(self) -> WebSocketClient:
+        """The VU's WebSocket client."""
+        return self._open_web_sockets()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.
@@ -281,6 +300,13 @@ class SyncVU(BaseVU):
         super().__init__(context)
         self._thread = thread
         self.http = SyncClient(context.client, thread.call, thread.call_soon)
+
+    @property
+    def ws(self) -> SyncWebSocketClient:
+        """The VU's WebSocket client."""
+        return SyncWebSocketClient(
+            self._open_web_sockets(), self._thread.call, self._thread.call_soon
+        )
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.

@@ -85,7 +85,11 @@ def test_nothing_wrong_passes():
     ],
 )
 def test_each_thing_that_went_wrong_is_a_reason(measured: Snapshot, reason: str):
-    verdict = judge(measured, options=LoadTestOptions(), kinds="48x 503 GET flaky; 20x 404 GET /x")
+    verdict = judge(
+        measured,
+        options=LoadTestOptions(),
+        kinds={"http_req_failed": "48x 503 GET flaky; 20x 404 GET /x"},
+    )
 
     assert (verdict.outcome, verdict.reasons) == ("failed", (reason,))
 
@@ -101,7 +105,10 @@ def test_each_thing_that_went_wrong_is_a_reason(measured: Snapshot, reason: str)
 def test_what_is_only_recorded_is_no_reason(options: LoadTestOptions, reasons: tuple[str, ...]):
     measured = snapshot_of(checks=(3, 9), http_req_failed=(2, 9))
 
-    assert judge(measured, options=options, kinds="2x 500 GET a").reasons == reasons
+    assert (
+        judge(measured, options=options, kinds={"http_req_failed": "2x 500 GET a"}).reasons
+        == reasons
+    )
 
 
 def test_a_threshold_that_was_not_judged_is_no_reason():

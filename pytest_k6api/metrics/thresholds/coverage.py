@@ -1,6 +1,6 @@
-"""Coverage of failures by thresholds: samples of three rates that no threshold is about.
+"""Coverage of failures by thresholds: samples of rates of failures that no threshold is about.
 
-A load test fails for a failed check, request or iteration unless a threshold
+A load test fails for a failed check, request, session or iteration unless a threshold
 states how many may fail. A threshold with a tag filter states that for the
 samples that pass its filter, so coverage is decided for each tag set. Pure.
 """
@@ -15,9 +15,12 @@ from pytest_k6api.metrics.tag_filter import Selection
 from pytest_k6api.model import TagTable
 from pytest_k6api.model import metrics as built_in
 
+REQUEST_RATES = (built_in.HTTP_REQ_FAILED.name, built_in.WS_FAILED.name)
+"""The rates of the protocols: their failures are kept by kind, with an exchange each."""
+
 FAILURE_RATES: Mapping[str, bool] = {
     built_in.CHECKS.name: False,
-    built_in.HTTP_REQ_FAILED.name: True,
+    **dict.fromkeys(REQUEST_RATES, True),
     built_in.ITERATION_FAILURES.name: True,
 }
 """The rates that tell of failures, and whether a failure is their non-zero sample."""
@@ -27,6 +30,7 @@ class FailureSeries(NamedTuple):
     """One series of a rate that tells of failures.
 
     Attributes:
+        metric: The name of the rate.
         tags_id: The number of its tag set.
         tags: Its tags.
         failed: How many samples tell of a failure.
@@ -34,6 +38,7 @@ class FailureSeries(NamedTuple):
         is_judged: Whether a threshold is about them.
     """
 
+    metric: str
     tags_id: int
     tags: Mapping[str, str]
     failed: int
@@ -62,7 +67,7 @@ class Coverage:
         """Yield the series of the rate `name`, whose samples are in `store`, if any failed."""
         for tags_id, sink in store.series.items() if _failed(name, store.whole.sink) else ():
             failed, is_judged = _failed(name, sink), self._covers(name, tags_id)
-            yield FailureSeries(tags_id, self._tags[tags_id], failed, sink.count, is_judged)
+            yield FailureSeries(name, tags_id, self._tags[tags_id], failed, sink.count, is_judged)
 
     def unjudged(self, name: str, store: MetricStore, scenario: str | None = None) -> Unjudged:
         """Return what no threshold covers of the rate `name`.

@@ -10,7 +10,7 @@ from _pytest._code import ExceptionInfo, Traceback
 from pytest_k6api.model import printable
 from pytest_k6api.report import format_share
 from pytest_k6api.run import LoadTest
-from pytest_k6api.vu import Failure, FailureKind
+from pytest_k6api.vu import Failure
 
 PACKAGE = Path(__file__).parents[2]
 """The folder of this package."""
@@ -93,13 +93,13 @@ def first_error(load_test: LoadTest) -> BaseException | None:
 
 def _shown(failures: Sequence[Failure]) -> list[Failure]:
     """Return the failures to show: tracebacks first, because they explain failed requests."""
-    requests = [failure for failure in failures if failure.kind is FailureKind.REQUEST]
-    others = [failure for failure in failures if failure.kind is not FailureKind.REQUEST]
+    requests = [failure for failure in failures if failure.kind.is_protocols]
+    others = [failure for failure in failures if not failure.kind.is_protocols]
     return [*others[:_SHOWN_FAILURES], *requests[:_SHOWN_REQUESTS]]
 
 
 def _failure_lines(failure: Failure) -> Iterator[str]:
-    of = "requests of that name" if failure.kind is FailureKind.REQUEST else "iterations"
+    of = failure.kind.whole
     share = f" ({format_share(failure.share)} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
     where = ", ".join(filter(None, (failure.scenario, failure.location, _on(failure.workers))))

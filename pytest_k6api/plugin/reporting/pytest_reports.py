@@ -66,7 +66,8 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     line = "; ".join(filter(None, (heading, summary_line(snapshot))))
     lines = [
         heading,
-        *_failed_request_lines(load_test),
+        *_failed_lines(load_test, FailureKind.REQUEST),
+        *_failed_lines(load_test, FailureKind.SESSION),
         *summary_lines(snapshot, results.requests_by_name(), load_test.target),
     ]
     if load_test.comparison is not None:
@@ -80,9 +81,9 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     item.user_properties += _properties(load_test)
 
 
-def _failed_request_lines(load_test: LoadTest) -> list[str]:
-    """Return the kinds of failed requests for the summary, allowed or not."""
-    failures = [each for each in load_test.results.failures if each.kind is FailureKind.REQUEST]
+def _failed_lines(load_test: LoadTest, kind: FailureKind) -> list[str]:
+    """Return what failed over a protocol for the summary, allowed or not."""
+    failures = [each for each in load_test.results.failures if each.kind is kind]
     if not failures:
         return []
     lines = [
@@ -92,7 +93,7 @@ def _failed_request_lines(load_test: LoadTest) -> list[str]:
     if left := failures[_LISTED_REQUESTS:]:
         count = sum(failure.count for failure in left)
         lines.append(f"  {count:,}x {len(left)} more kind{'s' if len(left) > 1 else ''}")
-    return ["FAILED REQUESTS", *lines, ""]
+    return [f"FAILED {kind.name}S", *lines, ""]
 
 
 def report_parts(item: pytest.Function, load_test: LoadTest) -> None:

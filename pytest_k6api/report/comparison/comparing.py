@@ -28,6 +28,7 @@ _IN_ONE_LINE: Mapping[str, tuple[str, ...]] = {
     "http_req_duration": ("p(95)",),
     "http_reqs": ("rate",),
     "http_req_failed": ("rate",),
+    "ws_failed": ("rate",),
 }
 _HIDDEN = frozenset(
     {

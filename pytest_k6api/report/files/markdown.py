@@ -58,14 +58,14 @@ def _threshold_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
 
 def _metric_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
     yield "Metric", "Result"
-    for name in ("http_reqs", "iterations"):
+    for name in ("http_reqs", "ws_sessions", "iterations"):
         if counter := _measured(snapshot, name):
             rate = format_per_second(counter.sample["rate"])
             yield name, f"{format_count(counter.sample['count'])}, {rate}"
-    for name in ("http_req_failed", "checks"):
+    for name in ("http_req_failed", "ws_failed", "checks"):
         if share := _measured(snapshot, name):
             yield name, format_share(share.sample["rate"])
-    for name in ("http_req_duration", "iteration_duration"):
+    for name in ("http_req_duration", "ws_response_time", "iteration_duration"):
         if trend := _measured(snapshot, name):
             numbers = (
                 f"{stat}={format_value(trend.sample[stat], trend.contains)}" for stat in _TREND

@@ -13,7 +13,12 @@ from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, StatusSnapshot, planned_duration
 from pytest_k6api.report.text.units import NOTHING, format_count, format_time
 
-_FAILING = {"iteration_failures": "passes", "http_req_failed": "passes", "checks": "fails"}
+_FAILING = {
+    "iteration_failures": "passes",
+    "http_req_failed": "passes",
+    "ws_failed": "passes",
+    "checks": "fails",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class ProgressLine:
         requests_per_second: Over the last interval; None before the first request.
         p95: The 95th percentile of http_req_duration so far, in milliseconds; None
             before the first request.
-        failures: Failed iterations, checks and requests; None before the first of any.
+        failures: Failed iterations, checks, requests and sessions; None before the first of any.
     """
 
     name: str

@@ -52,6 +52,8 @@ _EXECUTION = frozenset(
         "vus_max",
     }
 )
+# By name, for users may call a metric of theirs ws_….
+_WEBSOCKET = frozenset(metric.name for metric in BUILT_IN if metric.name.startswith("ws_"))
 
 _PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 
@@ -86,7 +88,9 @@ def summary_line(snapshot: Snapshot) -> str:
 def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
     metrics = snapshot.metrics
     requests, iterations = metrics.get("http_reqs"), metrics.get("iterations")
-    for noun, counter in (("iteration", iterations), ("request", requests)):
+    sessions = metrics.get("ws_sessions")
+    counters = (("iteration", iterations), ("request", requests), ("session", sessions))
+    for noun, counter in counters:
         if counter is not None and counter.samples:
             count = counter.sample["count"]
             yield f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
@@ -97,6 +101,9 @@ def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
         yield f"p(95)={format_value(duration.sample['p(95)'], duration.contains)}"
     if failed is not None and failed.samples:
         yield f"{format_share(failed.sample['rate'])} of requests failed"
+    ws_failed = metrics.get("ws_failed")
+    if ws_failed is not None and ws_failed.samples:
+        yield f"{format_share(ws_failed.sample['rate'])} of sessions failed"
     checks = metrics.get("checks")
     if checks is not None and checks.samples:
         yield f"{format_share(checks.sample['rate'])} of checks succeeded"
@@ -174,6 +181,7 @@ def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[st
     for title, chosen in (
         ("CUSTOM", [metric for metric in metrics if _section(metric) == "CUSTOM"]),
         ("HTTP", [metric for metric in metrics if _section(metric) == "HTTP"]),
+        ("WEBSOCKET", [metric for metric in metrics if _section(metric) == "WEBSOCKET"]),
         ("EXECUTION", [metric for metric in metrics if _section(metric) == "EXECUTION"]),
         ("NETWORK", [metric for metric in metrics if _section(metric) == "NETWORK"]),
     ):
@@ -193,6 +201,8 @@ def _section(metric: MetricSnapshot) -> str:
         return "EXECUTION"
     if metric.name in {"data_sent", "data_received"}:
         return "NETWORK"
+    if metric.name in _WEBSOCKET:
+        return "WEBSOCKET"
     return "HTTP" if metric.name.startswith("http_req") else "CUSTOM"
 
 

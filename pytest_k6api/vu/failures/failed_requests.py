@@ -1,6 +1,6 @@
-"""Failed requests of a load test, grouped by scenario, error or status, method and name.
+"""Failed requests and sessions of a load test, grouped by scenario, error or status, method and name.
 
-Counts come from the series of ``http_req_failed``, so the two always agree. Beside
+Counts come from the series of ``http_req_failed`` and ``ws_failed``, so they always agree. Beside
 them, for a bounded number of kinds, are kept the times of the first and last failure
 and one exchange. A request that succeeds costs nothing.
 """
@@ -19,6 +19,7 @@ MOST_KINDS = 100
 
 _NAMED = 5
 _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
+_FAILURE_KINDS = {"http_req_failed": FailureKind.REQUEST, "ws_failed": FailureKind.SESSION}
 # Prefixes of k6's texts; the code implies them.
 _OPERATIONS = ("dial: ", "lookup: ")
 
@@ -109,10 +110,23 @@ class FailedRequests:
         return [(kind, replace(each)) for kind, each in seen]
 
     def failures(self, all_series: Iterable[FailureSeries]) -> tuple[Failure, ...]:
-        """Return the failed requests in `all_series` of ``http_req_failed``, most frequent first.
+        """Return the failures in `all_series` of the protocols' rates, most frequent first.
 
-        Kinds beyond `MOST_KINDS` come last, as one failure.
+        Kinds beyond `MOST_KINDS` come last, as one failure of each rate.
         """
+        by_metric: dict[str, list[FailureSeries]] = {}
+        for series in all_series:
+            by_metric.setdefault(series.metric, []).append(series)
+        found = [
+            failure
+            for metric, some in by_metric.items()
+            for failure in self._failures_of(_FAILURE_KINDS[metric], some)
+        ]
+        return tuple(sorted(found, key=lambda failure: (failure.is_rest, -failure.count)))
+
+    def _failures_of(
+        self, failure_kind: FailureKind, all_series: Iterable[FailureSeries]
+    ) -> list[Failure]:
         sums: dict[RequestKind, _Sum] = {}
         asked: dict[tuple[str, str, str], int] = {}
         for series in all_series:
@@ -130,6 +144,7 @@ class FailedRequests:
                 self._message(one),
                 one.count,
                 self._seen[kind],
+                failure_kind,
                 scenario=kind.group[0],
                 share=one.count / asked[kind.group],
                 hint=_hint(kind.code) if self._seen[kind].is_accepted else "",
@@ -142,8 +157,8 @@ class FailedRequests:
             kinds = f"{len(rest):,} more kind{'s' if len(rest) > 1 else ''}"
             message = f"{kinds}, such as {self._message(rest[0])}"
             count = sum(one.count for one in rest)
-            listed.append(_failure(message, count, self._rest, is_rest=True))
-        return tuple(listed)
+            listed.append(_failure(message, count, self._rest, failure_kind, is_rest=True))
+        return listed
 
     def _find(self, kind: RequestKind | None) -> SeenRequests | None:
         """Return what is kept of `kind`: its own, or that of the rest where it has no place."""
@@ -167,7 +182,7 @@ class FailedRequests:
         name = self._secrets.mask_url(tags.get("name", ""))
         if len(one.names) > 1:
             name = group_url(name)
-        return f"{what} {tags.get('method', '')} {name}"
+        return " ".join(filter(None, (what, tags.get("method", ""), name)))
 
     def _kind_of(self, tags_id: int, tags: Mapping[str, str]) -> RequestKind:
         kind = self._kinds.get(tags_id)
@@ -183,7 +198,7 @@ class FailedRequests:
 
 
 def name_kinds(failures: Iterable[Failure]) -> str:
-    """Return the kinds of failed requests in one line: ``48x 503 GET flaky; 20x 404 GET /x``."""
+    """Return kinds of failed requests in one line: ``48x 503 GET flaky; 20x 404 GET /x``."""
     counts: dict[str, int] = {}
     hints: dict[str, str] = {}
     for failure in failures:
@@ -211,6 +226,7 @@ def _failure(
     message: str,
     count: int,
     seen: SeenRequests,
+    kind: FailureKind,
     *,
     scenario: str = "",
     share: float | None = None,
@@ -218,7 +234,7 @@ def _failure(
     is_rest: bool = False,
 ) -> Failure:
     return Failure(
-        kind=FailureKind.REQUEST,
+        kind=kind,
         scenario=scenario,
         message=message,
         location="",

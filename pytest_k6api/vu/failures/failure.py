@@ -17,6 +17,17 @@ class FailureKind(Enum):
     SETUP = "setup"
     TEARDOWN = "teardown"
     REQUEST = "request"
+    SESSION = "session"
+
+    @property
+    def is_protocols(self) -> bool:
+        """Whether a protocol failed, which has an exchange and no traceback."""
+        return self in (FailureKind.REQUEST, FailureKind.SESSION)
+
+    @property
+    def whole(self) -> str:
+        """The word for the things that `Failure.share` is a share of."""
+        return f"{self.value}s of that name" if self.is_protocols else "iterations"
 
 
 class Witness(Protocol):

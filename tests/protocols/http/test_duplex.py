@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 import trustme
 
 from pytest_k6api.protocols.http.net import DuplexLine, TlsSocket, Traffic
@@ -225,3 +226,45 @@ async def test_over_tls_both_directions_go_on_by_themselves() -> None:
 
     is_whole = received == large
     assert is_whole
+
+
+@in_real_time
+async def test_the_end_that_was_told_before_all_data_was_received_is_not_missed() -> None:
+    async with a_line() as (line, peer):
+        await peer.send_all(b"x" * 100_000)
+        await peer.aclose()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+
+        received = b""
+        while data := await line.receive():
+            received += data
+
+    assert received == b"x" * 100_000
+
+
+@in_real_time
+async def test_an_interrupted_line_wakes_both_tasks_and_can_be_received_from_again() -> None:
+    woken = []
+
+    async def receive(line: DuplexLine) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await line.receive()
+        woken.append("receive")
+
+    async def send(line: DuplexLine) -> None:
+        line.send_soon(b"x" * 50_000_000)
+        with pytest.raises(trio.ClosedResourceError):
+            await line.wait_sent()
+        woken.append("send")
+
+    async with a_line() as (line, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive, line)
+            nursery.start_soon(send, line)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            line.interrupt()
+        await peer.send_all(b"more")
+
+        assert await line.receive() == b"more"
+
+    assert sorted(woken) == ["receive", "send"]

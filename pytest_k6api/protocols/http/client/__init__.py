@@ -6,6 +6,7 @@ from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.excerpts import excerpt
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
 from pytest_k6api.protocols.http.client.options import ClientOptions
+from pytest_k6api.protocols.http.client.prepare import read_expected
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.sync import SyncClient
@@ -21,4 +22,5 @@ __all__ = [
     "SyncClient",
     "describe_exchange",
     "excerpt",
+    "read_expected",
 ]

@@ -95,7 +95,24 @@ class IncomingBody(Protocol):
         """
 
 
-class Connection(Protocol):
+class Watched(Protocol):
+    """Whatever the sweeper looks after: at its `deadline`, until it is no more open.
+
+    Attributes:
+        is_open: False once closed.
+    """
+
+    is_open: bool
+
+    @property
+    def deadline(self) -> float:
+        """When to wake it, in perf_counter_ns."""
+
+    def wake(self) -> None:
+        """Wake the tasks that wait; each finds out whether it is overdue."""
+
+
+class Connection(Watched, Protocol):
     """A way to one server that takes one request after the other, or several at once.
 
     Attributes:
@@ -103,21 +120,15 @@ class Connection(Protocol):
         has_news: Whether something was received while no exchange was under way.
         is_reusable: Whether another request may follow.
         has_room: Whether an exchange may be opened while others are under way.
-        is_open: False once closed.
         deadline: When the first of the exchanges under way is overdue, in perf_counter_ns.
     """
 
     ended_at: int
     has_news: bool
     is_reusable: bool
-    is_open: bool
 
     @property
     def has_room(self) -> bool:
-        """See above."""
-
-    @property
-    def deadline(self) -> int:
         """See above."""
 
     def open_exchange(self) -> Exchange:
@@ -130,9 +141,6 @@ class Connection(Protocol):
             may_err: Whether missing the latest news does no harm, because the request can
                 be repeated. The answer then costs no system call, as a rule.
         """
-
-    def wake(self) -> None:
-        """Wake the tasks that wait; each finds out whether it is overdue."""
 
     def retire(self) -> None:
         """Close the connection as soon as no exchange is under way, and open none any more."""

@@ -6,7 +6,8 @@ from time import perf_counter_ns
 
 import trio
 
-from pytest_k6api.protocols.http.client.connection import Connection
+from pytest_k6api.model import OptionError
+from pytest_k6api.protocols.http.client.connection import Connection, Watched
 from pytest_k6api.protocols.http.client.options import (
     HTTP1,
     HTTP2,
@@ -58,7 +59,7 @@ class HttpRuntime:
             Resolver(self.options.dns, self.options.hosts),
             self.options.proxies,
         )
-        self._connections: set[Connection] = set()
+        self._connections: set[Watched] = set()
         self._contexts: dict[object, ssl.SSLContext] = {}
         self._known_heads: KnownHeads = {}
         self._http2 = Http2Caches()
@@ -121,6 +122,29 @@ class HttpRuntime:
             elif not connection.is_open:
                 closed.append(connection)
         self._connections.difference_update(closed)
+
+    @property
+    def traffic(self) -> Traffic:
+        """The batches of all connections.
+
+        Raises:
+            OptionError: There are none on this system, or the runtime does not run.
+        """
+        if self._traffic is None:
+            raise OptionError("vu.ws needs Linux, where connections share their system calls")
+        return self._traffic
+
+    def watch(self, thing: Watched) -> None:
+        """Wake `thing` at its deadline, until it is closed."""
+        self._connections.add(thing)
+
+    async def dial_http1(
+        self, origin: Origin, deadline: int, options: ConnectionOptions
+    ) -> Http1Connection:
+        """Return a new connection to `origin` that speaks HTTP/1.1; see `dial`."""
+        connection = await self.dial(origin, deadline, options._replace(versions="1.1"))
+        assert isinstance(connection, Http1Connection)
+        return connection
 
     async def dial(self, origin: Origin, deadline: int, options: ConnectionOptions) -> Connection:
         """Return a new connection to `origin`.

@@ -254,3 +254,11 @@ class Http1Connection(Http1Line):
     def retire(self) -> None:
         """Close the connection: its one exchange is over."""
         self.close()
+
+    def detach(self) -> tuple[socket.socket | TlsSocket, bytes]:
+        """Give the socket away after a 101, with what came behind that; this connection is over."""
+        self.is_open = self.is_reusable = False
+        self._parking = None
+        if self._traffic is not None:
+            self._traffic.remove(self)
+        return self.sock, self._reader.rest if self._reader is not None else b""

@@ -48,7 +48,7 @@ class ResponseReader:
         lowered: The head in lower case, to look header names up in.
         is_last: Whether no other response may follow on the connection.
         length: Bytes of the body; `CHUNKED` or `UNTIL_CLOSE` where the head does not tell.
-        rest: The bytes behind a head that was read without its body.
+        rest: The bytes behind the response, or behind its head if that was read without its body.
 
     Args:
         max_size: The most bytes that a body may have.
@@ -95,7 +95,7 @@ class ResponseReader:
         lowered = self.lowered
         self.length = length = body_length(self.status, lowered) if has_body else 0
         if is_streamed:
-            self.rest, rest = rest, b""
+            pass
         elif length == CHUNKED:
             rest = await self._read_chunks(rest, receive)
         elif length == len(rest):
@@ -106,8 +106,13 @@ class ResponseReader:
         else:
             self._check_size(length)
             rest = await self._read_exactly(length, rest, receive)
+        self.rest = rest
         # What comes behind a response was not asked for.
-        if rest or self.status == SWITCHING_PROTOCOLS or not keeps_alive(lowered):
+        if (
+            (rest and not is_streamed)
+            or self.status == SWITCHING_PROTOCOLS
+            or not keeps_alive(lowered)
+        ):
             self.is_last = True
 
     def take_partial_body(self) -> bytes:

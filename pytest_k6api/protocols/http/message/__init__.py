@@ -6,12 +6,21 @@ Which header fields and parameters are masked when they are shown stands in
 
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.bodies import Body, encode_body
-from pytest_k6api.protocols.http.message.cookies import Cookie, Cookies, parse_set_cookie
+from pytest_k6api.protocols.http.message.cookies import (
+    Cookie,
+    Cookies,
+    CookieSource,
+    parse_set_cookie,
+)
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
-from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
-from pytest_k6api.protocols.http.message.headers import Headers
+from pytest_k6api.protocols.http.message.errors import (
+    NetworkError,
+    RequestFailure,
+    explain_transfer,
+)
+from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
 from pytest_k6api.protocols.http.message.json_codec import decode_json, encode_json
-from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest, StatusSet
 from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerAuth, Request
 from pytest_k6api.protocols.http.message.request_options import (
     ExpectedStatuses,
@@ -27,6 +36,7 @@ from pytest_k6api.protocols.http.message.response import (
 )
 from pytest_k6api.protocols.http.message.urls import (
     URL,
+    QueryParams,
     Target,
     add_params,
     encode_form,
@@ -41,21 +51,25 @@ __all__ = [
     "BearerAuth",
     "Body",
     "Cookie",
+    "CookieSource",
     "Cookies",
     "DecodingError",
     "ExpectedStatuses",
     "HTTPError",
     "HTTPStatusError",
+    "HeaderSource",
     "Headers",
     "InvalidURL",
     "NetworkError",
     "Origin",
     "PreparedRequest",
+    "QueryParams",
     "Request",
     "RequestError",
     "RequestFailure",
     "RequestOptions",
     "Response",
+    "StatusSet",
     "StreamOptions",
     "Target",
     "Timings",
@@ -65,6 +79,7 @@ __all__ = [
     "encode_body",
     "encode_form",
     "encode_json",
+    "explain_transfer",
     "join_base",
     "parse_set_cookie",
     "resolve_location",

@@ -3,6 +3,7 @@
 It shares the batches of `Traffic` with all other connections. Linux only, as they are.
 """
 
+import ssl
 import types
 from collections.abc import Generator
 from time import perf_counter_ns
@@ -17,7 +18,7 @@ from pytest_k6api.protocols.http.net.batched_io import (
     wake_up,
     way_to_park,
 )
-from pytest_k6api.protocols.http.net.tcp import NonBlockingSocket
+from pytest_k6api.protocols.http.net.tcp import NonBlockingSocket, receive
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 
 
@@ -38,7 +39,7 @@ class DuplexLine:
     """
 
     __slots__ = (
-        "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_sent", "data", "error", "fd", "has_news",
+        "_had_news", "_is_interrupted", "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_sent", "data", "error", "fd", "has_news",
         "is_open", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
@@ -52,6 +53,7 @@ class DuplexLine:
         self.bytes_sent = self.started_at = self.received_at = 0
         self.sent_at = perf_counter_ns()
         self.is_open = True
+        self._had_news = self._is_interrupted = False
         self.has_news = True  # what came before now
         self._waits_to_send: trio.Event | None = None
         self._parking: object = way_to_park(self._abort)
@@ -77,10 +79,12 @@ class DuplexLine:
 
         Raises:
             OSError: It cannot be sent.
-            trio.ClosedResourceError: The line was closed.
+            trio.ClosedResourceError: The line was closed, or is interrupted.
         """
         await trio.lowlevel.checkpoint()
         while self.wire and self.error is None and self.is_open:
+            if self._is_interrupted:
+                raise trio.ClosedResourceError("nothing more is sent over this connection")
             self._waits_to_send = self._waits_to_send or trio.Event()
             await self._waits_to_send.wait()
         self._check()
@@ -92,7 +96,7 @@ class DuplexLine:
         Raises:
             OSError: The connection is broken.
             trio.BusyResourceError: Another task waits for them.
-            trio.ClosedResourceError: The line is closed, or was meanwhile.
+            trio.ClosedResourceError: The line is closed, or was meanwhile, or it was interrupted.
         """
         self._check()
         if self.task is not None:
@@ -109,37 +113,75 @@ class DuplexLine:
     def resume_later(self, task: Task) -> None:
         """Have `task`, which is about to sleep, resumed when something comes."""
         self.task = task
+        self._had_news = self.has_news
         if self.has_news:
             self._traffic.duplex_outbox.append(self)
 
     def take(self) -> bytes | None:
         """Return what a task was resumed with, and forget it; None for an error, or nothing."""
         data, self.data = self.data, None
-        # epoll is edge-triggered: where there may be more, it would not tell again.
+        # epoll is edge-triggered: where there may be more, it would not tell again. News may
+        # have been the end of the stream, behind all of the data.
         if data is not None and (
-            len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more)
+            self._had_news
+            or len(data) >= FIRST_SIZE
+            or not data
+            or (self._tls and self._tls.may_have_more)
         ):
             self.has_news = True
         return data
 
+    def receive_nowait(self) -> bytes | None:
+        """Return what has come while no task waits; ``b""`` at the end, None if nothing has.
+
+        Raises:
+            OSError: The connection is broken.
+            trio.ClosedResourceError: The line is closed.
+        """
+        self._check()
+        if self.task is not None or not self.has_news:
+            return None
+        try:
+            data, self.received_at = receive(
+                self.sock, FIRST_SIZE, self._traffic.clock.offset, self.received_at
+            )
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.has_news = False
+            return None
+        return data
+
     def flush(self) -> bool:
         """Send what the socket takes; return whether nothing is left. `Traffic` calls it."""
-        if not self.wire:
+        wire = self.wire
+        if not wire:
             return True
+        done = 0
         try:
-            while self.wire:
-                sent = self.sock.send(self.wire)
-                self.bytes_sent += sent
-                self.wire = self.wire[sent:]
+            done = self.sock.send(wire)
+            while done < len(wire):
+                done += self.sock.send(memoryview(wire)[done:])
+            self.wire = b""
         except BlockingIOError:
+            self.wire = wire[done:]
             return False
         # Trio drops an instrument that raises.
         except Exception as error:  # noqa: BLE001
             self.error, self.wire = error, b""
             self._resume()
+        finally:
+            self.bytes_sent += done
         self.sent_at = perf_counter_ns()
         self._tell_sender()
         return True
+
+    def interrupt(self) -> None:
+        """Wake the tasks that receive and send: they get ClosedResourceError.
+
+        Receiving may begin again; sending is not waited for any more.
+        """
+        self._is_interrupted = True
+        self._resume()
+        self._tell_sender()
 
     def close(self) -> None:
         """Close the socket at once; tasks that wait get ClosedResourceError."""

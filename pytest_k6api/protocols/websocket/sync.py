@@ -1,0 +1,169 @@
+"""WebSocket sessions for scenarios that run in threads: the same calls without ``await``."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import Any, Unpack
+
+from pytest_k6api.protocols.http import Response
+from pytest_k6api.protocols.websocket.client import WebSocketClient
+from pytest_k6api.protocols.websocket.options import ConnectOptions
+from pytest_k6api.protocols.websocket.waits import Match, Message
+from pytest_k6api.protocols.websocket.websocket import WebSocket
+from pytest_k6api.protocols.websocket.wire.frames import NORMAL
+
+Run = Callable[..., Any]
+"""Lets Trio await ``function(*args)`` and returns or raises what that gives; typed as that."""
+
+
+class SyncWebSocketClient:
+    """A `WebSocketClient` called from a thread.
+
+    Args:
+        client: The client; only Trio's thread touches it.
+        run: Lets Trio await a function.
+        run_soon: Lets Trio call a function, without waiting for it.
+    """
+
+    __slots__ = ("_client", "_run", "_run_soon")
+
+    def __init__(self, client: WebSocketClient, run: Run, run_soon: Callable[..., None]) -> None:
+        self._client = client
+        self._run = run
+        self._run_soon = run_soon
+
+    def __repr__(self) -> str:
+        return f"<SyncWebSocketClient of {self._client!r}>"
+
+    def connect(self, url: str, **options: Unpack[ConnectOptions]) -> "SyncConnecting":
+        """Return a session for ``with``; see `WebSocketClient.connect`."""
+        return SyncConnecting(self._client, url, options, self._run, self._run_soon)
+
+
+class SyncConnecting:
+    """A session that is about to be opened: use it in ``with``."""
+
+    __slots__ = ("_connecting", "_run", "_run_soon", "_socket")
+
+    def __init__(
+        self,
+        client: WebSocketClient,
+        url: str,
+        options: ConnectOptions,
+        run: Run,
+        run_soon: Callable[..., None],
+    ) -> None:
+        self._connecting = client.connect(url, **options)
+        self._run = run
+        self._run_soon = run_soon
+        self._socket: WebSocket | None = None
+
+    def __enter__(self) -> "SyncWebSocket":
+        self._socket = socket = self._run(self._connecting.__aenter__)
+        return SyncWebSocket(socket, self._run)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        assert self._socket is not None
+        try:
+            is_kept: bool = self._run(self._connecting.__aexit__, kind, error, trace)
+        except BaseException:  # it may be an interruption, and Trio waits for nothing more
+            self._run_soon(self._socket.drop)
+            raise
+        return is_kept
+
+
+class SyncWebSocket:
+    """A `WebSocket` used from a thread; see there."""
+
+    __slots__ = ("_run", "_socket")
+
+    def __init__(self, socket: WebSocket, run: Run) -> None:
+        self._socket = socket
+        self._run = run
+
+    def __repr__(self) -> str:
+        return f"<SyncWebSocket of {self._socket!r}>"
+
+    @property
+    def response(self) -> Response:
+        """The server's answer to the handshake."""
+        return self._socket.response
+
+    @property
+    def subprotocol(self) -> str:
+        """The subprotocol that the server chose; empty for none."""
+        return self._socket.subprotocol
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent and received."""
+        return self._socket.is_open
+
+    @property
+    def error(self) -> str:
+        """Why the session failed; ``""`` if it did not, so far."""
+        return self._socket.error
+
+    @property
+    def error_code(self) -> int:
+        """The tag ``error_code`` of a session that failed; 0 if it did not, so far."""
+        return self._socket.error_code
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the server's close frame; see `WebSocket.close_code`."""
+        return self._socket.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The reason in the server's close frame; may be empty."""
+        return self._socket.close_reason
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped; see `WebSocket.dropped`."""
+        return self._socket.dropped
+
+    def send(self, message: Message) -> None:
+        """Send text or a binary message; see `WebSocket.send`."""
+        self._run(self._socket.send, message)
+
+    def receive(self) -> Message:
+        """Return the next message; see `WebSocket.receive`."""
+        message: Message = self._run(self._socket.receive)
+        return message
+
+    def __iter__(self) -> Iterator[Message]:
+        while True:
+            try:
+                message: Message = self._run(self._socket.__anext__)
+            except StopAsyncIteration:
+                return
+            yield message
+
+    def request(
+        self,
+        message: Message,
+        match: Match | None = None,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send `message` and return the answer to it; see `WebSocket.request`."""
+        request = partial(self._socket.request, message, match, name=name, timeout=timeout)
+        answer: Message = self._run(request)
+        return answer
+
+    def ping(self, payload: bytes = b"ping", *, timeout: float | None = None) -> float:
+        """Send a ping and return the seconds until its pong; see `WebSocket.ping`."""
+        took: float = self._run(partial(self._socket.ping, payload, timeout=timeout))
+        return took
+
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close the session; see `WebSocket.close`."""
+        self._run(self._socket.close, code, reason)
