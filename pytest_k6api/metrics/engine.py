@@ -35,12 +35,7 @@ from pytest_k6api.metrics.snapshot import (
 )
 from pytest_k6api.metrics.store import MetricStore, MetricTotal, View
 from pytest_k6api.metrics.tag_filter import Selection, TagFilter, parse_metric_id
-from pytest_k6api.metrics.thresholds.coverage import (
-    FAILURE_RATES,
-    REQUEST_RATES,
-    Coverage,
-    FailureSeries,
-)
+from pytest_k6api.metrics.thresholds.coverage import FAILURE_RATES, Coverage, FailureSeries
 from pytest_k6api.metrics.thresholds.evaluation import (
     EvaluationSummary,
     ThresholdEvaluation,
@@ -232,8 +227,7 @@ class MetricsEngine:
 
     def failed_requests(self) -> Iterator[FailureSeries]:
         """Yield the series of those rates of protocols that tell of a failure."""
-        for name in filter(self._stores.__contains__, REQUEST_RATES):
-            yield from self._coverage.series(name, self._stores[name])
+        yield from self._coverage.failed_requests(self._stores)
 
     def query(
         self, metric_id: str, elapsed: float, stats: Iterable[str] = ()

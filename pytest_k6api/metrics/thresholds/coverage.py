@@ -63,8 +63,12 @@ class Coverage:
         # By metric and tag set: neither changes once it is there.
         self._known: dict[tuple[str, int], bool] = {}
 
-    def series(self, name: str, store: MetricStore) -> Iterator[FailureSeries]:
-        """Yield the series of the rate `name`, whose samples are in `store`, if any failed."""
+    def failed_requests(self, stores: Mapping[str, MetricStore]) -> Iterator[FailureSeries]:
+        """Yield the series of those rates of protocols among `stores` that tell of a failure."""
+        for name in filter(stores.__contains__, REQUEST_RATES):
+            yield from self._series(name, stores[name])
+
+    def _series(self, name: str, store: MetricStore) -> Iterator[FailureSeries]:
         for tags_id, sink in store.series.items() if _failed(name, store.whole.sink) else ():
             failed, is_judged = _failed(name, sink), self._covers(name, tags_id)
             yield FailureSeries(name, tags_id, self._tags[tags_id], failed, sink.count, is_judged)
