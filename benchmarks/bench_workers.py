@@ -50,6 +50,7 @@ class Spent:
 
     @property
     def total(self) -> float:
+        """All of it."""
         return self.put + self.merge + self.judge
 
 
