@@ -3,7 +3,9 @@
 Rows as the HTTP client writes them, with log-normal latencies, in batches of
 2,000, over 1 to 50 tag sets, with and without thresholds on tags, and with one
 check for each request; and what a sliding window costs, which is judged every
-two seconds. What is kept by the second is part of all of it. Run it with the interpreter that has the package:
+two seconds. What is kept by the second is part of all of it. Last, what a worker takes,
+which only adds samples up, its reports included. Run it with the interpreter that has the
+package:
 
     python benchmarks/bench_ingest.py
 """
@@ -13,7 +15,7 @@ import sys
 import time
 import tracemalloc
 
-from pytest_k6api.metrics import MetricsEngine, parse_thresholds
+from pytest_k6api.metrics import MetricsEngine, SeriesCollector, parse_thresholds
 from pytest_k6api.model import Batch, SampleRow, TagTable
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
@@ -73,6 +75,24 @@ def sliding() -> tuple[float, float]:
     return spent / BATCH / BATCHES * 1e6, (time.process_time() - began) * 1e3
 
 
+def collecting(tag_sets: int) -> float:
+    """Return microseconds of CPU for each row in a worker, its reports included."""
+    rng = random.Random(7)
+    tags = TagTable()
+    ids = [tags.intern({"name": f"/{n}"}) for n in range(tag_sets)]
+    collector = SeriesCollector(tags)
+    spent = 0.0
+    for round_ in range(BATCHES):
+        http = [row(rng.choice(ids), rng) for _ in range(BATCH)]
+        elapsed = round_ / BATCHES_PER_SECOND
+        began = time.process_time()
+        collector.ingest(Batch({HTTP_ROWS: http}), elapsed)
+        if round_ % BATCHES_PER_SECOND == 0:
+            collector.take(elapsed)
+        spent += time.process_time() - began
+    return spent / BATCH / BATCHES * 1e6
+
+
 def memory(batches: int) -> float:
     """Return the megabytes that an engine holds after so many batches."""
     rng = random.Random(7)
@@ -101,6 +121,8 @@ def main() -> None:
             )
     cost, judging = sliding()
     print(f"one threshold over the last 30s: {cost:.2f} µs/request, {judging:.1f} ms to judge")
+    for tag_sets in (1, 5, 50):
+        print(f"in a worker, {tag_sets:2} tag sets: {collecting(tag_sets):.2f} µs/request")
     if "--memory" in sys.argv:
         for batches in (20, 200):
             print(f"{batches * BATCH:9,} requests, 10 tag sets: {memory(batches):6.1f} MB")
