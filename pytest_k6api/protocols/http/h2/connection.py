@@ -90,7 +90,7 @@ class Http2Connection(DuplexLine):
         self._starting: list[Stream] = []
         # Whether a task waits for what is unsent to become less.
         self._is_congested = False
-        self._counted = [0, 0]
+        self._counted = (0, 0)
         self.send_soon(GREETING)
 
     def __repr__(self) -> str:
@@ -110,21 +110,6 @@ class Http2Connection(DuplexLine):
     def has_room(self) -> bool:
         """Whether another exchange may be opened beside those under way."""
         return self.is_open and self.is_reusable and self.session.has_room
-
-    @property
-    def is_used(self) -> bool:
-        """Whether a stream was opened before."""
-        return self.session.next_id > 1
-
-    @property
-    def takes_streams(self) -> bool:
-        """Whether a stream can be opened, whatever the server's limit."""
-        return self.is_open and self.session.takes_streams
-
-    @property
-    def most_fields(self) -> int | None:
-        """Bytes of header fields that the server takes; None if it does not say."""
-        return self.session.most_fields
 
     @property
     def deadline(self) -> int:
@@ -180,33 +165,28 @@ class Http2Connection(DuplexLine):
             self.session.refill(stream)
             self._answer()
 
-    def flush(self) -> bool:
-        """Send what the socket takes; return whether nothing is left. `Traffic` calls it."""
-        began = perf_counter_ns()
-        is_done = super().flush()
+    def _end_sending(self) -> None:
+        """Tell the streams when they were sent, and those that wait that they may go on."""
         for stream in self._starting:
-            if not stream.started_at:
-                stream.started_at = began
-            stream.sent_at = self.sent_at if is_done else 0
-        if is_done:
-            self._starting.clear()
-            if self._is_congested:
-                self._is_congested = False
-                for stream in self.session.streams.values():
-                    stream.notify_sender()
-        return is_done
+            stream.started_at = stream.started_at or self.started_at
+            stream.sent_at = self.sent_at
+        self._starting.clear()
+        if self._is_congested:
+            self._is_congested = False
+            for stream in self.session.streams.values():
+                stream.notify_sender()
 
-    def take_in(self) -> None:
-        """Hand what was received to the streams; no-op if that is nothing."""
-        data = self.take()
+    def hand_out(self, data: bytes | None) -> None:
+        """Hand what was received to the streams: data, or the end, or an error."""
         if data:
             self.ended_at = self.received_at
-            self._counted[1] += len(data)
             self._receive(data)
         elif data is not None:
             self._lose(None)
         elif self.error is not None:
             self._lose(self.error)
+        if len(self.session.streams) > 1 or self.task is None:
+            self.appoint()
 
     def appoint(self) -> None:
         """See to it that a task is resumed with what comes next, if any waits."""
@@ -259,9 +239,9 @@ class Http2Connection(DuplexLine):
         """Return the bytes sent and received since the last call."""
         if self._tls is not None:
             return self._tls.take_counts()
-        sent, received = self.bytes_sent - self._counted[0], self._counted[1]
-        self._counted = [self.bytes_sent, 0]
-        return sent, received
+        sent, received = self._counted
+        self._counted = self.bytes_sent, self.bytes_received
+        return self.bytes_sent - sent, self.bytes_received - received
 
     def has_ended(self, *, may_err: bool) -> bool:
         """Return whether no exchange can be opened; see `Connection.has_ended`."""
@@ -281,7 +261,7 @@ class Http2Connection(DuplexLine):
                 if not isinstance(error, _WANTS_MORE):
                     self._lose(error)
                 return
-            self.take_in()
+            self.hand_out(self.take())
             if not self.is_open:
                 return
         self.has_news = True

@@ -47,6 +47,7 @@ class HeaderBlock:
     Attributes:
         wire: The block.
         changes: Whether it changes the dynamic table.
+        is_stable: Whether it means the same when it comes again at once.
         fields: All fields.
         status: The status; 0 for trailers.
         head: The same as an HTTP/1.1 head.
@@ -57,13 +58,20 @@ class HeaderBlock:
     """
 
     __slots__ = (
-        "changes", "fields", "flaw", "head", "is_plain", "length", "lowered", "status", "wire",
+        "changes", "fields", "flaw", "head", "is_plain", "is_stable", "length", "lowered",
+        "status", "wire",
     )  # fmt: skip
 
     def __init__(
-        self, wire: bytes, fields: tuple[tuple[bytes, bytes], ...], *, changes: bool = False
+        self,
+        wire: bytes,
+        fields: tuple[tuple[bytes, bytes], ...],
+        *,
+        refers: bool = False,
+        changes: bool = False,
     ) -> None:
         self.wire, self.fields, self.changes = wire, fields, changes
+        self.is_stable = not (refers and changes)
         self.status = 0
         self.head = self.lowered = b""
         self.is_plain = False
@@ -161,7 +169,7 @@ class ResponseBlocks:
 
     def _decode(self, wire: bytes) -> HeaderBlock:
         refers, changes = classify(wire)
-        block = HeaderBlock(wire, self._fields(wire), changes=changes)
+        block = HeaderBlock(wire, self._fields(wire), refers=refers, changes=changes)
         if changes:
             self._own.clear()
         if not refers:

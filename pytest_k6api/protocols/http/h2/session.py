@@ -11,7 +11,12 @@ from typing import NamedTuple
 
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.errors import StreamFault, Violation
-from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, ResponseBlocks, too_large
+from pytest_k6api.protocols.http.h2.header_blocks import (
+    MAX_HEAD,
+    HeaderBlock,
+    ResponseBlocks,
+    too_large,
+)
 from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 
@@ -48,6 +53,21 @@ class Goaway(NamedTuple):
     code: int
 
 
+class Pattern(NamedTuple):
+    """A response of one HEADERS and one DATA frame.
+
+    Attributes:
+        head, data: The first five bytes of both frames.
+        block: The header block.
+        size: Bytes of the body.
+    """
+
+    head: bytes
+    block: HeaderBlock
+    data: bytes
+    size: int
+
+
 class Session:
     """One connection's state.
 
@@ -65,7 +85,7 @@ class Session:
     """
 
     __slots__ = (
-        "_begun", "_consumed", "_is_greeted", "_rest", "answers", "blocks", "first_window",
+        "_begun", "_consumed", "_is_greeted", "_pattern", "_rest", "answers", "blocks", "first_window",
         "frame_size", "goaway", "is_probed", "most_fields", "most_streams", "next_id",
         "send_window", "streams",
     )  # fmt: skip
@@ -85,6 +105,8 @@ class Session:
         # The stream and the flags of a header block that goes on, and its pieces.
         self._begun: tuple[int, int, bytearray] | None = None
         self._consumed = 0
+        # The latest response, if the next may be known by it.
+        self._pattern: Pattern | None = None
 
     def __repr__(self) -> str:
         return f"<Session with {len(self.streams)} of {self.most_streams} streams>"
@@ -118,6 +140,7 @@ class Session:
         Raises:
             Violation: The connection ends.
         """
+        self._pattern = None
         if self._rest:
             data = self._rest + data
         start, end = 0, len(data)
@@ -166,10 +189,7 @@ class Session:
 
     def _on_data(self, flags: int, number: int, payload: bytes) -> None:
         size = len(payload)
-        self._consumed += size
-        if self._consumed > _REFILL:
-            self.answers += frames.window_update(0, self._consumed)
-            self._consumed = 0
+        self._consume(size)
         if flags & frames.PADDED:
             payload = frames.without_padding(payload)
         stream = self._find(number, "DATA")
@@ -178,15 +198,49 @@ class Session:
         stream.take_data(payload)
         if flags & frames.END_STREAM:
             self._complete(stream)
+            if stream.size == size and stream.block is not None:
+                self._remember(stream.block, size)
         else:
             stream.owed += size
             self.refill(stream)
+
+    def _consume(self, size: int) -> None:
+        """Count bytes that the connection's window has lost, and give them back at some time."""
+        self._consumed += size
+        if self._consumed > _REFILL:
+            self.answers += frames.window_update(0, self._consumed)
+            self._consumed = 0
 
     def refill(self, stream: Stream) -> None:
         """Give the window of `stream` back, if much of it was used and taken."""
         if stream.owed > STREAM_WINDOW // 2 and stream.is_drained:
             self.answers += frames.window_update(stream.id, stream.owed)
             stream.owed = 0
+
+    def take_like_before(self, stream: Stream, data: bytes) -> tuple[HeaderBlock, bytes] | None:
+        """Return what `data` says, if it is the same response as the one before, and no more.
+
+        Most responses are, but for their bodies. `stream` is the only one, and over then.
+        """
+        pattern = self._pattern
+        if pattern is None or len(self.streams) != 1 or self._rest:
+            return None
+        number = stream.id.to_bytes(4)
+        start = b"%b%b%b%b%b" % (pattern.head, number, pattern.block.wire, pattern.data, number)
+        if len(data) != len(start) + pattern.size or not data.startswith(start):
+            return None
+        if pattern.block.changes:
+            self.blocks.pass_over(pattern.block)
+        self._consume(pattern.size)
+        self.streams.clear()
+        return pattern.block, data[len(start) :]
+
+    def _remember(self, block: HeaderBlock, size: int) -> None:
+        """Keep the response that has just ended as the pattern of the next one."""
+        if block.is_stable and block.length in (-1, size):
+            head = b"%b%c%c" % (len(block.wire).to_bytes(3), frames.HEADERS, frames.END_HEADERS)
+            last = b"%b%c%c" % (size.to_bytes(3), frames.DATA, frames.END_STREAM)
+            self._pattern = Pattern(head, block, last, size)
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()

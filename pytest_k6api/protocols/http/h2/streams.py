@@ -1,7 +1,7 @@
 """One stream of an HTTP/2 connection: what a request and its response, or a call, go over.
 
 Any task of the connection's streams may receive for all of them: the one that the line
-resumes hands frames out (`Http2Connection.take_in`), and resumes the others. So a lone
+resumes hands frames out (`Http2Connection.hand_out`), and resumes the others. So a lone
 stream costs no task and no other switch than the one to its own task.
 """
 
@@ -50,8 +50,11 @@ class Carrier(Protocol):
     def resume_later(self, task: Task) -> None:
         """Have `task`, which is about to sleep, resumed when something comes."""
 
-    def take_in(self) -> None:
-        """Hand what was received to the streams; no-op if that is nothing."""
+    def take(self) -> bytes | None:
+        """Return what a task was resumed with, and forget it; None for an error, or nothing."""
+
+    def hand_out(self, data: bytes | None) -> None:
+        """Hand what was received to the streams: data, or the end, or an error."""
 
     def appoint(self) -> None:
         """See to it that a task is resumed with what comes next, if any waits."""
@@ -106,8 +109,7 @@ class Waiter:
             connection.resume_later(task)
         (yield self._parking).unwrap()
         self.task = None
-        connection.take_in()
-        connection.appoint()
+        connection.hand_out(connection.take())
 
     def notify(self) -> None:
         """Resume the task; no-op if it does not wait, or is resumed already."""

@@ -72,6 +72,7 @@ class Line(Protocol):
         error: The error, if there was one.
         received_at: When `data` came in.
         has_news: Whether something came while no task waited: the end, most likely.
+        is_looking: Whether it is received because of news, which may hold more than one receipt.
     """
 
     fd: int
@@ -84,6 +85,7 @@ class Line(Protocol):
     error: Exception | None
     received_at: int
     has_news: bool
+    is_looking: bool
 
     @property
     def sock(self) -> NonBlockingSocket:
@@ -256,6 +258,7 @@ class Traffic(trio.abc.Instrument):
                 line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
                 line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
+                line.is_looking = False
                 continue
             except Exception as error:  # noqa: BLE001 - as above
                 line.error = error
@@ -286,7 +289,7 @@ class Traffic(trio.abc.Instrument):
 
     def _look_again(self, line: Line) -> None:
         """Receive for `line` in this turn, though epoll may not tell of it again."""
-        line.has_news = False
+        line.has_news, line.is_looking = False, True
         self._missed.append(line)
         self._hurry()
 

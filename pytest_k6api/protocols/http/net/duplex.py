@@ -30,7 +30,8 @@ class DuplexLine:
     Attributes:
         received_at: When the data that `receive` returned came in, in perf_counter_ns.
         sent_at: When the last of what was to be sent had been; never 0.
-        bytes_sent: Bytes sent since the line was made.
+        started_at: When the sending of what was sent last began.
+        bytes_sent, bytes_received: Bytes since the line was made, without those of TLS.
         is_open: False once closed.
 
     Args:
@@ -39,7 +40,8 @@ class DuplexLine:
     """
 
     __slots__ = (
-        "_had_news", "_is_interrupted", "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_sent", "data", "error", "fd", "has_news",
+        "_is_interrupted", "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_received",
+        "bytes_sent", "data", "error", "fd", "has_news", "is_looking",
         "is_open", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
@@ -50,10 +52,10 @@ class DuplexLine:
         self.wire = b""
         self.data: bytes | None = None
         self.error: Exception | None = None
-        self.bytes_sent = self.started_at = self.received_at = 0
+        self.bytes_sent = self.bytes_received = self.started_at = self.received_at = 0
         self.sent_at = perf_counter_ns()
         self.is_open = True
-        self._had_news = self._is_interrupted = False
+        self.is_looking = self._is_interrupted = False
         self.has_news = True  # what came before now
         self._waits_to_send: trio.Event | None = None
         self._parking: object = way_to_park(self._abort)
@@ -71,7 +73,7 @@ class DuplexLine:
         """
         if not self.wire:
             self._traffic.duplex_outbox.append(self)
-            self.started_at = perf_counter_ns()
+            self.started_at = 0
         self.wire += data
 
     async def wait_sent(self) -> None:
@@ -113,22 +115,25 @@ class DuplexLine:
     def resume_later(self, task: Task) -> None:
         """Have `task`, which is about to sleep, resumed when something comes."""
         self.task = task
-        self._had_news = self.has_news
         if self.has_news:
             self._traffic.duplex_outbox.append(self)
 
     def take(self) -> bytes | None:
         """Return what a task was resumed with, and forget it; None for an error, or nothing."""
         data, self.data = self.data, None
+        if data is None:
+            return None
+        self.bytes_received += len(data)
         # epoll is edge-triggered: where there may be more, it would not tell again. News may
         # have been the end of the stream, behind all of the data.
-        if data is not None and (
-            self._had_news
+        if (
+            self.is_looking
             or len(data) >= FIRST_SIZE
             or not data
             or (self._tls and self._tls.may_have_more)
         ):
             self.has_news = True
+        self.is_looking = False
         return data
 
     def receive_nowait(self) -> bytes | None:
@@ -148,6 +153,7 @@ class DuplexLine:
         except (BlockingIOError, ssl.SSLWantReadError):
             self.has_news = False
             return None
+        self.bytes_received += len(data)
         return data
 
     def flush(self) -> bool:
@@ -155,6 +161,8 @@ class DuplexLine:
         wire = self.wire
         if not wire:
             return True
+        if not self.started_at:
+            self.started_at = perf_counter_ns()
         done = 0
         try:
             done = self.sock.send(wire)
@@ -171,7 +179,7 @@ class DuplexLine:
         finally:
             self.bytes_sent += done
         self.sent_at = perf_counter_ns()
-        self._tell_sender()
+        self._end_sending()
         return True
 
     def interrupt(self) -> None:
@@ -181,7 +189,7 @@ class DuplexLine:
         """
         self._is_interrupted = True
         self._resume()
-        self._tell_sender()
+        self._end_sending()
 
     def close(self) -> None:
         """Close the socket at once; tasks that wait get ClosedResourceError."""
@@ -191,7 +199,7 @@ class DuplexLine:
         self.wire = b""
         self._traffic.remove(self)
         self._resume()
-        self._tell_sender()
+        self._end_sending()
         self._parking = None  # it refers to this line
         self.sock.close()
 
@@ -209,7 +217,8 @@ class DuplexLine:
         if task is not None:
             wake_up(task, self)
 
-    def _tell_sender(self) -> None:
+    def _end_sending(self) -> None:
+        """Tell of it that nothing is left to send."""
         if self._waits_to_send is not None:
             self._waits_to_send.set()
             self._waits_to_send = None
