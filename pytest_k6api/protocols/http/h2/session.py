@@ -17,6 +17,7 @@ from pytest_k6api.protocols.http.h2.header_blocks import (
     ResponseBlocks,
     too_large,
 )
+from pytest_k6api.protocols.http.h2.patterns import Pattern
 from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 
@@ -51,21 +52,6 @@ class Goaway(NamedTuple):
 
     last_id: int
     code: int
-
-
-class Pattern(NamedTuple):
-    """A response of one HEADERS and one DATA frame.
-
-    Attributes:
-        head, data: The first five bytes of both frames.
-        block: The header block.
-        size: Bytes of the body.
-    """
-
-    head: bytes
-    block: HeaderBlock
-    data: bytes
-    size: int
 
 
 class Session:
@@ -199,7 +185,7 @@ class Session:
         if flags & frames.END_STREAM:
             self._complete(stream)
             if stream.size == size and stream.block is not None:
-                self._remember(stream.block, size)
+                self._pattern = Pattern.of(stream.block, size)
         else:
             stream.owed += size
             self.refill(stream)
@@ -225,22 +211,14 @@ class Session:
         pattern = self._pattern
         if pattern is None or len(self.streams) != 1 or self._rest:
             return None
-        number = stream.id.to_bytes(4)
-        start = b"%b%b%b%b%b" % (pattern.head, number, pattern.block.wire, pattern.data, number)
-        if len(data) != len(start) + pattern.size or not data.startswith(start):
+        body = pattern.body_of(data, stream.id)
+        if body is None:
             return None
         if pattern.block.changes:
             self.blocks.pass_over(pattern.block)
         self._consume(pattern.size)
         self.streams.clear()
-        return pattern.block, data[len(start) :]
-
-    def _remember(self, block: HeaderBlock, size: int) -> None:
-        """Keep the response that has just ended as the pattern of the next one."""
-        if block.is_stable and block.length in (-1, size):
-            head = b"%b%c%c" % (len(block.wire).to_bytes(3), frames.HEADERS, frames.END_HEADERS)
-            last = b"%b%c%c" % (size.to_bytes(3), frames.DATA, frames.END_STREAM)
-            self._pattern = Pattern(head, block, last, size)
+        return pattern.block, body
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()
