@@ -101,7 +101,7 @@ DATA_RECEIVED = _counter("data_received", Contains.DATA)
 
 # Ours, beyond k6: what pytest promises needs them (a green test means that
 # nothing went wrong), and so do honest pacing and honest requests; two are for
-# `vu.measure`, two for what k6 lacks of WebSocket.
+# `vu.measure`, two for what k6 lacks of WebSocket, the last for server-sent events.
 ITERATION_FAILURES = _rate("iteration_failures")
 ITERATION_LATENESS = _time("iteration_lateness")
 GENERATOR_LATENESS = _time("generator_lateness")
@@ -112,6 +112,11 @@ MEASURED_DURATION = _time("measured_duration")
 MEASURED_FAILED = _rate("measured_failed")
 WS_FAILED = _rate("ws_failed")
 WS_RESPONSE_TIME = _time("ws_response_time")
+SSE_EVENTS = _counter("sse_events")
+SSE_TIME_TO_FIRST_EVENT = _time("sse_time_to_first_event")
+SSE_EVENT_GAP = _time("sse_event_gap")
+SSE_RECONNECTIONS = _counter("sse_reconnections")
+SSE_FAILED = _rate("sse_failed")
 
 BUILT_IN: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)

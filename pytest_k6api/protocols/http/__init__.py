@@ -37,6 +37,7 @@ from pytest_k6api.protocols.http.message import (
     RequestOptions,
     Response,
     StatusSet,
+    SseOptions,
     StreamOptions,
     Timings,
     explain_transfer,
@@ -55,6 +56,12 @@ from pytest_k6api.protocols.http.net import (
     read_dns,
 )
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
+from pytest_k6api.protocols.http.sse import (
+    SSE_ROWS,
+    EventStream,
+    ServerSentEvent,
+    SyncEventStream,
+)
 from pytest_k6api.protocols.http.streaming import (
     StreamedResponse,
     StreamError,
@@ -64,6 +71,7 @@ from pytest_k6api.protocols.http.upgrade import Upgrade, upgrade
 
 __all__ = [
     "HTTP_ROWS",
+    "SSE_ROWS",
     "URL",
     "Auth",
     "BasicAuth",
@@ -77,6 +85,7 @@ __all__ = [
     "Cookies",
     "DnsRules",
     "DuplexLine",
+    "EventStream",
     "ExpectedStatuses",
     "HTTPError",
     "HTTPStatusError",
@@ -95,10 +104,13 @@ __all__ = [
     "RequestOptions",
     "Response",
     "StatusSet",
+    "ServerSentEvent",
+    "SseOptions",
     "StreamError",
     "StreamOptions",
     "StreamedResponse",
     "SyncClient",
+    "SyncEventStream",
     "SyncStreamedResponse",
     "Timings",
     "TlsSocket",

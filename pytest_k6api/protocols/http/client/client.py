@@ -41,11 +41,13 @@ from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import (
     ExpectedStatuses,
     RequestOptions,
+    SseOptions,
     StreamOptions,
 )
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.net.tls import read_certificate
 from pytest_k6api.protocols.http.rows import HTTP_ROWS
+from pytest_k6api.protocols.http.sse.block import EventStream
 from pytest_k6api.protocols.http.streaming.block import ResponseStream
 
 _FIRST_REDIRECT = 300
@@ -242,6 +244,14 @@ class Client:
         options are beside those of `request`.
         """
         return ResponseStream(self, method, url, options)
+
+    def sse(self, url: str, **options: Unpack[SseOptions]) -> EventStream:
+        """Return a context manager for a stream of server-sent events, which it counts and times.
+
+        ``async with vu.http.sse(url) as events: async for event in events`` gives each as a
+        `ServerSentEvent`. `SseOptions` says when it connects again.
+        """
+        return EventStream(self, url, options)
 
     async def batch(self, requests: Iterable[BatchRequest], **limits: int) -> list[Response]:
         """Make several requests at once; return the responses in their order.

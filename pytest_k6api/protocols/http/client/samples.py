@@ -62,7 +62,7 @@ def outcome_tags(request: Tagged, status: int, failed: int | None, protocol: str
         protocol: ``HTTP/1.1``, followed by k6's TLS version if there is one.
     """
     proto, _, tls_version = protocol.partition(" ")
-    tags = _request_tags(request, failed)
+    tags = request_tags(request, failed)
     tags["status"] = str(status)
     tags["proto"] = proto
     if tls_version:
@@ -74,7 +74,7 @@ def outcome_tags(request: Tagged, status: int, failed: int | None, protocol: str
 
 def failure_tags(request: Tagged, failure: RequestFailure, failed: int | None) -> dict[str, str]:
     """Return the tags of a round trip that got no usable response."""
-    tags = _request_tags(request, failed)
+    tags = request_tags(request, failed)
     tags["status"] = "0"
     tags["error"] = failure.text
     tags["error_code"] = str(failure.code)
@@ -105,11 +105,12 @@ def record_retry(recorder: Recorder, request: PreparedRequest) -> None:
     key = (request.key, "retry")
     tags = context.requests.get(key)
     if tags is None:
-        tags = intern(context, key, _request_tags(request, None))
+        tags = intern(context, key, request_tags(request, None))
     recorder.buffer.samples.append((HTTP_REQ_RETRIES, tags, 1.0))
 
 
-def _request_tags(request: Tagged, failed: int | None) -> dict[str, str]:
+def request_tags(request: Tagged, failed: int | None = None) -> dict[str, str]:
+    """Return the tags of whatever belongs to `request`."""
     tags = dict(request.tags or {})
     tags.update(method=request.method, name=request.name, url=request.name)
     if failed is not None:

@@ -14,9 +14,11 @@ from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import (
     ExpectedStatuses,
     RequestOptions,
+    SseOptions,
     StreamOptions,
 )
 from pytest_k6api.protocols.http.message.response import Response
+from pytest_k6api.protocols.http.sse.block import SyncEventStream
 from pytest_k6api.protocols.http.streaming.block import SyncResponseStream
 
 
@@ -85,6 +87,16 @@ class SyncClient:
         return SyncResponseStream(
             self._client,
             method,
+            url,
+            options,
+            run_in_trio=self._run_in_trio,
+            call_soon=self._call_soon,
+        )
+
+    def sse(self, url: str, **options: Unpack[SseOptions]) -> SyncEventStream:
+        """Return a context manager for a stream of server-sent events; see `Client.sse`."""
+        return SyncEventStream(
+            self._client,
             url,
             options,
             run_in_trio=self._run_in_trio,

@@ -6,9 +6,12 @@ everything, or cannot (it is for Linux), the task does it here.
 
 import socket
 import ssl
+import types
+from collections.abc import Generator
 from time import perf_counter_ns
 
 import trio
+from outcome import Outcome
 from trio.lowlevel import (
     Abort,
     Task,
@@ -123,8 +126,27 @@ class Http1Line:
         await self._take_turn()
         return data
 
-    async def receive_next(self) -> bytes:
+    # A generator that is awaited: of many streams each wakes for one small piece.
+    @types.coroutine
+    def receive_next(self) -> Generator[object, Outcome[object], bytes]:
         """Return the next bytes of a body; `_receive_more`, without asking for what has not come."""
+        if self._traffic is None or self.has_news or self._tls is not None:
+            return (yield from self._receive_carefully().__await__())
+        self.data = None
+        self.task = current_task()
+        (yield self._parking).unwrap()
+        data: bytes | None = self.data
+        if not data:
+            self._check_wake()
+            return (yield from self._receive_more().__await__()) if data is None else data
+        self._turned_at = self.ended_at = self.received_at
+        self.bytes_received += len(data)
+        if len(data) >= FIRST_SIZE:
+            self.has_news = True
+        return data
+
+    async def _receive_carefully(self) -> bytes:
+        """Return the next bytes where there may be some, or where they are TLS's to count."""
         tls, received = self._tls, self.bytes_received
         may_be_there = self.has_news or (tls is not None and tls.may_have_more)
         try:

@@ -25,6 +25,7 @@ from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerA
 from pytest_k6api.protocols.http.message.request_options import (
     ExpectedStatuses,
     RequestOptions,
+    SseOptions,
     StreamOptions,
 )
 from pytest_k6api.protocols.http.message.response import (
@@ -70,6 +71,7 @@ __all__ = [
     "RequestOptions",
     "Response",
     "StatusSet",
+    "SseOptions",
     "StreamOptions",
     "Target",
     "Timings",

@@ -64,3 +64,20 @@ class StreamOptions(RequestOptions, total=False):
     """
 
     total_timeout: float | None
+
+
+class SseOptions(StreamOptions, total=False):
+    """Options of a stream of server-sent events: those of a stream, and three more.
+
+    Attributes:
+        method: Any HTTP method; GET unless given.
+        reconnections: How often to connect again when the connection ends, as browsers do
+            it: 3 for GET and 0 for other methods, unless given.
+        last_event_id: The id to begin behind; it is sent as ``Last-Event-ID``.
+        timeout: As in `StreamOptions`; a pause before a reconnection is no longer than it.
+        total_timeout: As in `StreamOptions`, reconnections included.
+    """
+
+    method: str
+    reconnections: int | None
+    last_event_id: str

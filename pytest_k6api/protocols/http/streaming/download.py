@@ -36,14 +36,15 @@ class Download:
     Attributes:
         request: The request.
         exchange: Its exchange; None without a connection.
+        body: The body that is to be received; None if there is none, or none any more.
         failure: Why there is no response, or no more of it; None if nothing went wrong.
         idle: Nanoseconds that the server may take for the next piece.
         whole_at: When the stream is overdue as a whole, in perf_counter_ns.
     """
 
     __slots__ = (
-        "_began", "_body", "_client", "_connection", "_first",
-        "exchange", "failure", "idle", "request", "whole_at",
+        "_began", "_client", "_connection", "_first",
+        "body", "exchange", "failure", "idle", "request", "whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -55,8 +56,8 @@ class Download:
         self.idle = idle
         self.whole_at = whole_at
         self._client = client
+        self.body: IncomingBody | None = None
         self._connection: Connection | None = None
-        self._body: IncomingBody | None = None
         self._began = 0
         self._first: Attempt | None = None
 
@@ -73,7 +74,7 @@ class Download:
                 idle = client._kept.idle.pop(request.origin, None)
                 self._connection = await client._kept.obtain(request, idle, deadline)
                 self.exchange = exchange = self._connection.open_exchange()
-                self._body = await exchange.start(request, deadline)
+                self.body = await exchange.start(request, deadline)
             except NetworkError as error:
                 if exchange is not None:
                     again = (self._first or Attempt(exchange.started_at, deadline)).next()
@@ -86,18 +87,6 @@ class Download:
                 raise
             return
 
-    async def receive(self) -> bytes:
-        """Return the next bytes of the body, still encoded; ``b""`` at its end or its failure."""
-        body = self._body
-        if body is None or self.failure is not None:
-            return b""
-        now = perf_counter_ns()
-        try:
-            return await body.receive(min(now + self.idle, self.whole_at))
-        except NetworkError as error:
-            self.failure = error.failure
-            return b""
-
     def timed(self) -> HttpRow:
         """Return a row with the phases so far, which belongs to no tag set."""
         if self.exchange is None:
@@ -107,7 +96,7 @@ class Download:
     def end(self) -> HttpRow:
         """Write the row, and keep the connection if the whole body was read; else close it."""
         ledger, request, exchange = self._client._ledger, self.request, self.exchange
-        body, connection = self._body, self._connection
+        body, self.body, connection = self.body, None, self._connection
         if exchange is None or connection is None or body is None:
             failure = self.failure
             assert failure is not None

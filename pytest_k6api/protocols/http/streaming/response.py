@@ -1,6 +1,7 @@
 """The response of ``vu.http.stream``: httpx's, with the body to be read as it comes."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from io import BytesIO
 from time import perf_counter_ns
 from typing import Any
@@ -9,7 +10,12 @@ import trio
 
 from pytest_k6api.model import K6ApiError
 from pytest_k6api.protocols.http.message.decoding import DecodingError, StreamDecoder
-from pytest_k6api.protocols.http.message.errors import GENERIC, RequestFailure, body_too_large
+from pytest_k6api.protocols.http.message.errors import (
+    GENERIC,
+    NetworkError,
+    RequestFailure,
+    body_too_large,
+)
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.streaming.download import Download, StreamingClient
 from pytest_k6api.protocols.http.streaming.readers import (
@@ -58,11 +64,13 @@ class ResponseInProgress(Response):
         self._is_ended = False
         # The beginning of the body, for reports.
         self._seen = b""
+        self._is_encoded = False
         self._decoder: StreamDecoder | None = None
         self._decoded: Iterator[bytes] = iter(())
         self._turned_at = 0
         if exchange is not None and not failure and not exchange.is_plain:
             if b"\r\ncontent-encoding:" in exchange.lowered:
+                self._is_encoded = True
                 self._decoder = StreamDecoder(self.headers.get("content-encoding", ""))
             if b"\r\nset-cookie:" in exchange.lowered:
                 client._keep_cookies(request, exchange)
@@ -92,6 +100,11 @@ class ResponseInProgress(Response):
         return 0 if exchange is None else exchange.bytes_received
 
     @property
+    def download(self) -> Download:
+        """The request and its exchange."""
+        return self._download
+
+    @property
     def is_closed(self) -> bool:
         """Whether the block has ended."""
         return self._is_ended
@@ -103,19 +116,29 @@ class ResponseInProgress(Response):
             StreamError: The block has ended.
             RequestError: The body was cut, and ``throw=True`` was given.
         """
-        if self._is_ended:
-            raise StreamError("the block of this stream has ended; read the body inside of it")
-        piece = await self._download.receive()
-        if not piece and self._failure is None and self._download.failure is not None:
-            self._take_failure()
-        return piece
-
-    async def next_bytes(self) -> bytes:
-        """Return the next bytes, decoded; see `next_raw`."""
-        piece = await (self.next_raw() if self._decoder is None else self._next_decoded())
-        if len(self._seen) < _SHOWN:
+        download = self._download
+        body = download.body
+        if body is None or self._failure is not None:
+            return self._at_end()
+        deadline = perf_counter_ns() + download.idle
+        deadline = min(deadline, download.whole_at)
+        try:
+            piece = await body.receive(deadline)
+        except NetworkError as error:
+            self.fail(error.failure)
+            return b""
+        if not self._is_encoded and len(self._seen) < _SHOWN:
             self._seen += piece[: _SHOWN - len(self._seen)]
         return piece
+
+    def _at_end(self) -> bytes:
+        if self._is_ended:
+            raise StreamError("the block of this stream has ended; read the body inside of it")
+        return b""
+
+    def next_bytes(self) -> Coroutine[Any, Any, bytes]:
+        """Return the next bytes, decoded; see `next_raw`."""
+        return self._next_decoded() if self._is_encoded else self.next_raw()
 
     async def _next_decoded(self) -> bytes:
         while True:
@@ -123,6 +146,7 @@ class ResponseInProgress(Response):
                 for piece in self._decoded:
                     await self._take_turn()
                     if piece:
+                        self._seen += piece[: _SHOWN - len(self._seen)]
                         return piece
             except DecodingError as error:
                 self.fail(error.failure)
@@ -156,26 +180,26 @@ class ResponseInProgress(Response):
 
     def fail(self, failure: RequestFailure) -> None:
         """End the body because of `failure`."""
-        self._download.failure = failure
-        self._take_failure()
-
-    def _take_failure(self) -> None:
-        self._failure = self._download.failure
+        self._download.failure = self._failure = failure
         self.status_code = 0
         if self.throws:
             self.raise_for_status()
 
     async def show_start(self) -> None:
         """Read the beginning of a failed response for reports, if nothing was read of it."""
-        download = self._download
-        is_failed = self._client._ledger.judge(self._request, self.status_code)
-        if self._seen or self._content is not None or self._failure is not None or not is_failed:
+        if self._client._ledger.judge(self._request, self.status_code):
+            await self.read_start()
+
+    async def read_start(self) -> None:
+        """Read the beginning of the body for reports, if it is there within a second."""
+        body = self._download.body
+        if self._seen or self._content is not None or self._failure is not None or body is None:
             return
-        download.whole_at = min(download.whole_at, perf_counter_ns() + _PATIENCE)
-        while len(self._seen) < _SHOWN and (piece := await download.receive()):
-            decoded = piece if self._decoder is None else next(self._decoder.feed(piece), b"")
-            self._seen += decoded[:_SHOWN]
-        download.failure = None  # the status tells what went wrong
+        deadline = min(self._download.whole_at, perf_counter_ns() + _PATIENCE)
+        with suppress(NetworkError, DecodingError):  # the status tells what went wrong
+            while len(self._seen) < _SHOWN and (piece := await body.receive(deadline)):
+                decoded = piece if self._decoder is None else next(self._decoder.feed(piece), b"")
+                self._seen += decoded[:_SHOWN]
 
     def end(self) -> None:
         """Write the row, and keep or close the connection; no-op the second time."""

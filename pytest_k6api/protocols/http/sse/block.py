@@ -1,0 +1,113 @@
+"""The block of ``vu.http.sse``, with and without ``await``."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from pytest_k6api.protocols.http.message.request_options import SseOptions
+from pytest_k6api.protocols.http.sse.parser import ServerSentEvent
+from pytest_k6api.protocols.http.sse.source import EventSource
+from pytest_k6api.protocols.http.streaming.download import StreamingClient
+from pytest_k6api.protocols.http.streaming.response import StreamedResponse, SyncStreamedResponse
+
+
+class EventStream(AsyncIterator[ServerSentEvent]):
+    """What ``async with vu.http.sse(...) as events`` gives: events, for ``async for``.
+
+    A loop over it may be left at any time; the end of the block closes the connection.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(
+        self,
+        client: StreamingClient,
+        url: str,
+        options: SseOptions,
+    ) -> None:
+        self._source = EventSource(
+            client,
+            url,
+            options,
+            StreamedResponse,
+        )
+
+    @property
+    def response(self) -> StreamedResponse:
+        """The response of the connection under way, or of the last one."""
+        return self._source.response
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the event that had one last; ``""`` before one."""
+        return self._source.last_event_id
+
+    async def __aenter__(self) -> Self:
+        await self._source.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self._source.end(error)
+
+    def __anext__(self) -> Coroutine[Any, Any, ServerSentEvent]:
+        return self._source.next_event()
+
+
+class SyncEventStream(Iterator[ServerSentEvent]):
+    """The same for ``with`` and ``for``, in a synchronous scenario.
+
+    Args:
+        run_in_trio: Lets Trio await ``function(*args)``.
+        call_soon: Has Trio's thread call ``function(*args)``, without waiting for it.
+    """
+
+    __slots__ = ("_call_soon", "_run_in_trio", "_source")
+
+    def __init__(
+        self,
+        client: StreamingClient,
+        url: str,
+        options: SseOptions,
+        *,
+        run_in_trio: Callable[..., Any],
+        call_soon: Callable[..., object],
+    ) -> None:
+        self._source = EventSource(
+            client,
+            url,
+            options,
+            lambda client, download: SyncStreamedResponse(client, download, run_in_trio),
+        )
+        self._run_in_trio, self._call_soon = run_in_trio, call_soon
+
+    @property
+    def response(self) -> SyncStreamedResponse:
+        """The response of the connection under way, or of the last one."""
+        return self._source.response
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the event that had one last; ``""`` before one."""
+        return self._source.last_event_id
+
+    def __enter__(self) -> Self:
+        self._run_in_trio(self._source.open)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            self._run_in_trio(self._source.end, error)
+        except BaseException:
+            self._call_soon(self._source.abandon)  # interrupted: see `SyncResponseStream`
+            raise
+
+    def __next__(self) -> ServerSentEvent:
+        try:
+            event: ServerSentEvent = self._run_in_trio(self._source.next_event)
+        except StopAsyncIteration:
+            raise StopIteration from None
+        return event
