@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         BearerAuth,
         HTTPStatusError,
         Response,
+        ServerSentEvent,
         StreamedResponse,
         SyncStreamedResponse,
     )
@@ -61,6 +62,7 @@ __all__ = [
     "SampleBatch",
     "ScenarioOptions",
     "Series",
+    "ServerSentEvent",
     "StreamedResponse",
     "SyncStreamedResponse",
     "SyncVU",
@@ -82,6 +84,7 @@ _HOMES = {
         "BearerAuth",
         "HTTPStatusError",
         "Response",
+        "ServerSentEvent",
         "StreamedResponse",
         "SyncStreamedResponse",
     ),

@@ -13,6 +13,7 @@ from quart import Response, abort, jsonify, redirect, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from examples.shop.assistant import add_assistant
 from examples.shop.store import CATALOGUE, Product, Store
 
 SLOWEST = 5.0
@@ -34,6 +35,7 @@ def create_app() -> QuartTrio:
     _add_chat(app, store)
     _add_misbehaviour(app)
     _add_mirror(app)
+    add_assistant(app)
     app.register_error_handler(HTTPException, _refuse)
     return app
 

@@ -52,8 +52,8 @@ _EXECUTION = frozenset(
         "vus_max",
     }
 )
-# By name, for users may call a metric of theirs ws_….
-_WEBSOCKET = frozenset(metric.name for metric in BUILT_IN if metric.name.startswith("ws_"))
+# The titles of the protocols' metrics, by how their names begin; users may call one of theirs ws_….
+_PROTOCOLS = {"http_req": "HTTP", "sse_": "SERVER-SENT EVENTS", "ws_": "WEBSOCKET"}
 
 _PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 
@@ -178,13 +178,8 @@ def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[st
     shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
     metrics = sorted(shown, key=_place)
     width = max((len(_label(metric)) for metric in metrics), default=0) + 3
-    for title, chosen in (
-        ("CUSTOM", [metric for metric in metrics if _section(metric) == "CUSTOM"]),
-        ("HTTP", [metric for metric in metrics if _section(metric) == "HTTP"]),
-        ("WEBSOCKET", [metric for metric in metrics if _section(metric) == "WEBSOCKET"]),
-        ("EXECUTION", [metric for metric in metrics if _section(metric) == "EXECUTION"]),
-        ("NETWORK", [metric for metric in metrics if _section(metric) == "NETWORK"]),
-    ):
+    for title in ("CUSTOM", *_PROTOCOLS.values(), "EXECUTION", "NETWORK"):
+        chosen = [metric for metric in metrics if _section(metric) == title]
         if chosen:
             yield [title, *_aligned(chosen, width)]
         if title == "HTTP":
@@ -201,9 +196,10 @@ def _section(metric: MetricSnapshot) -> str:
         return "EXECUTION"
     if metric.name in {"data_sent", "data_received"}:
         return "NETWORK"
-    if metric.name in _WEBSOCKET:
-        return "WEBSOCKET"
-    return "HTTP" if metric.name.startswith("http_req") else "CUSTOM"
+    for prefix, title in _PROTOCOLS.items():
+        if metric.name in _PLACES and metric.name.startswith(prefix):
+            return title
+    return "CUSTOM"
 
 
 def _aligned(metrics: Sequence[MetricSnapshot], width: int) -> Iterator[str]:

@@ -42,6 +42,11 @@ class EventStream(AsyncIterator[ServerSentEvent]):
         """The id of the event that had one last; ``""`` before one."""
         return self._source.last_event_id
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the request to the arrival of the event that was given last; 0 before one."""
+        return self._source.elapsed
+
     async def __aenter__(self) -> Self:
         await self._source.open()
         return self
@@ -91,6 +96,11 @@ class SyncEventStream(Iterator[ServerSentEvent]):
     def last_event_id(self) -> str:
         """The id of the event that had one last; ``""`` before one."""
         return self._source.last_event_id
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the request to the arrival of the event that was given last; 0 before one."""
+        return self._source.elapsed
 
     def __enter__(self) -> Self:
         self._run_in_trio(self._source.open)

@@ -79,9 +79,10 @@ class EventSource(Generic[R]):
         # Events that came and were not handed out, and when the last of them came.
         self._events: deque[ServerSentEvent] = deque()
         self._arrived_at = 0
-        # When the first request was sent, until the first event; when the last event came,
-        # unless that was over another connection.
-        self._began = self._last_at = 0
+        # When the first request was sent; when the last event came, unless that was over
+        # another connection.
+        self._sent_at = self._last_at = 0
+        self._is_first = True
         # The tag set of the events, in the context that it was made for.
         self._context: TagContext | None = None
         self._tags = 0
@@ -96,6 +97,11 @@ class EventSource(Generic[R]):
     def last_event_id(self) -> str:
         """The id of the event that had one last."""
         return self._parser.last_id
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the request to the event that was given last."""
+        return max(0, self._last_at - self._sent_at) / 1e9
 
     def _prepare(self) -> Opening[R]:
         headers = Headers(self._options.get("headers"))
@@ -114,13 +120,13 @@ class EventSource(Generic[R]):
         Raises:
             HTTPError: There is no stream, and ``throw=True`` was given.
         """
-        self._began = perf_counter_ns()
+        self._sent_at = perf_counter_ns()
         if self._opening.whole is not None:
-            self._whole_at = self._began + self._opening.whole
+            self._whole_at = self._sent_at + self._opening.whole
         await self._connect()
         exchange = self.response.download.exchange
         if exchange is not None and exchange.started_at:
-            self._began = exchange.started_at
+            self._sent_at = exchange.started_at
         if self._is_over:
             await self._raise_failure()
 
@@ -170,9 +176,9 @@ class EventSource(Generic[R]):
         first = gap = None
         if last:
             gap = (arrived - last) // 1000
-        elif self._began:
-            first = max(0, arrived - self._began) // 1000
-            self._began = 0
+        elif self._is_first:
+            first = max(0, arrived - self._sent_at) // 1000
+            self._is_first = False
         self._last_at = arrived
         recorder.buffer.rows[SSE_ROWS].append((self._tags, first, gap, arrived))
         return events.popleft()
