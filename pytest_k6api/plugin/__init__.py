@@ -4,13 +4,17 @@ pytest imports this package in every session, so modules that only a load test n
 imported inside the hooks.
 """
 
+import os
 from collections.abc import Generator
 
 import pytest
 
 from pytest_k6api.late_imports import importing
 from pytest_k6api.plugin.collection.detection import (
+    WORKER_PLUGIN,
+    WORKER_SHARE,
     concerns_us,
+    is_worker,
     may_be_load_test,
     will_run_load_tests,
 )
@@ -39,10 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and what makes a session that of a worker; before other plugins look."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    if WORKER_SHARE in os.environ:
+        with importing():
+            from pytest_k6api.plugin.workers.serving import WorkerSession
+
+        config.pluginmanager.register(WorkerSession(config), WORKER_PLUGIN)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -85,7 +95,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Start the control API before the first test, if load tests are about to run."""
-    if will_run_load_tests(session):
+    if will_run_load_tests(session) and not is_worker(session.config):
         with importing():
             from pytest_k6api.plugin.runtime.session import open_session
 

@@ -8,17 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_k6api.run.endings import one_error
     from pytest_k6api.run.generator import tuned_gc
     from pytest_k6api.run.interrupts import signals_end_session
     from pytest_k6api.run.load_test import LoadTest
     from pytest_k6api.run.pages import facts_of, measured_at_end, timeline_document
     from pytest_k6api.run.plan import LoadTestPlan
     from pytest_k6api.run.results import RunResults
+    from pytest_k6api.run.runs.worker_run import ControllerLine, WorkerRun
     from pytest_k6api.run.session import LoadTestSession, RemoteLoadTest
-    from pytest_k6api.run.settings import RunSettings, UserCode
+    from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
     from pytest_k6api.run.verdict import Verdict
 
 __all__ = [
+    "ControllerLine",
     "LoadTest",
     "LoadTestPlan",
     "LoadTestSession",
@@ -27,14 +30,18 @@ __all__ = [
     "RunSettings",
     "UserCode",
     "Verdict",
+    "WorkerRun",
+    "Workforce",
     "facts_of",
     "measured_at_end",
+    "one_error",
     "signals_end_session",
     "timeline_document",
     "tuned_gc",
 ]
 
 _MODULES = {
+    "ControllerLine": "runs.worker_run",
     "LoadTest": "load_test",
     "LoadTestPlan": "plan",
     "LoadTestSession": "session",
@@ -43,8 +50,11 @@ _MODULES = {
     "RunSettings": "settings",
     "UserCode": "settings",
     "Verdict": "verdict",
+    "WorkerRun": "runs.worker_run",
+    "Workforce": "settings",
     "facts_of": "pages",
     "measured_at_end": "pages",
+    "one_error": "endings",
     "signals_end_session": "interrupts",
     "timeline_document": "pages",
     "tuned_gc": "generator",

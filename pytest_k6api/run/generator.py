@@ -57,7 +57,7 @@ class GeneratorProbe:
             texts.append(
                 f"limited by the generator: it used {self.busy_share:.0%} of a core, so the"
                 " service may handle more than this, and iterations last as long as the generator"
-                " makes them; use fewer VUs per process, or more processes (execution segments)"
+                " makes them; use fewer VUs per process, or more processes (--k6-workers)"
             )
         if self._late > _LATE_SHARE * self._elapsed:
             texts.append(

@@ -1,7 +1,7 @@
 """A load test of the session, from its creation to its verdict and its lasting results.
 
 `LoadTest.run` is called in pytest's main thread and returns when all is over. What lives
-while it runs is a `LocalRun`, which is dropped at the end.
+while it runs is a `SupervisedRun`, which is dropped at the end.
 """
 
 import time
@@ -15,9 +15,10 @@ from pytest_k6api.model import Command
 from pytest_k6api.protocols.http import raised_descriptor_limit
 from pytest_k6api.report import Comparison, ProgressView
 from pytest_k6api.run.endings import one_error
-from pytest_k6api.run.local_run import LocalRun
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.runs.local_run import LocalRun
+from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import Verdict, judge
 from pytest_k6api.scheduling import RunOutcome
@@ -61,8 +62,15 @@ class LoadTest:
         self.comparison: Comparison | None = None
         self._options = plan.options
         self._baseline = settings.baseline
-        run = LocalRun(plan, code, settings, self.portal)
-        self._run: LocalRun | None = run
+        run: SupervisedRun
+        if settings.workforce is None:
+            run = LocalRun(plan, code, settings, self.portal)
+        else:
+            # Most load tests run in their own process.
+            from pytest_k6api.run.runs.distributed_run import DistributedRun
+
+            run = DistributedRun(plan, code, settings, self.portal, settings.workforce)
+        self._run: SupervisedRun | None = run
         self.results = run.results
         self.setup_teardown = run.setup_teardown
         self.ending = run.ending
@@ -123,7 +131,7 @@ class LoadTest:
         if self.verdict is not None:
             self.verdict = self.verdict.with_trouble(reasons)
 
-    def _end(self, run: LocalRun, outcome: RunOutcome | None) -> None:
+    def _end(self, run: SupervisedRun, outcome: RunOutcome | None) -> None:
         # Also after an error of our own: results so far are kept.
         run.end()
         self.ended_at = time.time()

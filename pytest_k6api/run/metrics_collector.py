@@ -7,6 +7,7 @@ In the load test's thread alone.
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer, SampleBatch
 from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
@@ -15,6 +16,19 @@ from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.settings import RunSettings
 from pytest_k6api.vu import FailedRequests
+
+
+class Feed(Protocol):
+    """What is told of the load beside its samples: the engine, or what feeds it."""
+
+    def load_began(self, elapsed: float) -> None:
+        """The load begins at `elapsed`, in seconds of test-run time."""
+
+    def load_ended(self, elapsed: float) -> None:
+        """The load ends at `elapsed`."""
+
+    def plan_vus(self, vus: int, elapsed: float) -> None:
+        """The plan has `vus` virtual users at `elapsed`."""
 
 
 class MetricsCollector:
@@ -43,6 +57,7 @@ class MetricsCollector:
         self.engine = MetricsEngine(
             self._tags, plan.thresholds, plan.listed, settings.trend_memory, plan.tolerated
         )
+        self._feed: Feed = self.engine
         self.requests = FailedRequests(self._tags, settings.client.secrets)
         self.buffer = SampleBuffer()
         self.tag_context = TagContext(self._tags, plan.tags)
@@ -67,7 +82,7 @@ class MetricsCollector:
     def evaluate(self, *, final: bool = False) -> EvaluationSummary:
         """Pump, then judge all thresholds, and tell outputs of them."""
         self.pump()
-        elapsed = self._elapsed()
+        elapsed = self._known_until()
         verdict = self.engine.evaluate(elapsed, final=final)
         thresholds = self.engine.thresholds()
         if self._settings.on_samples is not None and thresholds:
@@ -78,15 +93,17 @@ class MetricsCollector:
                 self._settings.on_crossed(threshold)
         return verdict
 
-    def load_began(self) -> None:
-        """Open the windows of thresholds; earlier rows are no load."""
+    def load_began(self) -> float:
+        """Open the windows of thresholds; earlier rows are no load. Return the time of it."""
         self.pump()
-        self.engine.load_began(self._elapsed())
+        elapsed = self._elapsed()
+        self._feed.load_began(elapsed)
+        return elapsed
 
     def load_ended(self) -> None:
         """Judge windows for the last time; later rows are no load."""
         self.pump()
-        self.engine.load_ended(self._elapsed())
+        self._feed.load_ended(self._elapsed())
 
     def end(self) -> None:
         """Take in the last rows and judge finally; nothing changes from then on."""
@@ -96,6 +113,10 @@ class MetricsCollector:
     def warnings(self) -> tuple[str, ...]:
         """Return warnings about the load generator, one sentence each."""
         return self._probe.warnings()
+
+    def _known_until(self) -> float:
+        """Return the test-run time up to which the engine knows what was measured."""
+        return self._elapsed()
 
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record one period of the loop; all in seconds, see `GeneratorProbe.add`."""
@@ -109,4 +130,4 @@ class MetricsCollector:
             (VUS, self._root_id, status.vus),
             (VUS_MAX, self._root_id, status.vus_max),
         ]
-        self.engine.plan_vus(status.vus_planned, self._elapsed())
+        self._feed.plan_vus(status.vus_planned, self._elapsed())

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, ThresholdSnapshot
 from pytest_k6api.protocols.http import ClientOptions
 from pytest_k6api.report import Baseline
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment
 from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
+
+if TYPE_CHECKING:
+    from pytest_k6api.distributed import Fingerprint, Prepare, Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,21 @@ class UserCode:
     teardown: UserFunction | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workforce:
+    """The workers of a load test, and what each of them is told to set up.
+
+    Attributes:
+        workers: The workers, in the order of their numbers.
+        fingerprint: What they have to have in common with this process.
+        order: The load test.
+    """
+
+    workers: "tuple[Worker, ...]"
+    fingerprint: "Fingerprint"
+    order: "Prepare"
+
+
 def _say_nothing(_text: str) -> None:
     pass
 
@@ -40,6 +59,7 @@ class RunSettings:
         run_setup: Whether setup is run at the start.
         run_teardown: Whether teardown is run at the end.
         segment: The share of the load that this instance runs.
+        workforce: The workers that run the load; None where this process does.
         environment: Facts about where and on what it runs, for reports.
         trend_memory: Bytes for the different values of all trends of a load test.
         metadata: Whether samples of virtual users carry the numbers of VU and iteration.
@@ -59,6 +79,7 @@ class RunSettings:
     run_setup: bool = True
     run_teardown: bool = True
     segment: ExecutionSegment = WHOLE
+    workforce: Workforce | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     trend_memory: int = DEFAULT_TREND_MEMORY
     metadata: bool = False

@@ -58,6 +58,17 @@ class RunClock:
             self._began = self._outside() - self._stood_at
             self._stood_at = None
 
+    def synchronise(self, elapsed: float, moment: float) -> None:
+        """Count on as if `elapsed` were reached at `moment` of the time around it, or Trio's.
+
+        Until then it reads 0. A clock that is stopped takes `elapsed` as it is.
+        """
+        self._floor = 0.0
+        if self._stood_at is None:
+            self._began = moment - elapsed
+        else:
+            self._stood_at = elapsed
+
     @property
     def is_stopped(self) -> bool:
         """Whether it was stopped itself."""

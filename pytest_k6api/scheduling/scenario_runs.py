@@ -1,5 +1,7 @@
 """One scenario within a load test: its start, its state, its snapshot."""
 
+import math
+
 import trio
 
 from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
@@ -23,6 +25,7 @@ class ScenarioRun:
         self.ended = trio.Event()
         self._has_begun = False
         self._is_ending = False
+        self._starts_at = math.inf
         self._wake = WakeEvent()
 
     @property
@@ -44,20 +47,27 @@ class ScenarioRun:
 
         Args:
             clock: The load test's time.
-            starts_at: Start time, or seconds after the end of `after`.
+            starts_at: Start time, or seconds after the end of `after`; infinity if only
+                `begin_at` tells.
             after: Scenario that has to end before; None for none.
         """
         try:
             if after is not None:
                 await after.ended.wait()
                 starts_at += clock.elapsed
-            while not self._is_ending and (clock.elapsed < starts_at or clock.is_standing):
-                await clock.wait_until(starts_at, self._wake)
+            self._starts_at = min(self._starts_at, starts_at)
+            while not self._is_ending and (clock.elapsed < self._starts_at or clock.is_standing):
+                await clock.wait_until(self._starts_at, self._wake)
             if self.executor is not None and not self._is_ending:
                 self._has_begun = True
                 await self.executor.run()
         finally:
             self.ended.set()
+
+    def begin_at(self, elapsed: float) -> None:
+        """Start at `elapsed` of the load test's time, if it is not planned to start before."""
+        self._starts_at = min(self._starts_at, elapsed)
+        self._wake.set()
 
     def notice_clock(self) -> None:
         """Check the clock again: it was stopped or resumed."""

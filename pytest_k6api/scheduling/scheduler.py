@@ -12,6 +12,7 @@
 Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``Init`` and ``Run``.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,13 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.commands import Control
-from pytest_k6api.scheduling.executors import ExecutorContext, VUFactory, make_executor, make_plan
+from pytest_k6api.scheduling.executors import (
+    ExecutorContext,
+    ExecutorFactory,
+    VUFactory,
+    make_executor,
+    make_plan,
+)
 from pytest_k6api.scheduling.reservations import check_order, planned_vus
 from pytest_k6api.scheduling.scenario_runs import ScenarioRun
 from pytest_k6api.scheduling.segments import WHOLE, ExecutionSegment
@@ -74,6 +81,9 @@ class Scheduler:
         segment: ExecutionSegment = WHOLE,
         stuck: StuckTasks | None = None,
         on_status: Callable[[], None] = lambda: None,
+        on_scenario_end: Callable[[str], None] = lambda _name: None,
+        executors: ExecutorFactory = make_executor,
+        is_led: bool = False,
     ) -> None:
         """Plan `scenarios`.
 
@@ -88,6 +98,9 @@ class Scheduler:
             segment: The part of the load that this instance runs.
             stuck: Abandons cancelled tasks that do not end, while it is watched.
             on_status: Called after each change of the status but the last.
+            on_scenario_end: Called with the name of each scenario that has ended.
+            executors: Makes the executor of each plan.
+            is_led: Whether `begin` tells when each scenario starts, not its plan.
 
         Raises:
             OptionError: A scenario waits for an unknown one, or for itself.
@@ -96,6 +109,8 @@ class Scheduler:
         self.clock = RunClock()
         self._status = RunStatus.CREATED
         self._on_status = on_status
+        self._on_scenario_end = on_scenario_end
+        self._is_led = is_led
         self._vu_pool = VUPool(segment)
         self._ticks = LoopTicks()
         self._wake = WakeEvent()
@@ -120,7 +135,7 @@ class Scheduler:
         self._plans = plans
         self._planned = planned_vus(scenarios, plans, segment)
         self._runs = [
-            ScenarioRun(options, make_executor(options, plan, context) if plan else None)
+            ScenarioRun(options, executors(options, plan, context) if plan else None)
             for options in sorted(scenarios, key=lambda each: (each.start_time, each.name))
             for plan in [plans[options.name]]
         ]
@@ -147,6 +162,14 @@ class Scheduler:
             teardown_error=self._teardown_error,
             elapsed=self.clock.elapsed,
         )
+
+    def begin(self, scenario: str, elapsed: float) -> None:
+        """Start `scenario` when `elapsed` of test-run time is reached, if it is led.
+
+        Raises:
+            KeyError: There is no such scenario.
+        """
+        {run.options.name: run for run in self._runs}[scenario].begin_at(elapsed)
 
     def stop(self, reason: str = "") -> None:
         """Interrupt all iterations now; teardown still runs, if setup was over.
@@ -254,11 +277,17 @@ class Scheduler:
         by_name = {run.options.name: run for run in self._runs}
         async with trio.open_nursery() as nursery:
             for run in self._runs:
-                after = by_name.get(run.options.after)
+                after = None if self._is_led else by_name.get(run.options.after)
                 starts_at = run.options.start_time + (0.0 if after else began)
-                nursery.start_soon(run.run, self.clock, starts_at, after)
+                nursery.start_soon(self._run_scenario, run, starts_at, after)
         while self.control.is_paused:
             await self._wake.wait()
+
+    async def _run_scenario(
+        self, run: ScenarioRun, starts_at: float, after: ScenarioRun | None
+    ) -> None:
+        await run.run(self.clock, math.inf if self._is_led else starts_at, after)
+        self._on_scenario_end(run.options.name)
 
     async def _tear_down(self) -> None:
         self._enter(RunStatus.TEARDOWN)

@@ -110,6 +110,15 @@ WHOLE = ExecutionSegment()
 """The segment that is the whole load test."""
 
 
+def equal_segment(index: int, count: int) -> ExecutionSegment:
+    """Return the segment `index`, from 0, of `count` of the same length.
+
+    >>> [equal_segment(index, 2).position(3) for index in range(2)]
+    [6, 7]
+    """
+    return ExecutionSegment(tuple(Fraction(part, count) for part in range(count + 1)), index)
+
+
 def read_segment(segment: str, sequence: str = "") -> ExecutionSegment:
     """Read k6's texts of a segment and of the sequence it belongs to.
 

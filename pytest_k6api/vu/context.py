@@ -14,7 +14,13 @@ from pytest_k6api.vu.user_functions import UserFunction
 
 
 class StopRequest(K6ApiError):
-    """Raised by user code that has no more work: it ends the load test, and is no failure."""
+    """Raised by user code that has no more work: it ends the load test, and is no failure.
+
+    Attributes:
+        is_about_share: Whether only the share of the load that this process runs is done.
+    """
+
+    is_about_share = False
 
 
 def find_stop(error: BaseException) -> StopRequest | None:
@@ -86,11 +92,14 @@ class LoadContext:
             any number of times.
         finish: Ends it gracefully when test data is used up; called at most once.
             Defaults to `stop`.
+        finish_share: Ends the share of this process, as `finish` does. Defaults to `finish`.
         refuse: Ends it at once because its code cannot be run. Defaults to `stop`.
         seed: Seed of the RNGs of all VUs.
         exceptions: Meaning of exceptions.
         stuck: Abandons cancelled tasks that do not end.
         has_metadata: Whether rows of virtual users carry the numbers of VU and iteration.
+        position: Returns the position in the whole load of this process's element with the
+            number given, both from 0; the same number where this process runs all of it.
     """
 
     buffer: SampleBuffer
@@ -99,18 +108,21 @@ class LoadContext:
     failures: FailureLog
     stop: Callable[[str], None]
     finish: Callable[[str], None] | None = None
+    finish_share: Callable[[str], None] | None = None
     refuse: Callable[[str], None] | None = None
     seed: int = 0
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     stuck: StuckTasks = field(default_factory=StuckTasks)
     has_metadata: bool = False
+    position: Callable[[int], int] = lambda number: number
     _reasons: list[str] = field(default_factory=list, init=False)
 
     def grant(self, request: StopRequest) -> None:
         """End the load test because user code asked for it; only the first of many counts."""
         self._reasons.append(str(request))
         if len(self._reasons) == 1:
-            (self.finish or self.stop)(self._reasons[0])
+            finish = self.finish_share if request.is_about_share else None
+            (finish or self.finish or self.stop)(self._reasons[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ at the request of the control API.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -61,6 +62,7 @@ class SetupTeardown:
         setup_timeout: Seconds that setup may take.
         teardown_timeout: Seconds that teardown may take.
         data: The setup data as JSON text; None when there is none.
+        on_data: Called with each new setup data.
 
     Source: k6 v1.1.0, ``internal/js/runner.go``, ``Setup``, ``Teardown``, ``runPart``.
     """
@@ -71,6 +73,7 @@ class SetupTeardown:
     setup_timeout: float = 60.0
     teardown_timeout: float = 60.0
     data: str | None = None
+    on_data: Callable[[str | None], object] = field(default=lambda _text: None, repr=False)
 
     def __post_init__(self) -> None:
         if self.setup is not None and "setup_data" in self.setup.parameters:
@@ -90,7 +93,7 @@ class SetupTeardown:
         if self.setup is not None:
             stage = _Stage(FailureKind.SETUP, self.load, self.setup, self.setup_timeout)
             value = await stage.run({})
-            self.data = None if value is None else self._encode(value, stage)
+            self.replace(None if value is None else self._encode(value, stage))
         return self.data
 
     def replace(self, text: str | None) -> None:
@@ -99,10 +102,12 @@ class SetupTeardown:
         Virtual users that have run before keep their copies.
         """
         self.data = text
+        self.on_data(text)
 
     def let_go(self) -> None:
         """Keep only the setup data, once neither function can run again."""
         self.setup = self.teardown = None
+        self.on_data = lambda _text: None
         del self.load
 
     async def run_teardown(self) -> None:

@@ -58,6 +58,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "execution_segment": ("0:1/2", "0:1/3", "0:1/4"),
     "execution_segment_sequence": ("0,1/2,1", "0,1/3,1", "0,1/4,1"),
     "trend_memory": ("1MB", "20 kB", "1.5GB"),
+    "workers": ("2", "3", "4"),
     "ca_file": ("ini.pem", "environment.pem", "command.pem"),
     "insecure_skip_tls_verify": ("false", "off", ""),
     "http_debug": ("failed", "all", "failed"),

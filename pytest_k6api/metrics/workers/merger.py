@@ -40,6 +40,7 @@ class _Waiting:
     samples: list[SampleBatch] = field(default_factory=list)
     # Of the controller itself.
     batches: list[_OwnBatch] = field(default_factory=list)
+    vus_planned: int | None = None
 
 
 @dataclass(slots=True)
@@ -107,6 +108,10 @@ class SeriesMerger:
         """Take samples of the controller itself; see `SeriesCollector.ingest`."""
         self._at(elapsed).batches.append(_OwnBatch(batch, elapsed, now))
 
+    def plan_vus(self, vus: int, elapsed: float) -> None:
+        """Note how many virtual users the plan has now; see `MetricsEngine.plan_vus`."""
+        self._at(elapsed).vus_planned = vus
+
     def load_began(self, elapsed: float) -> None:
         """Let the load begin; see `MetricsEngine.load_began`. Workers report after it."""
         self.merge_all()
@@ -143,6 +148,8 @@ class SeriesMerger:
             waiting = self._waiting.pop(moment)
             waiting.samples += filter(None, map(self._ingest, waiting.batches))
             self._engine.take_in(waiting.deltas, waiting.until, waiting.refused)
+            if waiting.vus_planned is not None:
+                self._engine.plan_vus(waiting.vus_planned, waiting.until)
             if self._on_samples is not None:
                 for samples in sorted(waiting.samples, key=lambda each: each.elapsed):
                     self._on_samples(samples)

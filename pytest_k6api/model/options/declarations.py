@@ -24,6 +24,7 @@ from pytest_k6api.model.options.values import (
     read_function,
     read_http_versions,
     read_iterations,
+    read_names,
     read_rate,
     read_seconds,
     read_stages,
@@ -199,6 +200,9 @@ class LoadTestOptions:
         read_switch,
         "end at the first failure that fails the load test",
         from_text=switch_from_text,
+    )
+    worker_fixtures: tuple[str, ...] = _option(
+        (), read_names, "names of fixtures that each worker sets up by itself"
     )
 
 

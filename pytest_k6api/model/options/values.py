@@ -8,7 +8,7 @@ objects; ini files, the environment and the command line give text, which
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -205,6 +205,16 @@ def read_consequence(value: object) -> str:
     if value not in ("fail", "record"):
         raise OptionError(f"takes fail or record, got {value!r}")
     return str(value)
+
+
+def read_names(value: object) -> tuple[str, ...]:
+    """Read a list of names."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise OptionError(f"takes a list of names, got {value!r}")
+    names = tuple(value)
+    if not all(isinstance(name, str) and name for name in names):
+        raise OptionError(f"takes a list of names, got {value!r}")
+    return names
 
 
 def read_switch(value: object) -> bool:

@@ -6,6 +6,17 @@ from pytest_k6api.plugin.hooks.stash_keys import CAPTURED, PLAN
 
 _NAMES = ("scenario", "load_test")
 
+WORKER_PLUGIN = "k6api-worker"
+"""The name of the plugin that makes a session that of a worker."""
+
+WORKER_SHARE = "PYTEST_K6API_WORKER_SHARE"
+"""The variable that tells a worker its number, from 1, and how many there are: ``2/4``."""
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Return whether the session is that of a worker of load tests."""
+    return config.pluginmanager.has_plugin(WORKER_PLUGIN)
+
 
 def may_be_load_test(collector: pytest.Module | pytest.Class, found: object) -> bool:
     """Return False if `found` is no load test, which holds for almost every object of a suite."""

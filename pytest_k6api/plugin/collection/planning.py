@@ -24,7 +24,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.plugin.collection.collecting import fixture_names
 from pytest_k6api.plugin.collection.describing import plan_text
-from pytest_k6api.plugin.collection.detection import concerns_us, is_stray
+from pytest_k6api.plugin.collection.detection import concerns_us, is_stray, is_worker
 from pytest_k6api.plugin.collection.marker_layers import did_you_mean, marker_layers
 from pytest_k6api.plugin.collection.thresholds import SessionThresholds, known_metrics
 from pytest_k6api.plugin.collection.validation import refuse_fixtures, refuse_functions, stray_text
@@ -51,17 +51,30 @@ def plan_load_tests(config: pytest.Config, items: Sequence[pytest.Item]) -> None
     # A load test that cannot run is an error of that test; it is told before others run.
     config.stash[REMARKS] = [*(f"cannot run {text}" for text in planned.broken), *planned.remarks]
     problems = [*planned.problems, *warn_of_timeouts(items)]
-    if not config.option.collectonly:
-        from pytest_k6api.plugin.runtime.baselines import open_baselines
-        from pytest_k6api.plugin.runtime.requested_outputs import read_requests
-        from pytest_k6api.plugin.runtime.session import problems_of
-
-        names = [item.nodeid for item in items if PLAN in item.stash]
-        problems += problems_of(settings)
-        problems += open_baselines(config, settings, names, known_metrics())
-        problems += read_requests(config, settings, items)
+    if not config.option.collectonly and not is_worker(config):
+        problems += _problems_of_session(config, settings, items)
     if problems:
         refuse(config, items, [*problems, *planned.broken])
+
+
+def _problems_of_session(
+    config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
+) -> list[str]:
+    """Return mistakes in what the session as a whole reads, writes and starts, one text each."""
+    from pytest_k6api.plugin.runtime.baselines import open_baselines
+    from pytest_k6api.plugin.runtime.requested_outputs import read_requests
+    from pytest_k6api.plugin.runtime.session import problems_of
+    from pytest_k6api.plugin.workers.counting import worker_count
+
+    names = [item.nodeid for item in items if PLAN in item.stash]
+    problems = problems_of(settings)
+    try:
+        worker_count(config)
+    except OptionError as error:
+        problems.append(str(error))
+    problems += open_baselines(config, settings, names, known_metrics())
+    problems += read_requests(config, settings, items)
+    return problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.workers.counting import PROCESSES
 from pytest_k6api.report import ProgressView, in_encoding
 from pytest_k6api.run import LoadTest, RunSettings, tuned_gc
 from pytest_k6api.vu import ForgottenAwaits
@@ -128,8 +129,16 @@ def _prepare(item: pytest.Function) -> LoadTest:
             hooks.outputs.request(requested, output)
         hooks.leave()
         refuse_standing_clock()
+        code = bound_code(item, plan)
         settings = _settings(item, session.settings, base_url, hooks)
-        return session.prepare(plan, bound_code(item, plan), settings)
+        if PROCESSES in item.config.stash:
+            from pytest_k6api.plugin.workers.ordering import workforce_for
+
+            processes = item.config.stash[PROCESSES]
+            settings = replace(
+                settings, workforce=workforce_for(item, plan, code, processes, settings)
+            )
+        return session.prepare(plan, code, settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 

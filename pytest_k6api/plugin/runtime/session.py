@@ -23,6 +23,7 @@ from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.workers.counting import PROCESSES, worker_count
 from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
@@ -59,7 +60,7 @@ def how_to_resume(config: pytest.Config) -> str:
 def problems_of(settings: Settings) -> list[str]:
     """Return the mistakes in settings that only a run needs, one text each."""
     problems = []
-    for read in (_run_settings, _api_settings, report_files):
+    for read in (run_settings, _api_settings, report_files):
         try:
             read(settings)
         except K6ApiError as error:
@@ -84,7 +85,7 @@ def open_session(session: pytest.Session) -> None:
 
     api = _api_settings(settings)
     load_tests = LoadTestSession(
-        replace(_run_settings(settings), environment=describe_environment(config.rootpath)),
+        replace(run_settings(settings), environment=describe_environment(config.rootpath)),
         replace(api, address=address_for(config, api.address)),
         warn=_warner(config),
         end=end,
@@ -95,6 +96,11 @@ def open_session(session: pytest.Session) -> None:
         refuse(config, session.items, [str(error)])
         return
     config.stash[SESSION] = load_tests
+    if count := worker_count(config):
+        from pytest_k6api.plugin.workers.processes import WorkerProcesses
+
+        processes = config.stash[PROCESSES] = WorkerProcesses(session, count)
+        config.add_cleanup(processes.close)
     signals = ExitStack()
     signals.enter_context(signals_end_session())
     config.add_cleanup(signals.close)
@@ -106,6 +112,8 @@ def close_session(session: pytest.Session, exit_status: int) -> None:
     """Print missed summaries, linger if ``--k6-linger`` asks for it, and stop the control API."""
     config = session.config
     load_tests = config.stash[SESSION]
+    if PROCESSES in config.stash:
+        config.stash[PROCESSES].close()
     print_missed_summaries(config)
     try:
         if Settings.of(config).switch("linger") and exit_status in _HAS_RUN_THROUGH:
@@ -137,7 +145,12 @@ def _linger(config: pytest.Config, address: str) -> None:
         tell(config, "k6: no longer lingering")
 
 
-def _run_settings(settings: Settings) -> RunSettings:
+def run_settings(settings: Settings) -> RunSettings:
+    """Return the settings of runs that are the same for all load tests.
+
+    Raises:
+        OptionError: One cannot be used.
+    """
     return RunSettings(
         client=client_options(settings),
         seed=settings.number("seed"),

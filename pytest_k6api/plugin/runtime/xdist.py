@@ -106,7 +106,7 @@ class LineTeller:
             tell(
                 self._config,
                 "k6: each load test runs once, in one worker; to use more cores for one load test,"
-                " share it with --k6-execution-segment",
+                " leave -n out and use --k6-workers",
             )
         for line in lines:
             if line not in self._told:

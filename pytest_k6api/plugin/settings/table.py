@@ -285,6 +285,12 @@ SETTINGS: tuple[Setting, ...] = (
         about="Folder of --k6-save (default .k6api under pytest's root folder).",
     ),
     Setting(
+        name="workers",
+        metavar="N|auto",
+        about="Worker processes that share every load test, or auto for as many as there are cores,"
+        " less one (default: no worker, the load runs in pytest's own process).",
+    ),
+    Setting(
         name="execution_segment",
         metavar="A:B",
         about="Share of the load that this instance runs, such as 0:1/2.",

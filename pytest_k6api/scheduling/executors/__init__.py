@@ -4,6 +4,8 @@ Their names, `ExecutorKind`, and which options each takes, `TAKES`, stand in
 ``model/options/declarations.py``. How late an iteration began is recorded by its VU.
 """
 
+from collections.abc import Callable
+
 from pytest_k6api.model import ScenarioOptions
 from pytest_k6api.scheduling.executors.arrival import ArrivalExecutor
 from pytest_k6api.scheduling.executors.base import (
@@ -26,6 +28,7 @@ __all__ = [
     "ArrivalPlan",
     "Executor",
     "ExecutorContext",
+    "ExecutorFactory",
     "ExecutorPlan",
     "LoopPlan",
     "ScenarioCounts",
@@ -33,6 +36,10 @@ __all__ = [
     "make_executor",
     "make_plan",
 ]
+
+
+ExecutorFactory = Callable[[ScenarioOptions, ExecutorPlan, ExecutorContext], Executor]
+"""Makes what runs a plan."""
 
 
 def make_executor(

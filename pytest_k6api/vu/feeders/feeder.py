@@ -1,7 +1,8 @@
 """Feeders: rows of test data for virtual users, each row once, in a circle, or at random.
 
 A feeder belongs to the module that declares it. All virtual users of all scenarios
-take from the same rows, also in threads.
+take from the same rows, also in threads. A process that runs a share of the load takes
+the rows at the positions of its share, so that processes together take each row once.
 """
 
 import random
@@ -29,6 +30,8 @@ class FeederError(K6ApiError):
 class FeederExhausted(StopRequest):
     """All rows were handed out; the load test ends without a failure."""
 
+    is_about_share = True
+
 
 class Feeder(Generic[Row]):
     """Hands out rows; made by `feeder`. ``next(users)`` takes one."""
@@ -47,7 +50,7 @@ class Feeder(Generic[Row]):
         self._lock = threading.Lock()
         self._source: Iterator[Row] | None = None
         self._rows: list[Row] = []
-        self._handed_out = 0
+        self._handed_out = self._read = 0
         self._random = random.Random(0)  # outside of virtual users
 
     def __iter__(self) -> "Feeder[Row]":
@@ -83,15 +86,29 @@ class Feeder(Generic[Row]):
         if self._source is None:
             rows = self._open_rows()
             self._source = iter(rows) if self._order == "unique" else cycle(rows)
+        position = vu._load.position if vu is not None else int
         try:
-            return next(self._source)
+            return self._take(position(self._handed_out))
         except StopIteration:
             raise self._explain_end() from None
 
+    def _take(self, position: int) -> Row:
+        """Return the row at `position`, and skip those before it.
+
+        Raises:
+            StopIteration: There are not so many.
+        """
+        assert self._source is not None
+        while True:
+            row = next(self._source)
+            self._read += 1
+            if self._read > position:
+                return row
+
     def _explain_end(self) -> K6ApiError:
-        if not self._handed_out:
+        if not self._read:
             return FeederError(f"{self._name}: there are no rows")
-        said = f"{self._name}: all {self._handed_out} rows have been handed out"
+        said = f"{self._name}: all {self._read} rows have been handed out"
         return FeederExhausted(said) if self._on_exhausted == "stop" else FeederError(said)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A load test's run in this process: virtual users, scheduler, connections, and its loop.
+"""What every run of a load test has in the process that judges it: phases, services, its end.
 
 Wired before the start, gone after the end: what lasts is in `RunResults` and `LoadTest`.
 Beside the scheduler three services run in one nursery: the pump moves rows into the
@@ -6,20 +6,14 @@ metrics collector, the judge evaluates thresholds, the watch records ``vus``.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
 
-from pytest_k6api.model import (
-    Command,
-    Recorder,
-    ScenarioOptions,
-    ScenarioSnapshot,
-    StatusSnapshot,
-    storable,
-)
-from pytest_k6api.protocols.http import Client, HttpRuntime, descriptor_shortage
+from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot, storable
+from pytest_k6api.protocols.http import descriptor_shortage
 from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
 from pytest_k6api.run.interrupts import RepeatedSignal, interrupts
@@ -27,27 +21,19 @@ from pytest_k6api.run.loop_portal import LoopPortal, finish_in_steps
 from pytest_k6api.run.metrics_collector import MetricsCollector
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.results import RunResults
+from pytest_k6api.run.runs.load_generator import LoadGenerator
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import failing
 from pytest_k6api.scheduling import RunOutcome, Scheduler
-from pytest_k6api.vu import (
-    Failure,
-    FailureLog,
-    LoadContext,
-    ScenarioContext,
-    SetupTeardown,
-    StuckTasks,
-    VirtualUser,
-    asyncio_loop,
-)
+from pytest_k6api.vu import Failure, SetupTeardown, asyncio_loop
 
 PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
 WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
 
 
-class LocalRun:
-    """One load test in this process, from its wiring to its end.
+class SupervisedRun(ABC):
+    """One load test, from its wiring to its end; subclasses tell where its load comes from.
 
     Attributes:
         results: Its results.
@@ -70,63 +56,38 @@ class LocalRun:
         self._portal = portal
         self._repeated = RepeatedSignal()
         self._warnings: list[str] = []
-        self._http = HttpRuntime(settings.client)
-        self._stuck = StuckTasks()
-        self._collector = MetricsCollector(plan, settings, lambda: self.elapsed)
-        self._failures = FailureLog(
-            lambda: self.elapsed, settings.render, settings.client.secrets.mask_text
+        self._load_began_at = 0.0
+        self._collector = self._collect(plan, settings)
+        self._generator = LoadGenerator(
+            settings,
+            self._collector.buffer,
+            self._collector.tag_context,
+            lambda: self.elapsed,
+            stop=partial(self._end_by_itself, self.stop),
+            finish=partial(self._end_by_itself, self._finish),
+            refuse=self.stop,
+            has_samples=settings.on_samples is not None,
         )
-        load = self._load_context()
         self.setup_teardown = SetupTeardown(
-            load=load,
+            load=self._generator.load,
             setup=code.setup,
             teardown=code.teardown,
             setup_timeout=plan.options.setup_timeout,
             teardown_timeout=plan.options.teardown_timeout,
         )
-        self._scenarios = {
-            options.name: ScenarioContext(
-                load=load,
-                options=options,
-                function=code.scenarios[options.name],
-                setup_data=lambda: self.setup_teardown.data,
-            )
-            for options in plan.scenarios
-        }
-        self._scheduler = self._schedule(plan.scenarios)
+        self._scheduler = self._schedule(plan, code)
         self._progress = ProgressReader(self._collector.engine, plan.scenarios)
         self.results = RunResults(
             self, self._collector.engine, self._collector.requests, plan.options
         )
 
-    def _load_context(self) -> LoadContext:
-        return LoadContext(
-            buffer=self._collector.buffer,
-            tag_context=self._collector.tag_context,
-            make_client=partial(Client, self._http),
-            failures=self._failures,
-            stop=partial(self._end_by_itself, self.stop),
-            finish=partial(self._end_by_itself, self._finish),
-            refuse=self.stop,
-            seed=self._settings.seed,
-            exceptions=self._settings.exceptions,
-            stuck=self._stuck,
-            has_metadata=self._settings.metadata and self._settings.on_samples is not None,
-        )
+    def _collect(self, plan: LoadTestPlan, settings: RunSettings) -> MetricsCollector:
+        """Return the collector of metrics."""
+        return MetricsCollector(plan, settings, lambda: self.elapsed)
 
-    def _schedule(self, scenarios: Sequence[ScenarioOptions]) -> Scheduler:
-        buffer = self._collector.buffer
-        return Scheduler(
-            scenarios,
-            lambda options, number: VirtualUser(number, self._scenarios[options.name]),
-            lambda name: Recorder(buffer, self._scenarios[name].tag_context),
-            setup=self._set_up,
-            teardown=self._tear_down,
-            paused=self._settings.paused,
-            segment=self._settings.segment,
-            stuck=self._stuck,
-            on_status=self._publish,
-        )
+    @abstractmethod
+    def _schedule(self, plan: LoadTestPlan, code: UserCode) -> Scheduler:
+        """Return the scheduler of `plan`."""
 
     @property
     def elapsed(self) -> float:
@@ -152,8 +113,8 @@ class LocalRun:
 
     def vu_failures(self) -> tuple[Failure, ...]:
         """Return the grouped failures inside virtual users."""
-        iterations = {each.name: each.iterations for each in self._scheduler.scenarios()}
-        return tuple(self._failures.snapshot(iterations))
+        iterations = {each.name: each.iterations for each in self.scenarios()}
+        return tuple(self._generator.failures.snapshot(iterations))
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
@@ -179,19 +140,19 @@ class LocalRun:
     async def run(self, view: ProgressView | None) -> RunOutcome | None:
         """Run it from setup to teardown; return None if a third signal cut it off."""
         outcome = None
-        async with self._stuck.watched(), asyncio_loop(), trio.open_nursery() as services:
+        async with self._generator.stuck.watched(), asyncio_loop(), trio.open_nursery() as services:
             self._portal.open(services)
             abandon = partial(self._abandon, services.cancel_scope)
             try:
                 with interrupts(self._interrupt, self._interrupt, abandon, repeated=self._repeated):
-                    await services.start(self._http.run)
+                    await services.start(self._generator.http.run)
                     for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
                         services.start_soon(service)
                     if view is not None:
                         services.start_soon(self._keep_showing, view)
                     if self._settings.paused:
                         self._settings.on_paused()
-                    outcome = await self._scheduler.run()
+                    outcome = await self._run_phases(services)
             finally:
                 self._portal.close()
                 services.cancel_scope.cancel()
@@ -205,17 +166,29 @@ class LocalRun:
         self.results.settle()
         self.setup_teardown.let_go()
 
-    def _publish(self) -> None:
-        self.results.publish()
+    async def _run_phases(self, services: trio.Nursery) -> RunOutcome:  # noqa: ARG002 - for subclasses
+        """Run the load test through all phases; further services go into `services`."""
+        return await self._scheduler.run()
 
-    async def _set_up(self) -> None:
+    def _record_turn(self, late: float, busy: float, elapsed: float) -> None:
+        """Record one period of the loop; see `MetricsCollector.record_turn`."""
+        self._collector.record_turn(late, busy, elapsed)
+
+    def _check_descriptors(self) -> None:
+        """Warn if this process may not open as many connections as there are virtual users."""
         shortage = descriptor_shortage(self.status().vus_max)
         if shortage is not None:
             self._settings.tell(shortage)
             self._warnings.append(shortage)
+
+    def _publish(self) -> None:
+        self.results.publish()
+
+    async def _set_up(self) -> None:
+        self._check_descriptors()
         if self._settings.run_setup:
             await self._run_stage(self.setup_teardown.run_setup)
-        self._collector.load_began()
+        self._load_began_at = self._collector.load_began()
 
     async def _tear_down(self) -> None:
         self._note_cut_short()
@@ -237,7 +210,7 @@ class LocalRun:
 
     def _abandon(self, everything: trio.CancelScope, signal: str) -> None:
         self._settings.tell(f"{signal}, the third: ending without what still runs")
-        self._stuck.abandon_all()
+        self._generator.stuck.abandon_all()
         everything.cancel()
 
     def _finish(self, reason: str) -> None:
@@ -270,7 +243,7 @@ class LocalRun:
             self.results.publish()
             await trio.sleep_until(due)
             late = max(0.0, trio.current_time() - due)
-            self._collector.record_turn(late, time.thread_time() - used, time.monotonic() - began)
+            self._record_turn(late, time.thread_time() - used, time.monotonic() - began)
 
     async def _keep_watching(self) -> None:
         while True:

@@ -1,0 +1,95 @@
+"""Workers of a load test: messages to and from them, what carries these, and each worker as the controller sees it.
+
+The controller asks, workers answer: results are reported on request, so that a controller
+that is behind is sent no more than it takes. `messages` is the whole protocol; a carrier
+brings its frames to a worker, here over a socket pair. No pytest: what a worker runs, and
+how its process starts, is told from outside.
+"""
+
+from pytest_k6api.distributed.carriers import (
+    CarrierError,
+    LocalProcess,
+    WorkerCarrier,
+    start_process,
+)
+from pytest_k6api.distributed.clock_offset import ClockOffset
+from pytest_k6api.distributed.fleet import Fleet, FleetError, FleetOwner
+from pytest_k6api.distributed.messages import (
+    PROTOCOL,
+    Begin,
+    Echo,
+    Echoed,
+    EndWanted,
+    Fingerprint,
+    Finish,
+    Finished,
+    GeneratorFigures,
+    Hello,
+    Leave,
+    MessageError,
+    NewSetupData,
+    Poll,
+    PollAnswer,
+    Prepare,
+    Prepared,
+    Refused,
+    Release,
+    ScenarioEnded,
+    Start,
+    Steer,
+    Steered,
+    Stop,
+    ToController,
+    ToWorker,
+    WorkerReport,
+    decode_from_worker,
+    decode_to_worker,
+    encode,
+)
+from pytest_k6api.distributed.worker_link import WorkerLink
+from pytest_k6api.distributed.worker_states import Worker, WorkerState, WorkerStatus
+
+__all__ = [
+    "PROTOCOL",
+    "Begin",
+    "CarrierError",
+    "ClockOffset",
+    "Echo",
+    "Echoed",
+    "EndWanted",
+    "Fingerprint",
+    "Finish",
+    "Finished",
+    "Fleet",
+    "FleetError",
+    "FleetOwner",
+    "GeneratorFigures",
+    "Hello",
+    "Leave",
+    "LocalProcess",
+    "MessageError",
+    "NewSetupData",
+    "Poll",
+    "PollAnswer",
+    "Prepare",
+    "Prepared",
+    "Refused",
+    "Release",
+    "ScenarioEnded",
+    "Start",
+    "Steer",
+    "Steered",
+    "Stop",
+    "ToController",
+    "ToWorker",
+    "Worker",
+    "WorkerCarrier",
+    "WorkerLink",
+    "WorkerReport",
+    "WorkerState",
+    "WorkerStatus",
+    "decode_from_worker",
+    "decode_to_worker",
+    "encode",
+    "start_process",
+]

@@ -1,0 +1,321 @@
+"""All workers of one load test, in the controller's loop: sends, listens, polls, notices losses.
+
+Each worker has three tasks. One writes what it is told, one reads what it says, one
+asks: an echo request twice a second, which its link answers though its loop may be blocked, and
+a poll once a second, when the last one is answered. A worker whose line breaks, or that
+leaves `MOST_UNANSWERED` echo requests unanswered, is lost: its process is ended, and nobody
+waits for it any more.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import trio
+
+from pytest_k6api.distributed.carriers import CarrierError
+from pytest_k6api.distributed.messages import (
+    PROTOCOL,
+    Echo,
+    Echoed,
+    EndWanted,
+    Fingerprint,
+    Finished,
+    MessageError,
+    Poll,
+    PollAnswer,
+    Prepare,
+    Release,
+    Start,
+    Steer,
+    ToController,
+    ToWorker,
+    WorkerReport,
+    decode_from_worker,
+    encode,
+)
+from pytest_k6api.distributed.worker_states import Worker, WorkerStatus
+from pytest_k6api.model import Command, K6ApiError
+
+ECHO_PERIOD = 0.5
+MOST_UNANSWERED = 6
+"""Pings without an answer, 3 s, after which a worker is lost."""
+
+START_PATIENCE = 60.0
+"""Seconds that a worker has to start, and to set a load test up."""
+
+_POLL_EVERY = 2  # echo requests
+_DRAIN_TIME = 2.0
+
+
+class FleetError(K6ApiError):
+    """Workers cannot run the load test."""
+
+
+class FleetOwner(Protocol):
+    """Hears of what workers say; called in the controller's loop."""
+
+    def take_report(self, worker: Worker, content: WorkerReport) -> None:
+        """Take in what `worker` measured."""
+
+    def note_end_wanted(self, worker: Worker, wanted: EndWanted) -> None:
+        """User code on `worker` asks for the end of the load test."""
+
+    def note_loss(self, worker: Worker) -> None:
+        """`worker` is lost."""
+
+
+class Fleet:
+    """The workers of one load test.
+
+    Args:
+        workers: The workers, in the order of their numbers.
+        owner: Hears of what they say.
+        now: The controller's clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        owner: FleetOwner,
+        now: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self.workers = workers
+        self._owner = owner
+        self._now = now
+        self._outboxes: dict[Worker, trio.MemorySendChannel[bytes]] = {}
+        self._scopes: dict[Worker, trio.CancelScope] = {}
+        self._changed = trio.Event()
+        self._commands = 0
+
+    @property
+    def live(self) -> Iterator[Worker]:
+        """The workers that are not lost."""
+        return (worker for worker in self.workers if not worker.is_lost)
+
+    def describe(self) -> tuple[WorkerStatus, ...]:
+        """Return the state of each worker."""
+        now = self._now()
+        return tuple(worker.describe(now) for worker in self.workers)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve the workers until `close`, or until it is cancelled."""
+        async with trio.open_nursery() as nursery:
+            for worker in self.workers:
+                worker.begin_load_test()
+                if not worker.is_lost:
+                    send, receive = trio.open_memory_channel[bytes](1_000_000)
+                    self._outboxes[worker] = send
+                    self._scopes[worker] = trio.CancelScope()
+                    nursery.start_soon(self._serve, worker, receive)
+            task_status.started()
+
+    def tell(self, message: ToWorker) -> None:
+        """Tell all workers."""
+        for worker in self.live:
+            self.tell_one(worker, message)
+
+    def tell_one(self, worker: Worker, message: ToWorker) -> None:
+        """Tell one worker; does nothing if it is lost."""
+        outbox = self._outboxes.get(worker)
+        if outbox is not None and not worker.is_lost:
+            outbox.send_nowait(encode(message))
+
+    async def prepare(self, message: Prepare, fingerprint: Fingerprint) -> None:
+        """Have all workers set the load test up.
+
+        Raises:
+            FleetError: One cannot; with the reasons.
+        """
+        await self.wait_until(lambda each: each.hello is not None, START_PATIENCE)
+        self._refuse_misfits(fingerprint)
+        self.tell(message)
+        if not await self.wait_until(
+            lambda each: each.is_prepared and each.clock.is_known, START_PATIENCE
+        ):
+            raise FleetError(_late(self.live))
+        self._refuse_misfits(fingerprint)
+
+    def start(
+        self, elapsed: Callable[[], float], load_began_at: float, setup_data: str | None
+    ) -> None:
+        """Have all workers start.
+
+        Args:
+            elapsed: Returns test-run time as of now.
+            load_began_at: Test-run time from which samples are load.
+            setup_data: The setup data as JSON text.
+        """
+        for worker in self.live:
+            worker.is_running = True
+            at = worker.clock.theirs(self._now())
+            start = Start(
+                elapsed=elapsed(), at=at, load_began_at=load_began_at, setup_data=setup_data
+            )
+            self.tell_one(worker, start)
+
+    async def steer(self, command: Command, elapsed: float | None = None) -> None:
+        """Have all workers carry `command` out; return when they have.
+
+        Args:
+            command: The command.
+            elapsed: Test-run time now, to go on from; None where it does not matter.
+        """
+        self._commands = number = self._commands + 1
+        now = self._now()
+        for worker in self.live:
+            steer = Steer(
+                number=number, command=command, elapsed=elapsed, at=worker.clock.theirs(now)
+            )
+            self.tell_one(worker, steer)
+        await self.wait_until(lambda each: each.steered >= number or each.finished is not None)
+
+    async def wait_until(
+        self, is_done: Callable[[Worker], bool], patience: float = float("inf")
+    ) -> bool:
+        """Wait until `is_done` holds for all workers that are not lost, or that refuse.
+
+        Returns:
+            Whether it came to that in `patience` seconds.
+        """
+        with trio.move_on_after(patience):
+            while not all(is_done(each) or each.refusal for each in self.live):
+                await self._changed.wait()
+            await trio.lowlevel.checkpoint()
+            return True
+        return False
+
+    async def close(self) -> None:
+        """Let the workers leave the load test."""
+        self.tell(Release())
+        for outbox in self._outboxes.values():
+            outbox.close()
+        with trio.move_on_after(_DRAIN_TIME):
+            while self._outboxes:
+                await self._changed.wait()
+        for scope in self._scopes.values():
+            scope.cancel()
+        for worker in list(self._outboxes):
+            # Half of a message may be on its way: the line is of no use any more.
+            self.lose(worker, "it took no message at the end")
+        self._outboxes.clear()
+
+    def lose(self, worker: Worker, reason: str) -> None:
+        """Give `worker` up."""
+        if worker.is_lost:
+            return
+        worker.carrier.kill()
+        worker.lost = reason
+        if worker in self._scopes:
+            self._scopes[worker].cancel()
+        self._owner.note_loss(worker)
+        self._note_change()
+
+    def _refuse_misfits(self, ours: Fingerprint) -> None:
+        problems = [problem for each in self.workers if (problem := _problem_of(each, ours))]
+        if problems:
+            raise FleetError("\n".join(problems))
+
+    async def _serve(self, worker: Worker, outbox: "trio.MemoryReceiveChannel[bytes]") -> None:
+        with self._scopes[worker]:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_writing, worker, outbox)
+                nursery.start_soon(self._keep_asking, worker)
+                await self._keep_reading(worker)
+
+    async def _keep_writing(
+        self, worker: Worker, outbox: "trio.MemoryReceiveChannel[bytes]"
+    ) -> None:
+        try:
+            async for frame in outbox:
+                await worker.carrier.send(frame)
+        except CarrierError:
+            return  # the reading task sees it too, after what came before
+        self._outboxes.pop(worker, None)
+        self._note_change()
+
+    async def _keep_reading(self, worker: Worker) -> None:
+        try:
+            while True:
+                data = await worker.carrier.receive()
+                for payload in worker.frames.feed(data):
+                    self._take(worker, decode_from_worker(payload))
+                self._note_change()
+        except CarrierError as error:
+            self.lose(worker, str(error))
+        except MessageError as error:
+            self.lose(worker, f"it sent {error}")
+
+    async def _keep_asking(self, worker: Worker) -> None:
+        number, unanswered, heard_at = 0, 0, worker.heard_at
+        while True:
+            # Pings are counted, not seconds: a controller that is blocked hears nobody.
+            unanswered = 0 if worker.heard_at != heard_at else unanswered + 1
+            heard_at = worker.heard_at
+            if unanswered > MOST_UNANSWERED and worker.hello is not None:
+                self.lose(worker, f"no answer for {MOST_UNANSWERED * ECHO_PERIOD:g} s")
+                return
+            number += 1
+            worker.asked_echo = (number, self._now(), time.time())
+            self.tell_one(worker, Echo(number=number))
+            if number % _POLL_EVERY == 0 and worker.is_running and worker.asked_at is None:
+                worker.asked_at = self._now()
+                self.tell_one(worker, Poll(number=worker.taken + 1))
+            await trio.sleep(ECHO_PERIOD)
+
+    def _take(self, worker: Worker, message: ToController) -> None:
+        now = worker.heard_at = self._now()
+        match message:
+            case PollAnswer() if worker.note_report(message.content, now):
+                self._owner.take_report(worker, message.content)
+            case Finished():
+                worker.finished, worker.is_running = message, False
+                if worker.note_report(message.content, now):
+                    self._owner.take_report(worker, message.content)
+            case EndWanted():
+                self._owner.note_end_wanted(worker, message)
+            case Echoed() if message.number == worker.asked_echo[0]:
+                worker.note_echo(message, now, time.time())
+            case _:
+                worker.note(message)
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _late(workers: Iterator[Worker]) -> str:
+    late = ", ".join(str(each.number) for each in workers if not each.is_prepared)
+    return f"not set up within {START_PATIENCE:g} s on worker {late}"
+
+
+def _problem_of(worker: Worker, ours: Fingerprint) -> str:
+    """Return why `worker` cannot run the load test; empty if it can."""
+    name = f"worker {worker.number} ({worker.carrier.name})"
+    hello = worker.hello
+    if worker.is_lost:
+        return f"{name} was lost: {worker.lost}"
+    if worker.refusal:
+        return f"{name}: {worker.refusal}"
+    if hello is None:
+        return f"{name} has not started within {START_PATIENCE:g} s"
+    if hello.protocol != PROTOCOL or hello.fingerprint is None:
+        return f"{name} speaks version {hello.protocol} of the protocol, the controller {PROTOCOL}"
+    return "; ".join(f"{name} {text}" for text in _differences(hello.fingerprint, ours))
+
+
+def _differences(theirs: Fingerprint, ours: Fingerprint) -> Iterator[str]:
+    for name in sorted(ours.versions.keys() | theirs.versions.keys()):
+        here, there = ours.versions.get(name, "none"), theirs.versions.get(name, "none")
+        if here != there:
+            yield f"has {name} {there}, the controller {here}; install the same on both"
+    if theirs.items != ours.items:
+        yield (
+            "has collected other load tests than the controller; collection must not depend on"
+            " time, chance or the process"
+        )
+    elif theirs.options != ours.options:
+        yield (
+            "has planned the load tests with other options than the controller; options must not"
+            " depend on time, chance or the process"
+        )

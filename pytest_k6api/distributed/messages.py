@@ -1,0 +1,348 @@
+"""Messages between a controller and its workers, and their bytes. Pure.
+
+    controller                                worker
+    ---------------------------------------   ----------------------------------------
+                                              Hello, once; or Refused
+    Prepare (a load test by its node id)      Prepared, or Refused
+    Start (the clock, the setup data)
+    Begin (a scenario, at a time)             ScenarioEnded, when its last VU is closed
+    Steer (a command)                         Steered, when it is carried out
+    Poll                                      PollAnswer, what came since
+    NewSetupData, Finish, Stop                   EndWanted, where user code asks for the end
+                                              Finished, with the last report
+    Release (leave the load test)
+    Leave (the session)
+    Echo                                      Echoed, from a thread, also while the loop is blocked
+
+A frame is the length of its payload, four bytes, and the payload, one message as
+MessagePack. Every message has a tag, so an unknown one is told as such. `PROTOCOL` grows
+when either side would misread the other; a `Hello` can be read in every version.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot
+
+PROTOCOL = 1
+
+LENGTH = 4
+"""Bytes before each payload: its length, the least significant first."""
+
+LARGEST = 256 * 2**20
+"""Bytes that a payload may have: a length beyond is no length but damage."""
+
+
+class MessageError(K6ApiError):
+    """Bytes are no message, are damaged, or are of another version."""
+
+
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What controller and worker have to have in common.
+
+    Attributes:
+        versions: Versions by the name of what they are of.
+        options: A digest of the options of all load tests.
+        items: A digest of the node ids of all load tests.
+    """
+
+    versions: dict[str, str]
+    options: str
+    items: str
+
+
+class GeneratorFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker's process is doing.
+
+    Attributes:
+        cpu: Seconds of processor time that it has used.
+        memory: Bytes of memory that it has.
+        late: Seconds by which its loop woke late since the last report, at most.
+        busy: The share of a core that its loop used so far, 0 to 1.
+        limits: A sentence for each way in which it was the limit.
+    """
+
+    cpu: float
+    memory: int
+    late: float
+    busy: float
+    limits: tuple[str, ...] = ()
+
+
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker has to report.
+
+    Attributes:
+        number: Its number, from 1: that of the poll.
+        measured: What was measured since the report before, packed.
+        failures: The failures so far, packed.
+        status: The state of its run.
+        scenarios: The state of each scenario, in the order of start time and name.
+        figures: How the process is doing.
+        warnings: Remarks on its run, one sentence each.
+    """
+
+    number: int
+    measured: bytes
+    failures: bytes
+    status: StatusSnapshot
+    scenarios: tuple[ScenarioSnapshot, ...]
+    figures: GeneratorFigures
+    warnings: tuple[str, ...] = ()
+
+
+class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Set the load test `item` up.
+
+    Attributes:
+        item: Its node id.
+        base_url: The base of its relative URLs; empty without one.
+        values: The values of fixtures that are set up in the controller, by name, packed.
+        withheld: Names of fixtures that are set up in the controller, and whose values
+            stay there.
+        wants_samples: Whether outputs or hooks of the controller take samples themselves.
+    """
+
+    item: str
+    base_url: str = ""
+    values: Mapping[str, bytes] = {}
+    withheld: tuple[str, ...] = ()
+    wants_samples: bool = False
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Setup is over.
+
+    Attributes:
+        elapsed: Test-run time at the worker's own time `at`.
+        at: The worker's own time, in seconds.
+        load_began_at: Test-run time from which samples are load.
+        setup_data: The setup data as JSON text.
+    """
+
+    elapsed: float
+    at: float
+    load_began_at: float
+    setup_data: str | None = None
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Start `scenario` at the test-run time `elapsed`."""
+
+    scenario: str
+    elapsed: float
+
+
+class Steer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Carry out `command`, and then count test-run time on from `elapsed` at `at`, if given."""
+
+    number: int
+    command: Command
+    elapsed: float | None = None
+    at: float = 0.0
+
+
+class NewSetupData(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The setup data is `text` from now on; None for none."""
+
+    text: str | None
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Report, as the report `number`; those before are taken."""
+
+    number: int
+
+
+class Finish(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Start no more iterations; running ones have the graceful stop."""
+
+    reason: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Interrupt all iterations."""
+
+    reason: str = ""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Leave the load test: its last report is taken, or nobody waits for it."""
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The session is over: tear everything down and end."""
+
+
+class Echo(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer at once."""
+
+    number: int
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker is there.
+
+    Attributes:
+        protocol: Its `PROTOCOL`.
+        process: Its process id.
+        fingerprint: What it has to have in common with the controller.
+    """
+
+    protocol: int
+    process: int = 0
+    fingerprint: Fingerprint | None = None
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker cannot run the load test, for the reason `text`."""
+
+    text: str
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The load test is set up, and waits for its start."""
+
+
+class ScenarioEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The last VU that the worker has of `scenario` is closed."""
+
+    scenario: str
+
+
+class Steered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The command `number` is carried out, as far as it concerned this worker."""
+
+    number: int
+    status: StatusSnapshot
+    scenarios: tuple[ScenarioSnapshot, ...]
+
+
+class PollAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The answer to a poll."""
+
+    content: WorkerReport
+
+
+class EndWanted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """User code asks for the end of the load test.
+
+    Attributes:
+        reason: Why.
+        how: ``stop`` at once, ``finish`` gracefully, or ``refuse`` what cannot be run.
+    """
+
+    reason: str
+    how: str
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The run of this worker is over.
+
+    Attributes:
+        content: All that it has to report.
+        exit: The message of ``pytest.exit()`` in user code; None without one.
+        error: The error that ended it; empty without one.
+        failed_teardowns: VU fixtures that failed to be torn down.
+        trouble: Other failures, one sentence each.
+    """
+
+    content: WorkerReport
+    exit: str | None = None
+    error: str = ""
+    failed_teardowns: int = 0
+    trouble: tuple[str, ...] = ()
+
+
+class Echoed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The answer to the request `number`.
+
+    Attributes:
+        number: That number.
+        at: The worker's own time, in seconds.
+        wall: Its wall time, in seconds since the epoch.
+    """
+
+    number: int
+    at: float
+    wall: float
+
+
+ToWorker = (
+    Prepare | Start | Begin | Steer | NewSetupData | Poll | Finish | Stop | Release | Leave | Echo
+)
+ToController = (
+    Hello
+    | Refused
+    | Prepared
+    | ScenarioEnded
+    | Steered
+    | PollAnswer
+    | EndWanted
+    | Finished
+    | Echoed
+)
+
+_Message = TypeVar("_Message")
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
+
+
+def encode(message: ToWorker | ToController) -> bytes:
+    """Return `message` as a frame."""
+    payload = _encoder.encode(message)
+    return len(payload).to_bytes(LENGTH, "little") + payload
+
+
+def decode_to_worker(payload: bytes) -> ToWorker:
+    """Return the message of a controller that `payload` is.
+
+    Raises:
+        MessageError: It is none.
+    """
+    return _decode(payload, _to_worker)
+
+
+def decode_from_worker(payload: bytes) -> ToController:
+    """Return the message of a worker that `payload` is.
+
+    Raises:
+        MessageError: It is none.
+    """
+    return _decode(payload, _to_controller)
+
+
+def _decode(payload: bytes, decoder: "msgspec.msgpack.Decoder[_Message]") -> _Message:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MessageError(f"not a message of version {PROTOCOL}: {error}") from None
+
+
+class MessageReader:
+    """Cuts a stream of bytes into payloads."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add `data`; return the payloads that are complete now, oldest first.
+
+        Raises:
+            MessageError: A payload would be larger than `LARGEST`.
+        """
+        self._buffer += data
+        payloads = []
+        while len(self._buffer) >= LENGTH:
+            length = int.from_bytes(self._buffer[:LENGTH], "little")
+            if length > LARGEST:
+                raise MessageError(f"a message of {length:,} bytes; {LARGEST:,} are the most")
+            if len(self._buffer) < LENGTH + length:
+                break
+            payloads.append(bytes(self._buffer[LENGTH : LENGTH + length]))
+            del self._buffer[: LENGTH + length]
+        return payloads

@@ -1,0 +1,122 @@
+"""A worker's end of the line to its controller: two threads beside the main one.
+
+The reading thread answers echo requests, so that a worker whose loop is blocked by user code
+is known to live, and so that the clock is measured apart from the loop's lateness. The
+writing thread sends, so that the loop never waits for a controller that is behind.
+
+When the line breaks without a `Leave`, the controller is gone: the worker has
+`LEAVING_TIME` to end by itself, and then its process ends.
+"""
+
+import os
+import queue
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import trio
+
+from pytest_k6api.distributed.messages import (
+    Echo,
+    Echoed,
+    Leave,
+    MessageError,
+    MessageReader,
+    ToController,
+    ToWorker,
+    decode_to_worker,
+    encode,
+)
+
+LEAVING_TIME = 10.0
+"""Seconds that a worker without a controller has to end by itself."""
+
+_CHUNK = 262_144
+_ABANDONED = 70  # the exit code
+
+
+class WorkerLink:
+    """Sends to the controller, and keeps what it sends until somebody receives it.
+
+    Args:
+        line: The worker's end of the line.
+        leave: Ends the process when it does not end by itself.
+    """
+
+    def __init__(self, line: socket.socket, leave: Callable[[int], object] = os._exit) -> None:
+        self._line = line
+        self._leave = leave
+        self._outbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._inbox: deque[ToWorker] = deque()
+        self._arrived = threading.Condition()
+        self._wake: Callable[[], object] = _nobody_waits
+        self._has_ended = False
+
+    def start(self) -> None:
+        """Read and write from now on."""
+        for work in (self._keep_reading, self._keep_writing):
+            threading.Thread(target=work, name=f"k6-worker{work.__name__}", daemon=True).start()
+
+    def send(self, message: ToController) -> None:
+        """Send `message` soon; from any thread."""
+        self._outbox.put(encode(message))
+
+    def wait_for_message(self) -> ToWorker | None:
+        """Return the next message, waited for outside of loops; None once the line is broken."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._inbox or self._has_ended)
+            return self._inbox.popleft() if self._inbox else None
+
+    async def receive(self) -> ToWorker | None:
+        """Return the next message, waited for in a loop; None once the line is broken."""
+        await trio.lowlevel.checkpoint()
+        token = trio.lowlevel.current_trio_token()
+        while True:
+            with self._arrived:
+                if self._inbox or self._has_ended:
+                    return self._inbox.popleft() if self._inbox else None
+                event = trio.Event()
+                self._wake = partial(token.run_sync_soon, event.set)
+            await event.wait()
+
+    def _keep(self, *messages: ToWorker) -> None:
+        with self._arrived:
+            self._inbox += messages
+            self._has_ended = self._has_ended or not messages
+            wake, self._wake = self._wake, _nobody_waits
+            self._arrived.notify_all()
+        with suppress(trio.RunFinishedError):
+            wake()
+
+    def _keep_reading(self) -> None:
+        frames, is_leaving = MessageReader(), False
+        try:
+            while data := self._line.recv(_CHUNK):
+                for message in map(decode_to_worker, frames.feed(data)):
+                    if isinstance(message, Echo):
+                        now, wall = time.perf_counter(), time.time()
+                        self.send(Echoed(number=message.number, at=now, wall=wall))
+                    else:
+                        is_leaving = is_leaving or isinstance(message, Leave)
+                        self._keep(message)
+        except (OSError, MessageError):
+            pass  # as the end of the line: there is no controller to talk to
+        self._keep()
+        if not is_leaving:
+            time.sleep(LEAVING_TIME)
+            self._leave(_ABANDONED)
+
+    def _keep_writing(self) -> None:
+        try:
+            while True:
+                self._line.sendall(self._outbox.get())
+        except OSError:
+            return  # the reading thread sees it too
+
+
+def _nobody_waits() -> None:
+    pass

@@ -1,0 +1,208 @@
+"""One worker as the controller sees it: what it has said, and when."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pytest_k6api.distributed.carriers import WorkerCarrier
+from pytest_k6api.distributed.clock_offset import ClockOffset
+from pytest_k6api.distributed.messages import (
+    Echoed,
+    Finished,
+    Hello,
+    MessageReader,
+    Prepared,
+    Refused,
+    ScenarioEnded,
+    Steered,
+    ToController,
+    WorkerReport,
+)
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
+
+_UNANSWERED = 1.5
+"""Seconds without an answer to a poll from which a worker counts as blocked."""
+
+
+class WorkerState(Enum):
+    """The state of a worker."""
+
+    STARTING = "starting"
+    READY = "ready"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    FINISHED = "finished"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """One worker at one moment.
+
+    Attributes:
+        number: Its number, from 1.
+        place: Where it runs.
+        state: Its state; BLOCKED if user code keeps its loop from answering.
+        vus: VUs active now.
+        rate: Iterations per second asked of it now; None without a rate.
+        cpu: The share of a core that its process used since the report before the last.
+        memory: Bytes of memory that it has.
+        late: Seconds by which its loop woke late in the last second, at most.
+        clock_offset: Seconds by which its wall clock reads more than the controller's.
+        last_heard: Seconds since it was last heard of; None if it never was.
+        lost: Why it was given up; empty if it was not.
+        limits: A sentence for each way in which it was the limit of the load.
+    """
+
+    number: int
+    place: str
+    state: WorkerState
+    vus: int
+    rate: float | None
+    cpu: float
+    memory: int
+    late: float
+    clock_offset: float
+    last_heard: float | None
+    lost: str
+    limits: tuple[str, ...]
+
+
+class Worker:
+    """One worker, for as long as its process lives.
+
+    What belongs to one load test starts anew with `begin_load_test`.
+
+    Attributes:
+        number: Its number, from 1.
+        carrier: The way to it.
+        frames: Cuts what comes from it into messages.
+        clock: The offset of its own time to that of the controller's loop.
+        wall_clock: The offset of its wall clock.
+        hello: What it said first; None until then.
+        heard_at: The controller's time at which it was last heard of.
+        lost: Why it was given up; empty while it was not.
+        refusal: Why it cannot run the load test; empty if it can.
+        is_prepared: Whether the load test is set up there.
+        is_running: Whether it was told to start, and has not finished.
+        ended: Names of the scenarios that have ended there.
+        steered: The number of the last command that it carried out.
+        content: The last report.
+        taken: The number of the last report that was taken in.
+        asked_at: The controller's time of the poll that it has not answered.
+        asked_echo: The number of the last echo request, and the controller's time and wall time of it.
+        finished: Its last words on the load test; None until then.
+    """
+
+    def __init__(self, number: int, carrier: WorkerCarrier) -> None:
+        self.number = number
+        self.carrier = carrier
+        self.frames = MessageReader()
+        self.hello: Hello | None = None
+        self.lost = ""
+        self.begin_load_test()
+
+    def begin_load_test(self) -> None:
+        """Forget what belongs to the load test before."""
+        # Each load test has a loop of its own, whose clock begins anywhere.
+        self.heard_at = -math.inf
+        self.clock, self.wall_clock = ClockOffset(), ClockOffset()
+        self.refusal = ""
+        self.is_prepared = self.is_running = False
+        self.ended: set[str] = set()
+        self.steered = 0
+        self.content: WorkerReport | None = None
+        self.taken = 0
+        self.asked_at: float | None = None
+        self.finished: Finished | None = None
+        self.asked_echo = (0, 0.0, 0.0)
+        self._cpu_share = 0.0
+        self._cpu_at: tuple[float, float] | None = None
+        self._status: StatusSnapshot | None = None
+        self._scenarios: Sequence[ScenarioSnapshot] = ()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was given up."""
+        return bool(self.lost)
+
+    @property
+    def status(self) -> StatusSnapshot | None:
+        """The state of its run as last heard; None before."""
+        return self._status
+
+    def scenario(self, name: str) -> ScenarioSnapshot | None:
+        """Return the state of a scenario as last heard; None before."""
+        return next((each for each in self._scenarios if each.name == name), None)
+
+    def note(self, message: ToController) -> None:
+        """Take what it has said, but for reports."""
+        match message:
+            case Hello():
+                self.hello = message
+            case Refused():
+                self.refusal = message.text
+            case Prepared():
+                self.is_prepared = True
+            case ScenarioEnded():
+                self.ended.add(message.scenario)
+            case Steered():
+                self.steered = message.number
+                self.note_state(message.status, message.scenarios)
+
+    def note_echo(self, echo: Echoed, now: float, wall: float) -> None:
+        """Take the answer to the last echo request, which came at `now` and the wall time `wall`."""
+        _, sent, sent_wall = self.asked_echo
+        self.clock.add(sent=sent, received=now, theirs=echo.at)
+        self.wall_clock.add(sent=sent_wall, received=wall, theirs=echo.wall)
+
+    def note_state(self, status: StatusSnapshot, scenarios: Sequence[ScenarioSnapshot]) -> None:
+        """Take the state that it has told."""
+        self._status, self._scenarios = status, scenarios
+
+    def note_report(self, content: WorkerReport, now: float) -> bool:
+        """Take a report that came at `now`; return whether its parts are to be taken in."""
+        self.asked_at = None
+        self.note_state(content.status, content.scenarios)
+        is_new = content.number > self.taken
+        self.taken = max(self.taken, content.number)
+        self.content = content
+        before, self._cpu_at = self._cpu_at, (now, content.figures.cpu)
+        if before is not None and now > before[0]:
+            self._cpu_share = (content.figures.cpu - before[1]) / (now - before[0])
+        return is_new
+
+    def describe(self, now: float) -> WorkerStatus:
+        """Return its state at `now`, the controller's time."""
+        figures = self.content.figures if self.content else None
+        rates = [each.rate for each in self._scenarios if each.rate is not None]
+        is_active = not self.is_lost and self._status is not None and self.finished is None
+        return WorkerStatus(
+            number=self.number,
+            place=self.carrier.name,
+            state=self._state(now),
+            vus=self._status.vus if is_active and self._status else 0,
+            rate=sum(rates) if rates and is_active else None,
+            cpu=self._cpu_share if is_active else 0.0,
+            memory=figures.memory if figures else 0,
+            late=figures.late if figures and is_active else 0.0,
+            clock_offset=self.wall_clock.offset,
+            last_heard=now - self.heard_at if self.heard_at > -math.inf else None,
+            lost=self.lost,
+            limits=figures.limits if figures else (),
+        )
+
+    def _state(self, now: float) -> WorkerState:
+        if self.is_lost:
+            return WorkerState.LOST
+        if self.finished is not None:
+            return WorkerState.FINISHED
+        if self.asked_at is not None and now - self.asked_at > _UNANSWERED:
+            return WorkerState.BLOCKED
+        if self.is_running:
+            return WorkerState.RUNNING
+        return WorkerState.READY if self.hello is not None else WorkerState.STARTING
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.number}, {self.carrier.name}{', lost' * self.is_lost}>"

@@ -1,0 +1,73 @@
+"""The number of workers that a session asks for."""
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.collection.detection import is_worker
+from pytest_k6api.plugin.settings.sources import Settings
+
+if TYPE_CHECKING:
+    from pytest_k6api.plugin.workers.processes import WorkerProcesses
+
+PROCESSES: "pytest.StashKey[WorkerProcesses]" = pytest.StashKey()
+"""The worker processes of the session, if it has some."""
+
+_MOST = 1_000
+
+
+def worker_count(config: pytest.Config) -> int:
+    """Return how many workers share each load test; 0 if it runs in this process.
+
+    One worker would run what this process runs as well, so it is none.
+
+    Raises:
+        OptionError: The setting cannot be read, or does not go with another one.
+    """
+    if is_worker(config):
+        return 0
+    settings = Settings.of(config)
+    text = settings.text("workers").strip()
+    if not text:
+        return 0
+    count = _read(text)
+    _refuse_conflicts(config, settings)
+    return count if count > 1 else 0
+
+
+def _read(text: str) -> int:
+    if text == "auto":
+        return max(1, _cores() - 1)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
+        raise OptionError(
+            f"--k6-workers takes a number of processes from 1 to {_MOST:,}, or auto; got {text!r}"
+        )
+    return int(text)
+
+
+def _cores() -> int:
+    # Not everywhere can a process be kept from some of them.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _refuse_conflicts(config: pytest.Config, settings: Settings) -> None:
+    for option, flag in (("usepdb", "--pdb"), ("trace", "--trace")):
+        if config.getoption(option, False):
+            raise OptionError(
+                f"--k6-workers runs virtual users in other processes, where {flag} has no terminal;"
+                " leave one of them out"
+            )
+    if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
+        raise OptionError(
+            "--k6-workers and pytest-xdist (-n, --dist) both start workers; leave one of them out:"
+            " --k6-workers shares each load test among processes, -n shares out the tests"
+        )
+    if settings.text("execution_segment"):
+        raise OptionError(
+            "--k6-workers cuts the load by itself, and --k6-execution-segment cuts it for instances"
+            " that know nothing of each other; leave one of them out"
+        )

@@ -1,0 +1,89 @@
+"""The worker processes of a session: started before its first load test, ended after its last."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_k6api.distributed import Leave, Worker, encode, start_process
+from pytest_k6api.plugin.collection.detection import WORKER_SHARE
+from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
+from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
+
+PATIENCE = 30.0
+"""Seconds that workers have to tear their fixtures down, once the session is over."""
+
+
+class WorkerProcesses:
+    """The workers of one session, each in a process of this machine.
+
+    Attributes:
+        fingerprint: What workers have to have in common with this session.
+
+    Args:
+        session: The session of the controller; its items are collected.
+        count: How many workers there are.
+
+    Raises:
+        CarrierError: One cannot be started.
+    """
+
+    def __init__(self, session: pytest.Session, count: int) -> None:
+        self._config = session.config
+        self.fingerprint = fingerprint_of(session.items)
+        self._workers: list[Worker] = []
+        try:
+            self._workers += [self._start(number, count) for number in range(1, count + 1)]
+        except BaseException:
+            self.close()
+            raise
+
+    def ready(self) -> tuple[Worker, ...]:
+        """Return the workers, with new ones in place of those that are lost."""
+        for index, worker in enumerate(self._workers):
+            if worker.is_lost:
+                worker.carrier.wait(PATIENCE)
+                self._workers[index] = self._start(worker.number, len(self._workers))
+        return tuple(self._workers)
+
+    def close(self) -> None:
+        """Let all workers end, and end those that do not; harmless when repeated."""
+        workers, self._workers = self._workers, []
+        farewell = encode(Leave())
+        for worker in workers:
+            worker.carrier.close(farewell)
+        for worker in workers:
+            if not worker.carrier.wait(0.0 if worker.is_lost else PATIENCE):
+                worker.carrier.kill()
+                worker.carrier.wait(PATIENCE)
+
+    def _start(self, number: int, count: int) -> Worker:
+        config = self._config
+        process = start_process(
+            [*_interpreter(config), *map(str, config.invocation_params.args), *self._more(number)],
+            environment={**os.environ, WORKER_SHARE: f"{number}/{count}"},
+            line_variable=LINE_VARIABLE,
+            folder=config.invocation_params.dir,
+            keeps_output=config.getoption("capture", "fd") != "no",
+        )
+        return Worker(number, process)
+
+    def _more(self, number: int) -> Sequence[str]:
+        """Return arguments that a worker has of its own."""
+        more = []
+        # Each session empties the folder that it is given.
+        if self._config.getoption("basetemp", None):
+            factory = self._config._tmp_path_factory  # type: ignore[attr-defined]  # as xdist does
+            more.append(f"--basetemp={factory.getbasetemp() / f'k6w{number}'}")
+        if self._config.pluginmanager.has_plugin("_cov"):
+            more.append("--no-cov")
+        return more
+
+
+def _interpreter(config: pytest.Config) -> Sequence[str]:
+    """Return how to start pytest so that it imports as this session does."""
+    folder = str(config.invocation_params.dir)
+    # `python -m pytest` imports from the current folder, `pytest` does not.
+    safely = [] if folder in sys.path or "" in sys.path else ["-P"]
+    return [sys.executable, *safely, "-m", "pytest"]

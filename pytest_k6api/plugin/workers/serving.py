@@ -1,0 +1,155 @@
+"""A worker's own pytest session: it collects, says hello, and runs the load tests that it is told to.
+
+Each is run as the item that it is, so fixtures, marks and plugins do what they do
+anywhere. Only its call is another: instead of a whole load test it runs the share of
+this worker.
+"""
+
+import os
+import socket
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from pytest_k6api.distributed import PROTOCOL, Hello, Leave, Prepare, Refused, WorkerLink
+from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN
+from pytest_k6api.plugin.runtime.output_limits import bounded_logs
+from pytest_k6api.plugin.runtime.session import run_settings
+from pytest_k6api.plugin.runtime.user_code import bound_code
+from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
+from pytest_k6api.plugin.workers.fixtures import TravelledFixtures
+from pytest_k6api.plugin.workers.identity import WorkerIdentity, take_identity
+from pytest_k6api.protocols.http import raised_descriptor_limit
+from pytest_k6api.run import RunSettings, WorkerRun, one_error, tuned_gc
+from pytest_k6api.scheduling import equal_segment
+from pytest_k6api.vu import ForgottenAwaits
+
+
+class WorkerSession:
+    """The plugin that makes a pytest session a worker.
+
+    Args:
+        config: The session's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        identity = self._identity = take_identity(config)
+        self._fixtures = TravelledFixtures()
+        self._order: Prepare | None = None
+        line = socket.socket(fileno=identity.line)
+        line.set_inheritable(False)
+        self._link = WorkerLink(line)
+        self._link.start()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run what the controller asks for, instead of all items."""
+        _silence(session.config)
+        if session.testsfailed:
+            self._link.send(Refused(text="errors during collection, as the controller has none"))
+        self._link.send(
+            Hello(protocol=PROTOCOL, process=os.getpid(), fingerprint=fingerprint_of(session.items))
+        )
+        items = {
+            item.nodeid: item
+            for item in session.items
+            if PLAN in item.stash or BROKEN in item.stash
+        }
+        while True:
+            message = self._link.wait_for_message()
+            if message is None or isinstance(message, Leave):
+                return True
+            if isinstance(message, Prepare):
+                self._run(session, items, message)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        """Give fixtures the values that came from the controller."""
+        with self._fixtures.in_place_of(fixturedef):
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run this worker's share where another session runs a load test."""
+        if PLAN not in pyfuncitem.stash or self._order is None:
+            return None
+        run_share(pyfuncitem, self._order, self._link, self._identity)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell the controller why a load test cannot run here."""
+        if self._order is None or report.when == "teardown":
+            return
+        if report.failed or report.skipped:
+            text = report.longreprtext.strip() or str(report.longrepr)
+            self._link.send(Refused(text=f"{report.when} failed:\n{text}"))
+
+    def _run(self, session: pytest.Session, items: dict[str, pytest.Item], order: Prepare) -> None:
+        item = items.get(order.item)
+        if item is None:
+            self._link.send(Refused(text=f"it has not collected {order.item}"))
+            return
+        order_of = list(items.values())
+        following = order_of[order_of.index(item) + 1 :]
+        self._order = order
+        self._fixtures.take(order)
+        try:
+            # What the controller left out, such as a skipped load test, may be set up still.
+            session._setupstate.teardown_exact(item)
+            item.config.hook.pytest_runtest_protocol(
+                item=item, nextitem=following[0] if following else None
+            )
+        finally:
+            self._order = None
+
+
+def run_share(
+    item: pytest.Function, order: Prepare, link: WorkerLink, identity: WorkerIdentity
+) -> None:
+    """Run the share of this worker of the load test of `item`."""
+    plan, forgotten = item.stash[PLAN], ForgottenAwaits()
+    # Both run in the controller.
+    plan = replace(plan, options=replace(plan.options, setup=None, teardown=None))
+    settings = _settings(item, order, identity)
+    with tuned_gc(), bounded_logs(item.config), prefixed_output(item), forgotten.noticed():
+        run = WorkerRun(
+            plan,
+            bound_code(item, plan),
+            settings,
+            link,
+            trouble=forgotten.sentences,
+            wants_samples=order.wants_samples,
+        )
+        with raised_descriptor_limit(), one_error():
+            trio.run(run.run)
+
+
+def _settings(item: pytest.Function, order: Prepare, identity: WorkerIdentity) -> RunSettings:
+    settings = run_settings(Settings.of(item.config))
+    return replace(
+        settings,
+        client=replace(
+            settings.client,
+            base_url=order.base_url,
+            show_exchange=partial(print_exchange, item.config),
+        ),
+        paused=False,
+        segment=equal_segment(identity.number - 1, identity.count),
+    )
+
+
+def _silence(config: pytest.Config) -> None:
+    """Keep pytest's own lines out of the output: the terminal belongs to the controller."""
+    writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
+    if writer is not None:
+        # Open as long as the process lives.
+        writer._file = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

@@ -1,0 +1,211 @@
+"""A load test's run on workers: this process steers them, merges what they measure, and judges.
+
+Setup and teardown run here, once. Workers are told everything that the scheduler of one
+process would do: when the clock starts, when a scenario begins, commands, the end. The
+lost worker's share is missing from then on, and what it told until then counts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import trio
+
+from pytest_k6api.distributed import (
+    EndWanted,
+    Finish,
+    Fleet,
+    FleetError,
+    NewSetupData,
+    Stop,
+    Worker,
+    WorkerReport,
+    WorkerStatus,
+)
+from pytest_k6api.metrics import SerializationError
+from pytest_k6api.model import Command, StatusSnapshot
+from pytest_k6api.run.endings import trouble_of
+from pytest_k6api.run.loop_portal import LoopPortal
+from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.runs.merged_metrics import MergedMetrics
+from pytest_k6api.run.runs.remote_executor import RemoteExecutor
+from pytest_k6api.run.runs.supervised_run import SupervisedRun
+from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
+from pytest_k6api.scheduling import RunOutcome, Scheduler
+from pytest_k6api.vu import receive_failures
+
+
+class DistributedRun(SupervisedRun):
+    """One load test on workers, from its wiring to its end."""
+
+    def __init__(
+        self,
+        plan: LoadTestPlan,
+        code: UserCode,
+        settings: RunSettings,
+        portal: LoopPortal,
+        workforce: Workforce,
+    ) -> None:
+        self._workforce = workforce
+        self._fleet = Fleet(workforce.workers, self)
+        self._forwarded: list[Command] = []
+        self._one_command = trio.Lock()
+        self._preparing = trio.CancelScope()
+        self._finished_shares: set[Worker] = set()
+        super().__init__(plan, code, settings, portal)
+        self.setup_teardown.on_data = lambda text: self._fleet.tell(NewSetupData(text=text))
+
+    def _collect(self, plan: LoadTestPlan, settings: RunSettings) -> MergedMetrics:
+        self._metrics = MergedMetrics(plan, settings, lambda: self.elapsed)
+        return self._metrics
+
+    def _schedule(self, plan: LoadTestPlan, code: UserCode) -> Scheduler:
+        generator = self._generator
+        generator.add_scenarios(plan.scenarios, code.scenarios, lambda: None)
+        return Scheduler(
+            plan.scenarios,
+            generator.make_vu,
+            generator.recorder_for,
+            setup=self._set_up,
+            teardown=self._tear_down,
+            paused=self._settings.paused,
+            stuck=generator.stuck,
+            on_status=self._publish,
+            executors=partial(
+                RemoteExecutor,
+                fleet=self._fleet,
+                forward=self._forwarded.append,
+                leave=self._leave_if_asked,
+            ),
+        )
+
+    def status(self) -> StatusSnapshot:
+        """Return the status as of now, summed up over workers."""
+        status = super().status()
+        told = (worker.status for worker in self._fleet.workers)
+        vus_max = sum(each.vus_max for each in told if each is not None)
+        return replace(status, vus_max=max(status.vus_max, vus_max))
+
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """Return the state of each worker."""
+        return self._fleet.describe()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return warnings beside those of the engine, one sentence each."""
+        return (*super().warnings(), *dict.fromkeys(self._warnings_of_workers()))
+
+    def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
+        """Return failures of setup, teardown, VU fixtures and workers, one sentence each."""
+        finished = [each.finished for each in self._fleet.workers if each.finished]
+        failed_teardowns = sum(each.failed_teardowns for each in finished)
+        texts = [text for each in finished for text in (*each.trouble, each.error) if text]
+        refusals = [
+            f"worker {each.number}: {each.refusal}"
+            for each in self._fleet.workers
+            if each.refusal and each.is_prepared
+        ]
+        return (*trouble_of(outcome, failed_teardowns), *dict.fromkeys(texts), *refusals)
+
+    def stop(self, reason: str) -> None:
+        """End it now, for `reason`: iterations are interrupted, teardown still runs."""
+        super().stop(reason)
+        self._preparing.cancel()
+        self._fleet.tell(Stop(reason=reason))
+
+    async def execute(self, command: Command) -> None:
+        """Carry out all of `command` but a stop, or nothing; return when all workers have."""
+        async with self._one_command:
+            self._forwarded.clear()
+            await super().execute(command)
+            steps, self._forwarded[:] = list(self._forwarded), []
+            if command.paused is not None:
+                pause = Command(scenario=command.scenario, paused=command.paused)
+                steps.insert(0, pause)
+            for step in steps if self._scheduler.control.has_started else ():
+                await self._fleet.steer(step, None if step.paused else self.elapsed)
+
+    def take_report(self, worker: Worker, content: WorkerReport) -> None:
+        """Take in what `worker` measured."""
+        name = str(worker.number)
+        log, requests = self._generator.failures, self._metrics.requests
+        try:
+            self._metrics.put(name, content.measured, worker.wall_clock.offset)
+            receive_failures(content.failures, name, log, requests)
+        except SerializationError as error:
+            self._fleet.lose(worker, f"it sent {error}")
+            return
+        if worker.finished is not None:
+            self._metrics.leave(name)
+
+    def note_end_wanted(self, worker: Worker, wanted: EndWanted) -> None:
+        """End the load test, because user code on `worker` asks for it."""
+        match wanted.how:
+            case "stop":
+                self._end_by_itself(self.stop, wanted.reason)
+            case "refuse":
+                self.stop(wanted.reason)
+            case "finish":
+                self._end_by_itself(self._finish, wanted.reason)
+            case _:
+                self._finished_shares.add(worker)
+                if self._finished_shares.issuperset(self._fleet.live):
+                    self._end_by_itself(self._finish, wanted.reason)
+
+    def note_loss(self, worker: Worker) -> None:
+        """End the load test: a part of its load is missing."""
+        self._metrics.leave(str(worker.number))
+        text = f"worker {worker.number} ({worker.carrier.name}) was lost: {worker.lost}"
+        self._settings.tell(text)
+        self.stop(text)
+
+    async def _run_phases(self, services: trio.Nursery) -> RunOutcome:
+        await services.start(self._fleet.run)
+        with self._preparing:
+            await self._prepare()
+        try:
+            return await super()._run_phases(services)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._fleet.close()
+
+    async def _prepare(self) -> None:
+        try:
+            await self._fleet.prepare(self._workforce.order, self._workforce.fingerprint)
+        except FleetError as error:
+            self.stop(str(error))
+
+    async def _set_up(self) -> None:
+        await super()._set_up()
+        for worker in self._fleet.live:
+            self._metrics.join(str(worker.number))
+        self._fleet.start(lambda: self.elapsed, self._load_began_at, self.setup_teardown.data)
+
+    async def _tear_down(self) -> None:
+        # Windows are judged for the last time now, so all that was measured has to be there.
+        await self._fleet.wait_until(
+            lambda worker: worker.finished is not None or not worker.is_running
+        )
+        await super()._tear_down()
+
+    def _finish(self, reason: str) -> None:
+        super()._finish(reason)
+        self._preparing.cancel()
+        self._fleet.tell(Finish(reason=reason))
+
+    def _record_turn(self, late: float, busy: float, elapsed: float) -> None:
+        """Do nothing: workers record their own loops, and this one makes no load."""
+
+    def _check_descriptors(self) -> None:
+        """Do nothing: workers open the connections."""
+
+    def _leave_if_asked(self) -> None:
+        for worker in self._fleet.workers:
+            if worker.finished is not None and worker.finished.exit is not None:
+                raise self._settings.exceptions.exits[0](worker.finished.exit)
+
+    def _warnings_of_workers(self) -> Iterator[str]:
+        for worker in self._fleet.workers:
+            if worker.content is not None:
+                yield from worker.content.warnings
+                for limit in worker.content.figures.limits:
+                    yield f"worker {worker.number}: {limit}"

@@ -1,0 +1,135 @@
+"""A scenario that runs on workers, as the scheduler of their controller sees it.
+
+Commands are checked and remembered by an executor that is never started: what may be
+asked for depends on the plan alone, and the plan is the same everywhere. What runs is
+the sum of what workers have told.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import trio
+
+from pytest_k6api.distributed import Begin, Fleet
+from pytest_k6api.model import Command, ScenarioOptions, ScenarioSnapshot
+from pytest_k6api.scheduling import (
+    ExecutorContext,
+    ExecutorPlan,
+    RunClock,
+    ScenarioCounts,
+    make_executor,
+)
+
+LEAD = 0.05
+"""Seconds by which a start is agreed in advance: all workers know of it by then."""
+
+
+class RemoteExecutor:
+    """The `Executor` of one scenario on all workers.
+
+    Args:
+        options: The scenario's options.
+        plan: The plan of the whole load.
+        context: Objects that all executors share.
+        fleet: The workers.
+        forward: Called with the commands that workers are to carry out.
+        leave: Raises what has ended a worker's run, if something has.
+    """
+
+    def __init__(
+        self,
+        options: ScenarioOptions,
+        plan: ExecutorPlan,
+        context: ExecutorContext,
+        *,
+        fleet: Fleet,
+        forward: Callable[[Command], None],
+        leave: Callable[[], None],
+    ) -> None:
+        self.options = options
+        self._context = context
+        self._shadow = make_executor(options, plan, context)
+        self._fleet = fleet
+        self._forward = forward
+        self._leave = leave
+
+    @property
+    def clock(self) -> RunClock:
+        """Seconds since the scenario started."""
+        return self._shadow.clock
+
+    @property
+    def counts(self) -> ScenarioCounts:
+        """Counts of its iterations so far, on all workers."""
+        counts, told = self._shadow.counts, self._told()
+        counts.completed = sum(each.iterations for each in told)
+        counts.interrupted = sum(each.interrupted for each in told)
+        counts.dropped = sum(each.dropped for each in told)
+        return counts
+
+    @property
+    def vus(self) -> int:
+        """Active VUs on all workers."""
+        return sum(each.vus for each in self._told())
+
+    @property
+    def vus_max(self) -> int:
+        """VUs that it may use on all workers."""
+        return self._shadow.vus_max
+
+    @property
+    def rate(self) -> float | None:
+        """Target rate in iterations per second, of all workers."""
+        return self._shadow.rate
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the planned work that is done, 0 to 1."""
+        _ = self.counts  # which the shadow reads
+        return self._shadow.progress
+
+    @property
+    def overrides(self) -> dict[str, float]:
+        """Values set by commands that override the plan."""
+        return self._shadow.overrides
+
+    async def run(self) -> None:
+        """Have the scenario begin everywhere, and wait until its last VU is closed."""
+        name = self.options.name
+        at = self._context.clock.elapsed + LEAD
+        self._fleet.tell(Begin(scenario=name, elapsed=at))
+        self.clock.start()
+        self.clock.synchronise(0.0, at)
+        await self._fleet.wait_until(
+            lambda worker: name in worker.ended or worker.finished is not None
+        )
+        self.clock.stop()
+        self._leave()
+
+    async def wait_until_idle(self) -> None:
+        """Return: a command that pauses is carried out when no worker iterates."""
+        await trio.lowlevel.checkpoint()
+
+    def notice_clock(self) -> None:
+        """Do nothing: workers have clocks of their own, and are told of commands."""
+
+    def check(self, command: Command) -> None:
+        """Check that `apply` can carry out `command`."""
+        self._shadow.check(command)
+
+    def apply(self, command: Command) -> None:
+        """Remember `command`, and have workers carry it out."""
+        self._shadow.apply(command)
+        if command.changes_load:
+            self._forward(replace(command, scenario=self.options.name, paused=None))
+
+    def finish(self) -> None:
+        """Do nothing: workers are told to finish as a whole."""
+
+    def stop(self) -> None:
+        """Do nothing: workers are told to stop as a whole."""
+
+    def _told(self) -> list[ScenarioSnapshot]:
+        name = self.options.name
+        told = (worker.scenario(name) for worker in self._fleet.workers)
+        return [each for each in told if each is not None]

@@ -1,0 +1,263 @@
+"""The run of one share of a load test, in a worker: what the controller tells is done here.
+
+It has a scheduler like any other run, which is led: the controller says when its clock
+starts, when each scenario begins, and what changes. What is measured waits here until
+the controller asks for it.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from pytest_k6api.distributed import (
+    Begin,
+    EndWanted,
+    Finish,
+    Finished,
+    GeneratorFigures,
+    NewSetupData,
+    Poll,
+    PollAnswer,
+    Prepared,
+    Release,
+    ScenarioEnded,
+    Start,
+    Steer,
+    Steered,
+    Stop,
+    ToController,
+    ToWorker,
+    WorkerReport,
+)
+from pytest_k6api.model import ControlError
+from pytest_k6api.protocols.http import descriptor_shortage
+from pytest_k6api.run.endings import one_error
+from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.runs.load_generator import LoadGenerator
+from pytest_k6api.run.runs.supervised_run import PUMP_PERIOD
+from pytest_k6api.run.runs.worker_metrics import WorkerMetrics
+from pytest_k6api.run.settings import RunSettings, UserCode
+from pytest_k6api.scheduling import Scheduler
+from pytest_k6api.vu import FailureReporter, asyncio_loop
+
+
+class ControllerLine(Protocol):
+    """The line to the controller, in this loop."""
+
+    def send(self, message: ToController) -> None:
+        """Send `message` soon."""
+
+    async def receive(self) -> ToWorker | None:
+        """Return the next message; None once the line is broken."""
+
+
+class WorkerRun:
+    """One share of a load test, from its wiring to its end.
+
+    Args:
+        plan: The plan of the whole load test.
+        code: The functions of its scenarios.
+        settings: The settings of the run, with the segment that is the share.
+        line: The line to the controller.
+        now: The clock that the controller knows the offset of, in seconds.
+        trouble: Returns further failures at the end, one sentence each.
+        wants_samples: Whether outputs or hooks of the controller take samples themselves.
+    """
+
+    def __init__(
+        self,
+        plan: LoadTestPlan,
+        code: UserCode,
+        settings: RunSettings,
+        line: ControllerLine,
+        *,
+        now: Callable[[], float] = time.perf_counter,
+        trouble: Callable[[], Iterable[str]] = lambda: (),
+        wants_samples: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._line = line
+        self._now = now
+        self._trouble = trouble
+        self._setup_data: str | None = None
+        self._last_report = 0
+        self._start: Start | None = None
+        self._is_started = trio.Event()
+        self._is_released = trio.Event()
+        self._warnings: list[str] = []
+        self._metrics = WorkerMetrics(
+            plan, settings, lambda: self.elapsed, wants_samples=wants_samples
+        )
+        self._generator = self._generate(wants_samples=wants_samples)
+        self._failures = FailureReporter(self._generator.failures, self._metrics.requests)
+        self._generator.add_scenarios(plan.scenarios, code.scenarios, lambda: self._setup_data)
+        self._scheduler = Scheduler(
+            plan.scenarios,
+            self._generator.make_vu,
+            self._generator.recorder_for,
+            setup=self._wait_for_start,
+            segment=settings.segment,
+            stuck=self._generator.stuck,
+            on_scenario_end=lambda name: self._line.send(ScenarioEnded(scenario=name)),
+            is_led=True,
+        )
+
+    def _generate(self, *, wants_samples: bool) -> LoadGenerator:
+        def ask(how: str) -> Callable[[str], None]:
+            return lambda reason: self._line.send(EndWanted(reason=reason, how=how))
+
+        return LoadGenerator(
+            self._settings,
+            self._metrics.buffer,
+            self._metrics.tag_context,
+            lambda: self.elapsed,
+            stop=ask("stop"),
+            finish=ask("finish"),
+            finish_share=self._finish_share,
+            refuse=ask("refuse"),
+            has_samples=wants_samples,
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of test-run time."""
+        return self._scheduler.clock.elapsed
+
+    async def run(self) -> None:
+        """Do what the controller tells until it releases this load test.
+
+        Raises:
+            BaseException: An exception of user code that ends more than its load test;
+                the controller has been told.
+        """
+        async with self._generator.stuck.watched(), asyncio_loop(), trio.open_nursery() as services:
+            await services.start(self._generator.http.run)
+            services.start_soon(self._keep_pumping)
+            services.start_soon(self._keep_listening, services)
+            self._note_shortage()
+            self._line.send(Prepared())
+            exit_text, error_text = None, ""
+            try:
+                with one_error():
+                    await self._scheduler.run()
+            except self._settings.exceptions.exits as error:
+                exit_text = str(error)
+            except Exception as error:  # noqa: BLE001 - told to the controller, whatever it is
+                error_text = self._settings.render(error)
+            self._line.send(self._last_words(exit_text, error_text))
+            await self._is_released.wait()
+            services.cancel_scope.cancel()
+
+    async def _wait_for_start(self) -> None:
+        await self._is_started.wait()
+        start = self._start
+        assert start is not None
+        self._setup_data = start.setup_data
+        self._synchronise(start.elapsed, start.at)
+        self._metrics.load_began(start.load_began_at)
+
+    def _synchronise(self, elapsed: float, at: float) -> None:
+        moment = trio.current_time() + (at - self._now())
+        self._scheduler.clock.synchronise(elapsed, moment)
+
+    async def _keep_listening(self, services: trio.Nursery) -> None:
+        while (message := await self._line.receive()) is not None:
+            if isinstance(message, Steer):
+                services.start_soon(self._steer, message)
+            else:
+                self._take(message)
+        self._scheduler.stop("the controller is gone")
+        self._is_released.set()
+
+    def _take(self, message: ToWorker) -> None:
+        match message:
+            case Start():
+                self._start = message
+                self._is_started.set()
+            case Begin():
+                self._scheduler.begin(message.scenario, message.elapsed)
+            case NewSetupData():
+                self._setup_data = message.text
+            case Poll():
+                self._line.send(PollAnswer(content=self._report(message.number)))
+            case Finish():
+                self._scheduler.finish(message.reason)
+            case Stop():
+                self._scheduler.stop(message.reason)
+            case Release():
+                self._scheduler.stop()
+                self._is_released.set()
+
+    async def _steer(self, message: Steer) -> None:
+        with suppress(ControlError):  # what it is about has ended here, or has no share here
+            await self._scheduler.control.execute(message.command)
+        if message.elapsed is not None:
+            self._synchronise(message.elapsed, message.at)
+        status, scenarios = self._scheduler.status(), tuple(self._scheduler.scenarios())
+        self._line.send(Steered(number=message.number, status=status, scenarios=scenarios))
+
+    def _finish_share(self, reason: str) -> None:
+        self._scheduler.finish(reason)
+        self._line.send(EndWanted(reason=reason, how="share"))
+
+    def _note_shortage(self) -> None:
+        shortage = descriptor_shortage(self._scheduler.status().vus_max)
+        if shortage is not None:
+            self._warnings.append(shortage)
+
+    def _last_words(self, exit_text: str | None, error_text: str) -> Finished:
+        return Finished(
+            content=self._report(self._last_report + 1, is_last=True),
+            exit=exit_text,
+            error=error_text,
+            failed_teardowns=self._scheduler.failed_teardowns,
+            trouble=tuple(self._trouble()),
+        )
+
+    def _report(self, number: int, *, is_last: bool = False) -> WorkerReport:
+        self._last_report = number
+        scenarios = tuple(self._scheduler.scenarios())
+        return WorkerReport(
+            number=number,
+            measured=self._metrics.take(is_last=is_last),
+            failures=self._failures.take(is_last=is_last),
+            status=self._scheduler.status(),
+            scenarios=scenarios,
+            figures=GeneratorFigures(
+                cpu=_cpu_used(),
+                memory=_memory(),
+                late=self._metrics.take_lateness(),
+                busy=self._metrics.busy_share,
+                limits=self._metrics.warnings(),
+            ),
+            warnings=(*self._warnings, *self._scheduler.warnings()),
+        )
+
+    async def _keep_pumping(self) -> None:
+        await self._is_started.wait()
+        while True:
+            began, used = time.monotonic(), time.thread_time()
+            due = trio.current_time() + PUMP_PERIOD
+            self._metrics.pump()
+            await trio.sleep_until(due)
+            late = max(0.0, trio.current_time() - due)
+            self._metrics.record_turn(late, time.thread_time() - used, time.monotonic() - began)
+
+
+def _cpu_used() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _memory() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:  # not on Linux: the greatest so far, in kilobytes
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")

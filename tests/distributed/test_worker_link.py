@@ -1,0 +1,122 @@
+"""A worker's end of the line: pings, messages in and out of loops, and a controller that is gone."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import trio
+
+from pytest_k6api.distributed import (
+    Echo,
+    Echoed,
+    Leave,
+    Poll,
+    Prepared,
+    WorkerLink,
+    decode_from_worker,
+    encode,
+)
+from pytest_k6api.distributed.messages import MessageReader
+
+
+class Controller:
+    """The other end of a link's line."""
+
+    def __init__(self, line: socket.socket) -> None:
+        line.settimeout(30)
+        self.line = line
+        self._frames = MessageReader()
+
+    def send(self, *frames: bytes) -> None:
+        self.line.sendall(b"".join(frames))
+
+    def next_message(self) -> object:
+        while True:
+            for payload in self._frames.feed(self.line.recv(65536)):
+                return decode_from_worker(payload)
+
+
+@pytest.fixture
+def exits() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def lines() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def controller(lines: tuple[socket.socket, socket.socket]) -> Controller:
+    return Controller(lines[0])
+
+
+@pytest.fixture
+def link(lines: tuple[socket.socket, socket.socket], exits: list[int]) -> WorkerLink:
+    link = WorkerLink(lines[1], exits.append)
+    link.start()
+    return link
+
+
+def test_a_ping_is_answered_while_nobody_receives(controller: Controller, link: WorkerLink):
+    controller.send(encode(Echo(number=7)))
+
+    answer = controller.next_message()
+
+    assert isinstance(answer, Echoed)
+    assert answer.number == 7
+
+
+def test_messages_wait_for_the_next_that_receives_in_a_loop_or_outside(
+    controller: Controller, link: WorkerLink
+):
+    controller.send(*(encode(Poll(number=number)) for number in range(4)))
+
+    outside = link.wait_for_message()
+    inside = [trio.run(link.receive), trio.run(link.receive)]
+
+    assert [outside, *inside, link.wait_for_message()] == [Poll(number=each) for each in range(4)]
+
+
+def test_a_loop_that_waits_is_woken_by_a_message(controller: Controller, link: WorkerLink):
+    timer = threading.Timer(0.05, controller.send, [encode(Poll(number=1))])
+    timer.start()
+
+    assert trio.run(link.receive) == Poll(number=1)
+
+
+def test_messages_are_sent_from_any_thread(controller: Controller, link: WorkerLink):
+    link.send(Prepared())
+
+    assert controller.next_message() == Prepared()
+
+
+def test_the_end_of_the_line_is_the_last_message_again_and_again(
+    controller: Controller, link: WorkerLink, exits: list[int]
+):
+    controller.send(encode(Leave()))
+    controller.line.close()
+
+    assert link.wait_for_message() == Leave()
+    assert link.wait_for_message() is None
+    assert trio.run(link.receive) is None
+    assert exits == []
+
+
+def test_a_worker_without_a_controller_ends_in_the_end(
+    controller: Controller,
+    link: WorkerLink,
+    exits: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("pytest_k6api.distributed.worker_link.LEAVING_TIME", 0.01)
+    controller.line.close()
+
+    assert link.wait_for_message() is None
+    for thread in threading.enumerate():
+        if thread.name == "k6-worker_keep_reading":
+            thread.join(30)
+    assert exits == [70]

@@ -1,0 +1,273 @@
+"""Load tests on worker processes: what users of ``--k6-workers`` see."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.conftest import RunPytest, Service
+from tests.plugin.sessions import session_of
+
+
+def notes(pytester: pytest.Pytester) -> list[dict[str, object]]:
+    """Return what processes of the suite have noted, each line one note."""
+    path = pytester.path / "notes.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+NOTE = """
+    import json, os, pytest
+
+    def note(**facts):
+        with open("notes.jsonl", "a") as file:
+            file.write(json.dumps({"process": os.getpid(), **facts}) + "\\n")
+"""
+
+
+@pytest.mark.slow
+def test_a_load_test_on_two_workers_is_one_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service
+):
+    pytester.makepyfile(
+        NOTE
+        + """
+    from pytest_k6api import Trend, feeder, vu_fixture
+
+    size = Trend("size")
+    rows = feeder([{"number": number} for number in range(8)])
+
+    class Server:
+        url = "/here"
+
+    @pytest.fixture(scope="session")
+    def server():
+        note(server=True)
+        return Server()
+
+    @pytest.fixture
+    def url(server):
+        return server.url
+
+    @pytest.fixture
+    def pool():
+        note(pool=True)
+        yield object()
+        note(pool=False)
+
+    @vu_fixture
+    async def basket(vu, url):
+        return {"owner": vu.id, "url": url}
+
+    def seed():
+        note(setup=True)
+        return {"token": 7}
+
+    def clear(setup_data):
+        note(teardown=setup_data["token"])
+
+    @pytest.mark.scenario(
+        vus=4, iterations=8, executor="shared-iterations", setup=seed, teardown=clear,
+        worker_fixtures=["pool"],
+    )
+    async def test_buy(vu, url, basket, pool, setup_data, tmp_path):
+        note(vu=vu.id, row=next(rows)["number"], token=setup_data["token"], to=str(tmp_path))
+        assert basket == {"owner": vu.id, "url": "/here"}
+        with vu.group("buy"):
+            response = await vu.http.get(url)
+            vu.check(response, {"is 200": lambda found: found.status_code == 200})
+        size.add(vu.id)
+
+    def test_results(k6):
+        assert k6.last.outcome == "passed"
+        assert k6.last.metrics["http_reqs"].count == 8
+        assert k6.last.metrics["size"].samples == 8
+        assert k6.last.groups["::buy"].checks[0].passes == 8
+
+    @pytest.mark.scenario(vus=3, iterations=2, executor="per-vu-iterations")
+    async def test_fails(vu):
+        response = await vu.http.get("/status/503")
+        assert vu.id == 1, f"not the first but {vu.id}"
+    """
+    )
+
+    result = run_pytest("--k6-workers=2")
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test failed: 4 of 6 iterations raised an exception (and 1 more)",
+            "  ✗ 6 of 6 requests failed: 6x 503 GET http*/status/503",
+            "4x iteration failed (66.66% of iterations): AssertionError: not the first but ?",
+            "        assert vu.id == 1, *",
+            "6x request failed (100.00% of requests of that name): 503 GET http*/status/503",
+            "        Welcome",
+        ]
+    )
+    noted = notes(pytester)
+    of_vus = [each for each in noted if "vu" in each]
+    assert sorted(each["row"] for each in of_vus) == list(range(8))  # type: ignore[type-var]
+    assert {each["vu"] for each in of_vus} == {1, 2, 3, 4}
+    assert {each["token"] for each in of_vus} == {7}
+    assert len({each["process"] for each in of_vus}) == 2
+    assert len({each["to"] for each in of_vus}) == 1
+    assert sorted(service.paths) == ["/here"] * 8 + ["/status/503"] * 6
+    mine = os.getpid()
+    once = [each for each in noted if not {"vu", "pool"} & each.keys()]
+    assert once == [
+        {"process": mine, "server": True},
+        {"process": mine, "setup": True},
+        {"process": mine, "teardown": 7},
+    ]
+    # Once in the controller, which sets up what a load test asks for, and on each worker.
+    pools = Counter((each["process"], each["pool"]) for each in noted if "pool" in each)
+    assert len(pools) == 6
+    assert set(pools.values()) == {1}
+
+
+REFUSED = [
+    (
+        ["--k6-workers=0"],
+        "--k6-workers takes a number of processes from 1 to 1,000, or auto; got '0'",
+    ),
+    (
+        ["--k6-workers=many"],
+        "--k6-workers takes a number of processes from 1 to 1,000, or auto; got 'many'",
+    ),
+    (
+        ["--k6-workers=2", "--pdb"],
+        "--k6-workers runs virtual users in other processes, where --pdb has no terminal; leave one"
+        " of them out",
+    ),
+    (
+        ["--k6-workers=2", "--k6-execution-segment=0:1/2"],
+        "--k6-workers cuts the load by itself, and --k6-execution-segment cuts it for instances that"
+        " know nothing of each other; leave one of them out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_what_workers_cannot_do_is_refused_before_any_load(
+    pytester: pytest.Pytester, run_pytest: RunPytest, arguments: list[str], message: str
+):
+    pytester.makepyfile("import pytest\n@pytest.mark.scenario\nasync def test_it(vu): ...")
+
+    result = run_pytest(*arguments)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+
+
+def test_one_worker_is_this_process(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(f"""
+        import os, pytest
+
+        @pytest.mark.scenario
+        async def test_it(vu):
+            assert os.getpid() == {os.getpid()}
+    """)
+
+    run_pytest("--k6-workers=1").assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_a_value_that_is_more_than_data_is_refused_with_advice(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def pool():
+            return object()
+
+        @pytest.mark.scenario
+        async def test_it(vu, pool): ...
+    """)
+
+    result = run_pytest("--k6-workers=2")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_it asks for the fixture pool, whose value (object) is more than data and cannot be"
+            " sent to the workers of --k6-workers; ask for what it takes of it, such as a URL, in a"
+            " fixture that returns that, or have each worker set it up with"
+            " @pytest.mark.scenario(worker_fixtures=?'pool'?)"
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_fails_its_load_test_and_the_next_one_has_a_new_one(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import os, pytest, signal
+
+        @pytest.mark.scenario(vus=2, duration="1h")
+        async def test_dies(vu):
+            await vu.sleep(0.2)
+            if vu.id == 2 and vu.iteration:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        @pytest.mark.scenario(vus=2, iterations=2)
+        async def test_next(vu): ...
+    """)
+
+    result = run_pytest("--k6-workers=2")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test interrupted: stopped early: worker 2 (process *) was lost: killed by SIGKILL",
+            "*::test_next: passed, *",
+        ]
+    )
+
+
+def wait_for_end(processes: set[int]) -> None:
+    """Wait until none of `processes` is there."""
+    ends = time.monotonic() + 30
+    while any(Path(f"/proc/{each}").exists() for each in processes):
+        assert time.monotonic() < ends, f"some of {processes} are still there"
+        time.sleep(0.05)
+
+
+LONG = (
+    NOTE
+    + """
+    @pytest.mark.scenario(vus=2, duration="1h", graceful_stop="1h")
+    async def test_browse(vu):
+        if vu.iteration == 0:
+            note(vu=vu.id)
+            print(f"VU {vu.id} is under way", flush=True)
+        await vu.sleep(0.1)
+"""
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_no_worker_outlives_its_session(
+    pytester: pytest.Pytester, service: Service, number: signal.Signals, exit_code: int
+):
+    pytester.makepyfile(LONG)
+
+    with session_of(service, "--k6-address=", "--k6-workers=2") as session:
+        for vu in ("VU", "VU"):
+            session.wait_for(f"{vu} ")
+        session.send(number)
+        ended = session.wait()
+
+    assert ended == exit_code
+    processes = {int(str(each["process"])) for each in notes(pytester)}
+    assert len(processes) == 2
+    wait_for_end(processes)

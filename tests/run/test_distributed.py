@@ -1,0 +1,388 @@
+"""Load tests on workers, in the loop of their controller: what one process does, in virtual time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from pytest_k6api.metrics import parse_thresholds
+from pytest_k6api.model import (
+    BUILT_IN,
+    Command,
+    ControlError,
+    ExecutorKind,
+    LoadTestOptions,
+    RunStatus,
+    ScenarioOptions,
+    ScenarioState,
+)
+from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode
+from pytest_k6api.vu import VU, ExceptionRules, StopRequest, Trend, UserFunction, feeder
+from tests.run.in_loop_workers import InLoopWorker, workforce
+
+THINKING = Trend("thinking")
+KNOWN = {metric.name: metric for metric in BUILT_IN} | {"thinking": THINKING.metric}
+
+Function = Callable[..., Any]
+
+
+class Leave(Exception):
+    """What pytest.exit() raises."""
+
+
+RULES = ExceptionRules(exits=(Leave, KeyboardInterrupt))
+
+
+def load_test(
+    workers: int,
+    *scenarios: tuple[ScenarioOptions, Function],
+    thresholds: dict[str, list[Any]] | None = None,
+    setup: Function | None = None,
+    **settings: Any,
+) -> tuple[LoadTest, list[InLoopWorker]]:
+    plan = LoadTestPlan(
+        name="test_shop.py::test_browse",
+        scenarios=[options for options, _ in scenarios],
+        thresholds=parse_thresholds(thresholds or {}, KNOWN),
+        options=LoadTestOptions(setup=setup),
+    )
+    code = UserCode(
+        scenarios={options.name: UserFunction(function=each) for options, each in scenarios},
+        setup=UserFunction(function=setup) if setup else None,
+    )
+    carriers: list[InLoopWorker] = []
+    base = RunSettings(exceptions=RULES, seed=7, **settings)
+    if workers:
+        force, carriers = workforce(workers, plan, code, base)
+        base = RunSettings(exceptions=RULES, seed=7, workforce=force, **settings)
+    return LoadTest(1, plan, code, base), carriers
+
+
+def run(tested: LoadTest) -> None:
+    tested.run(clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "constant-vus": {"vus": 5, "duration": 7.0, "graceful_stop": 2.0},
+    "shared-iterations": {"vus": 4, "iterations": 31, "max_duration": 60.0},
+    "per-vu-iterations": {"vus": 5, "iterations": 3, "max_duration": 60.0},
+    "ramping-vus": {"start_vus": 1, "stages": ((4.03, 9), (3.07, 2)), "graceful_ramp_down": 2.0},
+    "constant-arrival-rate": {
+        "rate": 9.7,
+        "duration": 5.0,
+        "pre_allocated_vus": 12,
+        "max_vus": 12,
+    },
+    "ramping-arrival-rate": {
+        "start_rate": 2.0,
+        "stages": ((3.0, 13), (2.0, 4)),
+        "pre_allocated_vus": 14,
+        "max_vus": 14,
+    },
+    "externally-controlled": {"vus": 3, "max_vus": 6, "duration": 5.0},
+}
+
+
+def options(kind: str, name: str = "browse", **more: Any) -> ScenarioOptions:
+    from pytest_k6api.model import Stage
+
+    found: dict[str, Any] = {**KINDS[kind], **more}
+    if "stages" in found:
+        found["stages"] = tuple(Stage(*stage) for stage in found["stages"])
+    return ScenarioOptions(name=name, executor=ExecutorKind(kind), **found)
+
+
+class Diary:
+    """Notes each iteration: when it began after the first, of which VU, its number, a random number."""
+
+    def __init__(self) -> None:
+        self._began: list[tuple[float, int, int, float]] = []
+
+    async def browse(self, vu: VU) -> None:
+        self._began.append((trio.current_time(), vu.id, vu.iteration, vu.random.random()))
+        with vu.group("think"):
+            # Prime, so that it never ends in the same instant as something else.
+            await vu.sleep(0.617)
+            THINKING.add(vu.id * 1.5)
+            vu.check(vu.id, {"is odd": lambda number: number % 2 == 1})
+
+    @property
+    def times(self) -> list[float]:
+        first = min(self._began)[0]
+        return sorted(round(at - first, 3) for at, *_ in self._began)
+
+    @property
+    def entries(self) -> list[tuple[int, int, float]]:
+        return sorted((number, iteration, drawn) for _, number, iteration, drawn in self._began)
+
+
+def measured(tested: LoadTest, *names: str) -> dict[str, Any]:
+    """Return the metrics `names`, without rates, which depend on the time that all took."""
+    metrics = tested.results.snapshot.metrics
+    return {
+        name: {key: value for key, value in metrics[name].sample.items() if key != "rate"}
+        for name in names
+    }
+
+
+def checks(tested: LoadTest) -> list[Any]:
+    return [
+        (group.path, [(check.name, check.passes, check.fails) for check in group.checks])
+        for group in tested.results.snapshot.root.walk()
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("workers", [2, 3, 7])
+def test_workers_together_begin_the_iterations_of_one_process(kind: str, workers: int):
+    diary, alone = Diary(), Diary()
+    one, _ = load_test(0, (options(kind), alone.browse))
+    tested, _ = load_test(workers, (options(kind), diary.browse))
+
+    run(one)
+    run(tested)
+
+    assert diary.times == alone.times
+    names = ("iterations", "iteration_duration", "group_duration")
+    assert measured(tested, *names) == measured(one, *names)
+
+
+@pytest.mark.parametrize(
+    "kind", ["constant-vus", "per-vu-iterations", "ramping-vus", "externally-controlled"]
+)
+def test_virtual_users_have_the_numbers_and_the_chance_of_one_process(kind: str):
+    diary, alone = Diary(), Diary()
+    one, _ = load_test(0, (options(kind), alone.browse))
+    tested, _ = load_test(3, (options(kind), diary.browse))
+
+    run(one)
+    run(tested)
+
+    assert diary.entries == alone.entries
+    assert measured(tested, "thinking", "checks") == measured(one, "thinking", "checks")
+    assert checks(tested) == checks(one)
+
+
+def test_setup_runs_once_and_its_data_reaches_every_virtual_user():
+    ran, seen = [], []
+
+    async def setup() -> dict[str, int]:
+        ran.append(1)
+        await trio.sleep(3.3)
+        return {"token": 7}
+
+    async def browse(vu: VU, setup_data: dict[str, int]) -> None:
+        seen.append((vu.id, setup_data["token"]))
+
+    tested, _ = load_test(
+        2, (options("per-vu-iterations", vus=3, iterations=1), browse), setup=setup
+    )
+    run(tested)
+
+    assert ran == [1]
+    assert sorted(seen) == [(1, 7), (2, 7), (3, 7)]
+    assert tested.outcome == "passed"
+    assert tested.results.elapsed == pytest.approx(3.35, abs=0.01)
+
+
+def test_a_scenario_waits_for_the_end_of_another_on_all_workers():
+    began: dict[str, list[float]] = {"first": [], "second": []}
+
+    async def first(vu: VU) -> None:
+        began["first"].append(trio.current_time())
+        await vu.sleep(1.7 * vu.id)
+
+    async def second(vu: VU) -> None:
+        began["second"].append(trio.current_time())
+        await vu.sleep(0.1)
+
+    tested, _ = load_test(
+        3,
+        (options("per-vu-iterations", "first", vus=3, iterations=1), first),
+        (options("per-vu-iterations", "second", vus=3, iterations=1, after="first"), second),
+    )
+    run(tested)
+
+    start = min(began["first"])
+    assert [at - start for at in began["second"]] == pytest.approx([5.15] * 3, abs=0.01)
+
+
+def test_rows_of_a_feeder_reach_one_virtual_user_each():
+    rows = feeder([{"number": number} for number in range(23)])
+    taken = []
+
+    async def browse(vu: VU) -> None:
+        taken.append(next(rows)["number"])
+        await vu.sleep(0.1 + vu.id / 100)
+
+    tested, _ = load_test(1, (options("constant-vus", vus=4, duration=60.0), browse))
+    run(tested)
+
+    assert sorted(taken) == list(range(23))
+    assert tested.outcome == "passed"
+    assert tested.ending.ended_itself == "a list: all 23 rows have been handed out"
+
+
+def steered(
+    workers: int, steps: Callable[[LoadTest], Any], *scenarios: tuple[ScenarioOptions, Function]
+) -> LoadTest:
+    """Run a load test with `steps` beside it, which begin with the load; return it."""
+    errors: list[BaseException] = []
+
+    async def beside() -> None:
+        try:
+            await trio.sleep(0.05)
+            await steps(tested)
+        except BaseException as error:  # noqa: BLE001 - it would end Trio itself
+            errors.append(error)
+            tested.stop("the test failed")
+
+    async def setup() -> None:
+        trio.lowlevel.spawn_system_task(beside)
+
+    tested, carriers = load_test(workers, *scenarios, setup=setup)
+    vars(tested)["carriers"] = carriers
+    run(tested)
+    if errors:
+        raise errors[0]
+    return tested
+
+
+def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywhere():
+    diary = Diary()
+
+    async def pause_and_resume(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        result = await tested.execute(Command(paused=True))
+        assert result.status.paused
+        assert result.status.vus == 0
+        assert {each.state for each in result.scenarios} == {ScenarioState.PAUSED}
+        before = tested.results.elapsed
+        with pytest.raises(ControlError, match="already paused"):
+            await tested.execute(Command(paused=True))
+        await trio.sleep(100.0)
+        assert tested.results.elapsed == before
+        result = await tested.execute(Command(paused=False))
+        assert not result.status.paused
+
+    one = steered(0, pause_and_resume, (options("constant-vus"), Diary().browse))
+    tested = steered(3, pause_and_resume, (options("constant-vus"), diary.browse))
+
+    assert tested.results.elapsed == pytest.approx(one.results.elapsed + 0.05, abs=0.1)
+    waits = [after - before for before, after in zip(diary.times, diary.times[1:], strict=False)]
+    assert max(waits) == pytest.approx(100.4, abs=0.3)
+
+
+def test_virtual_users_and_their_maximum_are_set_for_all_workers_together():
+    async def scale(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        result = await tested.execute(Command(vus=8, vus_max=8))
+        assert (result.status.vus, result.status.vus_max) == (8, 8)
+        assert result.scenarios[0].overrides == {"vus": 8}
+        with pytest.raises(ControlError, match="can't be negative"):
+            await tested.execute(Command(vus=-1))
+        with pytest.raises(KeyError):
+            await tested.execute(Command(scenario="nobody", vus=1))
+        await trio.sleep(0.9)
+        result = await tested.execute(Command(vus=1))
+        await trio.sleep(0.9)
+        assert tested.results.status.vus == 1
+
+    steered(3, scale, (options("externally-controlled"), Diary().browse))
+
+
+def test_a_rate_is_set_for_all_workers_together():
+    diary = Diary()
+
+    async def hurry(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        result = await tested.execute(Command(scenario="browse", rate=20.0))
+        assert result.scenarios[0].rate == 20.0
+
+    load = options("constant-arrival-rate", pre_allocated_vus=24, max_vus=24)
+    steered(3, hurry, (load, diary.browse))
+
+    in_second = [sum(second <= at < second + 1 for at in diary.times) for second in range(5)]
+    assert in_second[0] == 10
+    assert in_second[2:] == [20, 20, 20]
+
+
+def test_a_stop_interrupts_iterations_on_all_workers():
+    async def stop(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        tested.stop("it is enough")
+
+    tested = steered(3, stop, (options("constant-vus"), Diary().browse))
+
+    assert tested.verdict is not None
+    assert tested.verdict.reasons[0] == "stopped early: it is enough"
+    assert tested.results.scenarios[0].interrupted == 5
+    assert tested.results.status.status is RunStatus.INTERRUPTED
+
+
+def test_user_code_on_a_worker_ends_the_load_test():
+    async def enough(vu: VU) -> None:
+        await vu.sleep(0.97)
+        if vu.id == 2:
+            raise StopRequest("all is sold")
+
+    tested, _ = load_test(2, (options("constant-vus", duration=3600.0), enough))
+    run(tested)
+
+    assert tested.outcome == "passed"
+    assert tested.ending.ended_itself == "all is sold"
+    assert tested.results.elapsed < 3
+
+
+def test_what_ends_the_session_on_a_worker_ends_it_here():
+    async def leave(vu: VU) -> None:
+        await vu.sleep(0.5 + vu.id)
+        raise Leave("enough")
+
+    tested, _ = load_test(2, (options("constant-vus"), leave))
+
+    with pytest.raises(Leave, match="enough"):
+        run(tested)
+
+    assert tested.outcome == "interrupted"
+
+
+def test_an_aborting_threshold_ends_the_load_on_all_workers():
+    aborting = {"thinking": [{"threshold": "max<2", "abort_on_fail": True}]}
+    tested, _ = load_test(
+        2, (options("constant-vus", duration=3600.0), Diary().browse), thresholds=aborting
+    )
+
+    run(tested)
+
+    assert tested.verdict is not None
+    assert tested.verdict.reasons[0] == (
+        "stopped early: abort_on_fail: the threshold thinking: max<2 was crossed"
+    )
+    assert tested.results.elapsed < 4.1
+
+
+@pytest.mark.parametrize("way", ["die", "fall silent"])
+def test_a_worker_that_is_lost_ends_the_load_test_and_what_it_told_counts(way: str):
+    async def lose(tested: LoadTest) -> None:
+        await trio.sleep(5.0)
+        carrier = vars(tested)["carriers"][1]
+        if way == "die":
+            carrier.die()
+        else:
+            carrier.is_silent = True
+
+    tested = steered(2, lose, (options("constant-vus", duration=3600.0), Diary().browse))
+
+    assert tested.verdict is not None
+    how = "killed by SIGKILL" if way == "die" else "no answer for 3 s"
+    text = f"worker 2 (in the loop) was lost: {how}"
+    assert tested.verdict.reasons[0] == f"stopped early: {text}"
+    assert tested.results.elapsed == pytest.approx(5.0 if way == "die" else 8.5, abs=0.7)
+    # The second worker has two of five VUs, and told of four whole seconds at least.
+    thinking = tested.results.query("thinking{scenario:browse}", ("p(99)",))
+    assert thinking is not None
+    assert thinking.extra["p(99)"] == 7.5
+    assert tested.results.snapshot.metrics["iterations"].sample["count"] > 3 * 7 + 2 * 5
