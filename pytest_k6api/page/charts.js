@@ -1,5 +1,5 @@
 /**
- * Charts over time and distributions, as SVG: no library, nothing fetched.
+ * Charts over time, as SVG: no library, nothing fetched.
  *
  * All time charts of a view share one `Timespan`: what is dragged in one is shown by all, and
  * so is the moment under the pointer. Values stand in the legend, exact, for that moment.
@@ -9,6 +9,7 @@ import { drawn, element } from "./elements.js";
 import {
   axisTop, fold, foldSize, format, formatClock, highest, indexAt, linearScale, ticks, timeTicks, total,
 } from "./scales.js";
+import { everyNth, linePath, rectangle, stacked, sumOfRows, usedBuckets } from "./shapes.js";
 
 /** @typedef {import("./scales.js").Column} Column */
 /** @typedef {import("./scales.js").Folding} Folding */
@@ -20,7 +21,8 @@ import {
  * @property {string} label
  * @property {Column} values One for each second of the chart.
  * @property {string} colour The class that gives its colour.
- * @property {"line" | "step" | "area" | "bars" | "baseline"} [shape] A line where it is left out.
+ * @property {"line" | "step" | "area" | "bars" | "baseline"} [shape] A line where it is left out. Bars
+ *   stand on those of the series before.
  * @property {Unit} [unit] That of the chart where it is left out.
  * @property {Folding} [folding] How seconds become one point: the highest where it is left out.
  * @property {boolean} [right] Whether its axis is the one on the right.
@@ -77,9 +79,11 @@ export class Timespan {
   }
 }
 
-const HEIGHT = 190;
-const MARGIN = { top: 8, right: 12, bottom: 22, left: 54 };
+export const HEIGHT = 190;
+export const MARGIN = { top: 8, right: 12, bottom: 22, left: 54 };
 const HEAT_LEVELS = 8;
+const PIXELS_OF_POINT = 1.5;
+const FOLDED_INTO = { highest: "of times and states the highest", mean: "of rates the mean", sum: "the sum", last: "the last" };
 
 /** A chart over time. */
 export class TimeChart {
@@ -151,27 +155,34 @@ export class TimeChart {
     this.lastIndex = indexAt(content.seconds, this.x.domain[1]);
     const fill = content.heat ? [this.heat(content.heat)] : this.lines(shown, right, hasRight);
     this.drawing.setAttribute("width", String(this.size));
+    // Paper has another width than the screen for which it was drawn.
+    this.drawing.setAttribute("viewBox", `0 0 ${this.size} ${HEIGHT}`);
     this.drawing.replaceChildren(...this.timeAxis(right), ...fill, this.selection, this.cursor);
     this.note.textContent = this.noteText();
     this.drawMoment();
   }
 
-  /** @returns {[number, number]} The seconds at both ends. */
-  bounds() {
+  /** @returns {[number, number]} The seconds at both ends of all of it. */
+  extent() {
     const { seconds, width } = this.content;
-    return this.timespan.range ?? [seconds[0], Math.max(seconds[seconds.length - 1], seconds[0] + width)];
+    return [seconds[0], seconds[seconds.length - 1] + width];
+  }
+
+  /** @returns {[number, number]} The seconds at both ends of what is shown. */
+  bounds() {
+    return this.timespan.range ?? this.extent();
   }
 
   /** @param {number} count How many seconds. @returns {number} How many of them share a point. */
   foldSize(count) {
-    return foldSize(count, (this.size - 2 * MARGIN.left) / 2);
+    return foldSize(count, (this.size - 2 * MARGIN.left) / PIXELS_OF_POINT);
   }
 
   /** @returns {string} */
   noteText() {
     const size = this.foldSize(this.lastIndex - this.firstIndex + 1) * this.content.width;
-    const folding = this.content.series.some((series) => (series.folding ?? "highest") === "highest") ? "the highest" : "the mean";
-    const points = size > 1 && !this.content.heat ? `A point is ${folding} of ${size} s.` : "";
+    const foldings = new Set(this.content.series.map((series) => FOLDED_INTO[series.folding ?? "highest"]));
+    const points = size > 1 && foldings.size ? `A point is ${size} s: ${[...foldings].join(", ")}.` : "";
     return [this.content.note ?? "", points].filter(Boolean).join(" ");
   }
 
@@ -193,17 +204,20 @@ export class TimeChart {
    */
   lines(shown, right, hasRight) {
     const folded = shown.map((series) => this.folded(series));
+    const areBars = shown.map((series) => series.shape === "bars");
+    const bases = stacked(folded.filter((_, index) => areBars[index]).map((points) => points.values));
     const limits = this.content.limits ?? [];
-    const peak = (/** @type {boolean} */ isRight) => Math.max(0, ...shown.map((series, index) =>
-      (Boolean(series.right) === isRight ? highest(folded[index].values) : 0)));
+    const peak = (/** @type {boolean} */ isRight) => Math.max(isRight ? 0 : highest(bases[bases.length - 1]),
+      ...shown.map((series, index) => (Boolean(series.right) === isRight ? highest(folded[index].values) : 0)));
     // A limit far above everything would press the lines flat: it is named at the top instead.
     const left = peak(false);
     const near = limits.map((limit) => limit.value).filter((value) => value <= left * 3 || !left);
     const tops = [axisTop(Math.max(left, ...near)), axisTop(peak(true))];
     const scales = tops.map((top) => linearScale([0, top], [HEIGHT - MARGIN.bottom, MARGIN.top]));
     const rightUnit = this.content.series.find((series) => series.right)?.unit ?? this.content.unit;
-    const group = drawn("g", { class: "series" }, ...shown.map((series, index) =>
-      this.shape(series, folded[index], scales[series.right ? 1 : 0])));
+    const group = drawn("g", { class: "series" }, ...shown.map((series, index) => (areBars[index]
+      ? this.bars(series, folded[index], bases[areBars.slice(0, index).filter(Boolean).length], scales[0])
+      : this.shape(series, folded[index], scales[series.right ? 1 : 0]))));
     return [
       ...this.valueAxis(scales[0], this.content.unit, MARGIN.left, right, "left"),
       ...(hasRight && peak(true) ? this.valueAxis(scales[1], rightUnit, MARGIN.left, right, "right") : []),
@@ -254,7 +268,27 @@ export class TimeChart {
     // Folds begin at multiples of their size: the points stay where they are while time goes on.
     const start = first - (first % size);
     const values = fold(series.values.slice(start, last), size, series.folding ?? "highest");
-    return { values, times: values.map((_, index) => seconds[start + index * size]) };
+    const width = seconds.length > 1 ? seconds[1] - seconds[0] : this.content.width;
+    // A point stands in the middle of its time.
+    const times = values.map((_, index) => {
+      const at = start + index * size;
+      return (seconds[at] + seconds[Math.min(at + size, seconds.length) - 1] + width) / 2;
+    });
+    return { values, times };
+  }
+
+  /**
+   * @param {Series} series
+   * @param {{values: Column, times: number[]}} points
+   * @param {number[]} bases What each bar stands on.
+   * @param {import("./scales.js").Scale} y
+   */
+  bars(series, { values, times }, bases, y) {
+    const step = times.length > 1 ? times[1] - times[0] : this.content.width;
+    const breadth = Math.max(1, (this.x.place(step) - this.x.place(0)) * 0.8);
+    const paths = values.map((value, index) => (value
+      ? rectangle(this.x.place(times[index]) - breadth / 2, y.place(bases[index] + value), breadth, y.place(bases[index])) : ""));
+    return drawn("path", { class: `bars ${series.colour}`, d: paths.join("") });
   }
 
   /**
@@ -266,13 +300,6 @@ export class TimeChart {
     const shape = series.shape ?? "line";
     const base = y.place(0);
     const attributes = { class: `${shape} ${series.colour}` };
-    if (shape === "bars") {
-      const step = points.times.length > 1 ? this.x.place(points.times[1]) - this.x.place(points.times[0]) : 8;
-      const breadth = Math.max(1, step * 0.8);
-      const bars = points.values.map((value, index) => (value ?
-        rectangle(this.x.place(points.times[index]) - breadth / 2, y.place(value), breadth, base) : ""));
-      return drawn("path", { ...attributes, d: bars.join("") });
-    }
     const places = points.values.map((value, index) => (value === null || value === undefined ? null :
       /** @type {[number, number]} */ ([this.x.place(points.times[index]), y.place(value)])));
     const line = drawn("path", { class: `${shape === "area" ? "line" : shape} ${series.colour}`, d: linePath(places, shape === "step", null) });
@@ -294,8 +321,8 @@ export class TimeChart {
     const cells = Array.from({ length: HEAT_LEVELS }, () => /** @type {string[]} */ ([]));
     const { seconds, width } = this.content;
     for (const { start, counts } of columns) {
-      const left = place(seconds[start]);
-      const end = place(Math.min(seconds[Math.min(start + size, seconds.length) - 1] + width, this.x.domain[1] + width));
+      const left = place(Math.max(seconds[start], this.x.domain[0]));
+      const end = place(Math.min(seconds[Math.min(start + size, seconds.length) - 1] + width, this.x.domain[1]));
       counts.forEach((count, bucket) => {
         if (!count) return;
         // The square root: a few slow requests are seen beside thousands of fast ones.
@@ -316,7 +343,7 @@ export class TimeChart {
     const index = isInView ? indexAt(seconds, moment) : null;
     this.cursor.setAttribute("visibility", index === null ? "hidden" : "visible");
     if (index !== null) {
-      const x = this.x.place(seconds[index]);
+      const x = this.x.place(Math.min(seconds[index] + this.content.width / 2, this.x.domain[1]));
       for (const [name, value] of Object.entries({ x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom })) {
         this.cursor.setAttribute(name, String(value));
       }
@@ -414,11 +441,11 @@ export class TimeChart {
 
   /** @param {number} from @param {number} to */
   zoom(from, to) {
-    const { seconds, width } = this.content;
-    const last = seconds[seconds.length - 1];
-    const low = Math.max(seconds[0], Math.min(from, last - 2 * width));
-    const high = Math.min(last, Math.max(to, low + 2 * width));
-    this.timespan.show(low <= seconds[0] && high >= last ? null : [low, high]);
+    const { width } = this.content;
+    const [begin, end] = this.extent();
+    const low = Math.max(begin, Math.min(from, end - 2 * width));
+    const high = Math.min(end, Math.max(to, low + 2 * width));
+    this.timespan.show(low <= begin && high >= end ? null : [low, high]);
   }
 
   /** @param {KeyboardEvent} event */
@@ -445,160 +472,6 @@ export class TimeChart {
     }
     event.preventDefault();
   }
-}
-
-/** How often each latency occurred, with percentiles as lines. */
-export class Distribution {
-  /** @param {string} title */
-  constructor(title) {
-    this.legend = element("div", { class: "legend" });
-    this.drawing = drawn("svg", { height: HEIGHT, role: "img", "aria-label": title });
-    this.plot = element("div", { class: "plot" }, this.drawing);
-    this.note = element("p", { class: "note" });
-    this.element = element("figure", { class: "chart" }, element("figcaption", {}, title), this.legend, this.plot, this.note);
-    this.size = 0;
-    /** @type {{edges: readonly number[], counts: readonly number[], marks: {label: string, value: number | null}[], note: string} | null} */
-    this.content = null;
-    new ResizeObserver(() => { if (this.plot.clientWidth !== this.size) this.draw(); }).observe(this.plot);
-  }
-
-  /**
-   * @param {readonly number[]} edges Milliseconds; one more than there are counts.
-   * @param {readonly number[]} counts
-   * @param {{label: string, value: number | null}[]} marks Percentiles.
-   * @param {string} [note]
-   */
-  show(edges, counts, marks, note = "") {
-    this.content = { edges, counts, marks, note };
-    this.draw();
-  }
-
-  draw() {
-    this.size = this.plot.clientWidth;
-    this.element.hidden = !this.content || !total(this.content.counts);
-    if (!this.content || !this.size || this.element.hidden) return;
-    const { edges, counts, marks, note } = this.content;
-    const [low, high] = usedBuckets([counts]);
-    const all = total(counts);
-    const right = this.size - MARGIN.right;
-    const bottom = HEIGHT - MARGIN.bottom;
-    const x = linearScale([low, high + 1], [MARGIN.left, right]);
-    const y = linearScale([0, axisTop(highest(counts) / all)], [bottom, MARGIN.top]);
-    const text = (/** @type {number} */ bucket) => `${format(edges[bucket], "ms")} to ${format(edges[bucket + 1], "ms")}: ${counts[bucket].toLocaleString("en-US")} requests (${format(counts[bucket] / all, "%")})`;
-    const bars = counts.slice(low, high + 1).map((count, index) => drawn("path", {
-      class: "bars c-blue", d: rectangle(x.place(low + index) + 0.5, Math.min(y.place(count / all), bottom - (count ? 1 : 0)), x.place(1) - x.place(0) - 1, bottom),
-      onpointerenter: () => { this.legend.textContent = text(low + index); },
-      onpointerleave: () => this.drawLegend(),
-    }));
-    const labels = everyNth(edges.slice(low, high + 2), Math.max(2, Math.floor(this.size / 80))).map(([edge, index]) =>
-      drawn("text", { x: x.place(low + index), y: HEIGHT - 6, "text-anchor": "middle" }, format(edge, "ms")));
-    const grid = ticks(0, y.domain[1], 5).flatMap((share) => [
-      drawn("line", { class: "grid", x1: MARGIN.left, x2: right, y1: y.place(share), y2: y.place(share) }),
-      drawn("text", { x: MARGIN.left - 6, y: y.place(share) + 4, "text-anchor": "end" }, format(share, "%"))]);
-    const lines = marks.flatMap(({ label, value }, index) => {
-      if (value === null) return [];
-      const at = x.place(Math.max(low, Math.min(high + 1, bucketPlace(edges, value))));
-      const isLate = at > right - 60;
-      return [drawn("line", { class: "mark", x1: at, x2: at, y1: MARGIN.top, y2: bottom }),
-        drawn("text", { class: "mark", x: at + (isLate ? -4 : 4), y: MARGIN.top + 10 + index * 13, "text-anchor": isLate ? "end" : "start" }, label)];
-    });
-    this.drawing.setAttribute("width", String(this.size));
-    this.drawing.replaceChildren(...grid, ...bars, ...labels, ...lines);
-    this.note.textContent = note;
-    this.drawLegend();
-  }
-
-  drawLegend() {
-    const known = (this.content?.marks ?? []).filter((mark) => mark.value !== null);
-    this.legend.replaceChildren(...known.map((mark) => element("span", {}, `${mark.label} `, element("b", {}, format(mark.value, "ms")))));
-    this.drawing.setAttribute("aria-label", `Distribution: ${known.map((mark) => `${mark.label} ${format(mark.value, "ms")}`).join(", ")}`);
-  }
-}
-
-/**
- * Return the path of a line through `points`; null begins it anew.
- * @param {([number, number] | null)[]} points
- * @param {boolean} isStepped Whether it goes on level until the next point.
- * @param {number | null} base Where an area is closed; null for a line.
- * @returns {string}
- */
-export function linePath(points, isStepped, base) {
-  let path = "";
-  /** @type {[number, number] | null} */
-  let before = null;
-  let start = 0;
-  const close = () => (base !== null && before ? `L${px(before[0])} ${px(base)}L${px(start)} ${px(base)}Z` : "");
-  points.forEach((point, index) => {
-    if (point === null) {
-      path += close();
-    } else if (before === null) {
-      [start] = point;
-      // A point without neighbours is a short line, so that it is seen.
-      const isAlone = points[index + 1] === null || index + 1 === points.length;
-      path += `M${px(point[0])} ${px(point[1])}${isAlone ? "h1.5" : ""}`;
-    } else {
-      path += `${isStepped ? `H${px(point[0])}` : ""}L${px(point[0])} ${px(point[1])}`;
-    }
-    before = point;
-  });
-  return path + close();
-}
-
-/** @param {number} left @param {number} top @param {number} width @param {number} bottom @returns {string} */
-function rectangle(left, top, width, bottom) {
-  return `M${px(left)} ${px(top)}h${px(width)}V${px(bottom)}h${px(-width)}Z`;
-}
-
-/** @param {number} value @returns {number} */
-function px(value) {
-  return Math.round(value * 10) / 10;
-}
-
-/** @param {readonly (readonly number[])[]} rows @returns {number[]} */
-export function sumOfRows(rows) {
-  const sums = new Array(rows[0]?.length ?? 0).fill(0);
-  for (const row of rows) row.forEach((count, index) => { sums[index] += count; });
-  return sums;
-}
-
-/**
- * Return the first and the last bucket that has a count in any row.
- * @param {readonly (readonly number[])[]} rows
- * @returns {[number, number]}
- */
-export function usedBuckets(rows) {
-  const sums = sumOfRows(rows);
-  const first = sums.findIndex((count) => count > 0);
-  if (first < 0) return [0, Math.max(0, sums.length - 1)];
-  let last = sums.length - 1;
-  while (!sums[last]) last -= 1;
-  return [first, last];
-}
-
-/**
- * Return where a value lies among buckets, as a fractional index on their logarithmic scale.
- * @param {readonly number[]} edges
- * @param {number} value
- * @returns {number}
- */
-export function bucketPlace(edges, value) {
-  const index = Math.min(indexAt(edges, value), edges.length - 2);
-  const [low, high] = [edges[index], edges[index + 1]];
-  if (value <= low) return index;
-  const share = low > 0 ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
-  return index + Math.min(1, share);
-}
-
-/**
- * Return about `most` of `items`, evenly apart, with their indexes.
- * @template Item
- * @param {readonly Item[]} items
- * @param {number} most
- * @returns {[Item, number][]}
- */
-function everyNth(items, most) {
-  const step = Math.max(1, Math.ceil(items.length / most));
-  return items.map((item, index) => /** @type {[Item, number]} */ ([item, index])).filter(([, index]) => index % step === 0);
 }
 
 /** @param {Heat} heat @param {number} index @returns {string} */

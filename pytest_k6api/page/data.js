@@ -3,7 +3,7 @@
  */
 
 import { bucketPercentile, indexAt } from "./scales.js";
-import { sumOfRows } from "./charts.js";
+import { sumOfRows } from "./shapes.js";
 
 /** @typedef {import("./scales.js").Column} Column */
 
@@ -21,6 +21,7 @@ import { sumOfRows } from "./charts.js";
  * @property {Column} [max_ms]
  * @property {Errors} [errors]
  * @property {Data | null} [data] Null for a name.
+ * @property {number[][] | null} [heat] Requests by latency, with rows of `heat_width` seconds; null for all.
  */
 
 /** Errors by kind. @typedef {{kind: string, counts: Column}[]} Errors */
@@ -37,6 +38,7 @@ import { sumOfRows } from "./charts.js";
  * @property {Data} [data]
  * @property {Errors} [errors]
  * @property {{edges_ms: number[], counts: number[][]}} [heatmap]
+ * @property {number} [heat_width]
  * @property {RequestSeries[]} requests
  * @property {number} [name_width] How many points of the others one of a name's stands for.
  */
@@ -164,25 +166,94 @@ export function perSecond(counts, width) {
 }
 
 /**
- * Return the counts of every bucket between two moments.
- * @param {Timeline} timeline
- * @param {[number, number] | null} range Null for all of the time.
- * @returns {number[]} Empty without a heat map.
+ * Return counts as numbers per second; the last point may be cut short by the end.
+ * @param {Column} counts
+ * @param {readonly number[]} seconds When each point begins.
+ * @param {number} width Seconds of one point.
+ * @param {number} elapsed Seconds of test-run time.
+ * @returns {(number | null)[]}
  */
-export function distribution(timeline, range) {
-  const { heatmap, seconds } = timeline;
-  if (!heatmap) return [];
-  const rows = range === null ? heatmap.counts : heatmap.counts.slice(indexAt(seconds, range[0]), indexAt(seconds, range[1]) + 1);
-  return sumOfRows(rows);
+export function ratesOf(counts, seconds, width, elapsed) {
+  const last = seconds.length - 1;
+  const left = elapsed - seconds[last];
+  const rates = perSecond(counts, width);
+  // Less than a tenth of a point is a moment, from which no rate can be told.
+  if (left > width / 10 && left < width && typeof counts[last] === "number") rates[last] = counts[last] / left;
+  return rates;
 }
 
 /**
- * Return percentiles of what a distribution counts.
+ * Requests by latency and time: of a selection where that is kept, of all otherwise.
+ * @typedef {object} HeatRows
+ * @property {number[]} edges_ms
+ * @property {number[][]} counts A row for each point.
+ * @property {number[]} seconds When each point begins.
+ * @property {number} width Seconds of one point.
+ * @property {boolean} isOfAll
+ */
+
+/**
+ * Return the requests of a selection by latency and time; null if nothing is kept.
+ * @param {Timeline} timeline
+ * @param {Selection} selection
+ * @returns {HeatRows | null}
+ */
+export function heatOf(timeline, selection) {
+  const { heatmap, seconds, width } = timeline;
+  if (!heatmap) return null;
+  const own = seriesOf(timeline, selection)?.heat;
+  const long = timeline.heat_width ?? width;
+  if (own) return { counts: own, edges_ms: heatmap.edges_ms, seconds: own.map((_, index) => index * long), width: long, isOfAll: false };
+  return { ...heatmap, seconds, width, isOfAll: true };
+}
+
+/**
+ * Return the counts of every bucket between two moments.
+ * @param {HeatRows} heat
+ * @param {[number, number] | null} range Null for all of the time.
+ * @returns {number[]} Empty without a heat map.
+ */
+export function distribution({ counts, seconds }, range) {
+  return sumOfRows(range === null ? counts : counts.slice(indexAt(seconds, range[0]), indexAt(seconds, range[1]) + 1));
+}
+
+/**
+ * Return percentiles of a distribution: exact ones where they are known, else those of its buckets.
  * @param {readonly number[]} counts
  * @param {readonly number[]} edges
+ * @param {Record<string, number | string | boolean | null> | null} exact
  */
-export function percentileMarks(counts, edges) {
-  return [50, 95, 99].map((rank) => ({ label: `p${rank}`, value: bucketPercentile(counts, edges, rank) }));
+export function percentileMarks(counts, edges, exact) {
+  return [50, 95, 99].map((rank) => {
+    const known = exact?.[`p${rank}`];
+    return { label: `p${rank}`, value: typeof known === "number" ? known : bucketPercentile(counts, edges, rank) };
+  });
+}
+
+/**
+ * Return the percentiles that tables show of the selected requests; null where there are none.
+ * @param {LoadTest} test
+ * @param {Selection} selection
+ * @returns {Record<string, number | string | boolean | null> | null}
+ */
+export function exactOf(test, selection) {
+  if (selection.name !== null || selection.scenario !== null) {
+    const rows = test.requests.filter((row) => isOf(row, selection));
+    return rows.length === 1 ? rows[0] : null;  // a name of two scenarios has a row in each
+  }
+  const { med = null, "p(95)": p95 = null, "p(99)": p99 = null } = test.numbers.http_req_duration ?? {};
+  return { p50: med, p95, p99 };
+}
+
+/**
+ * Return whether a row of the table of requests is of those that are selected.
+ * @param {import("./table.js").Row} row
+ * @param {Selection} selection
+ * @returns {boolean}
+ */
+export function isOf(row, { scenario, name }) {
+  if (name === null) return scenario !== null && row.is_sum === true && row.scenario === scenario;
+  return row.is_sum !== true && row.name === name && (scenario === null || row.scenario === scenario);
 }
 
 /**
@@ -234,7 +305,7 @@ export function checkRows(group) {
 export function isNext(timeline, later) {
   const { seconds, width } = timeline;
   const end = seconds.length ? seconds[seconds.length - 1] + width : 0;
-  return later.width === width && (later.seconds[0] ?? 0) <= end;
+  return later.width === width && later.heat_width === timeline.heat_width && (later.seconds[0] ?? 0) <= end;
 }
 
 /**
@@ -266,6 +337,7 @@ export function extend(timeline, later) {
     const counts = joined(timeline.heatmap?.counts ?? [], later.heatmap.counts, kept, size);
     timeline.heatmap = { edges_ms: later.heatmap.edges_ms, counts };
   }
+  const none = new Array((later.heatmap?.edges_ms.length ?? 1) - 1).fill(0);
   timeline.requests = merged(timeline.requests, later.requests, (each) => JSON.stringify([each.scenario, each.name])).map(([old, added]) => {
     const known = /** @type {RequestSeries} */ (added ?? old);
     /** @type {RequestSeries} */
@@ -273,8 +345,26 @@ export function extend(timeline, later) {
     for (const key of TIMES) if (old?.[key] || added?.[key]) series[key] = join(old?.[key], added?.[key]);
     if (old?.errors || added?.errors) series.errors = joinErrors(old?.errors, added?.errors);
     series.data = old?.data || added?.data ? joinData(old?.data, added?.data) : null;
+    series.heat = joinedHeat(old?.heat, added?.heat, Math.floor(later.seconds[0] / (timeline.heat_width ?? 1)), none);
     return series;
   });
+}
+
+/**
+ * Return rows of a heat map with later ones from row `first` on.
+ * @param {number[][] | null | undefined} rows
+ * @param {number[][] | null | undefined} added
+ * @param {number} first
+ * @param {number[]} none A row without a request.
+ * @returns {number[][] | null}
+ */
+function joinedHeat(rows, added, first, none) {
+  if (!added) return rows ?? null;
+  const all = rows ?? [];
+  all.length = Math.min(all.length, first);
+  while (all.length < first) all.push(none);
+  all.push(...added);
+  return all;
 }
 
 /**

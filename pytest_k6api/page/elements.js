@@ -1,5 +1,6 @@
 /**
- * Elements made of data. Text goes in as text: no function here takes markup.
+ * Elements made of data. Text goes in as text: no function here takes markup, and what a page
+ * would obey (control characters, marks that turn the direction of writing) is shown as an escape.
  */
 
 /** @typedef {Node | string | null | false} Child */
@@ -48,6 +49,21 @@ function furnished(made, attributes, children) {
       made.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  made.append(.../** @type {(Node | string)[]} */ (children.filter((child) => child !== null && child !== false)));
+  const shown = /** @type {(Node | string)[]} */ (children.filter((child) => child !== null && child !== false));
+  made.append(...shown.map((child) => (typeof child === "string" ? printable(child) : child)));
   return made;
+}
+
+const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
+
+/**
+ * Return a text with everything that a page would obey as an escape; line feeds and tabs stay.
+ * @param {string} text
+ * @returns {string}
+ */
+export function printable(text) {
+  return text.replace(OBEYED, (mark) => {
+    const code = mark.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
 }

@@ -7,7 +7,7 @@
  */
 
 import { extend, isNext } from "./data.js";
-import { element } from "./elements.js";
+import { element, printable } from "./elements.js";
 import { format, formatNumber } from "./scales.js";
 import { themeSwitch } from "./theme.js";
 import { LoadTestView } from "./view.js";
@@ -39,6 +39,8 @@ const STATES = ["created", "starting VUs", "starting", "ready", "paused before i
 const PAUSED_BEFORE_START = 4;
 const RUNNING = 7;
 const ENDED = 9;
+/** @type {Record<string, string>} */
+const MARKS = { passed: "✓", failed: "✗", interrupted: "✗" };
 const EVENTS = "/v1/events?only=test,status,scenarios,timeline,report";
 const RETRY_AFTER = 2000;
 /** Milliseconds without an event of a load test that runs, which tells of itself every second. */
@@ -88,30 +90,30 @@ function field() {
 class Control {
   constructor() {
     this.message = element("p", { class: "message", role: "alert" });
-    this.start = this.button("Start", () => this.change({ paused: false }));
+    this.start = this.button("Start", () => this.change({ paused: false }), { class: "primary" });
     this.pause = this.button("Pause", () => this.change({ paused: true }));
-    this.resume = this.button("Resume", () => this.change({ paused: false }));
-    this.stop = this.button("Stop…", () => this.question.showModal());
+    this.resume = this.button("Resume", () => this.change({ paused: false }), { class: "primary" });
+    this.stop = this.button("Stop…", () => this.question.showModal(), { class: "danger" });
     this.question = element("dialog", { "aria-label": "Stop the load test" },
       element("p", {}, "Stop the load test? Iterations are interrupted; teardown still runs. It cannot be started again."),
       element("div", { class: "tools" },
-        this.button("Stop it", () => { this.question.close(); this.change({ stopped: true }); }),
+        this.button("Stop it", () => { this.question.close(); this.change({ stopped: true }); }, { class: "danger" }),
         this.button("Let it run", () => this.question.close())));
     this.body = element("tbody");
     /** @type {Map<string, ReturnType<Control["row"]>>} */
     this.rows = new Map();
-    const heads = ["Scenario", "Executor", "State", "Progress", "VUs", "Rate", "Iterations", "Set VUs", "Set rate", ""];
+    const heads = ["Scenario", "Executor", "State", "Progress", "VUs", "Rate", "Iterations", "New VUs", "New rate", ""];
     this.element = element("section", { class: "control", "aria-label": "Control" },
       element("div", { class: "tools" }, this.start, this.pause, this.resume, this.stop), this.message,
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scenarios" },
         element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head, index) =>
-          element(head ? "th" : "td", { scope: head ? "col" : null, class: index < 3 || index > 6 ? "text" : null }, head)))), this.body)),
+          element(head ? "th" : "td", { scope: head ? "col" : null, class: index < 4 || index > 6 ? "text" : null }, head)))), this.body)),
       this.question);
   }
 
-  /** @param {string} label @param {() => void} onclick @param {string} [name] */
-  button(label, onclick, name) {
-    return element("button", { type: "button", onclick, "aria-label": name ?? null }, label);
+  /** @param {string} label @param {() => void} onclick @param {Record<string, string>} [attributes] */
+  button(label, onclick, attributes = {}) {
+    return element("button", { type: "button", onclick, ...attributes }, label);
   }
 
   /** @param {Status} status */
@@ -145,11 +147,16 @@ class Control {
   row(id, hasRate) {
     const [executor, state, progress, vus, rate, iterations] = [field(), field(), field(), field(), field(), field()];
     executor.className = state.className = "text";
-    const pause = this.button("Pause", () => this.changeScenario(id, { paused: pause.textContent === "Pause" }), `Pause ${id}`);
-    const giveBack = this.button("Back to the plan", () => this.changeScenario(id, { vus: null, ...(hasRate ? { rate: null } : {}) }), `Back to the plan: ${id}`);
+    progress.className = "text";
+    const bar = element("progress", { max: "1", "aria-label": `Progress of ${id}` });
+    const share = element("span");
+    progress.append(bar, " ", share);
+    const newVus = this.setter(id, "vus", "VUs");
+    const newRate = hasRate ? this.setter(id, "rate", "rate") : null;
+    const pause = this.button("Pause", () => this.changeScenario(id, { paused: pause.textContent === "Pause" }), { "aria-label": `Pause ${id}` });
+    const giveBack = this.button("Back to the plan", () => this.changeScenario(id, { vus: null, ...(hasRate ? { rate: null } : {}) }), { "aria-label": `Back to the plan: ${id}` });
     const made = element("tr", {}, element("th", { scope: "row", class: "text" }, id), executor, state, progress, vus, rate, iterations,
-      element("td", { class: "text" }, this.setter(id, "vus", "VUs")),
-      element("td", { class: "text" }, hasRate ? this.setter(id, "rate", "rate") : null),
+      element("td", { class: "text" }, newVus.element), element("td", { class: "text" }, newRate && newRate.element),
       element("td", { class: "text" }, pause, " ", giveBack));
     return {
       element: made,
@@ -157,7 +164,11 @@ class Control {
       show(now) {
         executor.textContent = now.executor;
         state.textContent = now.state;
-        progress.textContent = now.progress === null ? "–" : `${Math.floor(now.progress * 100)}%`;
+        bar.hidden = now.progress === null;
+        bar.value = now.progress ?? 0;
+        share.textContent = now.progress === null ? "–" : `${Math.floor(now.progress * 100)}%`;
+        newVus.input.placeholder = formatNumber(now.vus);
+        if (newRate && now.rate !== null) newRate.input.placeholder = formatNumber(now.rate);
         vus.textContent = `${now.vus} of ${now["vus-max"]}`;
         rate.textContent = now.rate === null ? "–" : format(now.rate, "/s");
         iterations.textContent = formatNumber(now.iterations) + (now.dropped ? `, ${formatNumber(now.dropped)} dropped` : "");
@@ -171,10 +182,11 @@ class Control {
   /** @param {string} id @param {"vus" | "rate"} what @param {string} label */
   setter(id, what, label) {
     const input = element("input", { type: "number", min: "0", step: what === "vus" ? "1" : "any", required: true, "aria-label": `New ${label} of ${id}` });
-    return element("form", { class: "setter", onsubmit: (/** @type {Event} */ event) => {
+    const form = element("form", { class: "setter", onsubmit: async (/** @type {Event} */ event) => {
       event.preventDefault();
-      this.changeScenario(id, { [what]: input.valueAsNumber });
+      if (await this.changeScenario(id, { [what]: input.valueAsNumber })) input.value = "";
     } }, input, " ", element("button", { "aria-label": `Set ${label} of ${id}` }, "Set"));
+    return { element: form, input };
   }
 
   /** @param {Record<string, unknown>} attributes */
@@ -187,13 +199,21 @@ class Control {
     return this.patch(`/v1/scenarios/${encodeURIComponent(id)}`, { data: { attributes } }, (answer) => this.rows.get(id)?.show(answer.attributes));
   }
 
-  /** @param {string} path @param {unknown} body @param {(answer: any) => void} show */
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @param {(answer: any) => void} show
+   * @returns {Promise<boolean>} Whether it was taken.
+   */
   async patch(path, body, show) {
     this.message.textContent = "";
     try {
       show(await ask(path, { method: "PATCH", body }));
+      return true;
     } catch (error) {
-      this.message.textContent = `Refused: ${error instanceof Error ? error.message : error}`;
+      const isRefused = error instanceof RefusedError;
+      this.message.textContent = isRefused ? `Refused: ${printable(error.message)}` : "Not sent: the load test cannot be reached.";
+      return false;
     }
   }
 }
@@ -344,14 +364,14 @@ class LivePage {
       return;
     }
     this.view = new LoadTestView(test, id);
-    this.title.textContent = document.title = test.name;
+    this.title.textContent = printable(test.name);
     this.place.replaceChildren(this.view.element);
   }
 
   fillPicker() {
     this.picker.hidden = this.tests.length < 2;
     this.picker.replaceChildren(...this.tests.map(({ id, attributes }) => element("option", { value: id },
-      `${attributes.outcome === null ? "●" : attributes.outcome === "passed" ? "✓" : "✗"} ${attributes.name}`)));
+      `${attributes.outcome === null ? "●" : MARKS[attributes.outcome] ?? "✗"} ${attributes.name}`)));
     if (this.shown !== null) this.picker.value = this.shown;
   }
 
@@ -371,6 +391,8 @@ class LivePage {
     const status = this.status;
     this.state.textContent = outcome ?? (status ? (status.paused && status.status === RUNNING ? "paused" : STATES[status.status]) : "waiting");
     this.state.className = `badge ${outcome === "passed" ? "good" : outcome ? "bad" : ""}`;
+    const name = this.tests.find((test) => test.id === this.shown)?.attributes.name;
+    document.title = name ? `${outcome ? MARKS[outcome] ?? "✗" : "●"} ${name}` : "Load test";
     if (status) this.control.showStatus(status);
     if (!this.isCurrent || outcome) this.control.element.hidden = true;
   }

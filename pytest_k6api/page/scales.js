@@ -187,7 +187,7 @@ export function bucketPercentile(counts, edges, rank) {
 export function format(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (unit === "ms") return formatTime(value);
-  if (unit === "%") return `${formatNumber(value * 100)}%`;
+  if (unit === "%") return formatShare(value);
   if (unit === "B" || unit === "B/s") return formatBytes(value) + unit.slice(1);
   return formatNumber(value) + unit;
 }
@@ -201,6 +201,18 @@ export function formatNumber(value) {
   const size = Math.abs(value);
   const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   return value.toLocaleString("en-US", { maximumFractionDigits: digits });
+}
+
+/**
+ * Return a share in percent, with two digits behind the point; what is not none or all never looks so.
+ * @param {number} share
+ * @returns {string}
+ */
+export function formatShare(share) {
+  const percent = share * 100;
+  if (percent > 0 && percent < 0.01) return "<0.01%";
+  if (percent < 100 && percent > 99.99) return ">99.99%";
+  return `${percent.toLocaleString("en-US", { maximumFractionDigits: 2 })}%`;
 }
 
 /**

@@ -5,7 +5,7 @@
 import { element } from "./elements.js";
 import { format } from "./scales.js";
 
-/** @typedef {Record<string, string | number | null>} Row */
+/** @typedef {Record<string, string | number | boolean | null>} Row */
 
 /**
  * @typedef {object} Column
@@ -20,7 +20,7 @@ export class Table {
   /**
    * @param {string} caption
    * @param {Column[]} columns
-   * @param {{sortedBy?: string, onChoose?: (row: Row) => void, isMarked?: (row: Row, key: string) => boolean}} [options]
+   * @param {{sortedBy?: string, onChoose?: (row: Row) => void, canChoose?: (row: Row) => boolean, isChosen?: (row: Row) => boolean, isMarked?: (row: Row, key: string) => boolean}} [options]
    */
   constructor(caption, columns, options = {}) {
     this.columns = columns;
@@ -51,7 +51,9 @@ export class Table {
   /** @param {Row[]} rows */
   show(rows) {
     this.rows = rows;
-    this.draw();
+    // What is selected, to be copied, would be lost.
+    const selected = getSelection();
+    if (selected?.type !== "Range" || !this.body.contains(selected.anchorNode)) this.draw();
   }
 
   /** @param {Column} column */
@@ -90,18 +92,27 @@ export class Table {
     const shown = sorted(filtered(this.rows, this.filter.value), this.sortedBy, this.isDescending);
     this.count.textContent = shown.length === this.rows.length ? "" : `${shown.length} of ${this.rows.length}`;
     this.filter.hidden = this.rows.length < 2;
-    this.body.replaceChildren(...shown.map((row) => element("tr", {}, ...columns.map((column, index) => this.cell(row, column, index)))));
+    const focusedRow = this.body.contains(focused) ? focused?.closest("tr")?.dataset.key : undefined;
+    this.body.replaceChildren(...shown.map((row) => element("tr", { "data-key": keyOf(row), class: this.options.isChosen?.(row) ? "chosen" : null },
+      ...columns.map((column, index) => this.cell(row, column, index)))));
+    if (focusedRow !== undefined) [...this.body.rows].find((row) => row.dataset.key === focusedRow)?.querySelector("button")?.focus({ preventScroll: true });
   }
 
   /** @param {Row} row @param {Column} column @param {number} index */
   cell(row, column, index) {
     const value = row[column.key];
     const text = column.unit === "text" ? String(value ?? "") : format(/** @type {number | null} */ (value), column.unit);
-    const { onChoose, isMarked } = this.options;
-    const content = index === 0 && onChoose ? element("button", { type: "button", class: "link", onclick: () => onChoose(row) }, text) : text;
-    const classes = [column.unit === "text" ? "text" : "", isMarked?.(row, column.key) ? "bad" : ""].filter(Boolean).join(" ");
+    const { onChoose, canChoose, isChosen, isMarked } = this.options;
+    const content = index === 0 && onChoose && canChoose?.(row) !== false
+      ? element("button", { type: "button", class: "link", "aria-pressed": isChosen ? String(isChosen(row)) : null, onclick: () => onChoose(row) }, text) : text;
+    const classes = [column.unit === "text" ? "text" : "", isMarked?.(row, column.key) ? "bad" : "", row.is_sum ? "sum" : ""].filter(Boolean).join(" ");
     return index === 0 ? element("th", { scope: "row", class: classes || null }, content) : element("td", { class: classes || null }, content);
   }
+}
+
+/** @param {Row} row @returns {string} */
+function keyOf(row) {
+  return JSON.stringify(Object.values(row).filter((value) => typeof value === "string"));
 }
 
 /**
@@ -131,6 +142,6 @@ export function sorted(rows, key, isDescending) {
     const [left, right] = [one[key] ?? null, other[key] ?? null];
     if (left === null || right === null) return Number(left === null) - Number(right === null);
     if (typeof left === "string" || typeof right === "string") return sign * String(left).localeCompare(String(right), "en", { numeric: true });
-    return sign * (left - right);
+    return sign * (Number(left) - Number(right));
   });
 }

@@ -56,6 +56,7 @@ def test_requests_are_counted_and_timed_by_the_second_for_all_each_scenario_and_
         "p95_ms": [2.9, None, 7.0],
         "p99_ms": [2.98, None, 7.0],
         "max_ms": [3.0, None, 7.0],
+        "heat": None,
         "errors": [{"kind": "requests failed", "counts": [1, 0, 0]}],
         "data": {"sent": [0, 0, 0], "received": [0, 0, 0]},
     }
@@ -199,6 +200,28 @@ def test_the_heat_map_has_40_buckets_of_equal_ratio_from_a_tenth_of_a_millisecon
     assert heat["edges_ms"][:3] == [0.1, 0.1413, 0.1995]
     assert heat["edges_ms"][-1] == 100_000
     assert heat["counts"] == [[3, 1, *[0] * 37, 2]]
+
+
+def test_scenarios_and_names_have_heat_maps_of_at_most_240_rows():
+    timed = Timed()
+    for second in range(241):
+        timed.feed(second, timed.request(1_000 + second % 2 * 9_000, name="/a", scenario="buy"))
+    timed.feed(241, timed.request(1_000, name="/b", scenario="buy"))
+    timed.engine.settle()
+
+    document, late = timed.document(), timed.engine.load_timeline().document(since=239)
+
+    assert (document["width"], document["heat_width"]) == (1, 2)
+    heats = {(each["scenario"], each["name"]): each["heat"] for each in document["requests"]}
+    assert heats[None, None] is None
+    rows = heats[None, "/a"] or []
+    assert len(rows) == len(heats["buy", None] or []) == len(heats[None, "/b"] or []) == 121
+    assert [(index, count) for index, count in enumerate(rows[0]) if count] == [(6, 1), (13, 1)]
+    assert [sum(row) for row in rows[118:]] == [2, 2, 1]
+    assert [sum(row) for row in heats[None, "/b"] or []][118:] == [0, 0, 1]
+    assert [each["heat"] for each in late["requests"]][1:] == [
+        heat[119:] for heat in heats.values() if heat
+    ]
 
 
 def test_after_an_hour_points_are_wider_and_keep_the_greatest_percentile_of_their_seconds():

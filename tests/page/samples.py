@@ -18,15 +18,31 @@ def sample_timeline(seconds: int = 120, names: int = 5, slower: float = 1.0) -> 
     ]
     vus = [min(50, 1 + second * 100 // seconds) for second in range(seconds)]
     latencies = [slower * peak for peak in shape]
-    requests = [_series(None, None, vus, latencies, chance)]
-    for number in range(names):
-        part = [max(0, count // (number + 2)) for count in vus]
-        requests.append(_series(None, f"GET /products/{number}", part, latencies, chance))
     heat = [
         _column(count * 10, 8 * slower * peak, chance)
         for count, peak in zip(vus, shape, strict=True)
     ]
+    heat_width = 1
+    while seconds > 240 * heat_width:
+        heat_width *= 2
+    requests = [_series(None, None, vus, latencies, chance)]
+    for number in range(names):
+        part = [max(0, count // (number + 2)) for count in vus]
+        series = _series(None, f"GET /products/{number}", part, latencies, chance)
+        series["heat"] = [
+            [
+                sum(counts) // (number + 2)
+                for counts in zip(*heat[start : start + heat_width], strict=True)
+            ]
+            for start in range(0, seconds, heat_width)
+        ]
+        requests.append(series)
     failing = [0 if peak < 4 else int(peak) for peak in shape]
+    errors = [
+        {"kind": "1212 connection refused", "counts": failing},
+        {"kind": "503", "counts": [count // 2 for count in failing]},
+    ]
+    requests[0]["errors"] = errors
     return {
         "width": 1,
         "seconds": list(range(seconds)),
@@ -39,11 +55,9 @@ def sample_timeline(seconds: int = 120, names: int = 5, slower: float = 1.0) -> 
             "sent": [count * 900 for count in vus],
             "received": [count * 12_000 for count in vus],
         },
-        "errors": [
-            {"kind": "1212 connection refused", "counts": failing},
-            {"kind": "503", "counts": [count // 2 for count in failing]},
-        ],
+        "errors": errors,
         "heatmap": {"edges_ms": EDGES, "counts": heat},
+        "heat_width": heat_width,
         "requests": requests,
     }
 
@@ -74,6 +88,7 @@ def _series(
         "p95_ms": times(21),
         "p99_ms": times(34),
         "max_ms": times(55),
+        "heat": None,
         "errors": [{"kind": "503", "counts": failed}] if any(failed) else [],
         "data": {"sent": sent, "received": sent} if name is None else None,
     }
@@ -189,7 +204,7 @@ def _request(number: int) -> Document:
     }
     count = 10_000 // (number + 1)
     return {
-        "scenario": "", "name": f"GET /products/{number}", "count": count, "per_second": count / 120,
+        "scenario": "", "is_sum": False, "name": f"GET /products/{number}", "count": count, "per_second": count / 120,
         "failed": 357 if number == 0 else 0, "failed_share": 0.03 if number == 0 else 0.0, **times, "size": 1_234.0,
     }  # fmt: skip
 

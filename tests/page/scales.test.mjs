@@ -3,9 +3,10 @@ import test from "node:test";
 
 const from = (name) => import(new URL(name, process.env.K6API_PAGE));
 const scales = await from("scales.js");
-const charts = await from("charts.js");
+const shapes = await from("shapes.js");
 const data = await from("data.js");
 const table = await from("table.js");
+const elements = await from("elements.js");
 
 test("a linear scale places values and finds them again", () => {
   const scale = scales.linearScale([10, 20], [100, 300]);
@@ -70,7 +71,10 @@ test("numbers are written in the unit that reads best", () => {
   assert.equal(scales.format(0.4567, "ms"), "457 µs");
   assert.equal(scales.format(12.34, "ms"), "12.3 ms");
   assert.equal(scales.format(2345, "ms"), "2.35 s");
-  assert.equal(scales.format(0.00123, "%"), "0.123%");
+  assert.equal(scales.format(0.00123, "%"), "0.12%");
+  assert.equal(scales.format(0.99999, "%"), ">99.99%");
+  assert.equal(scales.format(0.00001, "%"), "<0.01%");
+  assert.equal(scales.format(1, "%"), "100%");
   assert.equal(scales.format(1234567, "B/s"), "1.23 MB/s");
   assert.equal(scales.format(1234.5, "/s"), "1,235/s");
   assert.equal(scales.format(null, "ms"), "–");
@@ -80,22 +84,27 @@ test("numbers are written in the unit that reads best", () => {
 });
 
 test("a line begins anew after a second without a value", () => {
-  assert.equal(charts.linePath([[0, 1], [1, 2], null, [3, 4]], false, null), "M0 1L1 2M3 4h1.5");
+  assert.equal(shapes.linePath([[0, 1], [1, 2], null, [3, 4]], false, null), "M0 1L1 2M3 4h1.5");
 });
 
 test("an area is closed at its base, each part by itself", () => {
-  assert.equal(charts.linePath([[0, 1], [1, 2], null], false, 9), "M0 1L1 2L1 9L0 9Z");
+  assert.equal(shapes.linePath([[0, 1], [1, 2], null], false, 9), "M0 1L1 2L1 9L0 9Z");
+});
+
+test("bars stand on those of the series before", () => {
+  assert.deepEqual(shapes.stacked([[1, null, 3], [2, 2, 2]]), [[0, 0, 0], [1, 0, 3], [3, 2, 5]]);
+  assert.deepEqual(shapes.stacked([]), [[]]);
 });
 
 test("buckets without a count at either end are not shown", () => {
-  assert.deepEqual(charts.usedBuckets([[0, 1, 0, 0], [0, 0, 2, 0]]), [1, 2]);
-  assert.deepEqual(charts.usedBuckets([[0, 0]]), [0, 1]);
+  assert.deepEqual(shapes.usedBuckets([[0, 1, 0, 0], [0, 0, 2, 0]]), [1, 2]);
+  assert.deepEqual(shapes.usedBuckets([[0, 0]]), [0, 1]);
 });
 
 test("a latency has its place on the scale of the buckets", () => {
-  assert.equal(charts.bucketPlace([1, 10, 100], 10), 1);
-  assert.equal(charts.bucketPlace([1, 10, 100], 1000), 2);
-  assert.equal(charts.bucketPlace([1, 10, 100], 0.1), 0);
+  assert.equal(shapes.bucketPlace([1, 10, 100], 10), 1);
+  assert.equal(shapes.bucketPlace([1, 10, 100], 1000), 2);
+  assert.equal(shapes.bucketPlace([1, 10, 100], 0.1), 0);
 });
 
 test("rows are filtered by every word in any of their texts", () => {
@@ -141,6 +150,48 @@ test("a timeline goes on where a later answer begins, and new names have had not
   assert.deepEqual(joined.requests[0].count, [5, 6, 8, 9]);
   assert.deepEqual(joined.requests[1].count, [null, null, 1, 2]);
   assert.deepEqual(joined.errors[0].counts, [null, null, 0, 1]);
+});
+
+test("a heat map goes on in the row in which the later one begins", () => {
+  const series = (heat) => [{ scenario: null, name: "cart", count: [], failed: [], heat }];
+  const heatmap = { edges_ms: [1, 10, 100], counts: [] };
+  const before = { width: 1, heat_width: 2, seconds: [0, 1, 2], vus: { active: [] }, heatmap, requests: series([[1, 1], [1, 0]]) };
+
+  data.extend(before, { width: 1, heat_width: 2, seconds: [3, 4], vus: { active: [] }, heatmap, requests: series([[2, 0], [0, 3]]) });
+
+  assert.deepEqual(before.requests[0].heat, [[1, 1], [2, 0], [0, 3]]);
+});
+
+test("a selection has its own heat map, of all of its time or of a part", () => {
+  const timeline = { width: 1, heat_width: 2, seconds: [0, 1, 2, 3], vus: { active: [] }, heatmap: { edges_ms: [1, 10, 100], counts: [[1, 1], [1, 0], [0, 0], [2, 2]] },
+    requests: [{ scenario: null, name: null, heat: null }, { scenario: null, name: "cart", heat: [[1, 0], [0, 2]] }] };
+  const cart = data.heatOf(timeline, { scenario: null, name: "cart" });
+
+  assert.deepEqual(data.distribution(cart, null), [1, 2]);
+  assert.deepEqual(data.distribution(cart, [2, 4]), [0, 2]);
+  assert.deepEqual(data.distribution(data.heatOf(timeline, data.ALL), null), [4, 3]);
+});
+
+test("the rate of the last point is that of the time it had", () => {
+  assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 2.5), [10, 10, 10]);
+  assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 9), [10, 10, 5]);
+  assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 2.01), [10, 10, 5]);
+  assert.deepEqual(data.ratesOf([], [], 1, 0), []);
+});
+
+test("percentiles are those of the tables where there are some, else those of the buckets", () => {
+  const test = { numbers: { http_req_duration: { med: 5, "p(95)": 9, "p(99)": 10 } },
+    requests: [{ name: "cart", scenario: "buy", is_sum: false, p50: 1, p95: 2, p99: 3 }, { name: "all of buy", scenario: "buy", is_sum: true, p50: 4, p95: 5, p99: 6 }] };
+  const values = (selection) => data.percentileMarks([0, 10], [1, 10, 100], data.exactOf(test, selection)).map((mark) => mark.value);
+
+  assert.deepEqual(values(data.ALL), [5, 9, 10]);
+  assert.deepEqual(values({ scenario: null, name: "cart" }), [1, 2, 3]);
+  assert.deepEqual(values({ scenario: "buy", name: null }), [4, 5, 6]);
+  assert.equal(values({ scenario: null, name: "other" })[0].toFixed(2), "31.62");
+});
+
+test("what a page would obey is shown as an escape", () => {
+  assert.equal(elements.printable("a\u202eb\x1b[31m\n\tc\ud83d \u{1f600}"), "a\\u202eb\\x1b[31m\n\tc\\ud83d \u{1f600}");
 });
 
 test("seconds that are missing, or longer ones, are no continuation", () => {

@@ -37,7 +37,8 @@ class HeatMap(TypedDict):
 class RequestsSeries(TypedDict):
     """Requests of a scenario or of a name, or all; times are None without a request.
 
-    `data` is None for a name: bytes are counted by iteration.
+    `data` is None for a name: bytes are counted by iteration. `heat` is as the counts of the
+    heat map, with rows of `heat_width` seconds; None for all requests.
     """
 
     scenario: str | None
@@ -48,6 +49,7 @@ class RequestsSeries(TypedDict):
     p95_ms: list[float | None]
     p99_ms: list[float | None]
     max_ms: list[float | None]
+    heat: list[list[int]] | None
     errors: list[ErrorSeries]
     data: DataSeries | None
 
@@ -62,4 +64,5 @@ class TimelineDocument(TypedDict):
     data: DataSeries
     errors: list[ErrorSeries]
     heatmap: HeatMap
+    heat_width: int
     requests: list[RequestsSeries]

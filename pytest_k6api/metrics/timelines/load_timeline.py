@@ -7,7 +7,7 @@ the greatest of their percentiles.
 
 Costs a sort for each second (``benchmarks/bench_ingest.py``). An hour of up to 255 requests
 a second, of up to 65 ms, takes 36 kB for each scenario and name, and the heat map 4 kB for
-each bucket that is used.
+each bucket that is used. Those of scenarios and names have longer rows, a few hundred at most.
 
 Pure: the engine says what time it is. One thread writes; `copy` is for other threads.
 """
@@ -50,6 +50,9 @@ EDGES_US = tuple(
 )
 """Edges of the heat map's buckets, in microseconds: 0.1 ms to 100 s, in equal ratios."""
 
+# Rows of the heat map of a scenario or name: about as many as a screen has room for.
+_HEAT_POINTS = 240
+
 # count, failed, then microseconds: p50, p95, p99, max
 _REQUESTS = (ADD, ADD, GREATEST, GREATEST, GREATEST, GREATEST)
 _DATA = (ADD, ADD)
@@ -71,6 +74,7 @@ class LoadTimeline:
         self._names: defaultdict[str, int] = defaultdict(int)
         self._requests: dict[Key, PointTable] = {WHOLE: PointTable(_REQUESTS)}
         self._heat = PointTable((ADD,) * _BUCKETS)
+        self._heats: dict[Key, PointTable] = {}  # of scenarios and names
         self._errors: dict[Key, dict[str, PointTable]] = {}
         # Active and planned VUs plus 1: 0 where they were not counted.
         self._vus = PointTable((GREATEST, GREATEST))
@@ -136,14 +140,25 @@ class LoadTimeline:
             for key, kinds in self._errors.items()
         }
         folded._heat, folded._vus = self._heat.copy(width), self._vus.copy(width)
+        heat_width = self._heat_width(width)
+        folded._heats = {key: heat.copy(heat_width) for key, heat in self._heats.items()}
         folded._lateness = self._lateness.copy(width)
         folded._data = {key: table.copy(width) for key, table in self._data.items()}
         return folded
 
+    def _heat_width(self, width: int) -> int:
+        """Return the seconds of a row of heat maps of scenarios and names, at least `width`."""
+        while self._length > _HEAT_POINTS * width:
+            width *= 2
+        return width
+
     def _document(self, width: int, first: int) -> TimelineDocument:
         length = -(-self._length // width)
         active, planned = self._vus.columns(length, first)
-        requests = [self._requests_document(key, length, first) for key in self._requests]
+        heats = self._heat_rows(width, first)
+        requests = [
+            self._requests_document(key, length, first, heats.get(key)) for key in self._requests
+        ]
         whole = self._data[WHOLE].columns(length, first)
         return {
             "width": width,
@@ -158,10 +173,21 @@ class LoadTimeline:
                     list(row) for row in zip(*self._heat.columns(length, first), strict=True)
                 ],
             },
+            "heat_width": self._heat_width(width),
             "requests": requests,
         }
 
-    def _requests_document(self, key: Key, length: int, first: int) -> RequestsSeries:
+    def _heat_rows(self, width: int, first: int) -> dict[Key, list[list[int]]]:
+        long = self._heat_width(width)
+        length, start = -(-self._length // long), first * width // long
+        return {
+            key: [list(row) for row in zip(*heat.columns(length, start), strict=True)]
+            for key, heat in self._heats.items()
+        }
+
+    def _requests_document(
+        self, key: Key, length: int, first: int, heat: list[list[int]] | None
+    ) -> RequestsSeries:
         count, failed, p50, p95, p99, greatest = self._requests[key].columns(length, first)
         data = self._data.get(key)
         sent, received = ([], []) if data is None else data.columns(length, first)
@@ -174,6 +200,7 @@ class LoadTimeline:
             "p95_ms": _milliseconds(count, p95),
             "p99_ms": _milliseconds(count, p99),
             "max_ms": _milliseconds(count, greatest),
+            "heat": heat,
             "errors": [
                 {"kind": kind, "counts": table.columns(length, first)[0]}
                 for kind, table in self._errors.get(key, {}).items()
@@ -227,8 +254,8 @@ class LoadTimeline:
             failed = sum(closing.failed.get(tags_id, 0) for tags_id in tags_ids)
             times = [percentile(values, rank) for rank in (50, 95, 99, 100)]
             table.add(second, (len(values), failed, *times))
-            if key == WHOLE:
-                self._heat.add(second, histogram(values, EDGES_US))
+            heat = self._heat if key == WHOLE else self._heats[key]
+            heat.add(second, histogram(values, EDGES_US))
 
     def _admit(self, closing: OpenSecond, by_key: Mapping[Key, Sequence[int]]) -> None:
         """Give the scenarios and names in `by_key` a table each, unless there are too many."""
@@ -239,7 +266,7 @@ class LoadTimeline:
                 self._names[name] += closing.count(tags_ids)
                 new += [] if key in self._requests else [name]
             elif scenario is not None and key not in self._requests:
-                self._requests[key] = PointTable(_REQUESTS)
+                self._add_series(key)
         if new:
             self._admit_names(new)
 
@@ -252,10 +279,14 @@ class LoadTimeline:
                 if frequency(name) <= _LEAD * frequency(kept[-1]):
                     break
                 rarest = kept.pop()
-                del self._requests[None, rarest]
+                del self._requests[None, rarest], self._heats[None, rarest]
                 self._errors.pop((None, rarest), None)
-            self._requests[None, name] = PointTable(_REQUESTS)
+            self._add_series((None, name))
             kept.insert(0, name)
+
+    def _add_series(self, key: Key) -> None:
+        self._requests[key] = PointTable(_REQUESTS)
+        self._heats[key] = PointTable((ADD,) * _BUCKETS, _HEAT_POINTS)
 
 
 def _milliseconds(counts: Iterable[int], times_us: Iterable[int]) -> list[float | None]:

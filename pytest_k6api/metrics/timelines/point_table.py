@@ -1,6 +1,6 @@
 """A bounded table of whole numbers by the second.
 
-A row covers `width` seconds: 1, and when there would be more than `MOST_POINTS` rows,
+A row covers `width` seconds: 1, and when there would be more than `most_points` rows,
 each two are joined, so that it becomes 2, 4, and so on. What joining means is told for
 each column: counts add up, a greatest value is the greatest of both.
 
@@ -31,19 +31,21 @@ class PointTable:
 
     Args:
         joins: For each column, how two of its numbers become one.
+        most_points: The greatest number of rows.
     """
 
-    __slots__ = ("_columns", "_joins", "width")
+    __slots__ = ("_columns", "_joins", "_most_points", "width")
 
-    def __init__(self, joins: Sequence[Join]) -> None:
+    def __init__(self, joins: Sequence[Join], most_points: int = MOST_POINTS) -> None:
         self.width = 1
+        self._most_points = most_points
         self._joins = joins
         # Most load tests fill few columns; the others share one that stays empty.
         self._columns = [_EMPTY] * len(joins)
 
     def add(self, second: int, numbers: Sequence[int]) -> None:
         """Join `numbers`, one for each column, to the row that covers `second`."""
-        while second // self.width >= MOST_POINTS:
+        while second // self.width >= self._most_points:
             self._fold()
         place = second // self.width
         for index, number in enumerate(numbers):
@@ -69,7 +71,7 @@ class PointTable:
 
     def copy(self, width: int = 1) -> "PointTable":
         """Return a copy, the rows of which cover at least `width` seconds, a power of two."""
-        copied = PointTable(self._joins)
+        copied = PointTable(self._joins, self._most_points)
         copied.width = self.width
         copied._columns = [column[:] if column else _EMPTY for column in self._columns]
         while copied.width < width:

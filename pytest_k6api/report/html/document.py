@@ -149,6 +149,7 @@ def _request(row: RequestsRow) -> Document:
     }
     return {
         "scenario": row.scenario,
+        "is_sum": not row.name,
         "name": storable(row.name) or (row.scenario and f"all of {row.scenario}") or _rest(row),
         "count": row.count,
         "per_second": row.per_second,

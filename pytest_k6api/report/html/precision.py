@@ -57,8 +57,12 @@ def cut(load_test: Document, precision: Precision) -> Document:
 
 
 def _without_what_no_chart_shows(baseline: Document) -> Document:
-    shown = ("width", "seconds", "vus", "requests", "name_width")
-    return {name: value for name, value in baseline.items() if name in shown}
+    shown = ("width", "seconds", "vus", "name_width")
+    requests = [
+        {name: value for name, value in series.items() if name not in ("heat", "errors", "data")}
+        for series in baseline["requests"]
+    ]
+    return {**{name: baseline[name] for name in shown if name in baseline}, "requests": requests}
 
 
 def _cut_metric(item: Document, precision: Precision) -> Document:
@@ -107,7 +111,7 @@ def _folded(series: Document, size: int) -> Document:
 def _folded_member(key: str, member: Any, size: int) -> Any:  # JSON
     if key == "errors":
         return [_folded(each, size) for each in member]
-    if isinstance(member, list):
+    if isinstance(member, list) and key != "heat":  # which has long rows already
         return list(_fold(member, size, sum if key in _SUMS else max))
     return member
 
