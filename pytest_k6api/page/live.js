@@ -81,10 +81,7 @@ async function ask(path, { method = "GET", body } = {}) {
   return answer.data;
 }
 
-/** A cell of text that is changed in place. */
-function field() {
-  return element("td");
-}
+const HEADS = ["Scenario", "Executor", "State", "Progress", "VUs", "Rate", "Iterations", "New VUs", "New rate", ""];
 
 /** The control of the load test that runs. */
 class Control {
@@ -102,11 +99,10 @@ class Control {
     this.body = element("tbody");
     /** @type {Map<string, ReturnType<Control["row"]>>} */
     this.rows = new Map();
-    const heads = ["Scenario", "Executor", "State", "Progress", "VUs", "Rate", "Iterations", "New VUs", "New rate", ""];
     this.element = element("section", { class: "control", "aria-label": "Control" },
       element("div", { class: "tools" }, this.start, this.pause, this.resume, this.stop), this.message,
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scenarios" },
-        element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head, index) =>
+        element("table", {}, element("thead", {}, element("tr", {}, ...HEADS.map((head, index) =>
           element(head ? "th" : "td", { scope: head ? "col" : null, class: index < 4 || index > 6 ? "text" : null }, head)))), this.body)),
       this.question);
   }
@@ -145,7 +141,7 @@ class Control {
 
   /** @param {string} id @param {boolean} hasRate */
   row(id, hasRate) {
-    const [executor, state, progress, vus, rate, iterations] = [field(), field(), field(), field(), field(), field()];
+    const [executor, state, progress, vus, rate, iterations] = HEADS.slice(1, 7).map((head) => element("td", { "data-head": head }));
     executor.className = state.className = "text";
     progress.className = "text";
     const bar = element("progress", { max: "1", "aria-label": `Progress of ${id}` });
@@ -156,7 +152,8 @@ class Control {
     const pause = this.button("Pause", () => this.changeScenario(id, { paused: pause.textContent === "Pause" }), { "aria-label": `Pause ${id}` });
     const giveBack = this.button("Back to the plan", () => this.changeScenario(id, { vus: null, ...(hasRate ? { rate: null } : {}) }), { "aria-label": `Back to the plan: ${id}` });
     const made = element("tr", {}, element("th", { scope: "row", class: "text" }, id), executor, state, progress, vus, rate, iterations,
-      element("td", { class: "text" }, newVus.element), element("td", { class: "text" }, newRate && newRate.element),
+      element("td", { class: "text", "data-head": HEADS[7] }, newVus.element),
+      element("td", { class: "text", "data-head": HEADS[8] }, newRate && newRate.element),
       element("td", { class: "text" }, pause, " ", giveBack));
     return {
       element: made,
