@@ -1,0 +1,115 @@
+"""Load tests on workers measure what one process measures: the same seed, a service that answers by rule."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.plugin.conftest import RunPytest
+
+SUITE = """
+    import pytest
+    from pytest_k6api import Counter, Rate, Trend
+
+    cart = Trend("cart")
+    queue = Trend("queue", contains="time")
+    orders = Counter("orders")
+    paid = Rate("paid")
+
+    @pytest.mark.scenario(
+        vus=7, iterations=6, executor="per-vu-iterations",
+        thresholds={
+            "cart": ["p(95)<1", "avg<60"],
+            "cart{step:second}": ["p(99.9)<5", "min>0"],
+            "orders": ["count>0"],
+            "checks{check:is 200}": ["rate>0.9"],
+            "http_req_failed": ["rate<1"],
+        },
+    )
+    async def test_shop(vu):
+        status = (200, 404, 503)[(vu.id + vu.iteration) % 3]
+        with vu.group("browse"):
+            page = await vu.http.get(f"/status/{status}", name=f"page {vu.id % 2}")
+            vu.check(page, {"is 200": lambda found: found.status_code == 200})
+            with vu.group("details"):
+                vu.check(vu.iteration, {"is early": lambda number: number < 4})
+        cart.add(vu.random.uniform(0, 100))
+        cart.add(vu.random.gauss(0, 1), tags={"step": "second"})
+        queue.add(vu.random.randrange(10**6))
+        orders.add(vu.id)
+        paid.add(vu.iteration % 2)
+        if vu.iteration == 5 and vu.id % 2:
+            raise LookupError("no such item")
+"""
+
+# Metrics with values, or with numbers of samples, that depend on time.
+PACED = ("generator_lateness", "vus")
+TIMED = ("http_req_", "iteration_duration", "iteration_lateness", "group_duration", *PACED)
+
+
+def measured(saved: dict[str, Any]) -> dict[str, object]:
+    """Return what does not depend on time of the results of a load test."""
+    metrics = {
+        # Floats of workers are added in another order.
+        name: {**metric, "sum": round(metric["sum"], 6)} if "sum" in metric else metric
+        for name, metric in saved["metrics"].items()
+        if not name.startswith(TIMED) or name.startswith("http_req_failed")
+    }
+    return {
+        "metrics": metrics,
+        "samples": {
+            name: metric["samples"]
+            for name, metric in saved["metrics"].items()
+            if not name.startswith(PACED)
+        },
+        "groups": saved["root_group"],
+        "thresholds": [
+            (each["metric"], each["expression"], each["ok"], each["observed_text"])
+            for each in saved["thresholds"]
+        ],
+    }
+
+
+def failures(report: dict[str, Any]) -> dict[tuple[str, ...], object]:
+    """Return the failures in a report, without their times."""
+    (load_test,) = report["load_tests"]
+    return {
+        (each["kind"], each["message"], each["place"]): (each["count"], each["share"])
+        for each in load_test["failures"]
+    }
+
+
+def samples(lines: str) -> list[tuple[object, ...]]:
+    """Return samples that an output wrote, without their times."""
+    points = [json.loads(line) for line in lines.splitlines() if '"Point"' in line]
+    return sorted(
+        (point["metric"], point["data"]["value"], *sorted(point["data"]["tags"].items()))
+        for point in points
+        if not point["metric"].startswith(TIMED)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 3, 7])
+def test_workers_measure_what_one_process_measures(
+    pytester: pytest.Pytester, run_pytest: RunPytest, workers: int
+):
+    pytester.makepyfile(test_shop=SUITE)
+
+    def run(name: str, *options: str) -> dict[str, Any]:
+        report, output = (pytester.path / f"{name}{suffix}" for suffix in (".json", ".jsonl"))
+        files = f"--k6-save={name}", f"--k6-report={report}", f"--k6-out=json={output}"
+        run_pytest("--k6-seed=7", *files, *options)
+        (saved,) = (pytester.path / ".k6api" / name).rglob("*.json")
+        return {
+            **measured(json.loads(saved.read_text())),
+            "failures": failures(json.loads(report.read_text())),
+            "output": samples(output.read_text()),
+        }
+
+    alone = run("alone")
+    split = run("split", f"--k6-workers={workers}")
+
+    assert split == alone
+    assert (len(alone["thresholds"]), len(alone["failures"])) == (7, 7)
+    assert len(alone["output"]) > 42 * 10
