@@ -111,5 +111,6 @@ def test_workers_measure_what_one_process_measures(
     split = run("split", f"--k6-workers={workers}")
 
     assert split == alone
+    assert "\nworker " in (pytester.path / "split.json").read_text().replace("\\n", "\n")
     assert (len(alone["thresholds"]), len(alone["failures"])) == (7, 7)
     assert len(alone["output"]) > 42 * 10

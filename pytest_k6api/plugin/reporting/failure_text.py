@@ -17,7 +17,6 @@ PACKAGE = Path(__file__).parents[2]
 
 _SHOWN_FAILURES = 4
 _SHOWN_REQUESTS = 2
-_NAMED_WORKERS = 3
 _BODY_LINES = 3
 _HIDDEN = (PACKAGE, *(Path(str(module.__file__)).parent for module in (outcome, trio)))
 
@@ -102,7 +101,7 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
     of = failure.kind.whole
     share = f" ({format_share(failure.share)} of {of})" if failure.share is not None else ""
     when = f"first at {failure.first_at:.1f} s, last at {failure.last_at:.1f} s"
-    where = ", ".join(filter(None, (failure.scenario, failure.location, _on(failure.workers))))
+    where = ", ".join(filter(None, (failure.scenario, failure.location, failure.on_workers)))
     yield f"{failure.count:,}x {failure.kind.value} failed{share}: {printable(failure.message)}"
     yield f"    {'; '.join(filter(None, (where, when)))}"
     if failure.hint:
@@ -114,12 +113,6 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
             yield f"    {example.place}, at {example.at:.3f} s"
         for line in _brief(example.exchange, _BODY_LINES):
             yield f"      {line}"
-
-
-def _on(workers: Sequence[str]) -> str:
-    if len(workers) > _NAMED_WORKERS:
-        return f"on {len(workers)} workers"
-    return f"on {', '.join(workers)}" if workers else ""
 
 
 def _brief(exchange: str, body_lines: int) -> list[str]:

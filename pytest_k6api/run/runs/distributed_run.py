@@ -130,7 +130,7 @@ class DistributedRun(SupervisedRun):
         log, requests = self._generator.failures, self._metrics.requests
         try:
             self._metrics.put(name, content.measured, worker.wall_clock.offset)
-            receive_failures(content.failures, name, log, requests)
+            receive_failures(content.failures, f"worker {name}", log, requests)
         except SerializationError as error:
             self._fleet.lose(worker, f"it sent {error}")
             return

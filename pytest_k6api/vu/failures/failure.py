@@ -7,6 +7,8 @@ from typing import Protocol
 
 from pytest_k6api.vu.failures.tracebacks import render_traceback, trim_traceback
 
+_NAMED_WORKERS = 3
+
 
 class FailureKind(Enum):
     """The kind of code that failed."""
@@ -159,9 +161,16 @@ class Failure:
         return str(self.first_traceback) if self.first_traceback is not None else ""
 
     @property
+    def on_workers(self) -> str:
+        """Where it happened, such as ``on worker 1, worker 3``; empty if there are no workers."""
+        if len(self.workers) > _NAMED_WORKERS:
+            return f"on {len(self.workers)} workers"
+        return f"on {', '.join(self.workers)}" if self.workers else ""
+
+    @property
     def details(self) -> str:
-        """The hint, the traceback and the examples as one text."""
-        parts = [part for part in (self.hint, self.traceback) if part]
+        """The workers, the hint, the traceback and the examples as one text."""
+        parts = [part for part in (self.on_workers, self.hint, self.traceback) if part]
         for example in self.examples:
             head = ", ".join(filter(None, (example.place, f"at {example.at:.3f} s")))
             parts.append(f"{head}\n{example.exchange}" if example.exchange else head)

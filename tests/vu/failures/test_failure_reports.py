@@ -146,6 +146,7 @@ def test_a_failure_names_its_workers_and_each_example_its_own() -> None:
     (failure,) = controller.log.snapshot()
 
     assert failure.workers == ("worker 1", "worker 2")
+    assert failure.details.startswith("on worker 1, worker 2\nTraceback")
     assert [each.place for each in failure.examples] == [
         "worker 2, VU 4, iteration 0",
         "worker 1, VU 3, iteration 0",
@@ -153,6 +154,18 @@ def test_a_failure_names_its_workers_and_each_example_its_own() -> None:
     assert "worker 2, VU 4, iteration 0, at 1.000 s\n> GET /4" in failure.details
     assert failure.first_traceback is not None
     assert failure.first_traceback.error is None
+
+
+def test_where_many_workers_fail_their_number_is_told() -> None:
+    controller = Process()
+    for number in range(4):
+        worker = Process()
+        worker.fail(0.0, no_shop)
+        controller.receive(worker, f"worker {number}")
+
+    (failure,) = controller.log.snapshot()
+
+    assert failure.on_workers == "on 4 workers"
 
 
 def test_messages_that_vary_are_one_entry_over_all_workers() -> None:
