@@ -1,6 +1,7 @@
 """Beside every neighbour, a suite of ordinary and load tests has the outcomes it has alone."""
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,34 @@ def test_what_cannot_be_run_is_told_by_the_load_tests_of_a_worker(
     assert "INTERNALERROR" not in result.stdout.str()
     result.stdout.fnmatch_lines(["* ERROR at setup of test_load *", f"*{text}*"])
     assert not suite.exists(), "no load test ran"
+
+
+@needs("xdist")
+def test_outputs_of_two_workers_never_write_one_file(pytester: pytest.Pytester, run: Run):
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+
+        @pytest.mark.scenario(vus=2, iterations=6)
+        async def test_browse(vu):
+            await vu.sleep(0)
+
+        @pytest.mark.scenario(iterations=2)
+        async def test_buy(vu):
+            await vu.sleep(0)
+        """
+    )
+    outputs = ("--k6-out=json=run.json", "--k6-out=json={name}.json")
+
+    run("-p", "xdist", "-n", "2", *outputs).assert_outcomes(passed=2)
+
+    files = sorted(pytester.path.glob("*.json"))
+    stems = [re.sub(r"-[0-9a-f]{8}", "-#", path.stem) for path in files]
+    assert stems[-2:] == ["test_shop.py-test_browse-#", "test_shop.py-test_buy-#"]
+    # Each worker counts its load tests for itself, and one of them may have had both.
+    assert set(stems[:-2]) < {"run-gw0", "run-gw0-2", "run-gw1", "run-gw1-2"}
+    written = [path.read_text().count('"iterations","type":"Point"') for path in files]
+    assert sorted(written) == [2, 2, 6, 6]
 
 
 @pytest.mark.parametrize(

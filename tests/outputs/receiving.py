@@ -1,6 +1,7 @@
 """Servers that take what outputs send, and batches to send."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(*answers: int | None) -> Iterator[Receiver]:
+def receiving(*answers: int | None, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     receiver = Receiver(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,9 +67,16 @@ def receiving(*answers: int | None) -> Iterator[Receiver]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a handshake
+        if tls is not None:
+            # Handshakes are the business of the thread of each connection.
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
+        scheme = "http" if tls is None else "https"
+        receiver.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         try:
             yield receiver
         finally:

@@ -184,6 +184,28 @@ def test_rows_of_csv_are_those_of_k6(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["run.json", "run.json.gz"])
+def test_a_file_that_another_output_writes_is_left_alone(tmp_path, name):
+    path = tmp_path / name
+    first, second = JsonLinesWriter(str(path)), JsonLinesWriter(str(path))
+    first.open()
+    first.write([batch(duration(1.0))])
+
+    with pytest.raises(OutputError) as caught:
+        second.open()
+    first.write([batch(duration(2.0))])
+    first.close()
+
+    assert str(caught.value) == (
+        f"{path} is being written by another process or output; name another file"
+    )
+    written = path.read_bytes() if name == "run.json" else gzip.decompress(path.read_bytes())
+    assert written.count(b'"type":"Point"') == 2
+    second.open()
+    second.close()
+    assert path.stat().st_size < 100
+
+
 @pytest.mark.parametrize(
     ("time_format", "text"),
     [

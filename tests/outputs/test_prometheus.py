@@ -3,6 +3,7 @@
 import math
 import struct
 from base64 import b64encode
+from datetime import datetime
 
 import pytest
 
@@ -25,6 +26,7 @@ cramjam = pytest.importorskip("cramjam")
 pytest.importorskip("google.protobuf")
 
 from pytest_k6api.outputs.remote.remote_write_messages import WriteRequest  # noqa: E402
+from pytest_k6api.outputs.remote.sigv4 import SigV4  # noqa: E402
 
 pytestmark = pytest.mark.sockets
 PREFIX = "K6_PROMETHEUS_RW_"
@@ -196,6 +198,29 @@ def test_requests_are_authorized_as_the_variables_say(environment, authorization
     assert receiver.posted[0].headers["Authorization"] == authorization
 
 
+def test_requests_are_signed_for_amazon_as_the_variables_say():
+    with receiving() as receiver:
+        write(
+            receiver,
+            batch(*MIXED),
+            SIGV4_REGION="eu-west-1",
+            SIGV4_ACCESS_KEY="AKID",
+            SIGV4_SECRET_KEY="key",
+        )
+
+    headers = receiver.posted[0].headers
+    given, host = headers.pop("Authorization"), headers["Host"]
+    own = ("Content-Encoding", "Content-Type", "X-Prometheus-Remote-Write-Version")
+    moment = datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    signed = SigV4(region="eu-west-1", access_key="AKID", secret_key="key").sign(
+        "/api/v1/write",
+        {"Host": host, **{name: headers[name] for name in own}},
+        receiver.posted[0].body,
+        moment,
+    )
+    assert given == signed["Authorization"]
+
+
 def test_a_name_and_password_in_the_url_are_sent_as_basic_authentication():
     with receiving() as receiver:
         receiver.url = receiver.url.replace("http://", "http://ann:p%40w@")
@@ -260,6 +285,12 @@ def test_what_the_server_refuses_is_told_and_not_sent_again(answer, error):
             {"HTTP_HEADERS": "a=b"},
             "K6_PROMETHEUS_RW_HTTP_HEADERS: takes NAME:VALUE, several with commas between,"
             " got 'a=b'",
+        ),
+        (
+            "",
+            {"SIGV4_REGION": "eu-west-1"},
+            "a signature needs region, access key and secret key; set"
+            " K6_PROMETHEUS_RW_SIGV4_ACCESS_KEY and K6_PROMETHEUS_RW_SIGV4_SECRET_KEY too",
         ),
         (
             "",

@@ -3,7 +3,9 @@
 import gzip
 import os
 from collections.abc import Callable
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, cast
 
 from pytest_k6api.outputs.base import OutputError, open_nothing
@@ -29,26 +31,30 @@ class LineTarget:
         if path != STDOUT:
             _check(Path(path))
         self._file: BinaryIO | None = None
+        # What a compressed file is written to, which that does not close.
+        self._packed: BinaryIO | None = None
 
     def __repr__(self) -> str:
         return f"LineTarget({self._path!r})"
 
     def open(self) -> None:
-        """Open the file.
+        """Open the file, and keep others from writing it until it is closed.
 
         Raises:
             OSError: That failed.
+            OutputError: Another process writes it, or another output.
         """
         if self._path == STDOUT:
             self._file = self._open_stdout()
             return
         path = Path(self._path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        file = _open_alone(path)
         if path.suffix == ".gz":
             # The fastest level: it compresses repeated tags nearly as well as the others.
-            self._file = cast("BinaryIO", gzip.GzipFile(path, "wb", compresslevel=1))
-        else:
-            self._file = path.open("wb")
+            packed = gzip.GzipFile(path.name, "wb", compresslevel=1, fileobj=file)
+            self._packed, file = file, cast("BinaryIO", packed)
+        self._file = file
 
     def write(self, lines: str) -> None:
         """Append `lines` and hand them to the system, so that a kill loses nothing.
@@ -62,8 +68,27 @@ class LineTarget:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        for file in (self._file, self._packed):
+            if file is not None:
+                file.close()
+
+
+def _open_alone(path: Path) -> BinaryIO:
+    """Open `path` empty, unless somebody else writes it."""
+    # Not emptied by opening it: it may be another's.
+    file = path.open("ab")
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise OutputError(
+            f"{path} is being written by another process or output; name another file"
+        ) from None
+    except OSError:
+        pass  # a file system without locks
+    if S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.truncate(0)
+    return file
 
 
 def _check(path: Path) -> None:

@@ -3,7 +3,7 @@
 import http.client
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pytest_k6api.model import SECRETS, printable
@@ -18,6 +18,10 @@ _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 409, 413, 422})
 # It may take these later.
 _LATER = frozenset({408, 425, 429, *range(500, 600)})
+
+
+Signer = Callable[[str, Mapping[str, str], bytes], Mapping[str, str]]
+"""Returns header fields to add to a request: of its path and query, its other fields and its body."""
 
 
 def read_url(text: str, example: str) -> SplitResult:
@@ -65,18 +69,23 @@ class HttpTarget:
         url: A URL; a name and password in it are sent as basic authentication.
         headers: Sent with each request.
         context: How TLS is spoken; None for the defaults.
+        sign: Signs each request.
     """
 
     def __init__(
-        self, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None = None
+        self,
+        url: SplitResult,
+        headers: Mapping[str, str],
+        context: ssl.SSLContext | None = None,
+        sign: Signer = lambda _target, _headers, _body: {},
     ) -> None:
         self._url = url
-        self._headers = {"User-Agent": "pytest-k6api", **headers, "Connection": "close"}
-        if url.username is not None and "Authorization" not in self._headers:
-            self._headers["Authorization"] = basic(
-                unquote(url.username), unquote(url.password or "")
-            )
+        self._headers = {"User-Agent": "pytest-k6api", "Connection": "close"}
+        self._own = {"Host": url.netloc.rpartition("@")[2], **headers}
+        if url.username is not None and "Authorization" not in self._own:
+            self._own["Authorization"] = basic(unquote(url.username), unquote(url.password or ""))
         self._context = context or ssl.create_default_context()
+        self._sign = sign
 
     def post(self, body: bytes, target: str = "") -> None:
         """Post `body`.
@@ -93,9 +102,10 @@ class HttpTarget:
         path = target or (self._url.path or "/") + (
             f"?{self._url.query}" if self._url.query else ""
         )
+        headers = {**self._headers, **self._own, **self._sign(path, self._own, body)}
         connection = self._connection()
         try:
-            connection.request("POST", path, body, self._headers)
+            connection.request("POST", path, body, headers)
             response = connection.getresponse()
             said = response.read(_MOST_SHOWN)
         except ssl.SSLCertVerificationError as error:
@@ -123,6 +133,12 @@ def basic(name: str, password: str) -> str:
 def _explain(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
+    if isinstance(error, ssl.SSLError):
+        words = (error.reason or str(error)).replace("_", " ").lower()
+        return (
+            f"no TLS connection ({words}); the server may speak plain HTTP, or want a certificate"
+            " of the client"
+        )
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"no HTTP response: {printable(str(error) or type(error).__name__)[:_MOST_SHOWN]}"

@@ -68,6 +68,9 @@ class OpenTelemetryWriter:
 
     def open(self) -> None:
         """Make the exporter, which connects when it exports."""
+        # The import takes long enough to hold the load up later.
+        import opentelemetry.sdk.metrics.export  # noqa: F401
+
         self._exporter = self._make_exporter()
         self._started_ns = time_ns()
 

@@ -26,7 +26,14 @@ from pytest_k6api.model import Contains, LoadTestInfo, MetricError, MetricKind
 from pytest_k6api.outputs.base import OutputContext, OutputError
 from pytest_k6api.outputs.histograms import NATIVE_SCHEMA, ZERO_THRESHOLD, NativeHistogram, Spans
 from pytest_k6api.outputs.queued import QueuedOutput
-from pytest_k6api.outputs.remote.http_target import HttpTarget, basic, read_url, tls_context
+from pytest_k6api.outputs.remote.http_target import (
+    HttpTarget,
+    Signer,
+    basic,
+    read_url,
+    tls_context,
+)
+from pytest_k6api.outputs.remote.sigv4 import SigV4
 from pytest_k6api.outputs.series_totals import SeriesTotals, Total
 from pytest_k6api.outputs.variables import Variables
 
@@ -114,7 +121,10 @@ class RemoteWriter:
         self._now_ms = self._sent_ms = 0
 
     def open(self) -> None:
-        """Do nothing: each push has a connection of its own."""
+        """Import what a push needs, which would hold the load up later; connect for each push alone."""
+        import cramjam  # noqa: F401
+
+        from pytest_k6api.outputs.remote import remote_write_messages  # noqa: F401
 
     def aggregate(self, batch: SampleBatch) -> None:
         """Add `batch` up."""
@@ -230,13 +240,28 @@ def prometheus_output(context: OutputContext) -> QueuedOutput:
     is_native = variables.switch("TREND_AS_NATIVE_HISTOGRAM")
     stats = read_stats(variables.words("TREND_STATS", ("p(99)",)))
     writer = RemoteWriter(
-        HttpTarget(url, {**_headers(variables), **_HEADERS}, tls).post,
+        HttpTarget(url, {**_headers(variables), **_HEADERS}, tls, _signer(variables)).post,
         testid=_testid(context.load_test),
         stats=None if is_native else stats,
         stale_markers=variables.switch("STALE_MARKERS"),
         push_period=variables.seconds("PUSH_INTERVAL", 5.0),
     )
     return QueuedOutput("prometheus-rw", writer)
+
+
+def _signer(variables: Variables) -> Signer:
+    names = ("SIGV4_REGION", "SIGV4_ACCESS_KEY", "SIGV4_SECRET_KEY")
+    region, access_key, secret_key = given = [variables.text(name) for name in names]
+    if not any(given):
+        return lambda _target, _headers, _body: {}
+    missing = [
+        f"K6_PROMETHEUS_RW_{name}" for name, text in zip(names, given, strict=True) if not text
+    ]
+    if missing:
+        raise OutputError(
+            f"a signature needs region, access key and secret key; set {' and '.join(missing)} too"
+        )
+    return SigV4(region=region, access_key=access_key, secret_key=secret_key).sign
 
 
 def _testid(load_test: LoadTestInfo) -> str:
