@@ -128,9 +128,9 @@ def test_errors_data_vus_and_lateness_stand_beside_each_other():
     assert document["data"] == {"sent": [0, 110], "received": [0, 2_020]}
     assert document["errors"] == [
         {"kind": "1212 connection refused", "counts": [0, 1]},
-        {"kind": "status 503", "counts": [0, 1]},
-        {"kind": "iterations failed", "counts": [0, 1]},
         {"kind": "checks failed", "counts": [0, 1]},
+        {"kind": "iterations failed", "counts": [0, 1]},
+        {"kind": "status 503", "counts": [0, 1]},
     ]
 
 
@@ -157,14 +157,14 @@ def test_errors_and_data_are_those_of_the_scenario_or_the_name():
 
     buy, look = timed.series("buy"), timed.series("look")
     assert buy["errors"] == [
-        {"kind": "status 503", "counts": [1]},
         {"kind": "iterations failed", "counts": [1]},
+        {"kind": "status 503", "counts": [1]},
     ]
     assert buy["data"] == {"sent": [100], "received": [2_000]}
-    assert [each["kind"] for each in look["errors"]] == ["status 404", "checks failed"]
+    assert [each["kind"] for each in look["errors"]] == ["checks failed", "status 404"]
     assert look["data"] == {"sent": [10], "received": [20]}
     home, other = timed.series(name="/a"), timed.series(name="/b")
-    assert [each["kind"] for each in home["errors"]] == ["status 503", "status 404"]
+    assert [each["kind"] for each in home["errors"]] == ["status 404", "status 503"]
     assert (home["data"], other["errors"]) == (None, [])
 
 

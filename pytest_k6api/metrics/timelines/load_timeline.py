@@ -232,7 +232,8 @@ class LoadTimeline:
 
     def _add_errors(self, key: Key, counts: Mapping[str, int], second: int) -> None:
         tables = self._errors.setdefault(key, {})
-        for kind, count in counts.items():
+        # In an order that does not depend on who measured them.
+        for kind, count in sorted(counts.items()):
             is_full = len(tables) >= MOST_KINDS or (
                 key != WHOLE and sum(map(len, self._errors.values())) >= MOST_ERRORS
             )
