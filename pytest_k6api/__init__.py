@@ -11,8 +11,9 @@ every session, also in those without a load test, which must not pay for it.
 where to add what.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
 
 if TYPE_CHECKING:
     from pytest_k6api.metrics import SampleBatch, Series, ThresholdSnapshot
@@ -79,40 +80,36 @@ __all__ = [
     "vu_fixture",
 ]
 
-_HOMES = {
-    "pytest_k6api.protocols.http": (
-        "BearerAuth",
-        "HTTPStatusError",
-        "Response",
-        "ServerSentEvent",
-        "StreamedResponse",
-        "SyncStreamedResponse",
-    ),
-    "pytest_k6api.protocols.instrument": ("instrument",),
-    "pytest_k6api.protocols.websocket": ("SyncWebSocket", "WebSocket", "WebSocketClosed"),
-    "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
-    "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
-    "pytest_k6api.model": ("K6ApiError", "LoadTestInfo", "ScenarioOptions"),
-    "pytest_k6api.outputs": (
-        "Aggregator",
-        "BatchRefused",
-        "Output",
-        "OutputContext",
-        "OutputError",
-        "OutputUnavailable",
-        "QueuedOutput",
-        "Writer",
-    ),
-    "pytest_k6api.plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
-    "pytest_k6api.plugin.runtime.results": ("LoadTestResults",),
-}
-
-
-def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = late_names(
+    __name__,
+    {
+        ".protocols.http": (
+            "BearerAuth",
+            "HTTPStatusError",
+            "Response",
+            "ServerSentEvent",
+            "StreamedResponse",
+            "SyncStreamedResponse",
+        ),
+        ".protocols.instrument": ("instrument",),
+        ".protocols.websocket": ("SyncWebSocket", "WebSocket", "WebSocketClosed"),
+        ".vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
+        ".metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
+        ".model": ("K6ApiError", "LoadTestInfo", "ScenarioOptions"),
+        ".outputs": (
+            "Aggregator",
+            "BatchRefused",
+            "Output",
+            "OutputContext",
+            "OutputError",
+            "OutputUnavailable",
+            "QueuedOutput",
+            "Writer",
+        ),
+        ".plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
+        ".plugin.runtime.results": ("LoadTestResults",),
+    },
+)
 
 
 def __dir__() -> list[str]:

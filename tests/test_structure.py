@@ -4,6 +4,7 @@ import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import grimp
@@ -106,6 +107,16 @@ def test_packages_use_each_other_through_front_doors() -> None:
             around[name_of(path)] |= set(past_front_doors(tree, f"pytest_k6api.{room}"))
 
     assert {path: names for path, names in around.items() if names} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_a_front_door_has_every_name_that_it_lists(folder: Path) -> None:
+    # Late names are written down twice: for type checkers, and for the import.
+    module = ".".join(folder.relative_to(PACKAGE.parent).parts)
+
+    missing = [name for name in front_door(module) if not hasattr(import_module(module), name)]
+
+    assert missing == []
 
 
 def test_tests_use_front_doors_and_what_lies_beside_them() -> None:

@@ -3,11 +3,13 @@
 Pure: no clock, no socket, no Trio; it imports nothing of this package but the model.
 """
 
+from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
 from pytest_k6api.metrics.requests_by_name import RequestsRow
 from pytest_k6api.metrics.sample_batch import Instant, Observer, SampleBatch, Series
-from pytest_k6api.metrics.serialization import read_sink, sink_document
 from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
     GaugeSink,
@@ -45,9 +47,12 @@ from pytest_k6api.metrics.timelines.load_timeline import LoadTimeline
 from pytest_k6api.metrics.timelines.metric_timeline import KEPT as KEPT_BY_SECOND
 from pytest_k6api.metrics.timelines.metric_timeline import Point
 from pytest_k6api.metrics.timelines.point_table import MOST_POINTS
-from pytest_k6api.metrics.workers.collector import SeriesCollector
-from pytest_k6api.metrics.workers.merger import SeriesMerger
-from pytest_k6api.metrics.workers.packing import SerializationError
+
+if TYPE_CHECKING:
+    from pytest_k6api.metrics.serialization import read_sink, sink_document
+    from pytest_k6api.metrics.workers.collector import SeriesCollector
+    from pytest_k6api.metrics.workers.merger import SeriesMerger
+    from pytest_k6api.metrics.workers.packing import SerializationError
 
 __all__ = [
     "DEFAULT_TREND_MEMORY",
@@ -98,3 +103,14 @@ __all__ = [
     "read_sink",
     "sink_document",
 ]
+
+# Saved results and workers need them, and few load tests have either.
+__getattr__ = late_names(
+    __name__,
+    {
+        ".serialization": ("read_sink", "sink_document"),
+        ".workers.collector": ("SeriesCollector",),
+        ".workers.merger": ("SeriesMerger",),
+        ".workers.packing": ("SerializationError",),
+    },
+)

@@ -5,19 +5,24 @@ a network is a `Writer` or an `Aggregator`, and `QueuedOutput` gives it a thread
 queue, back-off and a last flush. It sees batches of samples and nothing above.
 """
 
-from pytest_k6api.outputs.base import (
-    Aggregator,
-    BatchRefused,
-    Output,
-    OutputContext,
-    OutputError,
-    OutputFactory,
-    OutputUnavailable,
-    Writer,
-)
-from pytest_k6api.outputs.files import CsvWriter, JsonLinesWriter
-from pytest_k6api.outputs.queued import OutputStatus, QueuedOutput
-from pytest_k6api.outputs.registry import file_target, find_factory
+from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
+
+if TYPE_CHECKING:
+    from pytest_k6api.outputs.base import (
+        Aggregator,
+        BatchRefused,
+        Output,
+        OutputContext,
+        OutputError,
+        OutputFactory,
+        OutputUnavailable,
+        Writer,
+    )
+    from pytest_k6api.outputs.files import CsvWriter, JsonLinesWriter
+    from pytest_k6api.outputs.queued import OutputStatus, QueuedOutput
+    from pytest_k6api.outputs.registry import file_target, find_factory
 
 __all__ = [
     "Aggregator",
@@ -35,3 +40,22 @@ __all__ = [
     "file_target",
     "find_factory",
 ]
+
+__getattr__ = late_names(
+    __name__,
+    {
+        ".base": (
+            "Aggregator",
+            "BatchRefused",
+            "Output",
+            "OutputContext",
+            "OutputError",
+            "OutputFactory",
+            "OutputUnavailable",
+            "Writer",
+        ),
+        ".files": ("CsvWriter", "JsonLinesWriter"),
+        ".queued": ("OutputStatus", "QueuedOutput"),
+        ".registry": ("file_target", "find_factory"),
+    },
+)

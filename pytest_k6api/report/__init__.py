@@ -3,48 +3,49 @@
 Reads snapshots, never executors.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pytest_k6api.report.comparison.comparing import (
-    Baseline,
-    Comparison,
-    comparison_line,
-    comparison_lines,
-)
-from pytest_k6api.report.comparison.rule import ComparisonRule, parse_rule
-from pytest_k6api.report.files.environment import describe_environment
-from pytest_k6api.report.files.markdown import markdown_summary
-from pytest_k6api.report.files.results_file import (
-    Results,
-    ResultsFormatError,
-    ids_by_name,
-    kept_names,
-    read_results,
-    results_document,
-)
-from pytest_k6api.report.files.summary_export import summary_export
-from pytest_k6api.report.files.writing import file_of_its_own, file_stem, write_whole
-from pytest_k6api.report.html.document import (
-    MOST_NAMES,
-    LoadTestFacts,
-    load_test_document,
-    report_document,
-    shown_document,
-)
-from pytest_k6api.report.live.progress import (
-    ProgressLine,
-    ProgressReader,
-    ProgressView,
-    progress_text,
-)
-from pytest_k6api.report.text.requests_table import request_rows
-from pytest_k6api.report.text.summary import observed_text, summary_line, summary_lines
-from pytest_k6api.report.text.units import format_share, in_encoding
+from pytest_k6api.late_imports import late_names
 
 if TYPE_CHECKING:
+    from pytest_k6api.report.comparison.comparing import (
+        Baseline,
+        Comparison,
+        comparison_line,
+        comparison_lines,
+    )
+    from pytest_k6api.report.comparison.rule import ComparisonRule, parse_rule
+    from pytest_k6api.report.files.environment import describe_environment
+    from pytest_k6api.report.files.markdown import markdown_summary
+    from pytest_k6api.report.files.results_file import (
+        Results,
+        ResultsFormatError,
+        ids_by_name,
+        kept_names,
+        read_results,
+        results_document,
+    )
+    from pytest_k6api.report.files.summary_export import summary_export
+    from pytest_k6api.report.files.writing import file_of_its_own, file_stem, write_whole
+    from pytest_k6api.report.html.document import (
+        MOST_NAMES,
+        LoadTestFacts,
+        load_test_document,
+        report_document,
+        shown_document,
+    )
     from pytest_k6api.report.html.files import html_report, json_report, read_report
     from pytest_k6api.report.live.display import ProgressDisplay
+    from pytest_k6api.report.live.progress import (
+        ProgressLine,
+        ProgressReader,
+        ProgressView,
+        progress_text,
+    )
+    from pytest_k6api.report.text.requests_table import request_rows
+    from pytest_k6api.report.text.summary import summary_line, summary_lines
+    from pytest_k6api.report.text.threshold_text import observed_text
+    from pytest_k6api.report.text.units import format_share, in_encoding
 
 __all__ = [
     "MOST_NAMES",
@@ -86,17 +87,36 @@ __all__ = [
     "write_whole",
 ]
 
-
-# The live view imports rich; reports of HTML and JSON are made only where they are asked for.
-_LATE = {
-    "ProgressDisplay": "live.display",
-    "html_report": "html.files",
-    "json_report": "html.files",
-    "read_report": "html.files",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+__getattr__ = late_names(
+    __name__,
+    {
+        ".comparison.comparing": ("Baseline", "Comparison", "comparison_line", "comparison_lines"),
+        ".comparison.rule": ("ComparisonRule", "parse_rule"),
+        ".files.environment": ("describe_environment",),
+        ".files.markdown": ("markdown_summary",),
+        ".files.results_file": (
+            "Results",
+            "ResultsFormatError",
+            "ids_by_name",
+            "kept_names",
+            "read_results",
+            "results_document",
+        ),
+        ".files.summary_export": ("summary_export",),
+        ".files.writing": ("file_of_its_own", "file_stem", "write_whole"),
+        ".html.document": (
+            "MOST_NAMES",
+            "LoadTestFacts",
+            "load_test_document",
+            "report_document",
+            "shown_document",
+        ),
+        ".live.progress": ("ProgressLine", "ProgressReader", "ProgressView", "progress_text"),
+        ".text.requests_table": ("request_rows",),
+        ".text.summary": ("summary_line", "summary_lines"),
+        ".text.threshold_text": ("observed_text",),
+        ".text.units": ("format_share", "in_encoding"),
+        ".html.files": ("html_report", "json_report", "read_report"),
+        ".live.display": ("ProgressDisplay",),
+    },
+)

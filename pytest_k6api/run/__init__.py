@@ -4,8 +4,9 @@ Names are imported when they are first used: collection makes plans without
 importing what runs them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
 
 if TYPE_CHECKING:
     from pytest_k6api.run.endings import one_error
@@ -40,28 +41,19 @@ __all__ = [
     "tuned_gc",
 ]
 
-_MODULES = {
-    "ControllerLine": "runs.worker_run",
-    "LoadTest": "load_test",
-    "LoadTestPlan": "plan",
-    "LoadTestSession": "session",
-    "RemoteLoadTest": "session",
-    "RunResults": "results",
-    "RunSettings": "settings",
-    "UserCode": "settings",
-    "Verdict": "verdict",
-    "WorkerRun": "runs.worker_run",
-    "Workforce": "settings",
-    "facts_of": "pages",
-    "measured_at_end": "pages",
-    "one_error": "endings",
-    "signals_end_session": "interrupts",
-    "timeline_document": "pages",
-    "tuned_gc": "generator",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = late_names(
+    __name__,
+    {
+        ".endings": ("one_error",),
+        ".load_test": ("LoadTest",),
+        ".plan": ("LoadTestPlan",),
+        ".session": ("LoadTestSession", "RemoteLoadTest"),
+        ".results": ("RunResults",),
+        ".settings": ("RunSettings", "UserCode", "Workforce"),
+        ".runs.worker_run": ("ControllerLine", "WorkerRun"),
+        ".verdict": ("Verdict",),
+        ".pages": ("facts_of", "measured_at_end", "timeline_document"),
+        ".interrupts": ("signals_end_session",),
+        ".generator": ("tuned_gc",),
+    },
+)

@@ -6,6 +6,7 @@ while it runs is a `SupervisedRun`, which is dropped at the end.
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import trio
 from trio.abc import Clock
@@ -13,7 +14,7 @@ from trio.abc import Clock
 from pytest_k6api.api import CommandResult
 from pytest_k6api.model import Command
 from pytest_k6api.protocols.http import raised_descriptor_limit
-from pytest_k6api.report import Comparison, ProgressView
+from pytest_k6api.report import ProgressView
 from pytest_k6api.run.endings import one_error
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
@@ -22,6 +23,9 @@ from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import Verdict, judge
 from pytest_k6api.scheduling import RunOutcome
+
+if TYPE_CHECKING:
+    from pytest_k6api.report import Comparison
 
 
 class LoadTest:

@@ -13,7 +13,7 @@ Reads and commands cross the `LoopPortal` into the load test's loop:
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -29,10 +29,12 @@ from pytest_k6api.metrics import Snapshot
 from pytest_k6api.model import Command, ControlError, ScenarioOptions
 from pytest_k6api.run.load_test import LoadTest
 from pytest_k6api.run.loop_portal import NotRunningError, NotStartedError, UnresponsiveError
-from pytest_k6api.run.pages import LiveReport
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.results import LiveState
 from pytest_k6api.run.settings import RunSettings, UserCode
+
+if TYPE_CHECKING:
+    from pytest_k6api.run.pages import LiveReport
 
 Answer = TypeVar("Answer")
 
@@ -60,7 +62,9 @@ class RemoteLoadTest:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._load_test = load_test
-        self._report = LiveReport(load_test, scenarios, environment or {}, self._read_in_steps)
+        self._scenarios = scenarios
+        self._environment = environment or {}
+        self._report: LiveReport | None = None
         self._end_session = end_session
         self.id = load_test.id
         self.name = load_test.name
@@ -117,6 +121,13 @@ class RemoteLoadTest:
 
     async def report(self) -> Mapping[str, object]:
         """Return it as pages show it; some seconds old."""
+        if self._report is None:
+            # What makes documents for pages is imported for the first page, in the API's thread.
+            from pytest_k6api.run.pages import LiveReport
+
+            self._report = LiveReport(
+                self._load_test, self._scenarios, self._environment, self._read_in_steps
+            )
         return await self._report.document()
 
     async def _read_in_steps(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from pytest_k6api.metrics import DEFAULT_TREND_MEMORY, SampleBatch, ThresholdSnapshot
 from pytest_k6api.protocols.http import ClientOptions
-from pytest_k6api.report import Baseline
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment
 from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
 
 if TYPE_CHECKING:
     from pytest_k6api.distributed import Fingerprint, Prepare, Worker
+    from pytest_k6api.report import Baseline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class RunSettings:
     metadata: bool = False
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     render: Callable[[BaseException], str] = render_traceback
-    baseline: Baseline | None = None
+    baseline: "Baseline | None" = None
     tell: Callable[[str], None] = _say_nothing
     on_paused: Callable[[], None] = lambda: None
     on_samples: Callable[[SampleBatch], None] | None = None

@@ -74,7 +74,7 @@ def test_a_suite_without_load_tests_imports_few_modules_of_the_package(pytester:
     assert set(names.split()[3:]) == IN_EVERY_SESSION
 
 
-def test_collecting_opens_no_port_and_imports_only_what_reads_thresholds(
+def test_collecting_opens_no_port_and_imports_nothing_heavy(
     pytester: pytest.Pytester,
 ):
     pytester.makepyfile("""
@@ -93,8 +93,7 @@ def test_collecting_opens_no_port_and_imports_only_what_reads_thresholds(
             async def test_buy(self, vu): ...
     """)
 
-    # Reading thresholds imports `metrics`, whose serialised form is msgspec's.
-    assert run(pytester, "--collect-only") == ["threads: MainThread", "imported: msgspec"]
+    assert run(pytester, "--collect-only") == ["threads: MainThread", "imported: nothing"]
 
 
 def test_a_load_test_that_nobody_watches_needs_no_rich(pytester: pytest.Pytester):
@@ -109,6 +108,21 @@ def test_a_load_test_that_nobody_watches_needs_no_rich(pytester: pytest.Pytester
         "threads: MainThread",
         "imported: msgspec trio",
     ]
+
+
+def test_a_load_test_starts_without_what_only_its_end_needs(pytester: pytest.Pytester):
+    pytester.makepyfile("""
+        import pytest, sys
+
+        LATE = ("outputs.files", "plugin.runtime.ending", "report.html", "report.comparison", "run.pages")
+
+        @pytest.mark.scenario
+        async def test_think(vu):
+            late = [name for name in LATE if f"pytest_k6api.{name}" in sys.modules]
+            print("imported: late", *late, file=sys.__stdout__)
+    """)
+
+    assert "imported: late" in run(pytester, "--k6-address=")
 
 
 def test_a_deselected_load_test_costs_nothing(pytester: pytest.Pytester):

@@ -61,20 +61,29 @@ def _problems_of_session(
     config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
 ) -> list[str]:
     """Return mistakes in what the session as a whole reads, writes and starts, one text each."""
-    from pytest_k6api.plugin.runtime.baselines import open_baselines
     from pytest_k6api.plugin.runtime.requested_outputs import read_requests
     from pytest_k6api.plugin.runtime.session import problems_of
     from pytest_k6api.plugin.workers.counting import worker_count
 
-    names = [item.nodeid for item in items if PLAN in item.stash]
     problems = problems_of(settings)
     try:
         worker_count(config)
     except OptionError as error:
         problems.append(str(error))
-    problems += open_baselines(config, settings, names, known_metrics())
+    problems += _problems_of_baselines(config, settings, items)
     problems += read_requests(config, settings, items)
     return problems
+
+
+def _problems_of_baselines(
+    config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
+) -> Sequence[str]:
+    if not any(map(settings.was_given, ("save", "compare", "compare_fail"))):
+        return ()
+    from pytest_k6api.plugin.runtime.baselines import open_baselines
+
+    names = [item.nodeid for item in items if PLAN in item.stash]
+    return open_baselines(config, settings, names, known_metrics())
 
 
 @dataclass(frozen=True, slots=True)

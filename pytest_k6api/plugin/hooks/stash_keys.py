@@ -29,6 +29,9 @@ API_HAS_ENDED = pytest.StashKey[threading.Event]()
 SUMMARY = "k6_summary"
 """The attribute of a report that carries a summary, also from another process."""
 
+KEPT_SUMMARY: "pytest.StashKey[KeptSummary]" = pytest.StashKey()
+"""The summary of an item's load test, once it has ended."""
+
 SUMMARIES: "pytest.StashKey[list[KeptSummary]]" = pytest.StashKey()
 """Summaries of the load tests that this process has run, with or without a report of pytest."""
 

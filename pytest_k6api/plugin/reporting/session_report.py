@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_k6api.model import OptionError
-from pytest_k6api.plugin.runtime.baselines import BASELINES
+from pytest_k6api.plugin.runtime.baselines import baselines_of
+from pytest_k6api.plugin.runtime.session import report_files
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.report import (
     load_test_document,
@@ -20,25 +20,7 @@ from pytest_k6api.report import (
 )
 from pytest_k6api.run import LoadTest, LoadTestPlan, facts_of, measured_at_end, timeline_document
 
-SUFFIXES = (".html", ".json", ".md")
-
 _REPORT: "pytest.StashKey[SessionReport]" = pytest.StashKey()
-
-
-def report_files(settings: Settings) -> tuple[str, ...]:
-    """Return the files of ``--k6-report``.
-
-    Raises:
-        OptionError: A file has another suffix.
-    """
-    files = settings.entries("report")
-    for file in files:
-        if not file.lower().endswith(SUFFIXES):
-            raise OptionError(
-                f"--k6-report: takes a file that ends in {', '.join(SUFFIXES[:-1])} or"
-                f" {SUFFIXES[-1]}, got {file!r}"
-            )
-    return files
 
 
 def add_to_report(item: pytest.Item, load_test: LoadTest, plan: LoadTestPlan) -> list[str]:
@@ -56,7 +38,7 @@ class SessionReport:
         folder = config.invocation_params.dir
         self._paths = [folder / file for file in report_files(Settings.of(config))]
         self._title = f"Load tests of {config.rootpath.name}"
-        self._baselines = config.stash[BASELINES]
+        self._baselines = baselines_of(config)
         # By node id: a test that runs again replaces its earlier document.
         self._documents: dict[str, dict[str, object]] = {}
         self._sections: dict[str, str] = {}

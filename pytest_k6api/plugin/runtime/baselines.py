@@ -30,10 +30,8 @@ from pytest_k6api.report import (
 )
 from pytest_k6api.run import LoadTest, LoadTestPlan, timeline_document
 
+_BASELINES: "pytest.StashKey[Baselines]" = pytest.StashKey()
 _NAME = re.compile(r"[\w-][\w.-]*")
-
-BASELINES: "pytest.StashKey[Baselines]" = pytest.StashKey()
-"""The baselines of the session, once collection has ended."""
 
 
 def open_baselines(
@@ -47,13 +45,21 @@ def open_baselines(
         names: The node ids of the load tests that are about to run.
         known: Every metric there can be, by name.
     """
-    baselines = Baselines(config.rootpath, settings, config.invocation_params.dir)
-    config.stash[BASELINES] = baselines
-    problems = [*baselines.read(names, known)]
+    problems = [*baselines_of(config).read(names, known)]
     # In an ini file rules may wait for the day on which something is compared.
     if config.getoption("--k6-compare-fail") and not settings.text("compare"):
         problems.append("--k6-compare-fail needs --k6-compare, which says with what")
     return problems
+
+
+def baselines_of(config: pytest.Config) -> "Baselines":
+    """Return the baselines of the session."""
+    if _BASELINES not in config.stash:
+        settings = Settings.of(config)
+        config.stash[_BASELINES] = Baselines(
+            config.rootpath, settings, config.invocation_params.dir
+        )
+    return config.stash[_BASELINES]
 
 
 class Baselines:

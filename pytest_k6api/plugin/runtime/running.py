@@ -1,39 +1,32 @@
-"""Runs the load test of an item, and turns its verdict into a pytest outcome."""
+"""Runs the load test of an item."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_k6api.model import K6ApiError, LoadTestInfo, OptionError, read_base_url
 from pytest_k6api.plugin.collection.validation import refuse_standing_clock
 from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
-from pytest_k6api.plugin.hooks.stash_keys import PLAN, RUNNING, SESSION
-from pytest_k6api.plugin.reporting.failure_text import failure_text, first_error
+from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.reporting.progress import shown_progress
-from pytest_k6api.plugin.reporting.pytest_reports import (
-    forget_results,
-    keep_results,
-    list_summary,
-    report_parts,
-)
-from pytest_k6api.plugin.reporting.result_files import export_summary, write_step_summary
-from pytest_k6api.plugin.reporting.session_report import add_to_report
-from pytest_k6api.plugin.reporting.terminal import Terminal, tell
-from pytest_k6api.plugin.runtime.baselines import BASELINES
+from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.requested_outputs import make_outputs, takes_stdout
-from pytest_k6api.plugin.runtime.results import LoadTestResults
 from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.counting import PROCESSES
-from pytest_k6api.report import ProgressView, in_encoding
+from pytest_k6api.report import ProgressView
 from pytest_k6api.run import LoadTest, RunSettings, tuned_gc
 from pytest_k6api.vu import ForgottenAwaits
+
+if TYPE_CHECKING:
+    from pytest_k6api.report import Baseline
 
 
 def run_load_test(item: pytest.Function) -> None:
@@ -47,33 +40,16 @@ def _run_load_test(item: pytest.Function) -> None:
         # The session was stopped while the fixtures of this test were set up.
         pytest.skip(str(item.session.shouldstop))
     load_test = item.stash[RUNNING] = _prepare(item)
-    hooks = item.stash[HOOKS]
+    error: BaseException | None = None
     try:
         with _surroundings(item) as view:
             load_test.run(view)
-    except pytest.skip.Exception:
-        _keep(item, load_test)
-        hooks.leave()
-        hooks.refuse_skip()
-        raise
-    except BaseException:
-        _keep(item, load_test)
-        list_summary(item)
-        raise
-    report_parts(item, load_test)
-    _keep(item, load_test)
-    list_summary(item)
-    if hooks.exit is not None:
-        raise hooks.exit
-    if load_test.ending.interrupted_by and not item.session.shouldstop:
-        item.session.shouldstop = (
-            f"a load test was interrupted by {load_test.ending.interrupted_by}"
-        )
-    if item.config.getoption("usepdb", False) and (error := first_error(load_test)) is not None:
-        raise error
-    text = failure_text(load_test)
-    if text:
-        pytest.fail(in_encoding(text, Terminal(item.config).encoding), pytrace=False)
+    except BaseException as raised:  # noqa: BLE001 - raised anew when the results are kept
+        error = raised
+    # Reports and files are imported when there is something to report.
+    from pytest_k6api.plugin.runtime.ending import end_load_test
+
+    end_load_test(item, load_test, error)
 
 
 @contextmanager
@@ -113,7 +89,8 @@ def _let_go_of_coroutines(load_test: LoadTest) -> None:
 
 
 def _prepare(item: pytest.Function) -> LoadTest:
-    forget_results(item)
+    if KEPT_SUMMARY in item.stash:
+        del item.stash[KEPT_SUMMARY]  # that of an earlier attempt
     session = item.config.stash[SESSION]
     plan = item.stash[PLAN]
     try:
@@ -160,36 +137,16 @@ def _settings(
         on_paused=partial(tell, item.config, paused, even_quiet=True),
         on_samples=hooks.on_samples,
         on_crossed=hooks.on_crossed,
-        baseline=item.config.stash[BASELINES].baseline_of(item.stash[PLAN].name),
+        baseline=_baseline_of(item),
     )
 
 
-def _keep(item: pytest.Function, load_test: LoadTest) -> None:
-    """Keep the results for tests, reports and files; an error here fails the load test."""
-    if load_test.verdict is None:
-        return  # Ctrl-C, or an exception, came before its start
-    finished = item.config.stash[SESSION].finished
-    finished.append(load_test)
-    hooks = item.stash[HOOKS]
-    load_test.add_trouble(hooks.take_problems())
-    results = LoadTestResults(load_test)
-    added = [*hooks.outputs.lines(), *hooks.summary_lines(results)]
-    load_test.add_trouble(hooks.take_problems())
-    baselines = item.config.stash[BASELINES]
-    problems = baselines.keep(load_test, item.stash[PLAN])
-    load_test.add_trouble(problems)
-    if (saved := baselines.saved(load_test)) and not problems:
-        added = [saved, *added]
-    pattern = Settings.of(item.config).text("summary_export")
-    if pattern:
-        folder = item.config.invocation_params.dir
-        load_test.add_trouble(export_summary(load_test, folder, pattern, len(finished)))
-    hooks.finished(results)
-    load_test.add_trouble(hooks.take_problems())
-    load_test.add_trouble(add_to_report(item, load_test, item.stash[PLAN]))
-    # Last, because the outcome is final only now.
-    keep_results(item, load_test, added)
-    write_step_summary(load_test, partial(tell, item.config, yellow=True))
+def _baseline_of(item: pytest.Function) -> "Baseline | None":
+    if not Settings.of(item.config).was_given("compare"):
+        return None
+    from pytest_k6api.plugin.runtime.baselines import baselines_of
+
+    return baselines_of(item.config).baseline_of(item.stash[PLAN].name)
 
 
 def _base_url_of(item: pytest.Function) -> str:

@@ -17,7 +17,6 @@ from pytest_k6api.api import DEFAULT_ADDRESS, ApiSettings, parse_address
 from pytest_k6api.model import K6ApiError, OptionError
 from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.reporting.failure_text import render
-from pytest_k6api.plugin.reporting.session_report import report_files
 from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
 from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
@@ -29,6 +28,7 @@ from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
 from pytest_k6api.vu import ExceptionRules
 
+_REPORT_SUFFIXES = (".html", ".json", ".md")
 _WAS_ENDED = "the control API ended the session"
 
 
@@ -66,6 +66,22 @@ def problems_of(settings: Settings) -> list[str]:
         except K6ApiError as error:
             problems.append(str(error))
     return problems
+
+
+def report_files(settings: Settings) -> tuple[str, ...]:
+    """Return the files of ``--k6-report``.
+
+    Raises:
+        OptionError: A file has another suffix.
+    """
+    files = settings.entries("report")
+    for file in files:
+        if not file.lower().endswith(_REPORT_SUFFIXES):
+            raise OptionError(
+                f"--k6-report: takes a file that ends in {', '.join(_REPORT_SUFFIXES[:-1])} or"
+                f" {_REPORT_SUFFIXES[-1]}, got {file!r}"
+            )
+    return files
 
 
 def open_session(session: pytest.Session) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import printable
 from pytest_k6api.report.comparison.comparing import Comparison
-from pytest_k6api.report.text.summary import observed_text
+from pytest_k6api.report.text.threshold_text import observed_text
 from pytest_k6api.report.text.units import (
     format_count,
     format_per_second,

@@ -31,7 +31,7 @@ from pytest_k6api.model import (
 )
 from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS
 from pytest_k6api.report.files.summary_export import summary_export
-from pytest_k6api.report.text.summary import observed_text
+from pytest_k6api.report.text.threshold_text import observed_text
 
 FORMAT = "pytest-k6api results"
 VERSION = 1
