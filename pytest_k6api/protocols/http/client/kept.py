@@ -40,9 +40,9 @@ class KeptConnections:
         self.idle: dict[Origin, Connection] = {}
         self.options = options
         self._spare: dict[Origin, list[Connection]] = {}
-        # The latest with room for several exchanges, whether or not it is idle; None where
-        # the server has chosen a version without.
-        self._shared: dict[Origin, Connection | None] = {}
+        # All with room for several exchanges, whether or not they are idle; None where the
+        # server has chosen a version without, so that nothing waits for the next one.
+        self._shared: dict[Origin, list[Connection] | None] = {}
         self._dialing: dict[Origin, trio.Event] = {}
         self._dial = dial
 
@@ -53,10 +53,10 @@ class KeptConnections:
         """Keep `connection` for the next request, if it takes one."""
         if not connection.is_reusable:
             connection.retire()
-        elif self.idle.setdefault(origin, connection) is not connection:
-            spare = self._spare.setdefault(origin, [])
-            if connection not in spare:
-                spare.append(connection)
+            return
+        is_idle = self.idle.setdefault(origin, connection) is connection
+        if not is_idle and connection not in (self._shared.get(origin) or ()):
+            self._spare.setdefault(origin, []).append(connection)
 
     async def obtain(
         self, request: PreparedRequest, connection: Connection | None, deadline: int
@@ -80,28 +80,38 @@ class KeptConnections:
                 return candidate
             candidate.retire()
             connection = None
+        shared = self._find_room(origin, may_err=may_err)
         opening = self._dialing.get(origin)
-        if opening is not None:
+        if shared is None and opening is not None:
             with trio.move_on_after(max(0.0, (deadline - perf_counter_ns()) / 1e9)):
                 await opening.wait()
             if perf_counter_ns() >= deadline:
                 raise NetworkError(TIMED_OUT)
-        shared = self._shared.get(origin)
-        if shared is not None and not shared.has_ended(may_err=may_err) and shared.has_room:
-            return shared
-        return await self._open(origin, deadline)
+            shared = self._find_room(origin, may_err=may_err)
+        return shared or await self._open(origin, deadline)
+
+    def _find_room(self, origin: Origin, *, may_err: bool) -> Connection | None:
+        for shared in self._shared.get(origin) or ():
+            if shared.has_room and not shared.has_ended(may_err=may_err):
+                return shared
+        return None
 
     async def _open(self, origin: Origin, deadline: int) -> Connection:
-        may_share = HTTP2 in offered(self.options.versions, is_tls=origin.is_tls)
-        if not may_share or origin in self._dialing or self._shared.get(origin, self) is None:
-            return await self._dial(origin, deadline, self.options)
-        event = self._dialing[origin] = trio.Event()
-        try:
+        is_first = self._shared.get(origin, ()) is not None and origin not in self._dialing
+        if not is_first or HTTP2 not in offered(self.options.versions, is_tls=origin.is_tls):
             connection = await self._dial(origin, deadline, self.options)
-        finally:
-            del self._dialing[origin]
-            event.set()
-        self._shared[origin] = connection if connection.has_room else None
+        else:
+            event = self._dialing[origin] = trio.Event()
+            try:
+                connection = await self._dial(origin, deadline, self.options)
+            finally:
+                del self._dialing[origin]
+                event.set()
+        if connection.has_room:
+            kept = self._shared.get(origin) or ()
+            self._shared[origin] = [connection, *(each for each in kept if each.is_open)]
+        else:
+            self._shared.setdefault(origin, None)
         return connection
 
     def replace_options(self, **changed: Any) -> None:
@@ -111,9 +121,9 @@ class KeptConnections:
 
     def close(self) -> None:
         """Close all of them at once."""
-        for connection in chain(self.idle.values(), *self._spare.values(), self._shared.values()):
-            if connection is not None:
-                connection.close()
+        shared = filter(None, self._shared.values())
+        for connection in chain(self.idle.values(), *self._spare.values(), *shared):
+            connection.close()
         self.idle.clear()
         self._spare.clear()
         self._shared.clear()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import trio
 from hpack import Decoder, Encoder
@@ -85,13 +85,14 @@ class Speaker:
     async def send(self, *frames: bytes) -> None:
         await self.peer.send(b"".join(frames))
 
-    async def end(self) -> None:
-        """End the connection properly, and wait for the client to do so."""
+    async def end(self) -> NoReturn:
+        """End the connection properly, wait for the client to do so, and be done with it."""
         stream = self.peer.stream
         assert isinstance(stream, trio.SocketStream)
         await stream.send_eof()
         while await stream.receive_some():
             pass
+        raise EOFError
 
     async def frame(self) -> Frame:
         """Return the next frame."""
@@ -106,9 +107,8 @@ class Speaker:
                 block += await self.peer.exactly(int.from_bytes(more[:3]))
                 if more[4] & END_HEADERS:
                     break
-            self.fields.append(
-                {str(name): str(value) for name, value in self._decoder.decode(block)}
-            )
+            decoded = self._decoder.decode(block, raw=True)
+            self.fields.append({_text(name): _text(value) for name, value in decoded})
         return taken
 
     async def until(self, kind: int, flags: int | None = None) -> Frame:
@@ -162,3 +162,8 @@ async def answering(
 def fields(block: Iterable[tuple[str, str]]) -> bytes:
     """Return an encoded header block that touches no table."""
     return b"".join(literal(name.encode(), value.encode()) for name, value in block)
+
+
+def _text(encoded: str | bytes) -> str:
+    assert isinstance(encoded, bytes)
+    return encoded.decode("latin-1")
