@@ -1,13 +1,15 @@
 """The end of a load test: its causes as sentences, and as the exception that pytest sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import trio
 
-from pytest_k6api.model import RunStatus
+from pytest_k6api.model import RunStatus, ScenarioOptions, ScenarioSnapshot, planned_duration
 from pytest_k6api.scheduling import RunOutcome
+
+_TOLERANCE = 0.5  # seconds by which clocks, and the ends of plans, may differ
 
 
 @dataclass(slots=True)
@@ -41,6 +43,35 @@ class Ending:
         if not outcome.stop_reason:
             return "stopped early, no reason given"
         return f"stopped early: {outcome.stop_reason}"
+
+
+def why_unfinished(
+    scenarios: Sequence[ScenarioSnapshot], plans: Sequence[ScenarioOptions], seconds: float
+) -> str:
+    """Return why no iteration was completed in a load test that nothing ended early.
+
+    Args:
+        scenarios: The scenarios at the end.
+        plans: Their options.
+        seconds: How long it took, on a clock that no library freezes.
+
+    Returns:
+        One sentence; empty if an iteration was completed, none was started, or they had the
+        time of the plan.
+    """
+    interrupted = sum(each.interrupted for each in scenarios)
+    planned = max(
+        each.start_time + (each.max_duration if time is None else time)
+        for each, time in ((each, planned_duration(each)) for each in plans)
+    )
+    has_completed = any(each.iterations for each in scenarios)
+    if has_completed or not interrupted or seconds > planned - _TOLERANCE:
+        return ""
+    return (
+        f"no iteration was completed: {interrupted:,} interrupted after {seconds:.1f} of"
+        f" {planned:g} s, on a clock that jumped; where a scenario freezes time, it needs"
+        " freeze_time(..., ignore=['trio', 'pytest_k6api'])"
+    )
 
 
 def announce(signal: str, *, again: bool) -> str:

@@ -5,7 +5,7 @@ while it runs is a `SupervisedRun`, which is dropped at the end.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,7 +15,7 @@ from pytest_k6api.api import CommandResult
 from pytest_k6api.model import Command
 from pytest_k6api.protocols.http import raised_descriptor_limit
 from pytest_k6api.report import ProgressView
-from pytest_k6api.run.endings import one_error
+from pytest_k6api.run.endings import one_error, why_unfinished
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.runs.local_run import LocalRun
@@ -65,6 +65,9 @@ class LoadTest:
         self.settled = ThreadsafeEvent()
         self.comparison: Comparison | None = None
         self._options = plan.options
+        self._scenarios = plan.scenarios
+        # Monotonic time of the start, which no library freezes; None with a clock of another's.
+        self._began: float | None = None
         self._baseline = settings.baseline
         run: SupervisedRun
         if settings.workforce is None:
@@ -98,6 +101,7 @@ class LoadTest:
         """
         assert self._run is not None
         self.started_at = time.time()
+        self._began = time.clock_gettime(time.CLOCK_MONOTONIC) if clock is None else None
         outcome = None
         try:
             with raised_descriptor_limit(), one_error():
@@ -148,8 +152,17 @@ class LoadTest:
             kinds=self.results.unjudged_requests(),
             has_failed_fast=self.ending.failed_fast,
             ended_early=self.ending.why_early(outcome),
-            trouble=run.trouble(outcome),
+            trouble=(*run.trouble(outcome), *self._unfinished(outcome)),
             worse=self.comparison.failures if self.comparison else (),
         )
         self._run = None
         self.settled.set()
+
+    def _unfinished(self, outcome: RunOutcome | None) -> Iterator[str]:
+        """Yield why no iteration was completed, if nothing is known to have ended it early."""
+        has_cause = self.ending.ended_itself is not None or self.ending.failed_fast
+        if self._began is None or has_cause or self.ending.why_early(outcome):
+            return
+        seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - self._began
+        if why := why_unfinished(self.results.scenarios, self._scenarios, seconds):
+            yield why

@@ -700,3 +700,26 @@ def test_checks_that_fail_in_threads_are_counted_and_tracebacks_show_users_code_
         ]
     )
     result.stdout.no_fnmatch_line("*response.py*")
+
+
+def test_a_scenario_that_moves_the_clock_of_the_load_does_not_pass_without_an_iteration(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import time
+        from unittest.mock import patch
+
+        import pytest
+
+        @pytest.mark.scenario(vus=2, duration="30s")
+        async def test_frozen(vu):
+            with patch("trio._core._run.perf_counter", lambda: time.perf_counter() + 1e9):
+                await vu.sleep(0.1)
+    """)
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["load test failed: no iteration was completed: 2 interrupted after * of 30 s, on a clock*"]
+    )

@@ -222,12 +222,13 @@ def test_in_one_line_there_are_the_main_numbers():
             (built_in.HTTP_REQ_DURATION, {}, [1_000, 2_000]),
             (built_in.HTTP_REQS, {}, [1] * 2),
             (built_in.HTTP_REQ_FAILED, {}, [0, 1]),
+            (built_in.HTTP_REQ_RETRIES, {}, [1, 1]),
             (built_in.ITERATIONS, {}, [1]),
             (built_in.CHECKS, {"check": "is up"}, [1, 1, 0]),
         ]
     )
 
     assert summary_line(snapshot) == (
-        "1 iteration, 2 requests, 0.2/s, p(95)=1.95ms, 50.00% of requests failed,"
+        "1 iteration, 2 requests, 0.2/s, p(95)=1.95ms, 50.00% of requests failed, 2 retries,"
         " 66.66% of checks succeeded"
     )

@@ -25,8 +25,8 @@ _SHOWN: Mapping[MetricKind, tuple[str, ...]] = {
 }
 # What is told where there is room for one line, beside what a rule is broken by.
 _IN_ONE_LINE: Mapping[str, tuple[str, ...]] = {
-    "http_req_duration": ("p(95)",),
     "http_reqs": ("rate",),
+    "http_req_duration": ("p(95)",),
     "http_req_failed": ("rate",),
     "ws_failed": ("rate",),
 }
@@ -244,10 +244,16 @@ def comparison_line(comparison: Comparison) -> str:
     changes = [
         f"{'✗ ' if number.broken else ''}{number.metric_id} {number.stat}"
         f" {number.show(number.after)} ({number.change_text or NOTHING})"
-        for number in comparison.numbers
+        for number in sorted(comparison.numbers, key=_place_in_line)
         if number.broken or number.stat in _IN_ONE_LINE.get(number.metric_id, ())
     ]
     return f"compared with {comparison.title}: {', '.join(changes or comparison.notes) or NOTHING}"
+
+
+def _place_in_line(number: ComparedNumber) -> int:
+    # As in the line of the summary above it.
+    names = list(_IN_ONE_LINE)
+    return names.index(number.metric_id) if number.metric_id in names else len(names)
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

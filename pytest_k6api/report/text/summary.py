@@ -4,7 +4,8 @@ Thresholds and checks first, because they decide; then the metrics in groups,
 aligned. Plain text, without colours.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from pytest_k6api.metrics import (
     GroupSnapshot,
@@ -86,27 +87,35 @@ def summary_line(snapshot: Snapshot) -> str:
 
 
 def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
-    metrics = snapshot.metrics
-    requests, iterations = metrics.get("http_reqs"), metrics.get("iterations")
-    sessions = metrics.get("ws_sessions")
-    counters = (("iteration", iterations), ("request", requests), ("session", sessions))
-    for noun, counter in counters:
-        if counter is not None and counter.samples:
-            count = counter.sample["count"]
-            yield f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
-    if requests is not None and requests.samples:
-        yield format_per_second(requests.sample["rate"])
-    duration, failed = metrics.get("http_req_duration"), metrics.get("http_req_failed")
-    if duration is not None and duration.samples:
-        yield f"p(95)={format_value(duration.sample['p(95)'], duration.contains)}"
-    if failed is not None and failed.samples:
-        yield f"{format_share(failed.sample['rate'])} of requests failed"
-    ws_failed = metrics.get("ws_failed")
-    if ws_failed is not None and ws_failed.samples:
-        yield f"{format_share(ws_failed.sample['rate'])} of sessions failed"
-    checks = metrics.get("checks")
-    if checks is not None and checks.samples:
-        yield f"{format_share(checks.sample['rate'])} of checks succeeded"
+    for name, text_of in _IN_ONE_LINE:
+        metric = snapshot.metrics.get(name)
+        if metric is not None and metric.samples:
+            yield text_of(metric)
+
+
+def _counted(noun: str, plural: str, metric: MetricSnapshot) -> str:
+    count = metric.sample["count"]
+    return f"{format_count(count)} {noun if count == 1 else plural}"
+
+
+def _share(what: str, metric: MetricSnapshot) -> str:
+    return f"{format_share(metric.sample['rate'])} of {what}"
+
+
+_IN_ONE_LINE: tuple[tuple[str, Callable[[MetricSnapshot], str]], ...] = (
+    ("iterations", partial(_counted, "iteration", "iterations")),
+    ("http_reqs", partial(_counted, "request", "requests")),
+    ("ws_sessions", partial(_counted, "session", "sessions")),
+    ("http_reqs", lambda metric: format_per_second(metric.sample["rate"])),
+    (
+        "http_req_duration",
+        lambda metric: f"p(95)={format_value(metric.sample['p(95)'], metric.contains)}",
+    ),
+    ("http_req_failed", partial(_share, "requests failed")),
+    ("ws_failed", partial(_share, "sessions failed")),
+    ("http_req_retries", partial(_counted, "retry", "retries")),
+    ("checks", partial(_share, "checks succeeded")),
+)
 
 
 def _threshold_lines(snapshot: Snapshot) -> list[str]:

@@ -154,12 +154,6 @@ def render_traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-_ASYNCIO = (
-    (RuntimeError, "no running event loop"),
-    (RuntimeError, "no current event loop"),
-    (RuntimeError, "should be used inside a task"),
-    (TypeError, "unrecognized yield message"),
-)
 ON_TRIO = (
     "scenarios, VU fixtures, setup and teardown run on Trio, not on asyncio: write vu.sleep(1) or"
     " trio.sleep(1) for asyncio.sleep(1), and trio's nurseries, timeouts, locks and channels for"
@@ -174,12 +168,23 @@ NO_ASYNCIO_LOOP = (
 )
 
 
+BODY = "a body is a keyword: json=, data= for a form, or content= for bytes and text"
+
+_BY_TEXT: tuple[tuple[type[BaseException], str, str], ...] = (
+    (RuntimeError, "no running event loop", ON_TRIO),
+    (RuntimeError, "no current event loop", ON_TRIO),
+    (RuntimeError, "should be used inside a task", ON_TRIO),
+    (TypeError, "unrecognized yield message", ON_TRIO),
+    (TypeError, r"Client\.(post|put|patch|delete)\(\) takes 2 positional arguments", BODY),
+)
+
+
 def hint_for(error: BaseException) -> str:
     """Return advice for the code that raised `error`; empty if there is none."""
     error = only_error(error)
-    for kind, words in _ASYNCIO:
-        if isinstance(error, kind) and words in text_of(error):
-            return ON_TRIO
+    for kind, pattern, hint in _BY_TEXT:
+        if isinstance(error, kind) and re.search(pattern, text_of(error)):
+            return hint
     if isinstance(error, AttributeError):  # a loop was not found
         return _BY_FOLDER.get(_folder_that_raised(error), "")
     return ""

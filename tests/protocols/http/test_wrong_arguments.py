@@ -58,12 +58,34 @@ async def test_an_option_that_cannot_be_used_is_refused(
     assert len(tester.rows) == 0
 
 
-@pytest.mark.parametrize("url", [None, 5, b"http://h/"])
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (None, 'a URL is text, got None; write one, such as "/" for the base URL'),
+        (5, "a URL is text, got int; write str(url)"),
+        (b"http://h/", "a URL is text, got bytes; write str(url)"),
+    ],
+)
 @in_real_time
-async def test_a_url_that_is_no_text_is_refused(url: Any) -> None:
+async def test_a_url_that_is_no_text_is_refused(url: Any, message: str) -> None:
     async with a_tester() as tester:
-        with pytest.raises(OptionError, match=r"a URL is text, got \w+; write str\(url\)"):
+        with pytest.raises(OptionError) as caught:
             await tester.client.get(url)
+
+    assert str(caught.value) == message
+
+
+@in_real_time
+async def test_an_option_with_a_misspelt_name_is_refused_with_the_name_that_is_near() -> None:
+    options: Any = {"header": {"a": "b"}, "timeuot": 3, "zzz": 1}
+    async with a_tester() as tester:
+        with pytest.raises(TypeError) as caught:
+            await tester.client.get("http://127.0.0.1:1/", **options)
+
+    assert str(caught.value).startswith(
+        "a request takes no header (did you mean headers?), timeuot (did you mean timeout?), zzz;"
+        " it takes auth, content, cookies,"
+    )
 
 
 @pytest.mark.parametrize("method", [None, "", "GET X", "GÄT", "GET\r\nX"])

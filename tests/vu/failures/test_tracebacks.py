@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from pytest_k6api.vu.failures.tracebacks import (
     code_location,
     failing_line,
     group_message,
+    hint_for,
     one_line,
     render_traceback,
     trim_traceback,
@@ -85,3 +87,18 @@ def test_a_traceback_begins_in_the_users_code() -> None:
     text = render_traceback(trim_traceback(_raised(ask)))
     assert text.startswith("Traceback (most recent call last):\n")
     assert text.endswith("LookupError")
+
+
+def test_a_body_that_is_no_keyword_is_explained() -> None:
+    class SyncClient:
+        def post(self, url: str, **options: object) -> None: ...
+
+    client: Any = SyncClient()
+
+    hint = hint_for(_raised(client.post, "/", {"a": 1}))
+
+    assert hint == "a body is a keyword: json=, data= for a form, or content= for bytes and text"
+
+
+def test_most_errors_need_no_advice() -> None:
+    assert hint_for(TypeError("f() takes 2 positional arguments but 3 were given")) == ""

@@ -3,7 +3,8 @@
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
 from pytest_k6api.model import OptionError, read_pairs
@@ -74,8 +75,7 @@ def prepare(
         TypeError: There is no such option.
     """
     if not options.keys() <= _KNOWN:
-        unknown = ", ".join(sorted(options.keys() - _KNOWN))
-        raise TypeError(f"a request takes no {unknown}; it takes {', '.join(sorted(_KNOWN))}")
+        raise TypeError(_unknown_text(sorted(options.keys() - _KNOWN)))
     params = options.get("params")
     routes = defaults.routes
     route = routes.route(
@@ -89,6 +89,12 @@ def prepare(
     body = encode_body(options)
     request.wire = _assemble(defaults, route, request, body, is_cross_origin=hop.is_cross_origin)
     return request
+
+
+def _unknown_text(names: Sequence[str]) -> str:
+    near = {name: get_close_matches(name, _KNOWN, n=1) for name in names}
+    told = (f"{name} (did you mean {found[0]}?)" if found else name for name, found in near.items())
+    return f"a request takes no {', '.join(told)}; it takes {', '.join(sorted(_KNOWN))}"
 
 
 def prepare_broken(

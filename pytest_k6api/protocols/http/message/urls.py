@@ -260,6 +260,8 @@ def join_base(base_url: str, url: object) -> str:
         OptionError: `url` is no text, or relative and there is no `base_url`.
     """
     if not isinstance(url, str):
+        if url is None:
+            raise OptionError('a URL is text, got None; write one, such as "/" for the base URL')
         raise OptionError(f"a URL is text, got {type(url).__name__}; write str(url)")
     url = url.strip()
     if _WHOLE.match(url):
