@@ -17,6 +17,7 @@ from pytest_k6api.model import (
     ScenarioSnapshot,
     StatusSnapshot,
     TagTable,
+    WorkerStatus,
     path_id,
 )
 from pytest_k6api.vu import Failure
@@ -48,6 +49,7 @@ class NoLoadTest:
     status = _STATUS
     unresponsive = 0.0
     scenarios: Sequence[ScenarioSnapshot] = ()
+    workers: Sequence[WorkerStatus] = ()
     failures: Sequence[Failure] = ()
     setup_data: str | None = None
 

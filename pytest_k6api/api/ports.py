@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 from pytest_k6api.metrics import LoadTimeline, MetricSnapshot, Snapshot
-from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot, WorkerStatus
 from pytest_k6api.vu import Failure
 
 Answer = TypeVar("Answer")
@@ -59,6 +59,10 @@ class ResultsPort(Protocol):
     @property
     def scenarios(self) -> Sequence[ScenarioSnapshot]:
         """The scenarios, in the order of start time and name."""
+
+    @property
+    def workers(self) -> Sequence[WorkerStatus]:
+        """The workers, in the order of their numbers; none where the load comes from one process."""
 
     @property
     def failures(self) -> Sequence[Failure]:

@@ -47,7 +47,7 @@ from pytest_k6api.distributed.messages import (
     encode,
 )
 from pytest_k6api.distributed.worker_link import WorkerLink
-from pytest_k6api.distributed.worker_states import Worker, WorkerState, WorkerStatus
+from pytest_k6api.distributed.worker_states import Worker
 
 __all__ = [
     "PROTOCOL",
@@ -86,8 +86,6 @@ __all__ = [
     "WorkerCarrier",
     "WorkerLink",
     "WorkerReport",
-    "WorkerState",
-    "WorkerStatus",
     "decode_from_worker",
     "decode_to_worker",
     "encode",

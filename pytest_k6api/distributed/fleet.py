@@ -1,8 +1,8 @@
 """All workers of one load test, in the controller's loop: sends, listens, polls, notices losses.
 
-Each worker has three tasks. One writes what it is told, one reads what it says, one
-asks: an echo request twice a second, which its link answers though its loop may be blocked, and
-a poll once a second, when the last one is answered. A worker whose line breaks, or that
+Each worker has four tasks. One writes what it is told, one reads what it says. One asks for
+an echo twice a second, which its link gives though its loop may be blocked; one polls, just
+after each second of test-run time, when the last poll is answered. A worker whose line breaks, or that
 leaves `MOST_UNANSWERED` echo requests unanswered, is lost: its process is ended, and nobody
 waits for it any more.
 """
@@ -34,8 +34,8 @@ from pytest_k6api.distributed.messages import (
     decode_from_worker,
     encode,
 )
-from pytest_k6api.distributed.worker_states import Worker, WorkerStatus
-from pytest_k6api.model import Command, K6ApiError
+from pytest_k6api.distributed.worker_states import Worker
+from pytest_k6api.model import Command, K6ApiError, WorkerStatus
 
 ECHO_PERIOD = 0.5
 MOST_UNANSWERED = 6
@@ -44,7 +44,9 @@ MOST_UNANSWERED = 6
 START_PATIENCE = 60.0
 """Seconds that a worker has to start, and to set a load test up."""
 
-_POLL_EVERY = 2  # echo requests
+_POLLED_AFTER = 0.05
+"""Seconds after each second of test-run time at which workers are asked what they measured in it."""
+
 _DRAIN_TIME = 2.0
 
 
@@ -87,6 +89,9 @@ class Fleet:
         self._scopes: dict[Worker, trio.CancelScope] = {}
         self._changed = trio.Event()
         self._commands = 0
+        self._elapsed: Callable[[], float] = lambda: 0.0
+        self._is_open = False
+        self._looked_at = 0.0
 
     @property
     def live(self) -> Iterator[Worker]:
@@ -94,12 +99,14 @@ class Fleet:
         return (worker for worker in self.workers if not worker.is_lost)
 
     def describe(self) -> tuple[WorkerStatus, ...]:
-        """Return the state of each worker."""
-        now = self._now()
-        return tuple(worker.describe(now) for worker in self.workers)
+        """Return the state of each worker, before and after `run` too."""
+        if self._is_open:
+            self._looked_at = self._now()
+        return tuple(worker.describe(self._looked_at) for worker in self.workers)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the workers until `close`, or until it is cancelled."""
+        self._is_open = True
         async with trio.open_nursery() as nursery:
             for worker in self.workers:
                 worker.begin_load_test()
@@ -146,6 +153,7 @@ class Fleet:
             load_began_at: Test-run time from which samples are load.
             setup_data: The setup data as JSON text.
         """
+        self._elapsed = elapsed
         for worker in self.live:
             worker.is_running = True
             at = worker.clock.theirs(self._now())
@@ -199,6 +207,8 @@ class Fleet:
             # Half of a message may be on its way: the line is of no use any more.
             self.lose(worker, "it took no message at the end")
         self._outboxes.clear()
+        self.describe()
+        self._is_open = False
 
     def lose(self, worker: Worker, reason: str) -> None:
         """Give `worker` up."""
@@ -221,6 +231,7 @@ class Fleet:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_writing, worker, outbox)
                 nursery.start_soon(self._keep_asking, worker)
+                nursery.start_soon(self._keep_polling, worker)
                 await self._keep_reading(worker)
 
     async def _keep_writing(
@@ -249,7 +260,7 @@ class Fleet:
     async def _keep_asking(self, worker: Worker) -> None:
         number, unanswered, heard_at = 0, 0, worker.heard_at
         while True:
-            # Pings are counted, not seconds: a controller that is blocked hears nobody.
+            # Requests are counted, not seconds: a controller that is blocked hears nobody.
             unanswered = 0 if worker.heard_at != heard_at else unanswered + 1
             heard_at = worker.heard_at
             if unanswered > MOST_UNANSWERED and worker.hello is not None:
@@ -258,10 +269,14 @@ class Fleet:
             number += 1
             worker.asked_echo = (number, self._now(), time.time())
             self.tell_one(worker, Echo(number=number))
-            if number % _POLL_EVERY == 0 and worker.is_running and worker.asked_at is None:
+            await trio.sleep(ECHO_PERIOD)
+
+    async def _keep_polling(self, worker: Worker) -> None:
+        while True:
+            await trio.sleep(1.0 - self._elapsed() % 1.0 + _POLLED_AFTER)
+            if worker.is_running and worker.asked_at is None:
                 worker.asked_at = self._now()
                 self.tell_one(worker, Poll(number=worker.taken + 1))
-            await trio.sleep(ECHO_PERIOD)
 
     def _take(self, worker: Worker, message: ToController) -> None:
         now = worker.heard_at = self._now()

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 from pytest_k6api.distributed.carriers import WorkerCarrier
 from pytest_k6api.distributed.clock_offset import ClockOffset
@@ -19,54 +17,10 @@ from pytest_k6api.distributed.messages import (
     ToController,
     WorkerReport,
 )
-from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot, WorkerState, WorkerStatus
 
 _UNANSWERED = 1.5
 """Seconds without an answer to a poll from which a worker counts as blocked."""
-
-
-class WorkerState(Enum):
-    """The state of a worker."""
-
-    STARTING = "starting"
-    READY = "ready"
-    RUNNING = "running"
-    BLOCKED = "blocked"
-    FINISHED = "finished"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStatus:
-    """One worker at one moment.
-
-    Attributes:
-        number: Its number, from 1.
-        place: Where it runs.
-        state: Its state; BLOCKED if user code keeps its loop from answering.
-        vus: VUs active now.
-        rate: Iterations per second asked of it now; None without a rate.
-        cpu: The share of a core that its process used since the report before the last.
-        memory: Bytes of memory that it has.
-        late: Seconds by which its loop woke late in the last second, at most.
-        clock_offset: Seconds by which its wall clock reads more than the controller's.
-        last_heard: Seconds since it was last heard of; None if it never was.
-        lost: Why it was given up; empty if it was not.
-        limits: A sentence for each way in which it was the limit of the load.
-    """
-
-    number: int
-    place: str
-    state: WorkerState
-    vus: int
-    rate: float | None
-    cpu: float
-    memory: int
-    late: float
-    clock_offset: float
-    last_heard: float | None
-    lost: str
-    limits: tuple[str, ...]
 
 
 class Worker:

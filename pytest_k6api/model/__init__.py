@@ -61,7 +61,14 @@ from pytest_k6api.model.samples import (
     ValueRow,
 )
 from pytest_k6api.model.secrets import MASK, SECRETS, Secrets
-from pytest_k6api.model.status import RunStatus, ScenarioSnapshot, ScenarioState, StatusSnapshot
+from pytest_k6api.model.status import (
+    RunStatus,
+    ScenarioSnapshot,
+    ScenarioState,
+    StatusSnapshot,
+    WorkerState,
+    WorkerStatus,
+)
 from pytest_k6api.model.tags import TagContext, TagTable, check_path, group_path, path_id
 from pytest_k6api.model.text import printable, storable
 
@@ -110,6 +117,8 @@ __all__ = [
     "TagTable",
     "ThresholdError",
     "ValueRow",
+    "WorkerState",
+    "WorkerStatus",
     "check_path",
     "check_scenario",
     "current_recorder",

@@ -19,7 +19,7 @@ from pytest_k6api.metrics import (
     RequestsRow,
     Snapshot,
 )
-from pytest_k6api.model import LoadTestOptions, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import LoadTestOptions, ScenarioSnapshot, StatusSnapshot, WorkerStatus
 from pytest_k6api.run.verdict import failing, those_that_count
 from pytest_k6api.vu import FailedRequests, Failure, name_kinds
 
@@ -33,10 +33,12 @@ class LiveState:
         scenarios: Its scenarios, in the order of start time and name.
         failures: Its failures, most frequent first; as old as `snapshot`.
         snapshot: Everything measured; at most some seconds old.
+        workers: Its workers, in the order of their numbers.
     """
 
     status: StatusSnapshot
     scenarios: tuple[ScenarioSnapshot, ...]
+    workers: tuple[WorkerStatus, ...]
     failures: tuple[Failure, ...]
     snapshot: Snapshot
 
@@ -63,6 +65,9 @@ class ResultsSource(Protocol):
 
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """Return the scenarios as of now, in the order of start time and name."""
+
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """Return the state of each worker; none where the load comes from this process."""
 
     def vu_failures(self) -> tuple[Failure, ...]:
         """Return the grouped failures inside virtual users."""
@@ -106,6 +111,11 @@ class RunResults:
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """The scenarios, in the order of start time and name."""
         return self._source.scenarios() if self._source else self.live.scenarios
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """The workers, in the order of their numbers; none where the load comes from one process."""
+        return self._source.workers() if self._source else self.live.workers
 
     @property
     def elapsed(self) -> float:
@@ -192,7 +202,9 @@ class RunResults:
         if snapshot is not None:
             self.live = self._freeze(snapshot)
         else:
-            self.live = replace(self.live, status=self.status, scenarios=self.scenarios)
+            self.live = replace(
+                self.live, status=self.status, scenarios=self.scenarios, workers=self.workers
+            )
 
     def settle(self) -> None:
         """Publish the final state, and let go of the load test; call it once, after its end."""
@@ -210,6 +222,7 @@ class RunResults:
         return LiveState(
             status=self.status,
             scenarios=self.scenarios,
+            workers=self.workers,
             failures=self.failures,
             snapshot=snapshot,
         )

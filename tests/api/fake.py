@@ -28,6 +28,7 @@ from pytest_k6api.model import (
     ScenarioState,
     StatusSnapshot,
     TagTable,
+    WorkerStatus,
     path_id,
 )
 from pytest_k6api.vu import Failure
@@ -95,6 +96,7 @@ class FakeLoadTest:
         self.metrics: dict[str, MetricSnapshot] = {}
         self.root = _EMPTY_ROOT
         self.failures: Sequence[Failure] = ()
+        self.workers: Sequence[WorkerStatus] = ()
         self.scenario = FakeScenario(vus=vus)
         self.setup: Callable[[], str | None] | None = None
         self.teardown: Callable[[], None] = lambda: None

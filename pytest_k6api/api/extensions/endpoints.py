@@ -22,6 +22,7 @@ from pytest_k6api.api.extensions.scenario_change import (
     ScenarioChangeDocument,
     decode_scenario_change,
 )
+from pytest_k6api.api.extensions.workers import list_workers
 from pytest_k6api.api.k6.endpoints import meta_of_later
 from pytest_k6api.api.messages import Call, Endpoint, Query, Reply, Stream
 from pytest_k6api.api.ports import Delivery
@@ -218,6 +219,7 @@ EXTENSIONS: Final = (
     change_scenario,
     list_thresholds,
     list_failures,
+    list_workers,
     show_timeline,
     list_load_tests,
     get_load_test,

@@ -107,21 +107,25 @@ def open_session(session: pytest.Session) -> None:
         end=end,
     )
     try:
+        _start_workers(session)  # first, because they take longest
         load_tests.open()
     except K6ApiError as error:
         refuse(config, session.items, [str(error)])
         return
     config.stash[SESSION] = load_tests
-    if count := worker_count(config):
-        from pytest_k6api.plugin.workers.processes import WorkerProcesses
-
-        processes = config.stash[PROCESSES] = WorkerProcesses(session, count)
-        config.add_cleanup(processes.close)
     signals = ExitStack()
     signals.enter_context(signals_end_session())
     config.add_cleanup(signals.close)
     if load_tests.address:
         tell(config, f"k6 control API: {load_tests.address}")
+
+
+def _start_workers(session: pytest.Session) -> None:
+    if count := worker_count(session.config):
+        from pytest_k6api.plugin.workers.processes import WorkerProcesses
+
+        processes = session.config.stash[PROCESSES] = WorkerProcesses(session, count)
+        session.config.add_cleanup(processes.close)
 
 
 def close_session(session: pytest.Session, exit_status: int) -> None:

@@ -20,10 +20,9 @@ from pytest_k6api.distributed import (
     Stop,
     Worker,
     WorkerReport,
-    WorkerStatus,
 )
 from pytest_k6api.metrics import SerializationError
-from pytest_k6api.model import Command, StatusSnapshot
+from pytest_k6api.model import Command, StatusSnapshot, WorkerStatus
 from pytest_k6api.run.endings import trouble_of
 from pytest_k6api.run.loop_portal import LoopPortal
 from pytest_k6api.run.plan import LoadTestPlan
@@ -33,6 +32,9 @@ from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
 from pytest_k6api.scheduling import RunOutcome, Scheduler
 from pytest_k6api.vu import receive_failures
+
+_TOLD_AFTER = 0.2
+"""Seconds after a second of test-run time at which workers have told of it, as a rule."""
 
 
 class DistributedRun(SupervisedRun):
@@ -52,6 +54,7 @@ class DistributedRun(SupervisedRun):
         self._one_command = trio.Lock()
         self._preparing = trio.CancelScope()
         self._finished_shares: set[Worker] = set()
+        self._aborts = any(each.abort_on_fail for each in plan.thresholds)
         super().__init__(plan, code, settings, portal)
         self.setup_teardown.on_data = lambda text: self._fleet.tell(NewSetupData(text=text))
 
@@ -191,6 +194,13 @@ class DistributedRun(SupervisedRun):
         super()._finish(reason)
         self._preparing.cancel()
         self._fleet.tell(Finish(reason=reason))
+
+    async def _wait_to_judge(self) -> None:
+        if not self._aborts:
+            await super()._wait_to_judge()
+            return
+        # What was measured in a second is known soon after its end.
+        await trio.sleep(1.0 - self.elapsed % 1.0 + _TOLD_AFTER)
 
     def _record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Do nothing: workers record their own loops, and this one makes no load."""

@@ -12,7 +12,13 @@ from functools import partial
 
 import trio
 
-from pytest_k6api.model import Command, ScenarioSnapshot, StatusSnapshot, storable
+from pytest_k6api.model import (
+    Command,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    WorkerStatus,
+    storable,
+)
 from pytest_k6api.protocols.http import descriptor_shortage
 from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
@@ -110,6 +116,10 @@ class SupervisedRun(ABC):
     def scenarios(self) -> tuple[ScenarioSnapshot, ...]:
         """Return the scenarios as of now, in the order of start time and name."""
         return tuple(self._scheduler.scenarios())
+
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """Return the state of each worker; none where the load comes from this process."""
+        return ()
 
     def vu_failures(self) -> tuple[Failure, ...]:
         """Return the grouped failures inside virtual users."""
@@ -250,9 +260,12 @@ class SupervisedRun(ABC):
             await trio.sleep(WATCH_PERIOD)
             self._collector.record_vus(self.status())
 
+    async def _wait_to_judge(self) -> None:
+        await trio.sleep(JUDGE_PERIOD)
+
     async def _keep_judging(self) -> None:
         while True:
-            await trio.sleep(JUDGE_PERIOD)
+            await self._wait_to_judge()
             evaluation = self._collector.evaluate()
             if evaluation.abort:
                 crossed = evaluation.aborting[0]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.metrics import MetricSnapshot, ThresholdSnapshot
-from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.model import Contains, MetricKind, WorkerState, WorkerStatus
 from pytest_k6api.vu import Failure, FailureKind
 from tests.api.fake import FakeLoadTest, FakeSession
 from tests.api.wire import get, served, status_of
@@ -33,6 +33,20 @@ DURATION = MetricSnapshot(
     samples=90,
     tainted=True,
     thresholds=(SLOW,),
+)
+WORKER = WorkerStatus(
+    number=2,
+    place="process 4711",
+    state=WorkerState.BLOCKED,
+    vus=25,
+    rate=None,
+    cpu=0.83,
+    memory=61_210_624,
+    late=2.5,
+    clock_offset=-0.25,
+    last_heard=0.31,
+    lost="",
+    limits=("limited by the generator",),
 )
 FAILURE = Failure(
     kind=FailureKind.ITERATION,
@@ -87,6 +101,34 @@ def browser() -> Iterator[Browser]:
     current.failures = (FAILURE,)
     with served(FakeSession(first, current)) as address:
         yield Browser(address, first, current)
+
+
+def test_workers_are_listed_with_what_they_do_and_how_they_are(browser: Browser):
+    browser.current.workers = (WORKER,)
+
+    assert browser.ask("/v1/tests/first/workers") == (200, {"data": []})
+    status, document = browser.ask("/v1/workers")
+
+    assert status == 200
+    assert document["data"] == [
+        {
+            "type": "workers",
+            "id": "2",
+            "attributes": {
+                "place": "process 4711",
+                "state": "blocked",
+                "vus": 25,
+                "rate": None,
+                "cpu": 0.83,
+                "memory": 61_210_624,
+                "late": 2.5,
+                "clock-offset": -0.25,
+                "last-heard": 0.31,
+                "lost": "",
+                "limits": ["limited by the generator"],
+            },
+        }
+    ]
 
 
 def test_the_sessions_load_tests_are_listed_in_their_order(browser: Browser) -> None:
@@ -313,6 +355,7 @@ def test_a_metric_id_that_no_metric_can_have_is_not_found(browser: Browser) -> N
     [
         ("GET", "/v1/metrics/http_reqs", None, 404),
         ("GET", "/v1/scenarios", None, 200),
+        ("GET", "/v1/workers", None, 200),
         ("GET", "/v1/tests", None, 200),
         ("PATCH", "/v1/status", "{}", 200),
         ("PATCH", "/v1/status", '{"data":{"attributes":{"stopped":true}}}', 409),
