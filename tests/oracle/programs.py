@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 SCRIPTS = Path(__file__).parent / "scripts"
 PATIENCE = 30
@@ -32,7 +33,9 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port} {protocol};
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.pem;
     absolute_redirect off;
     location / {{ return 404 "nothing is here"; }}
     location = / {{ return 200 "Welcome"; }}
@@ -78,17 +81,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_nginx(folder: Path) -> Iterator[str]:
-    """Run nginx with its files in `folder`; give its base URL."""
+def running_nginx(folder: Path, *, speaks_http2: bool = False) -> Iterator[str]:
+    """Run nginx with its files in `folder`; give its base URL.
+
+    Over HTTP/2 there is TLS, and ``authority.pem`` is what to trust.
+    """
     program = find("nginx")
     port = free_port()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    certificate = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+    certificate.write_to_path(str(folder / "server.pem"))
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, port=port))
+    protocol = "ssl http2" if speaks_http2 else ""
+    config.write_text(_CONFIG.format(folder=folder, port=port, protocol=protocol))
     command = [program, "-c", str(config), "-p", str(folder), "-e", f"{folder}/error.log"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
             _wait_until_open(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield f"{'https' if speaks_http2 else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(PATIENCE)

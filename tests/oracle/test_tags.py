@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.oracle.programs import free_port, run_k6, run_plugin
+from tests.oracle.programs import free_port, run_k6, run_plugin, running_nginx
 
 pytestmark = [pytest.mark.sockets, pytest.mark.k6_binary]
 
@@ -77,6 +77,18 @@ def test_a_shop_with_groups_checks_custom_metrics_and_setup(nginx, tmp_path):
 
     assert plugin == k6
     assert len(k6) > 80
+
+
+def test_a_shop_over_http2(tmp_path):
+    with running_nginx(tmp_path, speaks_http2=True) as url:
+        trusted = str(tmp_path / "authority.pem")
+        told = {"BASE_URL": url, "K6_BASE_URL": url, "SSL_CERT_FILE": trusted}
+        told |= {"K6_CA_FILE": trusted, "EXECUTOR": "per-vu-iterations"}
+
+        k6, plugin = both("shop", tmp_path, {**told, "VUS": "2", "ITERATIONS": "4"})
+
+    assert plugin == k6
+    assert {proto for key in k6 for proto in re.findall(r"proto:([^,}]+)", key)} == {"HTTP/2.0"}
 
 
 def test_requests_that_are_refused_late_missing_broken_or_moved(nginx, silent_url, tmp_path):

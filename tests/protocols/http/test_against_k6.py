@@ -52,9 +52,11 @@ def k6() -> str:
     return binary
 
 
-async def tags_of_k6(urls: Mapping[str, str], folder: Path) -> list[Tags]:
+async def tags_of_k6(
+    urls: Mapping[str, str], folder: Path, *, overdue_after: str = "300ms"
+) -> list[Tags]:
     (folder / "urls.json").write_text(json.dumps(urls))
-    (folder / "script.js").write_text(_SCRIPT)
+    (folder / "script.js").write_text(_SCRIPT.replace("300ms", overdue_after))
     output = folder / "samples.json"
     command = [k6(), "run", "--quiet", "--no-summary", "--address", "", "--out", f"json={output}"]
     await trio.run_process(
