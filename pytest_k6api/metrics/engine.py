@@ -57,6 +57,9 @@ _EXPECTED_RESPONSES = TagFilter(
 class MetricsEngine:
     """All metrics, thresholds, groups and checks of one load test.
 
+    Attributes:
+        elapsed: Seconds of test-run time up to which it knows what was measured.
+
     Args:
         tags: Where the tag sets of the samples are interned.
         thresholds: What to judge, in the order in which to report it.
@@ -80,7 +83,7 @@ class MetricsEngine:
         self._memory = TrendMemory(trend_memory)
         self._stores: dict[str, MetricStore] = {}
         self._settled = False
-        self._elapsed = 0.0
+        self.elapsed = 0.0
         self._doubts = DataWarnings(tags)
         self._evaluations: dict[str, list[ThresholdEvaluation]] = {}
         # Thresholds that look at the same samples share them, be they patient or not.
@@ -114,7 +117,7 @@ class MetricsEngine:
             elapsed: Seconds of test-run time now, for what is kept by time.
             observer: Is shown the same samples.
         """
-        self._advance(elapsed)
+        self.advance(elapsed)
         timeline = self._load_timeline
         observers = (timeline,) if observer is None else (timeline, observer)
         self._doubts.refuse(ingest(batch, self._store, observers))
@@ -137,7 +140,7 @@ class MetricsEngine:
                 by time takes them all as samples of that moment.
             refused: The number of samples that were left out there, by the metric's name.
         """
-        self._advance(elapsed)
+        self.advance(elapsed)
         self._doubts.refuse(refused)
         for metric, series in deltas.items():
             store = self._store(metric)
@@ -156,7 +159,7 @@ class MetricsEngine:
             final: Whether the load test has ended; a threshold whose metric never
                 got a sample then fails.
         """
-        self._advance(elapsed)
+        self.advance(elapsed)
         evaluations = self._all_evaluations()
         for evaluation in evaluations:
             evaluation.evaluate(elapsed, final=final)
@@ -169,11 +172,11 @@ class MetricsEngine:
     def load_began(self, elapsed: float) -> None:
         """Open the windows of thresholds: setup is over, what comes next is the load."""
         self._load_began_at = elapsed
-        self._advance(elapsed)
+        self.advance(elapsed)
 
     def load_ended(self, elapsed: float) -> None:
         """Judge windows for the last time: what comes next is teardown."""
-        self._advance(elapsed)
+        self.advance(elapsed)
         for evaluation in self._all_evaluations():
             if evaluation.threshold.window is not None:
                 evaluation.evaluate(elapsed, final=True)
@@ -299,7 +302,7 @@ class MetricsEngine:
 
     def plan_vus(self, vus: int, elapsed: float) -> None:
         """Note for the timeline how many virtual users the plan has now."""
-        self._advance(elapsed)
+        self.advance(elapsed)
         self._load_timeline.plan_vus(vus)
 
     def load_timeline(self) -> LoadTimeline:
@@ -346,19 +349,20 @@ class MetricsEngine:
             view.followers.append(windowed)
         return WindowedEvaluation(threshold, view, threshold.window, windowed)
 
-    def _advance(self, elapsed: float) -> None:
+    def advance(self, elapsed: float) -> None:
+        """Let time pass: what there was up to `elapsed`, in seconds of test-run time, is known."""
         began = self._load_began_at
         for window in self._windows.values():
             window.advance(None if began is None else elapsed - began)
         for timeline in self._timelines.values():
             timeline.now = elapsed
         self._load_timeline.advance(elapsed)
-        self._elapsed = elapsed
+        self.elapsed = elapsed
 
     def _follow(self, store: MetricStore) -> None:
         if store.metric.name in KEPT:
             timeline = self._timelines[store.metric.name] = Timeline(store.metric)
-            timeline.now = self._elapsed
+            timeline.now = self.elapsed
             store.whole.followers.append(timeline)
 
     def _list(self, selection: Selection) -> View:

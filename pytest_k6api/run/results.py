@@ -141,9 +141,9 @@ class RunResults:
         if self._source is None:
             return self.live.snapshot
         self._source.take_in()
-        elapsed = self.elapsed
+        elapsed, known = self.elapsed, self._engine.elapsed
         metrics: dict[str, MetricSnapshot] = {}
-        for metric_id, metric in self._engine.describe_each(elapsed):
+        for metric_id, metric in self._engine.describe_each(known):
             metrics[metric_id] = metric
             yield
         snapshot = self._engine.assemble(elapsed, metrics)
@@ -157,7 +157,7 @@ class RunResults:
         """
         if self._source is not None:
             self._source.take_in()
-        return self._engine.query(metric_id, self.elapsed, stats)
+        return self._engine.query(metric_id, self._engine.elapsed, stats)
 
     def totals(self, also: Iterable[str] = ()) -> Mapping[str, MetricTotal]:
         """Return the sinks of every listed metric; see `MetricsEngine.totals`."""
@@ -165,11 +165,11 @@ class RunResults:
 
     def requests_by_name(self) -> tuple[RequestsRow, ...]:
         """Return the HTTP requests by name; see `MetricsEngine.requests_by_name`."""
-        return self._engine.requests_by_name(self.elapsed)
+        return self._engine.requests_by_name(self._engine.elapsed)
 
     def requests_in_steps(self, most: int) -> Generator[None, None, tuple[RequestsRow, ...]]:
         """Return the HTTP requests by name, at any time; see `MetricsEngine.requests_in_steps`."""
-        return self._engine.requests_in_steps(self.elapsed, most)
+        return self._engine.requests_in_steps(self._engine.elapsed, most)
 
     def request_names(self) -> list[str]:
         """Return the names of the HTTP requests, the most frequent first."""

@@ -1,5 +1,7 @@
 """What the live view shows, read off an engine a few times."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_k6api.metrics import MetricsEngine
@@ -55,12 +57,14 @@ class Measured:
         self._tags = TagTable()
         self.engine = MetricsEngine(self._tags, [], [])
 
-    def request(self, scenario: str, *durations_us: int, failed: int = 0) -> None:
+    def request(
+        self, scenario: str, *durations_us: int, failed: int = 0, until: float = 1.0
+    ) -> None:
         tags = self._tags.intern({"scenario": scenario})
         rows: list[HttpRow] = [
             (tags, failed, duration, 0, 0, 0, 0, duration, 0, 0) for duration in durations_us
         ]
-        self.engine.ingest(Batch({HTTP_ROWS: rows}))
+        self.engine.ingest(Batch({HTTP_ROWS: rows}), until)
 
     def check(self, scenario: str, value: int) -> None:
         tags = self._tags.intern({"scenario": scenario, "check": "is 200", "group": ""})
@@ -80,15 +84,27 @@ def test_requests_per_second_are_those_since_the_last_look():
     measured = Measured()
     reader = ProgressReader(measured.engine, [])
 
-    measured.request("test_browse", *[1000] * 10)
+    measured.request("test_browse", *[1000] * 10, until=2.0)
     [first] = reader.read(at(2.0), [scenario("test_browse")])
-    measured.request("test_browse", *[3000] * 10)
+    measured.request("test_browse", *[3000] * 10, until=2.5)
     [second] = reader.read(at(2.5), [scenario("test_browse")])
+    measured.engine.advance(3.0)
     [third] = reader.read(at(3.0), [scenario("test_browse")])
-    [paused] = reader.read(at(3.0), [scenario("test_browse")])
 
-    assert [line.requests_per_second for line in (first, second, third, paused)] == [5, 20, 0, 0]
+    assert [line.requests_per_second for line in (first, second, third)] == [5, 20, 0]
     assert (first.p95, second.p95) == (1, 3)
+
+
+def test_requests_per_second_are_those_of_the_time_that_is_known():
+    measured = Measured()
+    reader = ProgressReader(measured.engine, [])
+
+    measured.request("test_browse", *[1000] * 10, until=2.0)
+    [known] = reader.read(at(3.5), [scenario("test_browse")])
+    [nothing_new] = reader.read(at(4.0), [scenario("test_browse")])
+    [paused] = reader.read(replace(at(4.0), paused=True), [scenario("test_browse")])
+
+    assert [line.requests_per_second for line in (known, nothing_new, paused)] == [5, 5, 0]
 
 
 def test_failed_requests_and_checks_are_added_up():

@@ -132,7 +132,9 @@ class SeriesMerger:
         """
         told = min([elapsed, *(worker.until for worker in self._workers.values())])
         self._merge_before(self._moments.at(told).__gt__)
-        return self._moments.start(told)
+        known = self._moments.start(told)
+        self._engine.advance(known)
+        return known
 
     def merge_all(self) -> None:
         """Let the engine take in everything, whether or not all workers have told of it."""

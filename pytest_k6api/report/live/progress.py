@@ -120,7 +120,8 @@ class ProgressReader:
     def __init__(self, engine: MetricsEngine, scenarios: Sequence[ScenarioOptions]) -> None:
         self._engine = engine
         self._planned = {options.name: planned_duration(options) for options in scenarios}
-        self._requests: dict[str, tuple[float, float]] = {}
+        # The number of requests at the last look, its time, and the rate up to it.
+        self._requests: dict[str, tuple[float, float, float]] = {}
 
     def read(
         self, status: StatusSnapshot, scenarios: Sequence[ScenarioSnapshot]
@@ -134,7 +135,7 @@ class ProgressReader:
         ]
 
     def _line(self, scenario: ScenarioSnapshot, status: StatusSnapshot, only: str) -> ProgressLine:
-        duration = self._ask("http_req_duration" + only, status.elapsed)
+        duration = self._ask("http_req_duration" + only)
         elapsed, planned = self._times(scenario, status)
         return ProgressLine(
             name=scenario.name,
@@ -145,9 +146,9 @@ class ProgressReader:
             vus=scenario.vus,
             vus_max=scenario.vus_max,
             iterations=scenario.iterations,
-            requests_per_second=self._rate("http_reqs" + only, status.elapsed),
+            requests_per_second=self._rate("http_reqs" + only, is_paused=status.paused),
             p95=duration["p(95)"] if duration else None,
-            failures=self._failures(only, status.elapsed),
+            failures=self._failures(only),
         )
 
     def _times(
@@ -158,20 +159,22 @@ class ProgressReader:
             return status.elapsed, None
         return scenario.progress * planned, planned
 
-    def _rate(self, metric_id: str, elapsed: float) -> float | None:
-        sample = self._ask(metric_id, elapsed)
+    def _rate(self, metric_id: str, *, is_paused: bool) -> float | None:
+        sample = self._ask(metric_id)
         if not sample:
             return None
-        count = sample["count"]
-        before, at = self._requests.get(metric_id, (0.0, 0.0))
-        self._requests[metric_id] = (count, elapsed)
-        return (count - before) / (elapsed - at) if elapsed > at else 0.0
+        count, elapsed = sample["count"], self._engine.elapsed
+        before, at, rate = self._requests.get(metric_id, (0.0, 0.0, 0.0))
+        if elapsed > at:  # what workers measure is known by the second
+            rate = (count - before) / (elapsed - at)
+            self._requests[metric_id] = (count, elapsed, rate)
+        return rate if not is_paused else 0.0
 
-    def _failures(self, only: str, elapsed: float) -> int | None:
-        asked = {name: self._ask(name + only, elapsed) for name in _FAILING}
+    def _failures(self, only: str) -> int | None:
+        asked = {name: self._ask(name + only) for name in _FAILING}
         failed = [numbers[_FAILING[name]] for name, numbers in asked.items() if numbers]
         return int(sum(failed)) if failed else None
 
-    def _ask(self, metric_id: str, elapsed: float) -> dict[str, float]:
-        metric = self._engine.query(metric_id, elapsed)
+    def _ask(self, metric_id: str) -> dict[str, float]:
+        metric = self._engine.query(metric_id, self._engine.elapsed)
         return {**metric.sample, **metric.extra} if metric and metric.samples else {}
