@@ -27,6 +27,8 @@ CAPACITY = 1_000_000
 CLOSE_TIMEOUT = 10.0
 """Seconds that a target has for what is left when the load test has ended."""
 
+# Samples in one round: what is written together takes memory, and is counted together.
+_MOST_AT_ONCE = 50_000
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 
@@ -80,7 +82,8 @@ class QueuedOutput:
         self._thread = threading.Thread(target=self._run, name=f"k6 output {name}", daemon=True)
         # Guards all that follows; notified when the load test has ended.
         self._ended = threading.Condition()
-        self._queue: list[SampleBatch] = []
+        # Batches, each with the number of its samples.
+        self._queue: list[tuple[SampleBatch, int]] = []
         self._queued = 0
         # Samples that an aggregator has added up and not pushed yet.
         self._aggregated = 0
@@ -122,7 +125,7 @@ class QueuedOutput:
                 self._dropped += size
                 self._loss = self._loss or self._error or "the target takes samples too slowly"
             else:
-                self._queue.append(batch)
+                self._queue.append((batch, size))
                 self._queued += size
 
     def end(self) -> None:
@@ -187,14 +190,26 @@ class QueuedOutput:
     def _wait(self) -> "_Turn | None":
         """Wait for the next round and return it; None if the load test has ended and nothing is left."""
         with self._ended:
-            if self._deadline is None:
-                self._ended.wait(self._period)
-            else:
-                self._ended.wait(max(0.0, self._away_until - monotonic()))
+            self._ended.wait(self._pause())
             has_ended = self._deadline is not None
             if has_ended and not self._queue and self._is_pushed_finally:
                 return None
-            return _Turn(tuple(self._queue), self._queued, has_ended)
+            batches, samples = [], 0
+            for batch, size in self._queue:
+                if samples and samples + size > _MOST_AT_ONCE:
+                    break
+                batches.append(batch)
+                samples += size
+            is_last = has_ended and len(batches) == len(self._queue)
+            return _Turn(tuple(batches), samples, is_last)
+
+    def _pause(self) -> float:
+        """Return for how many seconds to wait for samples, or for a target that is away."""
+        away = max(0.0, self._away_until - monotonic())
+        if self._deadline is not None:
+            return away
+        # More waits than one round takes: go on at once.
+        return 0.0 if self._queued > _MOST_AT_ONCE and not away else self._period
 
     def _is_due(self, turn: "_Turn") -> bool:
         now = monotonic()

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_k6api.model import MetricKind
 from pytest_k6api.outputs import OutputError
+from pytest_k6api.outputs.remote import influxdb
 from tests.outputs.receiving import (
     AT_US,
     MIXED,
@@ -34,7 +35,7 @@ def write(receiver: Receiver, *batches, path: str = "", **environment: str):
 
 def lines(receiver: Receiver) -> list[str]:
     bodies = [posted.body for posted in receiver.posted if posted.path != "/query"]
-    return [line for body in bodies for line in gzip.decompress(body).decode().split("\n")]
+    return [line for body in bodies for line in body.decode().split("\n")]
 
 
 def test_points_have_a_value_tags_and_times_of_their_own():
@@ -54,8 +55,17 @@ def test_points_have_a_value_tags_and_times_of_their_own():
     )
     assert urlsplit(wrote.path).path == "/write"
     assert parse_qs(urlsplit(wrote.path).query) == {"db": ["load"], "precision": ["ns"]}
-    assert wrote.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in wrote.headers
     assert (status.written, status.dropped) == (4, 0)
+
+
+def test_bodies_for_another_machine_are_compressed(monkeypatch):
+    monkeypatch.setattr(influxdb, "_NEAR", frozenset())
+    with receiving() as receiver:
+        write(receiver, batch(MIXED[5]))
+
+    assert receiver.posted[-1].headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(receiver.posted[-1].body).startswith(b"vus value=3.0 ")
 
 
 def test_what_the_protocol_gives_a_meaning_is_escaped():
@@ -100,7 +110,7 @@ def test_a_body_has_twenty_thousand_lines_at_the_most():
     with receiving() as receiver:
         status = write(receiver, batch(series("orders", MetricKind.COUNTER, *(1.0,) * 45_000)))
 
-    sizes = [len(gzip.decompress(each.body).splitlines()) for each in receiver.posted[1:]]
+    sizes = [len(each.body.splitlines()) for each in receiver.posted[1:]]
     assert sizes == [20_000, 20_000, 5_000]
     assert len(set(lines(receiver))) == 45_000
     assert status.written == 45_000

@@ -73,6 +73,35 @@ def test_what_was_added_between_two_writes_is_one_write():
     assert len(target.taken) == 50
 
 
+def test_a_round_takes_so_many_samples_at_once_that_neither_memory_nor_the_count_suffers():
+    target = Counting()
+    output = QueuedOutput("file", target, period=0.001)
+
+    output.start()
+    for _ in range(25):
+        output.add(batch(*(1.0,) * 10_000))
+    target.may_begin.set()
+    output.stop()
+
+    assert (output.status().written, output.status().dropped) == (250_000, 0)
+    assert sum(target.sizes) == 25
+    assert max(target.sizes) == 5
+
+
+class Counting(Target):
+    """Counts the batches of each write, from when it may begin on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_begin = threading.Event()
+        self.sizes: list[int] = []
+
+    def write(self, batches):
+        self.may_begin.wait()
+        self.sizes.append(len(batches))
+        super().write(batches)
+
+
 def test_a_target_that_blocks_drops_what_exceeds_the_queue_and_counts_it():
     release = threading.Event()
     began = threading.Event()
