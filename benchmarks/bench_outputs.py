@@ -111,7 +111,8 @@ def measure_k6(name: str, target: str, environ: dict[str, str], bench: "Bench") 
         "K6_OTEL_HTTP_EXPORTER_INSECURE": "true",
         "K6_OTEL_HTTP_EXPORTER_ENDPOINT": target.partition("//")[2],
     }
-    pushing = {"prometheus-rw": "experimental-prometheus-rw", "opentelemetry": name}
+    experimental = ("prometheus-rw", "opentelemetry")
+    pushing = {each: f"experimental-{each}" for each in experimental}
     option = ("-o", pushing.get(name, f"{name}={target}"))
     short, long = (bench.run("k6", each, option, environ) for each in (1, 1 + bench.seconds))
     return Pair(short, long).cpu_per_request * 1e6

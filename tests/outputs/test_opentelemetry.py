@@ -199,6 +199,20 @@ def test_a_receiver_that_refuses_is_told_in_the_status_and_not_in_the_log(caplog
     assert [each for each in caplog.records if "opentelemetry" in each.name] == []
 
 
+@pytest.mark.parametrize("answer", [401, 403, 404])
+def test_an_answer_that_later_attempts_would_have_too_ends_the_output_at_once(answer):
+    with receiving(answer) as receiver:
+        output = make_output("opentelemetry", context(receiver.url))
+        output.start()
+        output.add(batch(MIXED[5]))
+        output.stop()
+
+    status = output.status()
+    assert (status.written, status.dropped, status.retries) == (0, 2, 0)
+    assert str(answer) in status.error
+    assert len(receiver.posted) == 1
+
+
 @pytest.mark.parametrize(
     ("target", "environment", "error"),
     [

@@ -130,3 +130,23 @@ def test_what_the_network_refuses_is_sent_later_once_and_in_its_order(server, mo
 class Unreachable:
     def sendto(self, datagram, address):
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (UnicodeError("label empty or too long"), "label empty or too long"),
+    ],
+)
+def test_a_host_that_has_no_address_is_told_before_any_load(monkeypatch, problem, told):
+    def look_up(*_: object, **__: object) -> object:
+        raise problem
+
+    output = make_output("statsd", context("no-such-host:8125"))
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    with pytest.raises(OutputError) as caught:
+        output.start()
+
+    assert str(caught.value) == f"no-such-host: {told}"

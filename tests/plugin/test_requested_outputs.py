@@ -201,6 +201,19 @@ def test_a_target_that_cannot_be_opened_any_more_fails_the_load_test_before_any_
     assert service.paths == []
 
 
+def test_an_output_that_cannot_be_started_is_told_in_one_line(
+    run_pytest: RunPytest, service: Service
+) -> None:
+    result = run_pytest("-k", "browse", "--k6-out=json=/proc/run.json")
+
+    result.assert_outcomes(failed=1)
+    told = [line for line in result.outlines if line.startswith("--k6-out")]
+    assert len(told) == 1
+    assert told[0].startswith("--k6-out json=/proc/run.json: /proc/run.json: ")
+    result.stdout.no_fnmatch_line("*During handling*")
+    assert service.paths == []
+
+
 def test_a_full_disk_is_one_line_and_the_load_test_goes_on(
     run_pytest: RunPytest, service: Service
 ) -> None:

@@ -9,6 +9,7 @@ Source: k6 v1.1.0, ``internal/output/opentelemetry``.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -32,6 +33,10 @@ _UNITS = {Contains.TIME: "ms", Contains.DATA: "By", Contains.DEFAULT: ""}
 _BOUNDS = (
     *(0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0),
     *(1_000.0, 2_500.0, 5_000.0, 7_500.0, 10_000.0),
+)
+# What the exporters log of an answer that later attempts would have as well.
+_FINAL = re.compile(
+    r"code: 40[1345]\b|\.(UNAUTHENTICATED|PERMISSION_DENIED|UNIMPLEMENTED|INVALID_ARGUMENT)\b"
 )
 _EXAMPLE = "http://localhost:4318/v1/metrics or grpc://localhost:4317"
 
@@ -103,7 +108,8 @@ class OpenTelemetryWriter:
         with _quiet(self._exporter) as said:
             result = self._exporter.export(MetricsData([ResourceMetrics(resource, [scope], "")]))
         if result is not MetricExportResult.SUCCESS:
-            raise OutputUnavailable(said[-1] if said else "the export failed")
+            problem = said[-1] if said else "the export failed"
+            raise (OutputError if _FINAL.search(problem) else OutputUnavailable)(problem)
 
     def close(self) -> None:
         """Shut the exporter down."""

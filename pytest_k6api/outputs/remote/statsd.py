@@ -92,11 +92,14 @@ class StatsdWriter:
         """Look the server's address up.
 
         Raises:
-            OSError: It has none.
+            OutputError: It has none.
         """
-        family, kind, protocol, _, self._where = socket.getaddrinfo(
-            *self._address, type=socket.SOCK_DGRAM
-        )[0]
+        try:
+            found = socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
+            raise OutputError(f"{self._address[0]}: {problem}") from error
+        family, kind, protocol, _, self._where = found[0]
         self._socket = socket.socket(family, kind, protocol)
 
     def aggregate(self, batch: SampleBatch) -> None:

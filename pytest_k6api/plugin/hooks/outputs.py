@@ -103,10 +103,17 @@ class Outputs:
 
         if not added.requested:
             return self._try(added, "start", added.output.start)
+        problem = ""
         try:
             added.output.start()
-        except (OutputError, OSError) as error:
-            pytest.fail(f"--k6-out {added.requested}: {error}", pytrace=False)
+        except OutputError as error:
+            problem = str(error)
+        except OSError as error:
+            file = f"{error.filename}: " if error.filename else ""
+            problem = f"{file}{error.strerror or error}"
+        # Not where it was caught: pytest would show the exception as the cause.
+        if problem:
+            pytest.fail(f"--k6-out {added.requested}: {problem}", pytrace=False)
         return True
 
     def _end_queues(self) -> None:
