@@ -19,7 +19,7 @@ export function figures(test) {
     ["Failed requests", failed ? format(failed.rate, "%") : "–", failed ? `${formatNumber(failed.passes ?? 0)} requests` : "", Boolean(failed && failed.rate > 0)],
     ["p95", format(duration["p(95)"], "ms"), duration.med === undefined ? "" : `median ${format(duration.med, "ms")}`, false],
     ["p99", format(duration["p(99)"], "ms"), duration.max === undefined ? "" : `max ${format(duration.max, "ms")}`, false],
-    ["Checks passed", checks ? format(checks.rate, "%") : "–", checks?.fails ? `${formatNumber(checks.fails)} failed` : "", Boolean(checks && checks.rate < 1)],
+    ["Checks passed", checks ? format(checks.rate, "%") : "–", !checks ? "" : checks.fails ? `${formatNumber(checks.fails)} failed` : `${formatNumber(checks.passes)} checks`, Boolean(checks && checks.rate < 1)],
     ["Iterations", iterations ? formatNumber(iterations.count) : "–", iterations ? format(iterations.rate, "/s") : "", false],
     ["VUs", numbers.vus ? formatNumber(test.outcome === null ? numbers.vus.value : numbers.vus.max) : "–",
       !numbers.vus ? "" : test.outcome === null ? `max ${formatNumber(numbers.vus.max)}` : "at most", false],

@@ -162,7 +162,7 @@ export class LoadTestView {
     this.showLinks();
     if (!timeline || this.parts.charts.hidden) return;
     this.fillPicker(timeline);
-    const { elapsed } = this.test;
+    const { elapsed } = this;
     const base = { seconds: timeline.seconds, width: timeline.width };
     const series = seriesOf(timeline, this.selection);
     const before = this.baseline();
@@ -185,6 +185,11 @@ export class LoadTestView {
   /** Whether all requests are shown, or those that are chosen. */
   get isAll() {
     return this.selection.name === null && this.selection.scenario === null;
+  }
+
+  /** Seconds of test-run time after which there is nothing: while it runs, points are whole. */
+  get elapsed() {
+    return this.test.outcome === null ? Infinity : this.test.elapsed;
   }
 
   /** What is to be said below a chart that does not follow what is chosen. */
@@ -216,7 +221,7 @@ export class LoadTestView {
     const { seconds, width, lateness_p95_ms: lateness } = timeline;
     const data = own ?? timeline.data;
     const base = { seconds, width, note: this.ofAll };
-    const rates = (/** @type {import("./scales.js").Column | undefined} */ counts) => ratesOf(counts ?? [], seconds, width, this.test.elapsed);
+    const rates = (/** @type {import("./scales.js").Column | undefined} */ counts) => ratesOf(counts ?? [], seconds, width, this.elapsed);
     this.charts.vus.show({ ...base, unit: "", series: vuSeries(timeline) });
     this.charts.lateness.show({ ...base, seconds: lateness?.some((value) => value !== null) ? seconds : [], unit: "ms",
       series: [{ label: "p95", values: lateness ?? [], colour: "c-orange" }] });

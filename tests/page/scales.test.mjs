@@ -176,6 +176,7 @@ test("the rate of the last point is that of the time it had", () => {
   assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 2.5), [10, 10, 10]);
   assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 9), [10, 10, 5]);
   assert.deepEqual(data.ratesOf([10, 10, 5], [0, 1, 2], 1, 2.01), [10, 10, 5]);
+  assert.deepEqual(data.ratesOf([10, 10], [0, 1], 1, Infinity), [10, 10]);
   assert.deepEqual(data.ratesOf([], [], 1, 0), []);
 });
 

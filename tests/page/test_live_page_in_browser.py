@@ -208,7 +208,7 @@ class SampleTimeline(LoadTimeline):
         self._sample = document
 
     def document(self, most_points: int = 0, since: int = 0) -> Any:
-        return self._sample if not since else {**self._sample, "seconds": []}
+        return self._sample if self._sample["seconds"][-1] >= since else {"seconds": []}
 
 
 @pytest.fixture
@@ -242,6 +242,87 @@ def test_the_token_is_asked_for_in_a_form_and_never_kept_where_scripts_read_it(
         assert shown.paused
     finally:
         server.stop()
+
+
+@pytest.fixture
+def served(shown: FakeLoadTest) -> Iterator[str]:
+    server = make_server(shown)
+    yield server.start()
+    server.stop()
+
+
+def test_what_is_new_comes_by_itself_and_nothing_is_asked_for_again(
+    served: str, shown: FakeLoadTest, open_page: OpenPage
+) -> None:
+    page = open_page(served, tolerates=INTERRUPTED)
+    text_of(page, ".figures", "29,000")
+    page.wait_for_selector("svg .series path")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    numbers = {**shown.shown["numbers"], "http_reqs": {"count": 31_000, "rate": 250.0}}
+    shown.timeline = SampleTimeline(sample_load_test(seconds=200)["timeline"])
+    shown.shown = {**shown.shown, "numbers": numbers, "elapsed": 200.0}
+
+    text_of(page, ".figures", "31,000")
+    text_of(page, ".charts", "3:00")
+    assert asked == []
+
+
+def test_an_open_failure_stays_open_and_keeps_the_focus_while_numbers_change(
+    served: str, shown: FakeLoadTest, open_page: OpenPage
+) -> None:
+    page = open_page(served, tolerates=INTERRUPTED)
+    details = page.locator(".failures pre")
+    details.wait_for()
+    details.focus()
+    row = page.get_by_role("button", name="GET /products/1")
+
+    failures = [{**shown.shown["failures"][0], "count": 999}]
+    shown.shown = {**shown.shown, "failures": failures}
+
+    text_of(page, ".failures summary", "^999")
+    assert details.evaluate("each => each === document.activeElement")
+    row.focus()
+    requests = [{**each, "count": 77} for each in shown.shown["requests"]]
+    shown.shown = {**shown.shown, "requests": requests}
+    text_of(page, "[aria-label='Requests by name']", "77")
+    assert row.evaluate("each => each === document.activeElement")
+
+
+def test_a_silent_stream_is_left_for_a_new_one(served: str, open_page: OpenPage) -> None:
+    page = open_page(served, tolerates=INTERRUPTED)
+    text_of(page, ".figures", "29,000")
+
+    with page.expect_request("**/v1/events?*", timeout=20_000):
+        # As if the computer had slept: more time has gone each time somebody looks.
+        page.evaluate("() => { let now = Date.now(); Date.now = () => (now += 20_000); }")
+
+    text_of(page, "#tools .badge", "running")
+
+
+def test_before_the_first_load_test_it_waits_for_one(
+    open_page: OpenPage, shown: FakeLoadTest
+) -> None:
+    session = FakeSession()
+    server = ApiServer(session, ApiSettings(address="127.0.0.1:0"))
+    page = open_page(server.start(), tolerates=INTERRUPTED)
+    try:
+        text_of(page, "main", "No load test has started yet.")
+        text_of(page, "#tools .badge", "waiting")
+
+        session.load_tests.append(shown)
+
+        text_of(page, ".figures", "29,000")
+    finally:
+        server.stop()
+
+
+def test_on_a_narrow_screen_the_control_is_within_reach(served: str, open_page: OpenPage) -> None:
+    page = open_page(served, tolerates=INTERRUPTED, viewport={"width": 400, "height": 800})
+    box = page.get_by_role("button", name="Set VUs of default").bounding_box()
+
+    assert 0 < box["x"] < 400 - box["width"]
 
 
 def test_it_connects_again_after_an_interruption(shown: FakeLoadTest, open_page: OpenPage) -> None:
