@@ -142,10 +142,15 @@ class Page(threading.Thread):
         """Read until it is closed."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         stream = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        stream.request("GET", "/v1/events?only=test,status,scenarios,timeline,report")
+        stream.request("GET", "/v1/events?only=test,status,scenarios,workers,timeline,report")
         events = stream.getresponse()
         (test,) = self._ask(connection, "/v1/tests")["data"]
-        for path in ("/v1/status", "/v1/scenarios", f"/v1/tests/{test['id']}/report"):
+        for path in (
+            "/v1/status",
+            "/v1/scenarios",
+            f"/v1/tests/{test['id']}/report",
+            f"/v1/tests/{test['id']}/workers",
+        ):
             self._ask(connection, path)
         self._ask(connection, f"/v1/tests/{test['id']}/timeline?points=3600")
         while not self._has_left.is_set():

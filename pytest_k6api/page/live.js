@@ -11,6 +11,7 @@ import { element, printable } from "./elements.js";
 import { format, formatNumber } from "./scales.js";
 import { themeSwitch } from "./theme.js";
 import { LoadTestView } from "./view.js";
+import { Workers } from "./workers.js";
 
 /** @typedef {import("./data.js").LoadTest} LoadTest */
 
@@ -41,7 +42,7 @@ const RUNNING = 7;
 const ENDED = 9;
 /** @type {Record<string, string>} */
 const MARKS = { passed: "✓", failed: "✗", interrupted: "✗" };
-const EVENTS = "/v1/events?only=test,status,scenarios,timeline,report";
+const EVENTS = "/v1/events?only=test,status,scenarios,workers,timeline,report";
 const RETRY_AFTER = 2000;
 /** Milliseconds without an event of a load test that runs, which tells of itself every second. */
 const LONGEST_SILENCE = 10_000;
@@ -236,6 +237,7 @@ class LivePage {
     this.heardAt = 0;
     this.control = new Control();
     this.control.element.hidden = true;
+    this.workers = new Workers();
     this.state = element("span", { class: "badge", role: "status" }, "connecting");
     this.picker = element("select", { "aria-label": "Load test", hidden: true, onchange: () => this.onPick() });
     this.title = element("h2");
@@ -245,7 +247,7 @@ class LivePage {
 
   async open() {
     document.getElementById("tools")?.append(this.picker, " ", this.state, " ", themeSwitch());
-    document.querySelector("main")?.replaceChildren(this.connection, this.title, this.control.element, this.place);
+    document.querySelector("main")?.replaceChildren(this.connection, this.title, this.control.element, this.workers.element, this.place);
     document.addEventListener("visibilitychange", () => this.onVisibility());
     window.addEventListener("online", () => { if (this.events) this.reconnect(); });
     setInterval(() => this.listenForSilence(), 1000);
@@ -299,6 +301,7 @@ class LivePage {
     on("test", () => this.refresh());
     on("status", (data) => this.onStatus(data.attributes));
     on("scenarios", (data) => this.control.showScenarios(data));
+    on("workers", (data) => { if (this.isCurrent) this.workers.show(data); });
     on("timeline", (data) => { if (data.id === this.shown) this.onTimeline(data.attributes); });
     on("report", (data) => { if (data.id === this.viewed) this.onReport(data.attributes); });
     events.addEventListener("error", () => {
@@ -338,8 +341,9 @@ class LivePage {
     const id = this.shown;
     this.waiting = [];
     try {
-      const [test, timeline, status, scenarios] = await Promise.all([
-        ask(`/v1/tests/${id}/report`), askForTimeline(id), ask("/v1/status"), ask("/v1/scenarios")]);
+      const [test, timeline, workers, status, scenarios] = await Promise.all([
+        ask(`/v1/tests/${id}/report`), askForTimeline(id), ask(`/v1/tests/${id}/workers`), ask("/v1/status"), ask("/v1/scenarios")]);
+      if (id === this.shown) this.workers.show(workers);
       this.control.showScenarios(scenarios);
       this.onStatus(status.attributes);
       if (id === this.shown) this.show(id, { ...test, timeline });

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_k6api.api import ApiServer, ApiSettings
 from pytest_k6api.metrics import LoadTimeline
+from pytest_k6api.model import WorkerState, WorkerStatus
 from tests.api.fake import FakeLoadTest, FakeSession
 from tests.page.conftest import OpenPage
 from tests.page.samples import sample_load_test
@@ -211,6 +212,11 @@ class SampleTimeline(LoadTimeline):
         return self._sample if self._sample["seconds"][-1] >= since else {"seconds": []}
 
 
+def change(load_test: FakeLoadTest, **members: Any) -> None:
+    """Let the next report have other members."""
+    load_test.shown = {**load_test.shown, **members}
+
+
 @pytest.fixture
 def shown() -> FakeLoadTest:
     """Give a load test that runs and has measured two minutes."""
@@ -260,9 +266,9 @@ def test_what_is_new_comes_by_itself_and_nothing_is_asked_for_again(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 
-    numbers = {**shown.shown["numbers"], "http_reqs": {"count": 31_000, "rate": 250.0}}
+    numbers = {"http_reqs": {"count": 31_000, "rate": 250.0}}
     shown.timeline = SampleTimeline(sample_load_test(seconds=200)["timeline"])
-    shown.shown = {**shown.shown, "numbers": numbers, "elapsed": 200.0}
+    change(shown, numbers=numbers, elapsed=200.0)
 
     text_of(page, ".figures", "31,000")
     text_of(page, ".charts", "3:00")
@@ -278,16 +284,50 @@ def test_an_open_failure_stays_open_and_keeps_the_focus_while_numbers_change(
     details.focus()
     row = page.get_by_role("button", name="GET /products/1")
 
-    failures = [{**shown.shown["failures"][0], "count": 999}]
-    shown.shown = {**shown.shown, "failures": failures}
+    sample = sample_load_test()
+    change(shown, failures=[{**sample["failures"][0], "count": 999}])
 
     text_of(page, ".failures summary", "^999")
     assert details.evaluate("each => each === document.activeElement")
     row.focus()
-    requests = [{**each, "count": 77} for each in shown.shown["requests"]]
-    shown.shown = {**shown.shown, "requests": requests}
+    change(shown, requests=[{**each, "count": 77} for each in sample["requests"]])
     text_of(page, "[aria-label='Requests by name']", "77")
     assert row.evaluate("each => each === document.activeElement")
+
+
+def test_workers_are_listed_where_there_are_some(
+    served: str, shown: FakeLoadTest, open_page: OpenPage
+) -> None:
+    page = open_page(served, tolerates=INTERRUPTED)
+    text_of(page, ".figures", "29,000")
+    assert page.get_by_role("heading", name="Workers").is_hidden()
+
+    shown.workers = [worker(1), worker(2, state=WorkerState.LOST, lost="its process ended")]
+
+    page.get_by_role("heading", name="Workers").wait_for()
+    table = page.get_by_role("region", name="Workers")
+    assert table.locator("tbody tr").first.inner_text().split("\t") == [
+        "1", "process 11", "running", "25", "12.5/s", "83%", "61.2 MB", "2.1 ms", "-40 µs", "310 ms",
+    ]  # fmt: skip
+    assert table.locator("td.bad").inner_text() == "lost"
+    text_of(page, ".workers", "worker 2: given up: its process ended")
+
+
+def worker(number: int, state: WorkerState = WorkerState.RUNNING, lost: str = "") -> WorkerStatus:
+    return WorkerStatus(
+        number=number,
+        place=f"process {10 + number}",
+        state=state,
+        vus=25,
+        rate=12.5,
+        cpu=0.83,
+        memory=61_210_624,
+        late=0.0021,
+        clock_offset=-0.00004,
+        last_heard=0.31,
+        lost=lost,
+        limits=(),
+    )
 
 
 def test_a_silent_stream_is_left_for_a_new_one(served: str, open_page: OpenPage) -> None:

@@ -7,6 +7,7 @@ event           data                                                        sent
 ``status``      the status, as in ``/v1/status``                            on every change
 ``metrics``     all metrics, as in ``/v1/metrics``                          every second
 ``scenarios``   all scenarios, as in ``/v1/scenarios``                      every second
+``workers``     all workers, as in ``/v1/workers``                          every second, if any
 ``threshold``   a threshold that was crossed, or holds again                when it does
 ``timeline``    the last seconds of ``/v1/timeline``                        every second, asked
 ``report``      all that ``/v1/report`` shows                               when new, asked
@@ -35,11 +36,12 @@ from pytest_k6api.api.documents import (
     status_data,
     threshold_data,
 )
+from pytest_k6api.api.extensions.workers import worker_data
 from pytest_k6api.api.ports import LoadTestPort, SessionPort
 from pytest_k6api.metrics import MOST_POINTS, Snapshot, ThresholdSnapshot
 from pytest_k6api.model import StatusSnapshot
 
-PLAIN: Final = frozenset({"test", "status", "metrics", "scenarios", "threshold"})
+PLAIN: Final = frozenset({"test", "status", "metrics", "scenarios", "workers", "threshold"})
 """The events of a listener that does not choose."""
 EVENTS: Final = PLAIN | {"timeline", "report"}
 
@@ -145,6 +147,8 @@ class EventHub:
             self._tell_snapshot(await load_test.snapshot())
         if "scenarios" in wanted:
             self._tell("scenarios", [scenario_data(item) for item in load_test.live.scenarios])
+        if "workers" in wanted and (workers := load_test.live.workers):
+            self._tell("workers", [worker_data(worker) for worker in workers])
         if "timeline" in wanted:
             await self._tell_timeline(load_test)
         if "report" in wanted:

@@ -34,9 +34,10 @@ class WorkerData(Struct, frozen=True, tag_field="type", tag="workers"):
 async def list_workers(call: Call) -> Reply[Document[list[WorkerData]]]:
     """List the workers with their states, loads and clocks; none without --k6-workers."""
     workers = await call.load_test.read(lambda now: now.workers)
-    return Reply(Document([_worker_data(worker) for worker in workers]))
+    return Reply(Document([worker_data(worker) for worker in workers]))
 
 
-def _worker_data(worker: WorkerStatus) -> WorkerData:
+def worker_data(worker: WorkerStatus) -> WorkerData:
+    """Return `worker` as a document's data."""
     attributes = convert(worker, WorkerAttributes, from_attributes=True)
     return WorkerData(str(worker.number), attributes)
