@@ -1,0 +1,84 @@
+"""The connections of one channel: HTTP/2 to one server, opened when a call needs them."""
+
+from time import perf_counter_ns
+
+import trio
+
+from pytest_k6api.protocols.http import ConnectionOptions, HttpRuntime, NetworkError, Origin
+from pytest_k6api.protocols.http.h2 import Http2Connection
+
+# Nanoseconds. A connection that was idle for longer is looked at before it is used.
+_QUIET = 50_000_000
+_PERIOD = 0.05  # seconds between attempts of a call that waits for a server
+
+
+class Link:
+    """The connections of one virtual user to one server.
+
+    Args:
+        runtime: The load test's HTTP runtime.
+        origin: The server.
+        options: Properties of the connections.
+    """
+
+    def __init__(self, runtime: HttpRuntime, origin: Origin, options: ConnectionOptions) -> None:
+        self.origin = origin
+        self._runtime = runtime
+        self._options = options._replace(versions="2-prior-knowledge")
+        self._connections: list[Http2Connection] = []
+        self._opening: trio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<Link to {self.origin.url} with {len(self._connections)} connections>"
+
+    async def connection(self, deadline: int, *, waits: bool) -> Http2Connection:
+        """Return a connection with room for a call, an open one if there is.
+
+        Args:
+            deadline: When the call is overdue, in perf_counter_ns.
+            waits: Whether to try again until then if there is none.
+
+        Raises:
+            NetworkError: There is none.
+        """
+        while True:
+            found = self._find()
+            if found is not None:
+                return found
+            if self._opening is not None:
+                await self._opening.wait()
+                continue
+            try:
+                return await self._open(deadline)
+            except NetworkError:
+                if not waits or perf_counter_ns() >= deadline:
+                    raise
+                await trio.sleep(_PERIOD)
+
+    def _find(self) -> Http2Connection | None:
+        now = perf_counter_ns()
+        for connection in [*self._connections]:
+            is_doubtful = connection.has_news or now - connection.ended_at > _QUIET
+            if (is_doubtful or not connection.is_open) and connection.has_ended(may_err=False):
+                connection.retire()
+                self._connections.remove(connection)
+            elif connection.has_room:
+                return connection
+        return None
+
+    async def _open(self, deadline: int) -> Http2Connection:
+        event = self._opening = trio.Event()
+        try:
+            connection = await self._runtime.dial(self.origin, deadline, self._options)
+        finally:
+            self._opening = None
+            event.set()
+        assert isinstance(connection, Http2Connection)
+        self._connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close the connections at once."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()

@@ -1,0 +1,140 @@
+"""The samples of gRPC calls: their tags, as k6 sets them, and their rows.
+
+Source: k6 v1.1.0, ``lib/netext/grpcext/conn.go``, ``TagRPC`` and ``HandleRPC``.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+from pytest_k6api.model import Recorder, RowType, TagContext, printable
+from pytest_k6api.protocols.grpc.rows import GRPC_CALL_ROWS
+from pytest_k6api.protocols.grpc.status import StatusCode
+from pytest_k6api.protocols.grpc.wire import Metadata
+from pytest_k6api.protocols.http import RequestFailure
+
+ExpectedCodes = frozenset[StatusCode] | None
+
+_SUCCESS = frozenset({StatusCode.OK})
+_LONGEST_LINE = 2_000
+
+
+class Outcome(NamedTuple):
+    """The end of a call.
+
+    Attributes:
+        code: Its status.
+        details: The server's text, or the network's.
+        failure: The network's failure, if that ended it.
+        trailers: The metadata behind the response.
+    """
+
+    code: StatusCode
+    details: str = ""
+    failure: RequestFailure | None = None
+    trailers: Metadata = ()
+
+
+class CallSamples:
+    """Writes the samples of the calls of one method, with the tags of where they begin.
+
+    Args:
+        recorder: The virtual user's.
+        target: The server, as the user names it.
+        path: The method: ``/package.Service/Method``.
+    """
+
+    __slots__ = ("_path", "_recorder", "_tags", "_target")
+
+    def __init__(self, recorder: Recorder, target: str, path: str) -> None:
+        service, _, method = path.removeprefix("/").rpartition("/")
+        self._recorder = recorder
+        self._target = target
+        self._path = path
+        self._tags = {
+            "url": f"{target}{path}",
+            "service": service,
+            "method": method,
+            "name": path,
+        }
+
+    @property
+    def context(self) -> TagContext:
+        """Where the virtual user is."""
+        return self._recorder.context
+
+    def count(self, rows: RowType, context: TagContext, tags: Mapping[str, str]) -> None:
+        """Add a row that is only counted."""
+        self._recorder.buffer.rows[rows].append((self._id(context, tags, ""),))
+
+    def record(
+        self,
+        context: TagContext,
+        tags: Mapping[str, str],
+        outcome: Outcome,
+        *,
+        sent: Metadata,
+        expected: ExpectedCodes,
+        began: int,
+        ended: int,
+    ) -> None:
+        """Record a call that is over.
+
+        Args:
+            context: Where it began.
+            tags: The user's tags for it.
+            outcome: Its end.
+            sent: The metadata of the request, for reports.
+            expected: The codes that are no failure; None for no judgement.
+            began, ended: When it began and ended, in perf_counter_ns.
+        """
+        failed = None if expected is None else 0 if outcome.code in expected else 1
+        number = self._id(context, tags, str(int(outcome.code)), outcome)
+        row = (number, failed, max(0, ended - began) // 1000, ended)
+        self._recorder.buffer.rows[GRPC_CALL_ROWS].append(row)
+        if failed:
+            describe = partial(self._describe, outcome, sent, (ended - began) / 1e6)
+            status = 0 if outcome.failure is not None else int(outcome.code)
+            self._recorder.keep_failed(number, status, None, describe)
+
+    def count_bytes(self, sent: int, received: int) -> None:
+        """Count bytes on the wire."""
+        self._recorder.bytes_sent += sent
+        self._recorder.bytes_received += received
+
+    def _id(
+        self,
+        context: TagContext,
+        tags: Mapping[str, str],
+        status: str,
+        outcome: Outcome | None = None,
+    ) -> int:
+        failure = None if outcome is None else outcome.failure
+        key = ("grpc", self._target, self._path, status, failure, *tags.items())
+        number = context.requests.get(key)
+        if number is None:
+            own = {**self._tags, **tags}
+            if status:
+                own["status"] = status
+            if outcome is not None and outcome.code is not StatusCode.OK:
+                own["error"] = failure.text if failure is not None else outcome.code.name
+            if failure is not None:
+                own["error_code"] = str(failure.code)
+            number = context.requests[key] = context.id_with(own)
+        return number
+
+    def _describe(self, outcome: Outcome, sent: Metadata, took: float) -> str:
+        secrets = self._recorder.secrets
+        lines = [f"> gRPC {secrets.mask_url(self._target)}{self._path}"]
+        lines += [f"> {name}: {secrets.mask_header(name, _shown(value))}" for name, value in sent]
+        details = f": {secrets.mask_text(outcome.details)}" if outcome.details else ""
+        lines.append(f"< {outcome.code.name} ({int(outcome.code)}) after {took:.3f} ms{details}")
+        lines += [
+            f"< {name}: {secrets.mask_header(name, _shown(value))}"
+            for name, value in outcome.trailers
+        ]
+        return "\n".join(printable(line[:_LONGEST_LINE]) for line in lines)
+
+
+def _shown(value: str | bytes) -> str:
+    return value if isinstance(value, str) else f"{len(value)} bytes"
