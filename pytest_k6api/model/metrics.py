@@ -96,6 +96,10 @@ WS_SESSION_DURATION = _time("ws_session_duration")
 WS_MSGS_SENT = _counter("ws_msgs_sent")
 WS_MSGS_RECEIVED = _counter("ws_msgs_received")
 WS_PING = _time("ws_ping")
+GRPC_REQ_DURATION = _time("grpc_req_duration")
+GRPC_STREAMS = _counter("grpc_streams")
+GRPC_STREAMS_MSGS_SENT = _counter("grpc_streams_msgs_sent")
+GRPC_STREAMS_MSGS_RECEIVED = _counter("grpc_streams_msgs_received")
 DATA_SENT = _counter("data_sent", Contains.DATA)
 DATA_RECEIVED = _counter("data_received", Contains.DATA)
 
@@ -117,6 +121,7 @@ SSE_TIME_TO_FIRST_EVENT = _time("sse_time_to_first_event")
 SSE_EVENT_GAP = _time("sse_event_gap")
 SSE_RECONNECTIONS = _counter("sse_reconnections")
 SSE_FAILED = _rate("sse_failed")
+GRPC_REQ_FAILED = _rate("grpc_req_failed")
 
 BUILT_IN: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)

@@ -17,6 +17,7 @@ from typing import TypeVar
 import trio
 
 from pytest_k6api.model import CHECK_ROWS, current_recorder
+from pytest_k6api.protocols.grpc import GrpcClient, SyncGrpcClient
 from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
 from pytest_k6api.protocols.websocket import SyncWebSocketClient, WebSocketClient
 from pytest_k6api.vu.context import LoadContext, Ruling
@@ -68,6 +69,7 @@ class BaseVU:
         "_client",
         "_data",
         "_groups",
+        "_grpc",
         "_load",
         "_paced_at",
         "_random",
@@ -95,6 +97,7 @@ class BaseVU:
         self._random: random.Random | None = None
         self._tags: VUTags | None = None
         self._web_sockets: WebSocketClient | None = None
+        self._grpc: GrpcClient | None = None
 
     @property
     def data(self) -> SimpleNamespace:
@@ -221,6 +224,8 @@ class BaseVU:
         """Close its connections at once."""
         if self._web_sockets is not None:
             self._web_sockets.close()
+        if self._grpc is not None:
+            self._grpc.close()
         self._client.close()
 
     def share_memory(self, other: "BaseVU") -> None:
@@ -231,6 +236,11 @@ class BaseVU:
         if self._web_sockets is None:
             self._web_sockets = WebSocketClient(self._client, self._recorder)
         return self._web_sockets
+
+    def _open_grpc(self) -> GrpcClient:
+        if self._grpc is None:
+            self._grpc = GrpcClient(self._client, self._recorder)
+        return self._grpc
 
     def _now(self) -> float:
         return self._groups.now()
@@ -263,6 +273,11 @@ class VU(BaseVU):
     def ws(self) -> WebSocketClient:
         """The VU's WebSocket client."""
         return self._open_web_sockets()
+
+    @property
+    def grpc(self) -> GrpcClient:
+        """The VU's gRPC client."""
+        return self._open_grpc()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.
@@ -307,6 +322,11 @@ class SyncVU(BaseVU):
         return SyncWebSocketClient(
             self._open_web_sockets(), self._thread.call, self._thread.call_soon
         )
+
+    @property
+    def grpc(self) -> SyncGrpcClient:
+        """The VU's gRPC client."""
+        return SyncGrpcClient(self._open_grpc(), self._thread.call, self._thread.call_soon)
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`.

@@ -5,13 +5,9 @@ so. What grpc.aio calls a call looks the same; no task of its own runs behind it
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from types import TracebackType
-from typing import Any, Self
-
-import trio
+from typing import Any
 
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.rows import (
@@ -27,8 +23,8 @@ from pytest_k6api.protocols.grpc.status import (
     code_of_text,
 )
 from pytest_k6api.protocols.grpc.wire import (
-    Metadata,
     MessageReader,
+    Metadata,
     WireError,
     frame,
     read_details,
@@ -92,7 +88,7 @@ class CallOptions:
 
 
 class Call:
-    """A call; see `UnaryCall` and `StreamingCall`."""
+    """A call; see `UnaryCall`, and `StreamingCall` in `streaming`."""
 
     def __init__(self, options: CallOptions) -> None:
         self._options = options
@@ -148,7 +144,11 @@ class Call:
             encoding = _field(self._stream.block.fields, b"grpc-encoding") or b"identity"
             name = encoding.decode("latin-1")
             reader = self._reader = MessageReader(name, self._options.max_size)
-        return [self._options.deserialize(message) for message in reader.feed(data)]
+        messages = reader.feed(data)
+        try:
+            return [self._options.deserialize(message) for message in messages]
+        except Exception as error:  # a deserializer's
+            raise WireError(f"a message cannot be read: {type(error).__name__}: {error}") from error
 
     def _read_outcome(self) -> Outcome:
         """Return the status that the server sent at the end of the stream."""
@@ -168,18 +168,14 @@ class Call:
             return Outcome(StatusCode.UNKNOWN, "the server's answer is not of gRPC")
         return Outcome(StatusCode.INTERNAL, "the server's answer has no grpc-status")
 
-    def _fail(self, error: Exception) -> Outcome:
-        """Return the outcome that `error`, of the network or of a message, stands for."""
+    def _fail(self, error: NetworkError | WireError) -> Outcome:
+        """Return the outcome that `error` stands for."""
         if isinstance(error, NetworkError):
             failure = error.failure
             return Outcome(code_of_failure(failure), failure.text, failure)
-        if isinstance(error, WireError):
-            is_large = "larger than" in str(error)
-            code = StatusCode.RESOURCE_EXHAUSTED if is_large else StatusCode.INTERNAL
-            return Outcome(code, str(error))
-        return Outcome(
-            StatusCode.INTERNAL, f"a message cannot be read: {type(error).__name__}: {error}"
-        )
+        is_large = "larger than" in str(error)
+        code = StatusCode.RESOURCE_EXHAUSTED if is_large else StatusCode.INTERNAL
+        return Outcome(code, str(error))
 
     def _finish(self, outcome: Outcome, *, is_wanted: bool = False) -> None:
         """Record the call, and end its stream if that goes on; no-op if it was over."""
@@ -311,7 +307,7 @@ class UnaryCall(Call):
         options = self._options
         stream = await self._open(None, is_last=False, is_eager=False)
         options.samples.count(GRPC_STREAM_ROWS, self._context, options.tags)
-        async for request in _each(requests):
+        async for request in each(requests):
             if stream.is_complete:  # the server has seen enough
                 break
             await stream.send(self._pack(request))
@@ -331,226 +327,15 @@ class UnaryCall(Call):
         outcome = self._read_outcome()
         if outcome.code is not StatusCode.OK:
             return outcome
-        try:
-            messages = self._unpack(self._stream.take_held())
-        except WireError:
-            raise
-        except Exception as error:  # a deserializer's
-            return self._fail(error)
+        messages = self._unpack(self._stream.take_held())
         if len(messages) != 1 or (self._reader is not None and not self._reader.is_between):
             return Outcome(StatusCode.INTERNAL, f"{len(messages)} messages where one is due")
         self._response = messages[0]
         return outcome
 
 
-class StreamingCall(Call):
-    """A call with many responses: iterate over it, or enter it to read and write.
-
-    Args:
-        options: What it is made with.
-        request: The one request; None if there are several.
-        requests: The requests, if they are known; sent beside the responses.
-        is_unary: Whether there is one request.
-    """
-
-    def __init__(
-        self,
-        options: CallOptions,
-        request: Any = None,
-        requests: Requests | None = None,
-        *,
-        is_unary: bool,
-    ) -> None:
-        super().__init__(options)
-        self._request = request
-        self._requests = requests
-        self._is_unary = is_unary
-        self._messages: list[Any] = []
-        self._stack: AsyncExitStack | None = None
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._begin()
-            if self._requests is not None:
-                nursery = await stack.enter_async_context(trio.open_nursery())
-                stack.callback(nursery.cancel_scope.cancel)
-                nursery.start_soon(self._send_all, self._requests)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is not None and not issubclass(kind, Exception):
-            self._drop()
-        self.cancel()
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            await stack.__aexit__(kind, error, traceback)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        message = await self._next()
-        if message is _END:
-            assert self._outcome is not None
-            if self._outcome.code is not StatusCode.OK:
-                raise self._error()
-            raise StopAsyncIteration
-        return message
-
-    def __del__(self) -> None:
-        # A loop that was left by `break`: the server need not go on.
-        if self._began and self._outcome is None:
-            self.cancel()
-
-    async def read(self) -> Any:
-        """Return the next response; None at the end.
-
-        Raises:
-            GrpcError: The status is another than OK.
-        """
-        message = await self._next()
-        if message is not _END:
-            return message
-        assert self._outcome is not None
-        if self._outcome.code is not StatusCode.OK:
-            raise self._error()
-        return None
-
-    async def write(self, request: Any) -> None:
-        """Send a request; no-op once the server has ended the call.
-
-        Raises:
-            GrpcError: The call has failed.
-        """
-        stream = await self._begin()
-        if self._outcome is not None:
-            return
-        try:
-            await stream.send(self._pack(request))
-        except NetworkError as error:
-            self._finish(self._fail(error))
-            raise self._error() from None
-        self._options.samples.count(GRPC_SENT_ROWS, self._context, self._options.tags)
-
-    async def done_writing(self) -> None:
-        """Tell the server that no request follows."""
-        stream = await self._begin()
-        if self._outcome is None and not stream.has_sent_all:
-            try:
-                await stream.send(b"", is_last=True)
-            except NetworkError as error:
-                self._finish(self._fail(error))
-
-    async def code(self) -> StatusCode:
-        """Return the status, once all responses have come."""
-        return (await self._end()).code
-
-    async def details(self) -> str:
-        """Return the text that came with the status, once all responses have come."""
-        return (await self._end()).details
-
-    async def trailing_metadata(self) -> Metadata:
-        """Return the metadata behind the responses."""
-        return (await self._end()).trailers
-
-    async def initial_metadata(self) -> Metadata:
-        """Return the metadata before the first response."""
-        stream = await self._begin()
-        if self._outcome is None:
-            try:
-                await stream.wait_head()
-            except NetworkError as error:
-                self._finish(self._fail(error))
-                raise self._error() from None
-        return self._head()
-
-    async def _end(self) -> Outcome:
-        while await self._next() is not _END:
-            pass
-        assert self._outcome is not None
-        return self._outcome
-
-    async def _begin(self) -> Stream:
-        """Open the call if that was not done."""
-        if self._stream is not None:
-            return self._stream
-        if self._requests is not None and self._stack is None and self._began:
-            raise RuntimeError("a gRPC call with an iterator of requests needs `async with`")
-        first = self._pack(self._request) if self._is_unary else None
-        try:
-            stream = await self._open(first, is_last=True, is_eager=True)
-        except NetworkError as error:
-            self._finish(self._fail(error))
-            raise self._error() from None
-        except BaseException:
-            self._drop()
-            raise
-        options = self._options
-        options.samples.count(GRPC_STREAM_ROWS, self._context, options.tags)
-        if self._is_unary:
-            options.samples.count(GRPC_SENT_ROWS, self._context, options.tags)
-        return stream
-
-    async def _send_all(self, requests: Requests) -> None:
-        try:
-            async for request in _each(requests):
-                await self.write(request)
-                if self._outcome is not None:
-                    return
-            await self.done_writing()
-        except GrpcError:
-            pass  # who reads is told
-
-    async def _next(self) -> Any:
-        if self._messages:
-            return self._messages.pop(0)
-        if self._outcome is not None:
-            return _END
-        if self._requests is not None and self._stack is None:
-            raise RuntimeError(
-                "a gRPC call that sends an iterator of requests beside its responses is entered:"
-                " async with stub.Chat(requests()) as call"
-            )
-        stream = await self._begin()
-        try:
-            while not self._messages:
-                data = await stream.receive()
-                if not data:
-                    self._finish(self._complete())
-                    return _END
-                self._messages += self._unpack(data)
-        except (NetworkError, WireError) as error:
-            self._finish(self._fail(error))
-            return _END
-        except Exception as error:  # a deserializer's
-            self._finish(self._fail(error))
-            return _END
-        except BaseException:
-            self._drop()
-            raise
-        options = self._options
-        for _ in self._messages:
-            options.samples.count(GRPC_RECEIVED_ROWS, self._context, options.tags)
-        return self._messages.pop(0)
-
-    def _complete(self) -> Outcome:
-        outcome = self._read_outcome()
-        is_cut = self._reader is not None and not self._reader.is_between
-        if outcome.code is StatusCode.OK and is_cut:
-            return Outcome(StatusCode.INTERNAL, "the stream ends within a message")
-        return outcome
-
-
-_END = object()
-
-
-async def _each(requests: Requests) -> AsyncIterator[Any]:
+async def each(requests: Requests) -> AsyncIterator[Any]:
+    """Yield requests, whichever way they are iterated over."""
     if isinstance(requests, AsyncIterable):
         async for request in requests:
             yield request

@@ -15,9 +15,7 @@ GRPC_CALL_ROWS = RowType(
 """One for each call, unary or of streams, at its end."""
 
 # (tags id,): the same tuple for all messages of a stream. The time is the pump's.
-GRPC_STREAM_ROWS = RowType(
-    "gRPC stream", (Column(built_in.GRPC_STREAMS, 0, counts_rows=True),)
-)
+GRPC_STREAM_ROWS = RowType("gRPC stream", (Column(built_in.GRPC_STREAMS, 0, counts_rows=True),))
 GRPC_SENT_ROWS = RowType(
     "gRPC message sent", (Column(built_in.GRPC_STREAMS_MSGS_SENT, 0, counts_rows=True),)
 )

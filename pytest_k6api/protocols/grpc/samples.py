@@ -86,7 +86,8 @@ class CallSamples:
             outcome: Its end.
             sent: The metadata of the request, for reports.
             expected: The codes that are no failure; None for no judgement.
-            began, ended: When it began and ended, in perf_counter_ns.
+            began: When it began, in perf_counter_ns.
+            ended: When it ended.
         """
         failed = None if expected is None else 0 if outcome.code in expected else 1
         number = self._id(context, tags, str(int(outcome.code)), outcome)

@@ -41,6 +41,7 @@ _BY_HTTP_STATUS = {
     504: StatusCode.UNAVAILABLE,
 }
 
+_TOO_LARGE = "response body exceeded"  # a stream's words
 # k6's code of a stream that was reset, less HTTP/2's code.
 _RESET = 1631
 _BY_RESET = {
@@ -76,4 +77,6 @@ def code_of_failure(failure: RequestFailure) -> StatusCode:
     """Return the code of a call that the network failed."""
     if failure.code in TIMEOUT_CODES:
         return StatusCode.DEADLINE_EXCEEDED
+    if failure.text.startswith(_TOO_LARGE):
+        return StatusCode.RESOURCE_EXHAUSTED
     return _BY_RESET.get(failure.code - _RESET, StatusCode.UNAVAILABLE)

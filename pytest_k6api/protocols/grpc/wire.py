@@ -67,9 +67,7 @@ class MessageReader:
         while len(data) - start >= _PREFIX:
             size = int.from_bytes(data[start + 1 : start + _PREFIX], "big")
             if size > self._max_size:
-                raise WireError(
-                    f"Received message larger than max ({size} vs. {self._max_size})"
-                )
+                raise WireError(f"Received message larger than max ({size} vs. {self._max_size})")
             end = start + _PREFIX + size
             if end > len(data):
                 break

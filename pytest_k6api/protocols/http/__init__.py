@@ -10,13 +10,16 @@ from pytest_k6api.protocols.http.client import (
     BatchRequest,
     Client,
     ClientOptions,
+    ConnectionOptions,
     HttpRuntime,
     SyncClient,
     describe_exchange,
     excerpt,
     read_expected,
+    require_http2,
 )
 from pytest_k6api.protocols.http.message import (
+    TIMEOUT_CODES,
     URL,
     Auth,
     BasicAuth,
@@ -29,6 +32,8 @@ from pytest_k6api.protocols.http.message import (
     HeaderSource,
     HTTPError,
     HTTPStatusError,
+    NetworkError,
+    Origin,
     PreparedRequest,
     QueryParams,
     Request,
@@ -41,6 +46,7 @@ from pytest_k6api.protocols.http.message import (
     StreamOptions,
     Timings,
     explain_transfer,
+    read_authority,
 )
 from pytest_k6api.protocols.http.net import (
     ClientCertificate,
@@ -72,6 +78,7 @@ from pytest_k6api.protocols.http.upgrade import Upgrade, upgrade
 __all__ = [
     "HTTP_ROWS",
     "SSE_ROWS",
+    "TIMEOUT_CODES",
     "URL",
     "Auth",
     "BasicAuth",
@@ -80,6 +87,7 @@ __all__ = [
     "Client",
     "ClientCertificate",
     "ClientOptions",
+    "ConnectionOptions",
     "Cookie",
     "CookieSource",
     "Cookies",
@@ -95,6 +103,8 @@ __all__ = [
     "HttpRow",
     "HttpRuntime",
     "LocalAddresses",
+    "NetworkError",
+    "Origin",
     "PreparedRequest",
     "Proxies",
     "QueryParams",
@@ -121,7 +131,9 @@ __all__ = [
     "explain_transfer",
     "make_context",
     "raised_descriptor_limit",
+    "read_authority",
     "read_dns",
     "read_expected",
+    "require_http2",
     "upgrade",
 ]

@@ -5,7 +5,11 @@ from pytest_k6api.protocols.http.client.client import Client
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.excerpts import excerpt
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
-from pytest_k6api.protocols.http.client.options import ClientOptions
+from pytest_k6api.protocols.http.client.options import (
+    ClientOptions,
+    ConnectionOptions,
+    require_http2,
+)
 from pytest_k6api.protocols.http.client.prepare import read_expected
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
@@ -16,6 +20,7 @@ __all__ = [
     "Client",
     "ClientOptions",
     "Connection",
+    "ConnectionOptions",
     "Exchange",
     "HttpRuntime",
     "Routes",
@@ -23,4 +28,5 @@ __all__ = [
     "describe_exchange",
     "excerpt",
     "read_expected",
+    "require_http2",
 ]

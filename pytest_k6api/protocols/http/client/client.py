@@ -162,6 +162,16 @@ class Client:
         self._ledger.expected = read_expected(statuses)
 
     @property
+    def runtime(self) -> HttpRuntime:
+        """What all clients of the load test share."""
+        return self._runtime
+
+    @property
+    def connection_options(self) -> ConnectionOptions:
+        """Properties of new connections."""
+        return self._kept.options
+
+    @property
     def last_response(self) -> Response | None:
         """The latest response, for reports."""
         return self._ledger.last_response

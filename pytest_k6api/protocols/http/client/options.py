@@ -129,6 +129,18 @@ def checked_versions(versions: str) -> str:
     return versions
 
 
+def require_http2(asker: str) -> None:
+    """Check that HTTP/2 can be spoken here, for `asker`, which names itself in the message.
+
+    Raises:
+        OptionError: The extra is missing, or the system is another than Linux.
+    """
+    if not _has_decoder():
+        raise OptionError(f"{asker} needs the extra `grpc`: pip install 'pytest-k6api[grpc]'")
+    if not Traffic.is_available:
+        raise OptionError(f"{asker} is for Linux")
+
+
 def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
     """Return what a connection may speak, by its names in ALPN, the best first.
 

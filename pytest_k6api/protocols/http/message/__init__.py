@@ -4,7 +4,7 @@ Which header fields and parameters are masked when they are shown stands in
 ``model/secrets.py``.
 """
 
-from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
+from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin, read_authority
 from pytest_k6api.protocols.http.message.bodies import Body, encode_body
 from pytest_k6api.protocols.http.message.cookies import (
     Cookie,
@@ -14,6 +14,7 @@ from pytest_k6api.protocols.http.message.cookies import (
 )
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
 from pytest_k6api.protocols.http.message.errors import (
+    TIMEOUT_CODES,
     NetworkError,
     RequestFailure,
     explain_transfer,
@@ -46,6 +47,7 @@ from pytest_k6api.protocols.http.message.urls import (
 )
 
 __all__ = [
+    "TIMEOUT_CODES",
     "URL",
     "Auth",
     "BasicAuth",
@@ -84,5 +86,6 @@ __all__ = [
     "explain_transfer",
     "join_base",
     "parse_set_cookie",
+    "read_authority",
     "resolve_location",
 ]

@@ -54,6 +54,9 @@ _ALERTS = {
     "USER_CANCELLED": "user canceled",
 }
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+TIMEOUT_CODES = frozenset({TIMEOUT, DIAL_TIMEOUT})
+"""Codes of requests that were not answered in time."""
+
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 

@@ -1,0 +1,23 @@
+"""gRPC over HTTP/2, for ``vu.grpc``: channels for generated stubs, and calls without stubs.
+
+`wire` and `status` know the protocol, `calls` one call of each kind, `channel` what stubs
+take, `schemas` what methods take without stubs. A call leaves one row behind, and one for
+each message of a stream.
+"""
+
+from pytest_k6api.protocols.grpc.calls import GrpcError
+from pytest_k6api.protocols.grpc.channel import Channel
+from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
+from pytest_k6api.protocols.grpc.status import StatusCode
+from pytest_k6api.protocols.grpc.sync import SyncChannel, SyncGrpcClient
+
+__all__ = [
+    "Channel",
+    "ChannelOptions",
+    "GrpcClient",
+    "GrpcError",
+    "GrpcResponse",
+    "StatusCode",
+    "SyncChannel",
+    "SyncGrpcClient",
+]

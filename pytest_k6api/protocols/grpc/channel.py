@@ -1,0 +1,311 @@
+"""Channels for generated stubs: they make the calls of one virtual user to one server."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from types import EllipsisType
+from typing import Any
+
+from pytest_k6api.model import OptionError, Recorder, parse_duration
+from pytest_k6api.protocols.grpc.calls import (
+    CallOptions,
+    Requests,
+    UnaryCall,
+)
+from pytest_k6api.protocols.grpc.link import Link
+from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes
+from pytest_k6api.protocols.grpc.status import StatusCode
+from pytest_k6api.protocols.grpc.streaming import StreamingCall
+from pytest_k6api.protocols.grpc.wire import (
+    ENCODINGS,
+    MetadataSource,
+    metadata_fields,
+    read_metadata,
+    timeout_text,
+)
+from pytest_k6api.protocols.http.h2 import encode_block
+
+Serialize = Callable[[Any], bytes]
+Deserialize = Callable[[bytes], Any]
+Codes = int | Iterable[int] | None
+
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes of a message that is received, as in all of gRPC."""
+
+# grpc.Compression: NoCompression, Deflate, Gzip.
+_COMPRESSIONS = {None: "identity", 0: "identity", 1: "deflate", 2: "gzip"}
+
+
+class Channel:
+    """A channel to one server; generated stubs take it as they take ``grpc.aio``'s.
+
+    Each call is a sample of ``grpc_req_duration`` and ``grpc_req_failed``.
+
+    Args:
+        link: The connections.
+        recorder: The virtual user's.
+        target: The server, as the user names it.
+        metadata: Sent with each call.
+        timeout: Seconds for a call that names none.
+        max_message_size: Bytes of a message that is received.
+        expected_codes: The codes that are no failure; None for no judgement.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        recorder: Recorder,
+        target: str,
+        *,
+        metadata: MetadataSource | None = None,
+        timeout: float = 60.0,
+        max_message_size: int = MAX_MESSAGE,
+        expected_codes: Codes = 0,
+    ) -> None:
+        self.target = target
+        self._link = link
+        self._recorder = recorder
+        self._fields = metadata_fields(metadata)
+        self._timeout = timeout
+        self._max_size = max_message_size
+        self._expected = read_codes(expected_codes)
+
+    def __repr__(self) -> str:
+        return f"<Channel to {self.target}>"
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Serialize | None = None,
+        response_deserializer: Deserialize | None = None,
+        _registered_method: bool | None = False,
+    ) -> Callable[..., UnaryCall]:
+        """Return what makes calls with one request and one response."""
+        made = self._method(method, request_serializer, response_deserializer)
+        return partial(_unary, made)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Serialize | None = None,
+        response_deserializer: Deserialize | None = None,
+        _registered_method: bool | None = False,
+    ) -> Callable[..., StreamingCall]:
+        """Return what makes calls with one request and many responses."""
+        made = self._method(method, request_serializer, response_deserializer)
+        return partial(_unary_stream, made)
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Serialize | None = None,
+        response_deserializer: Deserialize | None = None,
+        _registered_method: bool | None = False,
+    ) -> Callable[..., UnaryCall]:
+        """Return what makes calls with many requests and one response."""
+        made = self._method(method, request_serializer, response_deserializer)
+        return partial(_stream_unary, made)
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Serialize | None = None,
+        response_deserializer: Deserialize | None = None,
+        _registered_method: bool | None = False,
+    ) -> Callable[..., StreamingCall]:
+        """Return what makes calls with many requests and many responses."""
+        made = self._method(method, request_serializer, response_deserializer)
+        return partial(_stream_stream, made)
+
+    async def health(self, service: str = "", **options: Any) -> str:
+        """Return what the server's health service says of `service`: ``"SERVING"`` and so on.
+
+        Raises:
+            GrpcError: The server has no such service, or does not answer.
+
+        Source: grpc/doc/health-checking.md of the gRPC project.
+        """
+        check = self.unary_unary("/grpc.health.v1.Health/Check", _health_request, _health_status)
+        status: str = await check(service, **options)
+        return status
+
+    def close(self) -> None:
+        """Close its connections at once."""
+        self._link.close()
+
+    def _method(
+        self, path: str, serialize: Serialize | None, deserialize: Deserialize | None
+    ) -> "Method":
+        return Method(
+            self._link,
+            CallSamples(self._recorder, self.target, path),
+            path,
+            self._fields,
+            serialize=serialize or bytes,
+            deserialize=deserialize or bytes,
+            timeout=self._timeout,
+            max_size=self._max_size,
+            expected=self._expected,
+        )
+
+
+class Method:
+    """One method of a channel, with what its calls have in common."""
+
+    __slots__ = (
+        "_deserialize", "_expected", "_fields", "_known", "_link", "_max_size", "_path", "_samples",
+        "_serialize", "_timeout",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        link: Link,
+        samples: CallSamples,
+        path: str,
+        fields: list[tuple[bytes, bytes]],
+        *,
+        serialize: Serialize,
+        deserialize: Deserialize,
+        timeout: float,
+        max_size: int,
+        expected: ExpectedCodes,
+    ) -> None:
+        self._link = link
+        self._samples = samples
+        self._path = path
+        self._fields = fields
+        self._serialize = serialize
+        self._deserialize = deserialize
+        self._timeout = timeout
+        self._max_size = max_size
+        self._expected = expected
+        # The options of a call that names none.
+        self._known: CallOptions | None = None
+
+    def options(
+        self,
+        timeout: float | None = None,
+        metadata: MetadataSource | None = None,
+        credentials: object = None,
+        wait_for_ready: bool | None = None,
+        compression: object = None,
+        *,
+        tags: dict[str, object] | None = None,
+        expected_codes: Codes | EllipsisType = ...,
+    ) -> CallOptions:
+        """Return what a call is made with.
+
+        Raises:
+            OptionError, ValueError: An argument cannot be used as given.
+        """
+        named = (timeout, metadata, credentials, wait_for_ready, compression, tags)
+        is_plain = expected_codes is ... and all(each is None for each in named)
+        if is_plain and self._known is not None:
+            return self._known
+        if credentials is not None:
+            raise OptionError("credentials of a call are not taken; send them as metadata")
+        seconds = parse_duration(self._timeout if timeout is None else timeout)
+        fields = self._fields + metadata_fields(metadata)
+        encoding = _encoding(compression)
+        made = CallOptions(
+            link=self._link,
+            samples=self._samples,
+            block=self._block(fields, round(seconds * 1e9), encoding),
+            serialize=self._serialize,
+            deserialize=self._deserialize,
+            timeout=round(seconds * 1e9),
+            max_size=self._max_size,
+            encoding=encoding,
+            waits=bool(wait_for_ready),
+            metadata=read_metadata(fields),
+            expected=self._expected if expected_codes is ... else read_codes(expected_codes),
+            tags={str(name): str(value) for name, value in (tags or {}).items()},
+        )
+        if is_plain:
+            self._known = made
+        return made
+
+    def _block(self, fields: list[tuple[bytes, bytes]], timeout: int, encoding: str) -> bytes:
+        origin = self._link.origin
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        named = [(b"grpc-encoding", encoding.encode())] if encoding != "identity" else []
+        return encode_block(
+            [
+                (b":method", b"POST"),
+                (b":scheme", b"https" if origin.is_tls else b"http"),
+                (b":path", self._path.encode()),
+                (b":authority", f"{host}:{origin.port}".encode()),
+                (b"te", b"trailers"),
+                (b"content-type", b"application/grpc"),
+                (b"user-agent", b"pytest-k6api"),
+                (b"grpc-accept-encoding", ",".join(ENCODINGS).encode()),
+                (b"grpc-timeout", timeout_text(timeout)),
+                *named,
+                *fields,
+            ]
+        )
+
+
+def _unary(method: Method, request: Any, *args: Any, **options: Any) -> UnaryCall:
+    return UnaryCall(method.options(*args, **options), request)
+
+
+def _stream_unary(
+    method: Method, request_iterator: Requests, *args: Any, **options: Any
+) -> UnaryCall:
+    return UnaryCall(method.options(*args, **options), None, request_iterator)
+
+
+def _unary_stream(method: Method, request: Any, *args: Any, **options: Any) -> StreamingCall:
+    return StreamingCall(method.options(*args, **options), request, is_unary=True)
+
+
+def _stream_stream(
+    method: Method, request_iterator: Requests | None = None, *args: Any, **options: Any
+) -> StreamingCall:
+    made = method.options(*args, **options)
+    return StreamingCall(made, requests=request_iterator, is_unary=False)
+
+
+def read_codes(codes: Codes) -> ExpectedCodes:
+    """Return `codes` as a set; None stands for no judgement.
+
+    Raises:
+        OptionError: They are no codes of gRPC.
+    """
+    if codes is None:
+        return None
+    try:
+        return frozenset(map(StatusCode, [codes] if isinstance(codes, int) else codes))
+    except (TypeError, ValueError):
+        raise OptionError(
+            "expected_codes takes a status code of gRPC, some of them, or None, such as"
+            f" {{StatusCode.OK, StatusCode.NOT_FOUND}}, got {codes!r}"
+        ) from None
+
+
+def _encoding(compression: Any) -> str:
+    name = _COMPRESSIONS.get(compression, compression)
+    if name not in ENCODINGS:
+        raise OptionError(
+            f"compression takes one of {', '.join(ENCODINGS)} or of grpc.Compression, got"
+            f" {compression!r}"
+        )
+    return str(name)
+
+
+_SERVICE_FIELD = b"\x0a"
+_STATUS_FIELD = 8
+_HEALTH = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+
+
+def _health_request(service: str) -> bytes:
+    name = service.encode()
+    if not name:
+        return b""
+    size = bytes([len(name) & 0x7F | 0x80, len(name) >> 7]) if len(name) > 127 else None
+    return _SERVICE_FIELD + (size or bytes([len(name)])) + name
+
+
+def _health_status(message: bytes) -> str:
+    is_known = len(message) == 2 and message[0] == _STATUS_FIELD and message[1] < len(_HEALTH)
+    return _HEALTH[message[1]] if is_known else _HEALTH[0]

@@ -1,0 +1,230 @@
+"""``vu.grpc``: the gRPC client of a virtual user: channels for stubs, and calls without stubs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+from pytest_k6api.model import OptionError, Recorder
+from pytest_k6api.protocols.grpc.calls import GrpcError
+from pytest_k6api.protocols.grpc.channel import MAX_MESSAGE, Channel, Codes
+from pytest_k6api.protocols.grpc.link import Link
+from pytest_k6api.protocols.grpc.schemas import MethodSchema, Schemas, read_proto_files
+from pytest_k6api.protocols.grpc.status import StatusCode
+from pytest_k6api.protocols.grpc.wire import Metadata, MetadataSource
+from pytest_k6api.protocols.http import Client, Origin, read_authority, require_http2
+
+_DEFAULT_PORTS = {False: 80, True: 443}
+
+
+class ChannelOptions(TypedDict, total=False):
+    """Options of a channel.
+
+    Attributes:
+        tls: Whether it speaks TLS, with the authorities and certificates of ``vu.http``.
+        metadata: Sent with each call.
+        timeout: Seconds for a call that names none; 60 unless given.
+        max_message_size: Bytes of a message that is received; 4 MiB unless given.
+        expected_codes: The status codes that are no failure: OK unless given; None judges
+            nothing.
+    """
+
+    tls: bool
+    metadata: MetadataSource | None
+    timeout: float
+    max_message_size: int
+    expected_codes: Codes
+
+
+class InvokeOptions(TypedDict, total=False):
+    """Options of a call by `GrpcClient.invoke`.
+
+    Attributes:
+        target: ``host:port``; the host of ``--k6-base-url`` unless given.
+        tls: Whether it goes over TLS; as that URL says unless given.
+        metadata: Sent with it.
+        timeout: Seconds for it; 60 unless given.
+        compression: ``gzip`` or ``deflate``; none unless given.
+        tags: The user's tags for its samples.
+        expected_codes: The status codes that are no failure: OK unless given; None judges
+            nothing.
+    """
+
+    target: str
+    tls: bool
+    metadata: MetadataSource | None
+    timeout: float
+    compression: str
+    tags: dict[str, object]
+    expected_codes: Codes
+
+
+class GrpcResponse(NamedTuple):
+    """The end of a call by `GrpcClient.invoke`.
+
+    Attributes:
+        status: Its status.
+        message: The response as a dict; a list of them of a streaming method; None without.
+        details: The text that came with another status than OK.
+        headers, trailers: The metadata before and behind the response.
+    """
+
+    status: StatusCode
+    message: Any
+    details: str
+    headers: Metadata
+    trailers: Metadata
+
+
+class GrpcClient:
+    """The gRPC client of one virtual user; its connections live as long as that.
+
+    Args:
+        client: The virtual user's HTTP client, whose TLS, DNS and proxies it shares.
+        recorder: The virtual user's.
+    """
+
+    def __init__(self, client: Client, recorder: Recorder) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._channels: dict[object, Channel] = {}
+        self._schemas: dict[str, Schemas] = {}
+        self._files: list[bytes] = []
+
+    def __repr__(self) -> str:
+        return f"<GrpcClient with {len(self._channels)} channels>"
+
+    def channel(self, target: str, **options: Unpack[ChannelOptions]) -> Channel:
+        """Return a channel to `target`, for generated stubs; the same for the same arguments.
+
+        Args:
+            target: ``host:port``.
+            **options: See `ChannelOptions`.
+
+        Raises:
+            OptionError: An argument cannot be used as given, or the extra is not installed.
+        """
+        key = (target, repr(sorted(options.items())))
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = self._open(target, options)
+        return channel
+
+    def load(self, *paths: str, include: Sequence[str] = ()) -> None:
+        """Read ``.proto`` files, for `invoke`; once, in a ``vu_fixture``.
+
+        Args:
+            paths: The files.
+            include: Folders to look for imports in; theirs unless given.
+
+        Raises:
+            OptionError: One cannot be compiled, or the extra is not installed.
+        """
+        self._files += read_proto_files([*map(str, paths)], [*map(str, include)])
+        self._schemas.clear()
+
+    async def invoke(
+        self,
+        method: str,
+        request: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
+        **options: Unpack[InvokeOptions],
+    ) -> GrpcResponse:
+        """Call `method` without generated code; the status is a value, not an exception.
+
+        What it takes and gives is asked of the server's reflection, once, unless `load` read
+        it from files.
+
+        Args:
+            method: ``package.Service/Method``.
+            request: Its request as a dict; several of a method that takes a stream.
+            **options: See `InvokeOptions`.
+
+        Raises:
+            OptionError: The method or a field of the request is unknown.
+            GrpcError: The server has no reflection.
+        """
+        unknown = options.keys() - InvokeOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(_no_option("a call", unknown, InvokeOptions.__annotations__))
+        target, is_tls = self._target(options)
+        channel = self.channel(target, tls=is_tls)
+        schemas = self._schemas.setdefault(target, Schemas(self._files))
+        schema = await schemas.find(method, channel)
+        given = {name: each for name, each in options.items() if name not in {"target", "tls"}}
+        requests: list[Any] = [request] if isinstance(request, Mapping) else [*request]
+        if not schema.is_client_streaming:
+            if len(requests) > 1:
+                raise OptionError(f"{schema.path} takes one request, got {len(requests)}")
+            requests = requests or [{}]
+        return await _invoke(channel, schema, requests, given)
+
+    def close(self) -> None:
+        """Close all connections at once."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+
+    def _target(self, options: InvokeOptions) -> tuple[str, bool]:
+        """Return the server, and whether it speaks TLS."""
+        if "target" in options:
+            return options["target"], options.get("tls", False)
+        base = urlsplit(self._client.base_url)
+        if not base.netloc:
+            raise OptionError(
+                "vu.grpc.invoke() takes target='host:port', unless --k6-base-url names the server"
+            )
+        return base.netloc.rpartition("@")[2], options.get("tls", base.scheme == "https")
+
+    def _open(self, target: str, options: ChannelOptions) -> Channel:
+        unknown = options.keys() - ChannelOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(_no_option("a channel", unknown, ChannelOptions.__annotations__))
+        if "://" in target or "/" in target:
+            raise OptionError(f"a target of gRPC is 'host:port', got {target!r}")
+        require_http2("vu.grpc")
+        is_tls = bool(options.get("tls", False))
+        try:
+            authority = read_authority(target, _DEFAULT_PORTS[is_tls])
+        except ValueError as error:
+            raise OptionError(f"a target of gRPC is 'host:port', got {target!r}: {error}") from None
+        origin = Origin(is_tls=is_tls, host=authority.host, port=authority.port)
+        return Channel(
+            Link(self._client.runtime, origin, self._client.connection_options),
+            self._recorder,
+            target,
+            metadata=options.get("metadata"),
+            timeout=options.get("timeout", 60.0),
+            max_message_size=options.get("max_message_size", MAX_MESSAGE),
+            expected_codes=options.get("expected_codes", 0),
+        )
+
+
+def _no_option(of: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+    return f"{of} has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
+
+
+async def _invoke(
+    channel: Channel, schema: MethodSchema, requests: list[Any], given: dict[str, Any]
+) -> GrpcResponse:
+    """Make a call of any kind to its end."""
+    of_path = (schema.path, schema.pack, schema.unpack)
+    first = requests if schema.is_client_streaming else requests[0]
+    if not schema.is_server_streaming:
+        make = channel.stream_unary if schema.is_client_streaming else channel.unary_unary
+        call = make(*of_path)(first, **given)
+        code = await call.code()
+        message = await call if code is StatusCode.OK else None
+        headers = await call.initial_metadata()
+        return GrpcResponse(
+            code, message, await call.details(), headers, await call.trailing_metadata()
+        )
+    stream = channel.stream_stream if schema.is_client_streaming else channel.unary_stream
+    messages: list[Any] = []
+    try:
+        async with stream(*of_path)(first, **given) as streaming:
+            async for message in streaming:
+                messages.append(message)  # noqa: PERF401  # those before an error are kept
+            headers = await streaming.initial_metadata()
+            trailers = await streaming.trailing_metadata()
+    except GrpcError as error:
+        return GrpcResponse(error.code, messages, error.details, (), error.trailers)
+    return GrpcResponse(StatusCode.OK, messages, "", headers, trailers)

@@ -1,0 +1,135 @@
+"""gRPC for scenarios that run in threads: the same channels and calls without ``await``."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Self, Unpack
+
+from pytest_k6api.protocols.grpc.calls import UnaryCall
+from pytest_k6api.protocols.grpc.channel import Channel
+from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
+from pytest_k6api.protocols.grpc.streaming import StreamingCall
+
+Run = Callable[..., Any]
+"""Lets Trio await ``function(*args)`` and returns or raises what that gives."""
+
+
+class SyncGrpcClient:
+    """A `GrpcClient` called from a thread.
+
+    Args:
+        client: The client; only Trio's thread touches it.
+        run: Lets Trio await a function.
+        run_soon: Lets Trio call a function, without waiting for it.
+    """
+
+    def __init__(self, client: GrpcClient, run: Run, run_soon: Callable[..., None]) -> None:
+        self._client = client
+        self._run = run
+        self._run_soon = run_soon
+
+    def __repr__(self) -> str:
+        return f"<SyncGrpcClient of {self._client!r}>"
+
+    def channel(self, target: str, **options: Unpack[ChannelOptions]) -> "SyncChannel":
+        """Return a channel for generated stubs; see `GrpcClient.channel`."""
+        return SyncChannel(self._client.channel(target, **options), self._run, self._run_soon)
+
+    def load(self, *paths: str, include: tuple[str, ...] = ()) -> None:
+        """Read ``.proto`` files; see `GrpcClient.load`."""
+        self._client.load(*paths, include=include)
+
+    def invoke(self, method: str, request: Any = (), **options: Any) -> GrpcResponse:
+        """Call `method` without generated code; see `GrpcClient.invoke`."""
+        response: GrpcResponse = self._run(partial(self._client.invoke, method, request, **options))
+        return response
+
+
+class SyncChannel:
+    """A `Channel` called from a thread: stubs give responses and iterators."""
+
+    def __init__(self, channel: Channel, run: Run, run_soon: Callable[..., None]) -> None:
+        self._channel = channel
+        self._run = run
+        self._run_soon = run_soon
+
+    def __repr__(self) -> str:
+        return f"<SyncChannel of {self._channel!r}>"
+
+    def unary_unary(self, *args: Any, **options: Any) -> Callable[..., Any]:
+        """Return what makes calls with one request and one response."""
+        return self._unary(self._channel.unary_unary(*args, **options))
+
+    def stream_unary(self, *args: Any, **options: Any) -> Callable[..., Any]:
+        """Return what makes calls with many requests and one response."""
+        return self._unary(self._channel.stream_unary(*args, **options))
+
+    def unary_stream(self, *args: Any, **options: Any) -> Callable[..., "SyncStreamingCall"]:
+        """Return what makes calls with one request and many responses."""
+        return self._streaming(self._channel.unary_stream(*args, **options))
+
+    def stream_stream(self, *args: Any, **options: Any) -> Callable[..., "SyncStreamingCall"]:
+        """Return what makes calls with many requests and many responses."""
+        return self._streaming(self._channel.stream_stream(*args, **options))
+
+    def health(self, service: str = "", **options: Any) -> str:
+        """Return what the server's health service says; see `Channel.health`."""
+        status: str = self._run(partial(self._channel.health, service, **options))
+        return status
+
+    def _unary(self, make: Callable[..., UnaryCall]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            made = make(*args, **options)
+            return self._run(made.response)
+
+        return call
+
+    def _streaming(self, make: Callable[..., StreamingCall]) -> Callable[..., "SyncStreamingCall"]:
+        def call(*args: Any, **options: Any) -> SyncStreamingCall:
+            return SyncStreamingCall(make(*args, **options), self._run, self._run_soon)
+
+        return call
+
+
+class SyncStreamingCall:
+    """A `StreamingCall` called from a thread."""
+
+    def __init__(self, call: StreamingCall, run: Run, run_soon: Callable[..., None]) -> None:
+        self._call = call
+        self._run = run
+        self._run_soon = run_soon
+
+    def __del__(self) -> None:
+        # A loop that was left by `break`; only Trio's thread may end the call.
+        if not self._call.done():
+            self._run_soon(self._call.cancel)
+
+    def __enter__(self) -> Self:
+        self._run(self._call.__aenter__)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._run(self._call.__aexit__, *error)
+
+    def __iter__(self) -> Iterator[Any]:
+        while (message := self._run(self._call.read)) is not None:
+            yield message
+
+    def read(self) -> Any:
+        """Return the next response; None at the end."""
+        return self._run(self._call.read)
+
+    def write(self, request: Any) -> None:
+        """Send a request."""
+        self._run(self._call.write, request)
+
+    def done_writing(self) -> None:
+        """Tell the server that no request follows."""
+        self._run(self._call.done_writing)
+
+    def code(self) -> Any:
+        """Return the status, once all responses have come."""
+        return self._run(self._call.code)
+
+    def trailing_metadata(self) -> Mapping[str, Any] | Any:
+        """Return the metadata behind the responses."""
+        return self._run(self._call.trailing_metadata)
