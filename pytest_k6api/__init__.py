@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from pytest_k6api.plugin.collection.marks import load_test, scenario, vu_fixture
     from pytest_k6api.plugin.runtime.results import LoadTestResults
+    from pytest_k6api.protocols.grpc import GrpcError, GrpcResponse, StatusCode
     from pytest_k6api.protocols.http import (
         BearerAuth,
         HTTPStatusError,
@@ -49,6 +50,8 @@ __all__ = [
     "BearerAuth",
     "Counter",
     "Gauge",
+    "GrpcError",
+    "GrpcResponse",
     "HTTPStatusError",
     "K6ApiError",
     "LoadTestInfo",
@@ -64,6 +67,7 @@ __all__ = [
     "ScenarioOptions",
     "Series",
     "ServerSentEvent",
+    "StatusCode",
     "StreamedResponse",
     "SyncStreamedResponse",
     "SyncVU",
@@ -92,6 +96,7 @@ __getattr__ = late_names(
             "SyncStreamedResponse",
         ),
         ".protocols.instrument": ("instrument",),
+        ".protocols.grpc": ("GrpcError", "GrpcResponse", "StatusCode"),
         ".protocols.websocket": ("SyncWebSocket", "WebSocket", "WebSocketClosed"),
         ".vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
         ".metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),

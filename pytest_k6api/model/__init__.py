@@ -44,6 +44,7 @@ from pytest_k6api.model.options.values import (
     split_entries,
     switch_from_text,
 )
+from pytest_k6api.model.protocols import PROTOCOLS, ProtocolMetrics
 from pytest_k6api.model.recorder import Recorder, current_recorder
 from pytest_k6api.model.samples import (
     CHECK_ROWS,
@@ -79,6 +80,7 @@ __all__ = [
     "ITERATION_ROWS",
     "MASK",
     "OPTIONS",
+    "PROTOCOLS",
     "SECRETS",
     "TAKES",
     "Batch",
@@ -101,6 +103,7 @@ __all__ = [
     "MetricKind",
     "Misfit",
     "OptionError",
+    "ProtocolMetrics",
     "Recorder",
     "RowType",
     "RunStatus",

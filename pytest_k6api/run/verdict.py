@@ -1,10 +1,10 @@
 """The verdict on a load test: passed, failed or interrupted, with reasons in plain words. Pure.
 
 A green test means that nothing went wrong, so nothing fails silently: a crossed
-threshold, an iteration that raised, a failed check, a failed request or WebSocket session
-or an early end fails the load test. A threshold on ``checks``, ``http_req_failed``,
-``ws_failed`` or ``iteration_failures`` replaces zero tolerance by its
-own limit, for the samples that it covers.
+threshold, an iteration that raised, a failed check, a failed request, session or call,
+or an early end fails the load test. A threshold on ``checks``, ``iteration_failures`` or
+the rate of a protocol, such as ``http_req_failed``, replaces zero tolerance by its own
+limit, for the samples that it covers.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot, ThresholdSnapshot, Unjudged
-from pytest_k6api.model import LoadTestOptions
+from pytest_k6api.model import PROTOCOLS, LoadTestOptions
 from pytest_k6api.report import observed_text
 from pytest_k6api.vu import Failure, FailureKind
 
@@ -20,8 +20,7 @@ from pytest_k6api.vu import Failure, FailureKind
 _RATES = {
     FailureKind.ITERATION: "iteration_failures",
     FailureKind.CHECK: "checks",
-    FailureKind.REQUEST: "http_req_failed",
-    FailureKind.SESSION: "ws_failed",
+    **{FailureKind(protocol.noun): protocol.failed.name for protocol in PROTOCOLS},
 }
 
 
@@ -106,8 +105,11 @@ def _failure_reasons(
     texts = {
         "iteration_failures": "iterations raised an exception",
         "checks": "checks failed",
-        "http_req_failed": f"requests failed: {kinds.get('http_req_failed', '')}",
-        "ws_failed": f"WebSocket sessions failed: {kinds.get('ws_failed', '')}",
+        **{
+            protocol.failed.name: f"{protocol.failures} failed:"
+            f" {kinds.get(protocol.failed.name, '')}"
+            for protocol in PROTOCOLS
+        },
     }
     failures = failing(unjudged, options)
     for name, text in texts.items():
@@ -124,8 +126,7 @@ def failing(unjudged: Mapping[str, Unjudged], options: LoadTestOptions) -> dict[
     """Return those of the rates in `unjudged` that fail a load test with these `options`."""
     consequences = {
         "checks": options.checks,
-        "http_req_failed": options.requests,
-        "ws_failed": options.requests,
+        **{protocol.failed.name: options.requests for protocol in PROTOCOLS},
     }
     return {
         name: each

@@ -12,10 +12,10 @@ from pytest_k6api.metrics.sinks.simple import RateSink, Sink
 from pytest_k6api.metrics.snapshot import Unjudged
 from pytest_k6api.metrics.store import MetricStore
 from pytest_k6api.metrics.tag_filter import Selection
-from pytest_k6api.model import TagTable
+from pytest_k6api.model import PROTOCOLS, TagTable
 from pytest_k6api.model import metrics as built_in
 
-REQUEST_RATES = (built_in.HTTP_REQ_FAILED.name, built_in.WS_FAILED.name)
+REQUEST_RATES = tuple(protocol.failed.name for protocol in PROTOCOLS)
 """The rates of the protocols: their failures are kept by kind, with an exchange each."""
 
 FAILURE_RATES: Mapping[str, bool] = {

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from pytest_k6api.model import printable
+from pytest_k6api.model import PROTOCOLS, printable
 from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, KeptSummary
 from pytest_k6api.plugin.reporting.junit import NUMBERS
 from pytest_k6api.plugin.reporting.terminal import Terminal
@@ -45,8 +45,11 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
     line = "; ".join(filter(None, (heading, summary_line(snapshot))))
     lines = [
         heading,
-        *_failed_lines(load_test, FailureKind.REQUEST),
-        *_failed_lines(load_test, FailureKind.SESSION),
+        *(
+            line
+            for protocol in PROTOCOLS
+            for line in _failed_lines(load_test, FailureKind(protocol.noun))
+        ),
         *summary_lines(snapshot, results.requests_by_name(), load_test.target),
     ]
     if load_test.comparison is not None:

@@ -7,7 +7,12 @@ each message of a stream.
 
 from pytest_k6api.protocols.grpc.calls import GrpcError
 from pytest_k6api.protocols.grpc.channel import Channel
-from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
+from pytest_k6api.protocols.grpc.client import (
+    ChannelOptions,
+    GrpcClient,
+    GrpcResponse,
+    InvokeOptions,
+)
 from pytest_k6api.protocols.grpc.status import StatusCode
 from pytest_k6api.protocols.grpc.sync import SyncChannel, SyncGrpcClient
 
@@ -17,6 +22,7 @@ __all__ = [
     "GrpcClient",
     "GrpcError",
     "GrpcResponse",
+    "InvokeOptions",
     "StatusCode",
     "SyncChannel",
     "SyncGrpcClient",

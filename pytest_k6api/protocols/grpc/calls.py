@@ -23,7 +23,7 @@ from pytest_k6api.protocols.grpc.status import (
     code_of_text,
 )
 from pytest_k6api.protocols.grpc.wire import (
-    MessageReader,
+    FramedMessages,
     Metadata,
     WireError,
     frame,
@@ -87,7 +87,7 @@ class CallOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Call:
+class GrpcCall:
     """A call; see `UnaryCall`, and `StreamingCall` in `streaming`."""
 
     def __init__(self, options: CallOptions) -> None:
@@ -96,7 +96,7 @@ class Call:
         self._began = self._deadline = 0
         self._connection: Http2Connection | None = None
         self._stream: Stream | None = None
-        self._reader: MessageReader | None = None
+        self._reader: FramedMessages | None = None
         self._outcome: Outcome | None = None
 
     def __repr__(self) -> str:
@@ -143,7 +143,7 @@ class Call:
             assert self._stream.block is not None
             encoding = _field(self._stream.block.fields, b"grpc-encoding") or b"identity"
             name = encoding.decode("latin-1")
-            reader = self._reader = MessageReader(name, self._options.max_size)
+            reader = self._reader = FramedMessages(name, self._options.max_size)
         messages = reader.feed(data)
         try:
             return [self._options.deserialize(message) for message in messages]
@@ -225,7 +225,7 @@ class Call:
         return stream.is_complete and stream.trailers is None
 
 
-class UnaryCall(Call):
+class UnaryCall(GrpcCall):
     """A call with one response: await it.
 
     Args:

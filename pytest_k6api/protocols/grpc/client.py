@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict, Unpack
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from pytest_k6api.model import OptionError, Recorder
 from pytest_k6api.protocols.grpc.calls import GrpcError
@@ -11,9 +12,13 @@ from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.schemas import MethodSchema, Schemas, read_proto_files
 from pytest_k6api.protocols.grpc.status import StatusCode
 from pytest_k6api.protocols.grpc.wire import Metadata, MetadataSource
-from pytest_k6api.protocols.http import Client, Origin, read_authority, require_http2
+from pytest_k6api.protocols.http import Client, Origin, Routes, read_authority, require_http2
 
 _DEFAULT_PORTS = {False: 80, True: 443}
+
+
+# By load test, which its routes stand for: by server and files.
+_KNOWN: WeakKeyDictionary[Routes, dict[object, Schemas]] = WeakKeyDictionary()
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -87,8 +92,7 @@ class GrpcClient:
         self._client = client
         self._recorder = recorder
         self._channels: dict[object, Channel] = {}
-        self._schemas: dict[str, Schemas] = {}
-        self._files: list[bytes] = []
+        self._files: tuple[bytes, ...] = ()
 
     def __repr__(self) -> str:
         return f"<GrpcClient with {len(self._channels)} channels>"
@@ -119,8 +123,7 @@ class GrpcClient:
         Raises:
             OptionError: One cannot be compiled, or the extra is not installed.
         """
-        self._files += read_proto_files([*map(str, paths)], [*map(str, include)])
-        self._schemas.clear()
+        self._files += read_proto_files((*map(str, paths),), (*map(str, include),))
 
     async def invoke(
         self,
@@ -147,8 +150,7 @@ class GrpcClient:
             raise TypeError(_no_option("a call", unknown, InvokeOptions.__annotations__))
         target, is_tls = self._target(options)
         channel = self.channel(target, tls=is_tls)
-        schemas = self._schemas.setdefault(target, Schemas(self._files))
-        schema = await schemas.find(method, channel)
+        schema = await self._schemas(target).find(method, channel)
         given = {name: each for name, each in options.items() if name not in {"target", "tls"}}
         requests: list[Any] = [request] if isinstance(request, Mapping) else [*request]
         if not schema.is_client_streaming:
@@ -162,6 +164,10 @@ class GrpcClient:
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
+
+    def _schemas(self, target: str) -> Schemas:
+        known = _KNOWN.setdefault(self._client.routes, {})
+        return known.setdefault((target, self._files), Schemas(self._files))
 
     def _target(self, options: InvokeOptions) -> tuple[str, bool]:
         """Return the server, and whether it speaks TLS."""
@@ -188,7 +194,7 @@ class GrpcClient:
             raise OptionError(f"a target of gRPC is 'host:port', got {target!r}: {error}") from None
         origin = Origin(is_tls=is_tls, host=authority.host, port=authority.port)
         return Channel(
-            Link(self._client.runtime, origin, self._client.connection_options),
+            Link(self._client.dial_http2, origin),
             self._recorder,
             target,
             metadata=options.get("metadata"),

@@ -1,10 +1,11 @@
 """The connections of one channel: HTTP/2 to one server, opened when a call needs them."""
 
+from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 
 import trio
 
-from pytest_k6api.protocols.http import ConnectionOptions, HttpRuntime, NetworkError, Origin
+from pytest_k6api.protocols.http import Connection, NetworkError, Origin
 from pytest_k6api.protocols.http.h2 import Http2Connection
 
 # Nanoseconds. A connection that was idle for longer is looked at before it is used.
@@ -16,15 +17,15 @@ class Link:
     """The connections of one virtual user to one server.
 
     Args:
-        runtime: The load test's HTTP runtime.
+        dial: Opens a connection, until a moment in perf_counter_ns.
         origin: The server.
-        options: Properties of the connections.
     """
 
-    def __init__(self, runtime: HttpRuntime, origin: Origin, options: ConnectionOptions) -> None:
+    def __init__(
+        self, dial: Callable[[Origin, int], Awaitable[Connection]], origin: Origin
+    ) -> None:
         self.origin = origin
-        self._runtime = runtime
-        self._options = options._replace(versions="2-prior-knowledge")
+        self._dial = dial
         self._connections: list[Http2Connection] = []
         self._opening: trio.Event | None = None
 
@@ -69,7 +70,7 @@ class Link:
     async def _open(self, deadline: int) -> Http2Connection:
         event = self._opening = trio.Event()
         try:
-            connection = await self._runtime.dial(self.origin, deadline, self._options)
+            connection = await self._dial(self.origin, deadline)
         finally:
             self._opening = None
             event.set()

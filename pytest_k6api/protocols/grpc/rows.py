@@ -9,7 +9,7 @@ from pytest_k6api.model import metrics as built_in
 # (tags id, failed, duration_us, ended_ns): `failed` is 1, 0, or None without a judgement.
 GRPC_CALL_ROWS = RowType(
     "gRPC call",
-    (Column(built_in.GRPC_REQ_DURATION, 2), Column(built_in.GRPC_REQ_FAILED, 1)),
+    (Column(built_in.GRPC_REQ_DURATION, 2), Column(built_in.GRPC_REQ_FAILED, 1, is_optional=True)),
     ended_at=3,
 )
 """One for each call, unary or of streams, at its end."""

@@ -6,9 +6,12 @@ extra `grpc` brings, is imported when the first of them is needed.
 
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import trio
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.grpc.calls import GrpcError
@@ -55,7 +58,7 @@ def need_protobuf() -> None:
 
 
 class Schemas:
-    """The methods that are known, of files and of servers; one for each virtual user's channel.
+    """The methods that are known of one server; shared by all virtual users.
 
     Args:
         files: Serialised file descriptors, each after those that it depends on.
@@ -65,6 +68,7 @@ class Schemas:
         self._files = list(files)
         self._pool: DescriptorPool | None = None
         self._methods: dict[str, MethodSchema] = {}
+        self._lock = trio.Lock()  # one virtual user asks for all
 
     def __repr__(self) -> str:
         return f"<Schemas of {len(self._methods)} methods>"
@@ -88,7 +92,10 @@ class Schemas:
                 raise OptionError(
                     f"a method of gRPC is named 'package.Service/Method', got {name!r}"
                 )
-            known = self._methods[path] = await self._look_up(service, method, channel)
+            async with self._lock:
+                known = self._methods.get(path)
+                if known is None:
+                    known = self._methods[path] = await self._look_up(service, method, channel)
         return known
 
     async def _look_up(self, service: str, method: str, channel: Channel) -> MethodSchema:
@@ -141,8 +148,9 @@ def _schema(path: str, descriptor: Any) -> MethodSchema:
     )
 
 
-def read_proto_files(paths: Sequence[str], include: Sequence[str]) -> list[bytes]:
-    """Return the file descriptors of ``.proto`` files and of what they import.
+@cache
+def read_proto_files(paths: tuple[str, ...], include: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return the file descriptors of ``.proto`` files and of what they import; read once.
 
     Args:
         paths: The files, whole or below one of `include`.
@@ -170,7 +178,7 @@ def read_proto_files(paths: Sequence[str], include: Sequence[str]) -> list[bytes
                 f"cannot compile {', '.join(paths)}; protoc has said why on the standard error stream"
             )
         files = FileDescriptorSet.FromString(Path(result.name).read_bytes()).file
-    return [file.SerializeToString() for file in files]
+    return tuple(file.SerializeToString() for file in files)
 
 
 async def reflect(service: str, channel: Channel) -> list[bytes]:

@@ -9,8 +9,8 @@ from typing import Any, Self
 import trio
 
 from pytest_k6api.protocols.grpc.calls import (
-    Call,
     CallOptions,
+    GrpcCall,
     GrpcError,
     Requests,
     each,
@@ -29,7 +29,7 @@ from pytest_k6api.protocols.http.h2 import Stream
 _END = object()
 
 
-class StreamingCall(Call):
+class StreamingCall(GrpcCall):
     """A call with many responses: iterate over it, or enter it to read and write.
 
     Args:

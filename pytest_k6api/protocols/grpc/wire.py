@@ -36,7 +36,7 @@ def frame(message: bytes, encoding: str = "identity") -> bytes:
     return b"\1" + len(packed).to_bytes(4, "big") + packed
 
 
-class MessageReader:
+class FramedMessages:
     """Finds the messages in a stream of bytes, however they are cut.
 
     Args:

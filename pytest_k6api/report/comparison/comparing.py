@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pytest_k6api.metrics import MetricTotal, measure, parse_aggregation
-from pytest_k6api.model import Contains, MetricKind
+from pytest_k6api.model import PROTOCOLS, Contains, MetricKind
 from pytest_k6api.report.comparison.noise import SIGNIFICANT, can_test, p_value
 from pytest_k6api.report.comparison.rule import ComparisonRule
 from pytest_k6api.report.files.results_file import Results
@@ -27,8 +27,7 @@ _SHOWN: Mapping[MetricKind, tuple[str, ...]] = {
 _IN_ONE_LINE: Mapping[str, tuple[str, ...]] = {
     "http_reqs": ("rate",),
     "http_req_duration": ("p(95)",),
-    "http_req_failed": ("rate",),
-    "ws_failed": ("rate",),
+    **{protocol.failed.name: ("rate",) for protocol in PROTOCOLS},
 }
 _HIDDEN = frozenset(
     {

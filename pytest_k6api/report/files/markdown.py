@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
-from pytest_k6api.model import printable
+from pytest_k6api.model import PROTOCOLS, MetricKind, printable
 from pytest_k6api.report.comparison.comparing import Comparison
 from pytest_k6api.report.text.threshold_text import observed_text
 from pytest_k6api.report.text.units import (
@@ -58,14 +58,16 @@ def _threshold_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
 
 def _metric_rows(snapshot: Snapshot) -> Iterator[Sequence[str]]:
     yield "Metric", "Result"
-    for name in ("http_reqs", "ws_sessions", "iterations"):
-        if counter := _measured(snapshot, name):
+    counted = [protocol.counted.name for protocol in PROTOCOLS]
+    for name in (*counted, "iterations"):
+        counter = _measured(snapshot, name)
+        if counter is not None and counter.kind is MetricKind.COUNTER:
             rate = format_per_second(counter.sample["rate"])
             yield name, f"{format_count(counter.sample['count'])}, {rate}"
-    for name in ("http_req_failed", "ws_failed", "checks"):
+    for name in (*(protocol.failed.name for protocol in PROTOCOLS), "checks"):
         if share := _measured(snapshot, name):
             yield name, format_share(share.sample["rate"])
-    for name in ("http_req_duration", "ws_response_time", "iteration_duration"):
+    for name in (*(protocol.duration.name for protocol in PROTOCOLS), "iteration_duration"):
         if trend := _measured(snapshot, name):
             numbers = (
                 f"{stat}={format_value(trend.sample[stat], trend.contains)}" for stat in _TREND

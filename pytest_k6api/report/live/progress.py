@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_k6api.metrics import MetricsEngine
-from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, StatusSnapshot, planned_duration
+from pytest_k6api.model import (
+    PROTOCOLS,
+    ScenarioOptions,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    planned_duration,
+)
 from pytest_k6api.report.text.units import NOTHING, format_count, format_time
 
 _FAILING = {
     "iteration_failures": "passes",
-    "http_req_failed": "passes",
-    "ws_failed": "passes",
+    **{protocol.failed.name: "passes" for protocol in PROTOCOLS},
     "checks": "fails",
 }
 
@@ -37,7 +42,7 @@ class ProgressLine:
         requests_per_second: Over the last interval; None before the first request.
         p95: The 95th percentile of http_req_duration so far, in milliseconds; None
             before the first request.
-        failures: Failed iterations, checks, requests and sessions; None before the first of any.
+        failures: Failed iterations, checks and exchanges of all protocols; None before the first of any.
     """
 
     name: str

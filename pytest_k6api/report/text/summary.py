@@ -13,7 +13,7 @@ from pytest_k6api.metrics import (
     RequestsRow,
     Snapshot,
 )
-from pytest_k6api.model import BUILT_IN, Contains, MetricKind
+from pytest_k6api.model import BUILT_IN, PROTOCOLS, Contains, MetricKind, ProtocolMetrics
 from pytest_k6api.report.text.requests_table import request_lines
 from pytest_k6api.report.text.threshold_text import observed_text
 from pytest_k6api.report.text.units import (
@@ -53,8 +53,9 @@ _EXECUTION = frozenset(
         "vus_max",
     }
 )
-# The titles of the protocols' metrics, by how their names begin; users may call one of theirs ws_….
-_PROTOCOLS = {"http_req": "HTTP", "sse_": "SERVER-SENT EVENTS", "ws_": "WEBSOCKET"}
+# The titles of built-in metrics, by how their names begin.
+_TITLES = {protocol.prefix: protocol.title for protocol in PROTOCOLS}
+_TITLES["sse_"] = "SERVER-SENT EVENTS"
 
 _PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 
@@ -93,26 +94,33 @@ def _main_numbers(snapshot: Snapshot) -> Iterator[str]:
             yield text_of(metric)
 
 
+_Text = Callable[[MetricSnapshot], str]
+
+
 def _counted(noun: str, plural: str, metric: MetricSnapshot) -> str:
-    count = metric.sample["count"]
-    return f"{format_count(count)} {noun if count == 1 else plural}"
+    return f"{format_count(metric.samples)} {noun if metric.samples == 1 else plural}"
 
 
 def _share(what: str, metric: MetricSnapshot) -> str:
     return f"{format_share(metric.sample['rate'])} of {what}"
 
 
-_IN_ONE_LINE: tuple[tuple[str, Callable[[MetricSnapshot], str]], ...] = (
+def _p95(metric: MetricSnapshot) -> str:
+    return f"p(95)={format_value(metric.sample['p(95)'], metric.contains)}"
+
+
+def _of_protocol(protocol: ProtocolMetrics) -> Iterator[tuple[str, _Text]]:
+    plural = f"{protocol.noun}s"
+    yield protocol.counted.name, partial(_counted, protocol.noun, plural)
+    if protocol.counted.kind is MetricKind.COUNTER:
+        yield protocol.counted.name, lambda metric: format_per_second(metric.sample["rate"])
+    yield protocol.duration.name, _p95
+    yield protocol.failed.name, partial(_share, f"{plural} failed")
+
+
+_IN_ONE_LINE: tuple[tuple[str, _Text], ...] = (
     ("iterations", partial(_counted, "iteration", "iterations")),
-    ("http_reqs", partial(_counted, "request", "requests")),
-    ("ws_sessions", partial(_counted, "session", "sessions")),
-    ("http_reqs", lambda metric: format_per_second(metric.sample["rate"])),
-    (
-        "http_req_duration",
-        lambda metric: f"p(95)={format_value(metric.sample['p(95)'], metric.contains)}",
-    ),
-    ("http_req_failed", partial(_share, "requests failed")),
-    ("ws_failed", partial(_share, "sessions failed")),
+    *(entry for protocol in PROTOCOLS for entry in _of_protocol(protocol)),
     ("http_req_retries", partial(_counted, "retry", "retries")),
     ("checks", partial(_share, "checks succeeded")),
 )
@@ -165,7 +173,7 @@ def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[st
     shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
     metrics = sorted(shown, key=_place)
     width = max((len(_label(metric)) for metric in metrics), default=0) + 3
-    for title in ("CUSTOM", *_PROTOCOLS.values(), "EXECUTION", "NETWORK"):
+    for title in ("CUSTOM", *_TITLES.values(), "EXECUTION", "NETWORK"):
         chosen = [metric for metric in metrics if _section(metric) == title]
         if chosen:
             yield [title, *_aligned(chosen, width)]
@@ -183,7 +191,7 @@ def _section(metric: MetricSnapshot) -> str:
         return "EXECUTION"
     if metric.name in {"data_sent", "data_received"}:
         return "NETWORK"
-    for prefix, title in _PROTOCOLS.items():
+    for prefix, title in _TITLES.items():
         if metric.name in _PLACES and metric.name.startswith(prefix):
             return title
     return "CUSTOM"

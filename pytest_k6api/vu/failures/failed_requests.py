@@ -1,6 +1,6 @@
-"""Failed requests and sessions of a load test, grouped by scenario, error or status, method and name.
+"""Failed requests, sessions and calls of a load test, grouped by scenario, error or status, method and name.
 
-Counts come from the series of ``http_req_failed`` and ``ws_failed``, so they always agree. Beside
+Counts come from the series of the protocols' rates, so they always agree. Beside
 them, for a bounded number of kinds, are kept the times of the first and last failure
 and one exchange. A request that succeeds costs nothing.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_k6api.metrics import FailureSeries
-from pytest_k6api.model import SECRETS, Batch, Secrets, TagTable
+from pytest_k6api.model import PROTOCOLS, SECRETS, Batch, Secrets, TagTable
 from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind
 from pytest_k6api.vu.failures.tracebacks import group_url
 
@@ -19,7 +19,7 @@ MOST_KINDS = 100
 
 _NAMED = 5
 _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
-_FAILURE_KINDS = {"http_req_failed": FailureKind.REQUEST, "ws_failed": FailureKind.SESSION}
+_FAILURE_KINDS = {protocol.failed.name: FailureKind(protocol.noun) for protocol in PROTOCOLS}
 # Prefixes of k6's texts; the code implies them.
 _OPERATIONS = ("dial: ", "lookup: ")
 
@@ -178,7 +178,7 @@ class FailedRequests:
         error = tags.get("error", "")
         for operation in _OPERATIONS:
             error = error.removeprefix(operation)
-        what = f"{error} ({code})" if error else status
+        what = f"{error} ({code or status})" if error else status
         name = self._secrets.mask_url(tags.get("name", ""))
         if len(one.names) > 1:
             name = group_url(name)

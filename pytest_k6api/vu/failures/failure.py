@@ -20,11 +20,12 @@ class FailureKind(Enum):
     TEARDOWN = "teardown"
     REQUEST = "request"
     SESSION = "session"
+    CALL = "call"
 
     @property
     def is_protocols(self) -> bool:
         """Whether a protocol failed, which has an exchange and no traceback."""
-        return self in (FailureKind.REQUEST, FailureKind.SESSION)
+        return self in (FailureKind.REQUEST, FailureKind.SESSION, FailureKind.CALL)
 
     @property
     def whole(self) -> str:

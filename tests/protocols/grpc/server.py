@@ -4,30 +4,31 @@ The generated code is in FOLDER. Prints the port, and ends with its standard inp
 """
 
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, sys.argv[1])
 
 import greeter_pb2  # type: ignore[import-not-found]
 import greeter_pb2_grpc  # type: ignore[import-not-found]
-import grpc  # type: ignore[import-untyped]
+import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 
-class Greeter(greeter_pb2_grpc.GreeterServicer):  # type: ignore[misc]
+class Greeter(greeter_pb2_grpc.GreeterServicer):
     def Greet(self, request, context):  # noqa: N802
         if request.name == "nobody":
             context.set_trailing_metadata((("reason", "none"), ("raw-bin", b"\x00\xff")))
             context.abort(grpc.StatusCode.NOT_FOUND, "no such person: 100 % «nobody»")
         if request.name == "slow":
-            import time
-
             time.sleep(3)
         context.send_initial_metadata((("greeted", "yes"),))
         context.set_trailing_metadata((("raw-bin", b"\x00\xff"),))
         metadata = {key: str(value) for key, value in context.invocation_metadata()}
-        return greeter_pb2.Reply(text="Hello " + request.name * max(1, request.times), metadata=metadata)
+        return greeter_pb2.Reply(
+            text="Hello " + request.name * max(1, request.times), metadata=metadata
+        )
 
     def GreetOften(self, request, context):  # noqa: N802
         for number in range(request.times):
@@ -53,7 +54,8 @@ def main() -> None:
     reflection.enable_server_reflection(names, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(port, flush=True)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
     sys.stdin.read()
     server.stop(0)
 

@@ -7,7 +7,6 @@ from pytest_k6api.protocols.http.client.excerpts import excerpt
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange
 from pytest_k6api.protocols.http.client.options import (
     ClientOptions,
-    ConnectionOptions,
     require_http2,
 )
 from pytest_k6api.protocols.http.client.prepare import read_expected
@@ -20,7 +19,6 @@ __all__ = [
     "Client",
     "ClientOptions",
     "Connection",
-    "ConnectionOptions",
     "Exchange",
     "HttpRuntime",
     "Routes",

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from pytest_k6api.model import Recorder, read_http_versions
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
-from pytest_k6api.protocols.http.client.connection import Exchange
+from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
 from pytest_k6api.protocols.http.client.options import ConnectionOptions, checked_versions
 from pytest_k6api.protocols.http.client.prepare import (
@@ -31,7 +31,7 @@ from pytest_k6api.protocols.http.client.samples import (
     phases,
 )
 from pytest_k6api.protocols.http.ledger import Ledger
-from pytest_k6api.protocols.http.message.authority import InvalidURL
+from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.decoding import DecodingError, decode
 from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
@@ -161,15 +161,10 @@ class Client:
     def expected_statuses(self, statuses: ExpectedStatuses) -> None:
         self._ledger.expected = read_expected(statuses)
 
-    @property
-    def runtime(self) -> HttpRuntime:
-        """What all clients of the load test share."""
-        return self._runtime
-
-    @property
-    def connection_options(self) -> ConnectionOptions:
-        """Properties of new connections."""
-        return self._kept.options
+    async def dial_http2(self, origin: Origin, deadline: int) -> Connection:
+        """Return a connection of the caller's own with this client's properties; see `dial`."""
+        options = self._kept.options._replace(versions="2-prior-knowledge")
+        return await self._runtime.dial(origin, deadline, options)
 
     @property
     def last_response(self) -> Response | None:

@@ -1,0 +1,61 @@
+"""The main metrics of each protocol: what verdicts, summaries and reports name of it."""
+
+from dataclasses import dataclass
+
+from pytest_k6api.model import metrics as built_in
+from pytest_k6api.model.metrics import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolMetrics:
+    """The main metrics of one protocol.
+
+    Attributes:
+        title: The heading over its metrics in a summary.
+        prefix: The beginning of their names.
+        noun: The word for one exchange.
+        failures: The word for several, in a verdict.
+        counted: Has a sample for each exchange.
+        failed: The rate of those that failed.
+        duration: The trend of the time that one took, or its answer.
+    """
+
+    title: str
+    prefix: str
+    noun: str
+    failures: str
+    counted: Metric
+    failed: Metric
+    duration: Metric
+
+
+PROTOCOLS = (
+    ProtocolMetrics(
+        title="HTTP",
+        prefix="http_req",
+        noun="request",
+        failures="requests",
+        counted=built_in.HTTP_REQS,
+        failed=built_in.HTTP_REQ_FAILED,
+        duration=built_in.HTTP_REQ_DURATION,
+    ),
+    ProtocolMetrics(
+        title="WEBSOCKET",
+        prefix="ws_",
+        noun="session",
+        failures="WebSocket sessions",
+        counted=built_in.WS_SESSIONS,
+        failed=built_in.WS_FAILED,
+        duration=built_in.WS_RESPONSE_TIME,
+    ),
+    ProtocolMetrics(
+        title="GRPC",
+        prefix="grpc_",
+        noun="call",
+        failures="gRPC calls",
+        counted=built_in.GRPC_REQ_DURATION,
+        failed=built_in.GRPC_REQ_FAILED,
+        duration=built_in.GRPC_REQ_DURATION,
+    ),
+)
+"""In the order in which they are listed."""
