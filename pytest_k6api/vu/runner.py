@@ -49,6 +49,7 @@ class VirtualUser:
         "_is_closing",
         "_kept",
         "_recorder",
+        "_renews",
         "_scenario",
         "_setup_data",
         "id",
@@ -76,6 +77,7 @@ class VirtualUser:
         self._fixtures = VUFixtures(resolve_vu_fixtures(function), self._own, caller.call)
         self._is_closing = False
         self._failed_teardowns = 0
+        self._renews = caller.context.client.no_vu_connection_reuse
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
@@ -109,6 +111,8 @@ class VirtualUser:
             if failed < 0:
                 raise
         ended = now()
+        if self._renews:
+            self._caller.context.client.close()
         if self._kept is not None:
             self._record_bytes()
             return False

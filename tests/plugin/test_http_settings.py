@@ -240,3 +240,69 @@ def test_a_missing_extra_is_told_with_its_command(
         ]
     )
     assert service.paths == []
+
+
+CONNECTIONS = """
+    import pytest
+
+    @pytest.mark.scenario(vus=1, iterations=3, {option})
+    async def test_it(vu):
+        for _ in range(2):
+            response = await vu.http.get("/")
+            print(f"<{{response.timings.connecting > 0}}> {{response.content}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments", "lines"),
+    [
+        ("", [], ["<True> b'Welcome'", *["<False> b'Welcome'"] * 5]),
+        ("no_connection_reuse=True", [], ["<True> b'Welcome'"] * 6),
+        ("", ["--k6-no-connection-reuse"], ["<True> b'Welcome'"] * 6),
+        ("no_vu_connection_reuse=True", [], ["<True> b'Welcome'", "<False> b'Welcome'"] * 3),
+        ("", ["--k6-no-vu-connection-reuse"], ["<True> b'Welcome'", "<False> b'Welcome'"] * 3),
+        ("discard_response_bodies=True", [], ["<True> b''", *["<False> b''"] * 5]),
+        ("", ["--k6-discard-response-bodies"], ["<True> b''", *["<False> b''"] * 5]),
+    ],
+)
+def test_connections_and_bodies_are_kept_as_long_as_was_asked_for(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    option: str,
+    arguments: list[str],
+    lines: list[str],
+):
+    pytester.makepyfile(CONNECTIONS.format(option=option))
+
+    result = run_pytest("-rP", *arguments)
+
+    result.assert_outcomes(passed=1)
+    assert re.findall(r"<\w+> b'.*'", str(result.stdout)) == lines
+
+
+@pytest.mark.parametrize(
+    ("argument", "error"),
+    [
+        (
+            "--k6-tls-version=1.2",
+            "--k6-tls-version: cannot read '1.2'; write one of tls1.0, tls1.1, tls1.2, tls1.3, or the"
+            " least and the greatest version, such as tls1.2-tls1.3",
+        ),
+        (
+            "--k6-tls-cipher-suites=TLS_AES_128_GCM_SHA256",
+            "--k6-tls-cipher-suites: cannot use the cipher suite 'TLS_AES_128_GCM_SHA256'; write one of"
+            " TLS 1.2 or below that OpenSSL has, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 (those of"
+            " TLS 1.3 are always on)",
+        ),
+    ],
+)
+def test_rules_of_tls_that_cannot_be_read_are_refused_before_any_request(
+    pytester: pytest.Pytester, run_pytest: RunPytest, service: Service, argument: str, error: str
+):
+    pytester.makepyfile(SUITE)
+
+    result = run_pytest(argument)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {error}"])
+    assert service.paths == []

@@ -22,6 +22,7 @@ IN_EVERY_SESSION = {
     "pytest_k6api.plugin.runtime",
     "pytest_k6api.plugin.runtime.fixtures",
     "pytest_k6api.plugin.settings",
+    "pytest_k6api.plugin.settings.setting",
     "pytest_k6api.plugin.settings.table",
 }
 

@@ -128,6 +128,10 @@ def _texts(about: str) -> Any:  # see `_option`
     return _option(dict, read_texts, about, from_texts=pairs_from_texts)
 
 
+def _switch(about: str) -> Any:  # see `_option`
+    return _option(False, read_switch, about, from_text=switch_from_text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioOptions:
     """The options of one scenario, complete and checked; durations are seconds.
@@ -189,18 +193,16 @@ class LoadTestOptions:
         "versions of HTTP: `auto`, `1.1`, `2`, `2-prior-knowledge`; see"
         " [HTTP/2](../how-to/use-http2.md)",
     )
+    discard_response_bodies: bool = _switch("read the bodies of responses without keeping them")
+    no_connection_reuse: bool = _switch("open a connection for each request")
+    no_vu_connection_reuse: bool = _switch("close a VU's connections at the end of each iteration")
     checks: str = _option(
         "fail", read_consequence, "`fail`, or `record`: failed checks do not fail the load test"
     )
     requests: str = _option(
         "fail", read_consequence, "`fail`, or `record`: failed requests do not fail the load test"
     )
-    fail_fast: bool = _option(
-        False,
-        read_switch,
-        "end at the first failure that fails the load test",
-        from_text=switch_from_text,
-    )
+    fail_fast: bool = _switch("end at the first failure that fails the load test")
     worker_fixtures: tuple[str, ...] = _option(
         (), read_names, "names of fixtures that each worker sets up by itself"
     )

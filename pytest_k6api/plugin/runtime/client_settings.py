@@ -14,8 +14,11 @@ from pytest_k6api.protocols.http import (
     HostTable,
     LocalAddresses,
     Proxies,
+    TlsRules,
     make_context,
+    read_cipher_suites,
     read_dns,
+    read_tls_version,
 )
 
 
@@ -29,6 +32,7 @@ def client_options(settings: Settings) -> ClientOptions:
     return ClientOptions(
         verify=_authorities(settings) or not settings.switch("insecure_skip_tls_verify"),
         certificate=_certificate(settings),
+        tls=_tls(settings),
         proxies=_proxies(settings, secrets),
         hosts=_hosts(settings),
         dns=_dns(settings),
@@ -67,6 +71,13 @@ def _certificate(settings: Settings) -> ClientCertificate | None:
     with blamed_on("--k6-client-cert"):
         make_context(verify=False, certificate=certificate)
     return certificate
+
+
+def _tls(settings: Settings) -> TlsRules:
+    with blamed_on("--k6-tls-version"):
+        versions = read_tls_version(settings.text("tls_version"))
+    with blamed_on("--k6-tls-cipher-suites"):
+        return TlsRules(versions, read_cipher_suites(settings.entries("tls_cipher_suites")))
 
 
 def _proxies(settings: Settings, secrets: Secrets) -> Proxies:

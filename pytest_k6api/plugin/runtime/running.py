@@ -123,6 +123,7 @@ def _prepare(item: pytest.Function) -> LoadTest:
 def _settings(
     item: pytest.Function, session: RunSettings, base_url: str, hooks: HookCalls
 ) -> RunSettings:
+    options = item.stash[PLAN].options
     show = partial(print_exchange, item.config)
     paused = f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}"
     return replace(
@@ -130,7 +131,10 @@ def _settings(
         client=replace(
             session.client,
             base_url=base_url,
-            http_versions=item.stash[PLAN].options.http_versions,
+            http_versions=options.http_versions,
+            discard_response_bodies=options.discard_response_bodies,
+            no_connection_reuse=options.no_connection_reuse,
+            no_vu_connection_reuse=options.no_vu_connection_reuse,
             show_exchange=show,
         ),
         tell=lambda text: tell(item.config, f"k6: {text}"),

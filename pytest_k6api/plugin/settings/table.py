@@ -1,65 +1,11 @@
 """The table of settings: command-line options, ini keys and environment variables.
 
-Imported in every session, so it imports nothing of this package.
+Imported in every session, so it imports no more of this package than what a setting is.
 """
-
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal, NamedTuple
 
 import pytest
 
-PREFIX = "--k6-"
-
-
-class Setting(NamedTuple):  # a dataclass takes a millisecond of every session to make
-    """One setting.
-
-    Attributes:
-        name: Its name with underscores, without prefix.
-        about: The help text.
-        metavar: Placeholder of the value in the help; empty for a switch.
-        option: The option of the marker that it sets, if any: the ini file gives its
-            default, the environment and the command line override the marker.
-        repeated: Whether it can be given several times.
-        default: The text of the value where none was given.
-        choices: The values it can have; empty for any.
-        synonyms: k6's words for some of the choices.
-        kind: How its text is read, where no option reads it; a duration includes 0.
-        is_meant_when_empty: Whether an empty text is a value of its own.
-        k6_variable: The variable of k6 for the same setting, if its name differs.
-        is_common_word: Whether its variable may belong to another program, so that an
-            unreadable value is ignored with a remark.
-    """
-
-    name: str
-    about: str
-    metavar: str = ""
-    option: str = ""
-    repeated: bool = False
-    default: str = ""
-    choices: tuple[str, ...] = ()
-    synonyms: Mapping[str, str] = MappingProxyType({})
-    kind: Literal["text", "number", "duration", "size"] = "text"
-    is_meant_when_empty: bool = False
-    k6_variable: str = ""
-    is_common_word: bool = False
-
-    @property
-    def flag(self) -> str:
-        """The option of the command line."""
-        return PREFIX + self.name.replace("_", "-")
-
-    @property
-    def ini(self) -> str:
-        """The key in the ini file."""
-        return f"k6_{self.name}"
-
-    @property
-    def variable(self) -> str:
-        """The variable in the environment."""
-        return f"K6_{self.name.upper()}"
-
+from pytest_k6api.plugin.settings.setting import Setting
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -349,6 +295,34 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("failed", "all"),
         synonyms={"full": "all", "headers": "all", "true": "all"},
         about="Print requests and responses: the failed ones, or all.",
+    ),
+    Setting(
+        name="tls_version",
+        metavar="VERSION",
+        about="Version of TLS that connections may speak, such as tls1.3, or the least and the"
+        " greatest, such as tls1.2-tls1.3 (default: what OpenSSL has).",
+    ),
+    Setting(
+        name="tls_cipher_suites",
+        metavar="NAME",
+        repeated=True,
+        about="A cipher suite of TLS 1.2 and below that may be used, by its standard name, such as"
+        " TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; may be repeated (default: what OpenSSL has).",
+    ),
+    Setting(
+        name="discard_response_bodies",
+        option="discard_response_bodies",
+        about="Read the bodies of responses without keeping them, unless a request says otherwise.",
+    ),
+    Setting(
+        name="no_connection_reuse",
+        option="no_connection_reuse",
+        about="Open a connection for each request.",
+    ),
+    Setting(
+        name="no_vu_connection_reuse",
+        option="no_vu_connection_reuse",
+        about="Close the connections of a VU at the end of each iteration.",
     ),
     Setting(
         name="mask",

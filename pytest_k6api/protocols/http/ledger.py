@@ -102,6 +102,24 @@ class Ledger:
         self.recorder.buffer.rows[HTTP_ROWS].append(row)
         return row
 
+    def fail(
+        self,
+        request: PreparedRequest,
+        failure: RequestFailure,
+        exchange: Exchange | None = None,
+        began: int = 0,
+        first: Attempt | None = None,
+    ) -> Response:
+        """Record a request that got no usable response; return what is told of it.
+
+        The arguments are those of `record_failure`.
+        """
+        row = self.record_failure(request, failure, exchange, began, first)
+        head, body, received = b"", b"", 0
+        if exchange is not None:
+            head, body, received = exchange.head, exchange.body, exchange.bytes_received
+        return Response(0, body, request, head, row, "", received, failure)
+
     def count_bytes(self, exchange: Exchange) -> None:
         """Count the bytes that an exchange put on the wire and took from it."""
         self.recorder.bytes_sent += exchange.bytes_sent

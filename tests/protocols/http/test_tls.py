@@ -11,7 +11,12 @@ import trio
 import trustme
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http.net import make_context
+from pytest_k6api.protocols.http.net import (
+    TlsRules,
+    make_context,
+    read_cipher_suites,
+    read_tls_version,
+)
 from tests.protocols.http.serving import OK, Harness, Peer, Server, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
@@ -33,6 +38,15 @@ def authority_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFacto
 def server_context(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def rsa_context() -> ssl.SSLContext:
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
+    certificate.configure_cert(context)
     return context
 
 
@@ -344,3 +358,43 @@ async def test_the_dot_of_a_whole_name_is_no_part_of_its_certificate(
         response = await tester.client.get(f"https://{host}:{server.port}/")
 
     assert (response.error, names) == ("", ["shop.test"])
+
+
+@pytest.mark.parametrize(
+    ("version", "suites", "tag"),
+    [
+        ("tls1.2", (), "tls1.2"),
+        ("tls1.2", ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",), "tls1.2"),
+        ("tls1.2-tls1.3", (), "tls1.3"),
+        ("tls1.3", (), "tls1.3"),
+    ],
+)
+@in_real_time
+async def test_versions_and_suites_can_be_chosen(
+    rsa_context: ssl.SSLContext, version: str, suites: tuple[str, ...], tag: str
+) -> None:
+    rules = TlsRules(read_tls_version(version), read_cipher_suites(suites))
+    async with (
+        replying(OK, context=rsa_context) as server,
+        a_tester(verify=False, tls=rules) as tester,
+    ):
+        response = await tester.client.get(server.url)
+
+    assert response.status_code == 200
+    assert tester.tags()["tls_version"] == tag
+
+
+@in_real_time
+async def test_a_server_without_a_common_version_is_a_failed_request(
+    rsa_context: ssl.SSLContext,
+) -> None:
+    rsa_context.minimum_version = ssl.TLSVersion.TLSv1_3
+    rules = TlsRules(read_tls_version("tls1.0-tls1.2"))
+    async with (
+        replying(OK, context=rsa_context) as server,
+        a_tester(verify=False, tls=rules) as tester,
+    ):
+        response = await tester.client.get(server.url)
+
+    assert response.status_code == 0
+    assert response.error_code in {1000, 1010}  # whether its alert comes, too

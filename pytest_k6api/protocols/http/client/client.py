@@ -21,7 +21,7 @@ from pytest_k6api.protocols.http.client.prepare import (
     prepare_broken,
     read_expected,
 )
-from pytest_k6api.protocols.http.client.redirects import redirect
+from pytest_k6api.protocols.http.client.redirects import next_request
 from pytest_k6api.protocols.http.client.routes import RequestCache
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.samples import (
@@ -45,7 +45,7 @@ from pytest_k6api.protocols.http.message.request_options import (
     StreamOptions,
 )
 from pytest_k6api.protocols.http.message.response import Response
-from pytest_k6api.protocols.http.net.tls import read_certificate
+from pytest_k6api.protocols.http.net.tls_context import read_certificate
 from pytest_k6api.protocols.http.rows import HTTP_ROWS
 from pytest_k6api.protocols.http.sse.block import EventStream
 from pytest_k6api.protocols.http.streaming.block import ResponseStream
@@ -88,11 +88,17 @@ class Client:
         recorder.secrets = options.secrets
         self._debug = options.http_debug
         self._ledger = Ledger(recorder, options)
-        self._kept = KeptConnections(runtime.dial, ConnectionOptions.of_vu(number, options))
+        self._kept = KeptConnections(
+            runtime.dial,
+            ConnectionOptions.of_vu(number, options),
+            are_kept=not options.no_connection_reuse,
+        )
         self._idle = self._kept.idle
         self._headers = Headers()
         if options.user_agent:
             self._headers["User-Agent"] = options.user_agent
+        if options.no_connection_reuse:
+            self._headers["Connection"] = "close"
         self.cookies = Cookies()
         self.auth: Auth | None = None
         self.routes = runtime.routes
@@ -167,6 +173,11 @@ class Client:
         return await self._runtime.dial(origin, deadline, options)
 
     @property
+    def no_vu_connection_reuse(self) -> bool:
+        """Whether connections are to be closed at the end of each iteration."""
+        return self._runtime.options.no_vu_connection_reuse
+
+    @property
     def last_response(self) -> Response | None:
         """The latest response, for reports."""
         return self._ledger.last_response
@@ -227,7 +238,7 @@ class Client:
             request = prepare(self, method, url, options)
         except InvalidURL as error:
             request = prepare_broken(self, method, url, options)
-            response = self._fail(request, RequestFailure(error.code, str(error)))
+            response = self._ledger.fail(request, RequestFailure(error.code, str(error)))
             return await self._conclude(response, request, 0)
         if method == "GET" and not options:
             self._remember(url, request)
@@ -285,7 +296,7 @@ class Client:
                 connection = await self._kept.obtain(request, connection, deadline)
             exchange = connection.open_exchange()
             await exchange.run(request, deadline)
-            if exchange.is_plain:
+            if exchange.is_plain and request.keeps_body:
                 body = exchange.body
             else:
                 body = await self._unpack(request, exchange, deadline)
@@ -294,7 +305,7 @@ class Client:
                 again = (first or Attempt(exchange.started_at, deadline)).next()
                 if await self._ledger.may_repeat(request, error, exchange, again):
                     return await self._round_trip(request, again)
-            response = self._fail(request, error.failure, exchange, began, first)
+            response = self._ledger.fail(request, error.failure, exchange, began, first)
             return await self._conclude(response, request, deadline)
         except BaseException:  # a hard stop: no row, but the bytes did flow
             self._ledger.abandon(exchange)
@@ -327,8 +338,10 @@ class Client:
 
     async def _unpack(self, request: PreparedRequest, exchange: Exchange, deadline: int) -> bytes:
         """Return the decoded body of the response, and keep its cookies."""
-        lowered, body = exchange.lowered, exchange.body
-        if b"\r\ncontent-encoding:" in lowered:
+        if exchange.is_plain:  # the body is not wanted
+            return b""
+        lowered, body = exchange.lowered, exchange.body if request.keeps_body else b""
+        if body and b"\r\ncontent-encoding:" in lowered:
             encodings = Headers.from_head(exchange.head).get("content-encoding", "")
             limit = self._runtime.options.max_response_size
             try:
@@ -343,21 +356,6 @@ class Client:
     def _keep_cookies(self, request: PreparedRequest, exchange: Exchange) -> None:
         for header in Headers.from_head(exchange.head).get_list("set-cookie"):
             self.cookies.store(header, request.target.host, request.target.path)
-
-    def _fail(
-        self,
-        request: PreparedRequest,
-        failure: RequestFailure,
-        exchange: Exchange | None = None,
-        began: int = 0,
-        first: Attempt | None = None,
-    ) -> Response:
-        """Record a request that got no usable response, and return what is told of it."""
-        row = self._ledger.record_failure(request, failure, exchange, began, first)
-        head, body, received = b"", b"", 0
-        if exchange is not None:
-            head, body, received = exchange.head, exchange.body, exchange.bytes_received
-        return Response(0, body, request, head, row, "", received, failure)
 
     async def _conclude(
         self, response: Response, request: PreparedRequest, deadline: int
@@ -377,17 +375,17 @@ class Client:
         history: list[Response] = []
         left = request.redirects
         is_cross_origin = False
-        while left and (to := redirect(response, request)) is not None:
-            left -= 1
+        while (to := next_request(response, request, left)) is not None:
+            left -= not to.is_answer
             history.append(response)
             # After a cross-origin hop credentials stay stripped, also on the way back.
             is_cross_origin = is_cross_origin or to.is_cross_origin
             if to.failure is not None:
                 request = prepare_broken(self, to.method, to.url, to.options, is_hop=True)
-                failed = self._fail(request, to.failure)
+                failed = self._ledger.fail(request, to.failure)
                 response = await self._conclude(failed, request, deadline)
                 break
-            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin)
+            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin, to.is_answer)
             request = prepare(self, to.method, to.url, to.options, hop)
             response = await self._round_trip(request)
         response.history = tuple(history)

@@ -21,6 +21,13 @@ from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 Dial = Callable[[Origin, int, ConnectionOptions], Awaitable[Connection]]
 
 
+class _Unused(dict[Origin, Connection]):
+    """No idle connections, whatever is put here."""
+
+    def setdefault(self, origin: Origin, connection: Any = None, /) -> Any:  # as dict's is typed
+        """Keep nothing, and say so."""
+
+
 class KeptConnections:
     """The open connections of one client, by server.
 
@@ -32,12 +39,14 @@ class KeptConnections:
     Args:
         dial: Opens a connection, until a moment in perf_counter_ns.
         options: See above.
+        are_kept: Whether a connection takes another request when one is over.
     """
 
-    __slots__ = ("_dial", "_dialing", "_shared", "_spare", "idle", "options")
+    __slots__ = ("_are_kept", "_dial", "_dialing", "_shared", "_spare", "idle", "options")
 
-    def __init__(self, dial: Dial, options: ConnectionOptions) -> None:
-        self.idle: dict[Origin, Connection] = {}
+    def __init__(self, dial: Dial, options: ConnectionOptions, *, are_kept: bool = True) -> None:
+        self.idle: dict[Origin, Connection] = {} if are_kept else _Unused()
+        self._are_kept = are_kept
         self.options = options
         self._spare: dict[Origin, list[Connection]] = {}
         # All with room for several exchanges, whether or not they are idle; None where the
@@ -51,7 +60,7 @@ class KeptConnections:
 
     def keep(self, origin: Origin, connection: Connection) -> None:
         """Keep `connection` for the next request, if it takes one."""
-        if not connection.is_reusable:
+        if not connection.is_reusable or not self._are_kept:
             connection.retire()
             return
         is_idle = self.idle.setdefault(origin, connection) is connection

@@ -14,7 +14,7 @@ from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.dns import DnsRules
 from pytest_k6api.protocols.http.net.hosts import HostTable, IpAddress, LocalAddresses
 from pytest_k6api.protocols.http.net.proxies import Proxies
-from pytest_k6api.protocols.http.net.tls import ClientCertificate
+from pytest_k6api.protocols.http.net.tls_context import ClientCertificate, TlsRules
 
 try:
     _VERSION = version("pytest-k6api")
@@ -46,6 +46,12 @@ class ClientOptions:
         hosts: Addresses of servers that DNS is not asked for.
         dns: How answers of DNS are used.
         local_addresses: Addresses of this machine to connect from, by virtual user.
+        tls: Versions and cipher suites of TLS.
+        discard_response_bodies: Whether bodies are read without being kept, unless a
+            request says otherwise.
+        no_connection_reuse: Whether each request opens a connection.
+        no_vu_connection_reuse: Whether a virtual user's connections are closed at the end
+            of each iteration.
         max_redirects: How many redirects are followed; the response to the last
             one is returned as it is, as k6 does.
         max_response_size: Bytes that a response's body may have, decoded or not;
@@ -67,6 +73,10 @@ class ClientOptions:
     hosts: HostTable = field(default_factory=lambda: HostTable({}))
     dns: DnsRules = field(default_factory=DnsRules)
     local_addresses: LocalAddresses = field(default_factory=LocalAddresses)
+    tls: TlsRules = field(default_factory=TlsRules)
+    discard_response_bodies: bool = False
+    no_connection_reuse: bool = False
+    no_vu_connection_reuse: bool = False
     max_redirects: int = 10
     max_response_size: int | None = 100 * 1024 * 1024
     http_versions: str = "auto"

@@ -23,7 +23,13 @@ from pytest_k6api.protocols.http.message.prepared import (
     StatusSet,
     request_line,
 )
-from pytest_k6api.protocols.http.message.request import Auth, AuthFunction, Request, authorization
+from pytest_k6api.protocols.http.message.request import (
+    Auth,
+    AuthFunction,
+    DigestAuth,
+    Request,
+    authorization,
+)
 from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
 from pytest_k6api.protocols.http.message.urls import add_params
 
@@ -40,18 +46,24 @@ class Defaults(Protocol):
     cookies: Cookies
     auth: Auth | None
 
+    @property
+    def expected_statuses(self) -> ExpectedStatuses:
+        """The statuses that are no failure."""
+
 
 class Hop(NamedTuple):
-    """What a request that follows a redirect takes over from the one before.
+    """What a request that follows a redirect or a challenge takes over from the one before.
 
     Attributes:
         timeout: Nanoseconds that are left.
         is_cross_origin: Whether a redirect has led to another server, which must not
             see the credentials that were meant for the first.
+        is_answer: Whether it answers a challenge, so that another 401 is the last word.
     """
 
     timeout: int
     is_cross_origin: bool
+    is_answer: bool = False
 
 
 _FIRST = Hop(timeout=0, is_cross_origin=False)
@@ -82,12 +94,15 @@ def prepare(
         defaults.base_url, method, url if params is None else add_params(url, params)
     )
     request = PreparedRequest(route, options, timeout=routes.timeout, redirects=routes.redirects)
+    request.keeps_body = routes.keeps_bodies
     if options:
         _apply_settings(request, options)
     if hop is not _FIRST:
         request.is_hop, request.timeout = True, hop.timeout
     body = encode_body(options)
     request.wire = _assemble(defaults, route, request, body, is_cross_origin=hop.is_cross_origin)
+    if request.digest is not None:
+        _allow_challenge(defaults, request, is_answer=hop.is_answer)
     return request
 
 
@@ -95,6 +110,19 @@ def _unknown_text(names: Sequence[str]) -> str:
     near = {name: get_close_matches(name, _KNOWN, n=1) for name in names}
     told = (f"{name} (did you mean {found[0]}?)" if found else name for name, found in near.items())
     return f"a request takes no {', '.join(told)}; it takes {', '.join(sorted(_KNOWN))}"
+
+
+def _allow_challenge(defaults: Defaults, request: PreparedRequest, *, is_answer: bool) -> None:
+    if is_answer or request.upload is not None:
+        request.digest = None
+        return
+    expected = defaults.expected_statuses if request.expected is ... else request.expected
+    if expected is not None:
+        request.expected = read_expected([*_elements(expected), 401])
+
+
+def _elements(statuses: ExpectedStatuses) -> Iterable[int | range]:
+    return statuses if isinstance(statuses, Iterable) else [] if statuses is None else [statuses]
 
 
 def prepare_broken(
@@ -127,6 +155,7 @@ def _apply_settings(request: PreparedRequest, options: RequestOptions) -> None:
     if not options.get("follow_redirects", True):
         request.redirects = 0
     request.throw = options.get("throw", False)
+    request.keeps_body = not options.get("discard_response_body", not request.keeps_body)
 
 
 def _read_tags(tags: object) -> Mapping[str, object]:
@@ -272,6 +301,9 @@ def _signer(
     defaults: Defaults, request: PreparedRequest, names: frozenset[str], *, is_cross_origin: bool
 ) -> str | AuthFunction | None:
     auth = request.options.get("auth", defaults.auth)
+    if isinstance(auth, DigestAuth) and not is_cross_origin:
+        request.digest = auth
+        return auth.answer(request.method, request.target.path, request.content)
     if auth is not None and not is_cross_origin:
         return authorization(auth)
     if request.target.credentials is not None and "authorization" not in names:

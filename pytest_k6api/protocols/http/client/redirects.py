@@ -1,4 +1,4 @@
-"""Redirects: the next request that a response asks for, and what it keeps of the one before.
+"""Redirects and challenges: the next request that a response asks for, and what it keeps of the one before.
 
 Pure: rules only; the client sends the next request.
 """
@@ -26,6 +26,7 @@ class Redirect(NamedTuple):
     Attributes:
         is_cross_origin: Whether it goes to another origin, which must not see the
             credentials meant for the first.
+        is_answer: Whether it answers a challenge, and is no redirect.
         failure: Why it cannot be made, or None. `url` is the one that was redirected then
             if ``Location`` cannot be read, as in k6.
     """
@@ -35,10 +36,30 @@ class Redirect(NamedTuple):
     options: RequestOptions
     is_cross_origin: bool
     failure: RequestFailure | None
+    is_answer: bool = False
+
+
+def next_request(response: Response, request: PreparedRequest, left: int) -> Redirect | None:
+    """Return what `response` asks to request next, or None if it is the last word.
+
+    Args:
+        response: The response.
+        request: The request.
+        left: How many more redirects are followed.
+    """
+    digest = request.digest
+    if digest is None or response.status_code != 401:
+        return redirect(response, request) if left else None
+    if not digest.learn(response.headers.get_list("www-authenticate")):
+        return None
+    options = RequestOptions(**request.options)
+    options.pop("params", None)
+    url = request.target.url
+    return Redirect(request.method, url, options, False, None, is_answer=True)
 
 
 def redirect(response: Response, request: PreparedRequest) -> Redirect | None:
-    """Return what `response` asks to request next, or None if it is the last word.
+    """Return where `response` redirects `request` to, or None if it is the last word.
 
     A body from an iterator is gone once it was sent; a redirect that wants it
     again is returned as it is; so is one with an empty ``Location``, as in k6.

@@ -30,12 +30,21 @@ class Routes:
     Attributes:
         timeout: Nanoseconds for a request, unless it says otherwise.
         redirects: How many redirects are followed, unless the request says otherwise.
+        keeps_bodies: Whether bodies of responses are kept, unless the request says otherwise.
         secrets: The rule of masking, wherever requests are shown.
     """
 
-    def __init__(self, *, timeout: float, redirects: int, secrets: Secrets = SECRETS) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        redirects: int,
+        keeps_bodies: bool = True,
+        secrets: Secrets = SECRETS,
+    ) -> None:
         self.timeout = round(timeout * 1e9)
         self.redirects = redirects
+        self.keeps_bodies = keeps_bodies
         self.secrets = secrets
         self._routes: dict[tuple[str, str], dict[str, Route]] = {}
         self._origins: dict[tuple[bool, str, int], Origin] = {}

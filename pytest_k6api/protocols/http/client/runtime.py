@@ -27,12 +27,8 @@ from pytest_k6api.protocols.http.net.connect import Dialer, secure
 from pytest_k6api.protocols.http.net.dns import Resolver
 from pytest_k6api.protocols.http.net.proxies import Proxy
 from pytest_k6api.protocols.http.net.tcp import tell_arrivals
-from pytest_k6api.protocols.http.net.tls import (
-    ClientCertificate,
-    TlsSocket,
-    make_context,
-    version_name,
-)
+from pytest_k6api.protocols.http.net.tls import TlsSocket, version_name
+from pytest_k6api.protocols.http.net.tls_context import ClientCertificate, make_context
 
 # How often the sweeper looks: a request is aborted at most this late.
 _PERIOD = 0.05
@@ -52,6 +48,7 @@ class HttpRuntime:
         self.routes = Routes(
             timeout=self.options.timeout,
             redirects=self.options.max_redirects,
+            keeps_bodies=not self.options.discard_response_bodies,
             secrets=self.options.secrets,
         )
         self._dialer = Dialer(
@@ -78,7 +75,7 @@ class HttpRuntime:
         """
         context = self._contexts.get((versions, certificate))
         if context is None:
-            context = make_context(self.options.verify, certificate)
+            context = make_context(self.options.verify, certificate, self.options.tls)
             context.set_alpn_protocols(versions)
             self._contexts[versions, certificate] = context
         return context

@@ -171,7 +171,11 @@ class Http1Connection(Http1Line):
             reader = self._reader = ResponseReader(self._max_size)
         try:
             await reader.read(
-                data, self._receive_more, has_body=has_body, is_streamed=self._is_streamed
+                data,
+                self._receive_more,
+                has_body=has_body,
+                is_streamed=self._is_streamed,
+                is_kept=request.keeps_body,
             )
         finally:
             self.head = reader.head
@@ -182,9 +186,9 @@ class Http1Connection(Http1Line):
         if version != "HTTP/1.1":
             self._known_heads = {}  # of its own: a known head would leave `protocol` as it is
         # What fills the buffer is never known: more may wait behind it.
-        is_short = not self._is_streamed and len(self.head) + len(self.body) < FIRST_SIZE
+        is_short = not self._is_streamed and len(self.head) + reader.length < FIRST_SIZE
         if has_body and is_short and is_plain(self.lowered):
-            says = PlainHead(self.status, len(self.body), not keeps_alive(self.lowered))
+            says = PlainHead(self.status, reader.length, not keeps_alive(self.lowered))
             remember(self._known_heads, self.head, says)
 
     async def _exchange_alone(self, upload: Upload | None) -> bytes:

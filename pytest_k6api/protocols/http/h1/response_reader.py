@@ -39,6 +39,14 @@ _LONGEST_START = 4096
 Receive = Callable[[], Awaitable[bytes]]
 
 
+class _Nowhere(BytesIO):
+    """Takes a body, and keeps nothing."""
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # it gets bytes alone
+        """Do nothing."""
+        return len(data)
+
+
 class ResponseReader:
     """Reads the responses of one connection, one after the other.
 
@@ -55,7 +63,7 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_max_size", "_pieces", "body", "head", "is_last", "length", "lowered", "rest", "status",
+        "_is_kept", "_max_size", "_pieces", "body", "head", "is_last", "length", "lowered", "rest", "status",
     )  # fmt: skip
 
     def __init__(self, max_size: float) -> None:
@@ -63,6 +71,7 @@ class ResponseReader:
         self.head = self.lowered = self.body = self.rest = b""
         self.is_last = False
         self._max_size = max_size
+        self._is_kept = True
         # A body in pieces. Not a list of them: of one byte each, they would take 40
         # times the body's size; and its value is given out without being copied.
         self._pieces: BytesIO | None = None
@@ -71,7 +80,13 @@ class ResponseReader:
         return f"<ResponseReader of {self.status or 'nothing yet'}>"
 
     async def read(
-        self, data: bytes, receive: Receive, *, has_body: bool, is_streamed: bool = False
+        self,
+        data: bytes,
+        receive: Receive,
+        *,
+        has_body: bool,
+        is_streamed: bool = False,
+        is_kept: bool = True,
     ) -> None:
         """Read a response into the attributes.
 
@@ -80,12 +95,14 @@ class ResponseReader:
             receive: Returns the next bytes of the connection; none at its end.
             has_body: False for HEAD, whose response has only a head.
             is_streamed: Whether to leave the body to another reader.
+            is_kept: Whether to keep the body; one that is not may have any size.
 
         Raises:
             NetworkError: It is no response, is too large, or ends midway.
         """
         self.head = self.body = b""
         self._pieces = None
+        self._is_kept = is_kept
         end = end_of_head(data)
         if end >= 0:
             self._take_head(data[:end])
@@ -100,7 +117,7 @@ class ResponseReader:
             rest = await self._read_chunks(rest, receive)
         elif length == len(rest):
             self._check_size(length)
-            self.body, rest = rest, b""
+            self.body, rest = rest if is_kept else b"", b""
         elif length == UNTIL_CLOSE:
             rest = await self._read_until_close(rest, receive)
         else:
@@ -194,11 +211,11 @@ class ResponseReader:
                 raise NetworkError(CLOSED_MIDWAY)
 
     def _start_body(self) -> BytesIO:
-        self._pieces = pieces = BytesIO()
+        self._pieces = pieces = BytesIO() if self._is_kept else _Nowhere()
         return pieces
 
     def _check_size(self, size: int) -> None:
-        if size > self._max_size:
+        if size > self._max_size and self._is_kept:
             raise NetworkError(body_too_large(int(self._max_size)))
 
 

@@ -22,7 +22,13 @@ from pytest_k6api.protocols.http.message.errors import (
 from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
 from pytest_k6api.protocols.http.message.json_codec import decode_json, encode_json
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest, StatusSet
-from pytest_k6api.protocols.http.message.request import Auth, BasicAuth, BearerAuth, Request
+from pytest_k6api.protocols.http.message.request import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    DigestAuth,
+    Request,
+)
 from pytest_k6api.protocols.http.message.request_options import (
     ExpectedStatuses,
     RequestOptions,
@@ -57,6 +63,7 @@ __all__ = [
     "CookieSource",
     "Cookies",
     "DecodingError",
+    "DigestAuth",
     "ExpectedStatuses",
     "HTTPError",
     "HTTPStatusError",

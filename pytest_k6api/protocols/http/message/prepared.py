@@ -8,6 +8,7 @@ from types import EllipsisType
 
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.bodies import Upload
+from pytest_k6api.protocols.http.message.request import DigestAuth
 from pytest_k6api.protocols.http.message.request_options import RequestOptions
 from pytest_k6api.protocols.http.message.urls import Target
 
@@ -62,15 +63,17 @@ class PreparedRequest:
             `...` for the client's.
         redirects: How many more redirects are followed.
         throw: Whether a failure is raised.
+        digest: What answers the challenge that a 401 brings; None if a 401 is the last word.
         has_body: Whether a response to it may have a body.
+        keeps_body: Whether that is kept.
         is_hop: Whether it follows a redirect.
         is_repeatable: Whether it may be sent again if the server may not have seen it.
         options: The user's options.
     """
 
     __slots__ = (
-        "content", "expected", "has_body", "is_hop", "is_repeatable", "key", "method", "name",
-        "options", "origin", "redirects", "tags", "target", "throw", "timeout", "upload", "wire",
+        "content", "digest", "expected", "has_body", "is_hop", "is_repeatable", "keeps_body", "key", "method",
+        "name", "options", "origin", "redirects", "tags", "target", "throw", "timeout", "upload", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +92,8 @@ class PreparedRequest:
         self.redirects = redirects
         self.throw = self.is_hop = False
         self.has_body = method != "HEAD"
+        self.keeps_body = True
+        self.digest: DigestAuth | None = None
         self.is_repeatable = method in _IDEMPOTENT
         self.options = options
 

@@ -14,7 +14,7 @@ ExpectedStatuses = int | range | Iterable[int | range] | None
 
 
 class RequestOptions(TypedDict, total=False):
-    """Options of a request; the names are httpx's, the last five k6's.
+    """Options of a request; the names are httpx's, the last six k6's.
 
     Attributes:
         params: Parameters appended to the URL's query.
@@ -24,7 +24,7 @@ class RequestOptions(TypedDict, total=False):
         content: A body as bytes, text, or an iterator (async or not) of them.
         files: Files to upload as ``multipart/form-data``, with `data` as fields.
         cookies: Cookies for this request, beside those in the client's jar.
-        auth: ``(user, password)``, `BasicAuth`, `BearerAuth`, or a function that
+        auth: ``(user, password)``, `BasicAuth`, `BearerAuth`, `DigestAuth`, or a function that
             signs the request; None switches the client's off.
         timeout: Seconds for the whole request, redirects included (as in k6).
         follow_redirects: False returns the redirect itself.
@@ -34,6 +34,8 @@ class RequestOptions(TypedDict, total=False):
             None for no judgement.
         throw: Whether a failure is raised (`RequestError`, `HTTPStatusError`).
         max_redirects: How many redirects are followed.
+        discard_response_body: Whether the body of the response is read without being kept,
+            instead of what the load test's ``discard_response_bodies`` says.
     """
 
     params: QueryParams
@@ -51,6 +53,7 @@ class RequestOptions(TypedDict, total=False):
     expected_statuses: ExpectedStatuses
     throw: bool
     max_redirects: int
+    discard_response_body: bool
 
 
 class StreamOptions(RequestOptions, total=False):

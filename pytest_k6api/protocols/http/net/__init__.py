@@ -10,7 +10,14 @@ from pytest_k6api.protocols.http.net.dns import DnsRules, Resolver, read_dns
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
 from pytest_k6api.protocols.http.net.hosts import HostTable, LocalAddresses
 from pytest_k6api.protocols.http.net.proxies import Proxies, proxy_variable
-from pytest_k6api.protocols.http.net.tls import ClientCertificate, TlsSocket, make_context
+from pytest_k6api.protocols.http.net.tls import TlsSocket
+from pytest_k6api.protocols.http.net.tls_context import (
+    ClientCertificate,
+    TlsRules,
+    make_context,
+    read_cipher_suites,
+    read_tls_version,
+)
 
 __all__ = [
     "ClientCertificate",
@@ -20,6 +27,7 @@ __all__ = [
     "LocalAddresses",
     "Proxies",
     "Resolver",
+    "TlsRules",
     "TlsSocket",
     "Traffic",
     "descriptor_shortage",
@@ -27,5 +35,7 @@ __all__ = [
     "make_context",
     "proxy_variable",
     "raised_descriptor_limit",
+    "read_cipher_suites",
     "read_dns",
+    "read_tls_version",
 ]

@@ -1,4 +1,4 @@
-"""TLS over memory: one context for all connections, and a socket that encrypts and decrypts.
+"""TLS over memory: a socket that encrypts and decrypts.
 
 OpenSSL reads and writes memory here, not the socket. So a request costs one ``send`` and
 one ``recvmsg``, whatever the number of records, the kernel tells when the bytes came
@@ -10,11 +10,9 @@ import socket
 import ssl
 from contextlib import suppress
 from errno import EAGAIN
-from typing import NamedTuple
 
 from trio.lowlevel import wait_readable, wait_writable
 
-from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http.net.tcp import Received
 
 # k6's values of the tag `tls_version`.
@@ -31,99 +29,6 @@ _RECORD = 16 * 1024
 _LEAST_RECEIVED = 32 * 1024
 # Bytes to encrypt at once, at most: an upload is not held in memory twice.
 _MOST_ENCRYPTED = 64 * 1024
-
-
-class ClientCertificate(NamedTuple):
-    """A certificate that tells a server of the client (mTLS).
-
-    Attributes:
-        cert_file: A file with it and what it depends on (PEM).
-        key_file: A file with its key (PEM); ``""`` if that is in the same file.
-        password: Of the key; ``""`` without.
-    """
-
-    cert_file: str
-    key_file: str = ""
-    password: str = ""
-
-    def __repr__(self) -> str:
-        return f"<ClientCertificate {self.cert_file!r}>"
-
-
-def read_certificate(cert: str | tuple[str, ...] | None) -> ClientCertificate | None:
-    """Return the certificate that users name by its files, after a trial read.
-
-    Args:
-        cert: A file with certificate and key (PEM), or a tuple of the files of both, and of
-            the key's password if it has one; None for none.
-
-    Raises:
-        OptionError: It is none of these, or a file cannot be read.
-    """
-    if cert is None:
-        return None
-    files = (cert,) if isinstance(cert, str) else cert
-    if not 1 <= len(files) <= len(ClientCertificate._fields):
-        raise OptionError(
-            "cert takes a file with certificate and key (PEM), or a tuple of the certificate's"
-            f" file, the key's file and its password, got {cert!r}"
-        )
-    certificate = ClientCertificate(*map(str, files))
-    make_context(verify=False, certificate=certificate)
-    return certificate
-
-
-def make_context(
-    verify: bool | str, certificate: ClientCertificate | None = None
-) -> ssl.SSLContext:
-    """Return the context that connections of a load test share.
-
-    Args:
-        verify: True trusts the system's authorities, a path those in that file
-            (PEM), False any certificate.
-        certificate: Of the client; None without.
-
-    Raises:
-        OptionError: A file cannot be read or does not hold what it should.
-    """
-    cafile = verify if isinstance(verify, str) else None
-    try:
-        context = ssl.create_default_context(cafile=cafile)
-    except OSError as error:  # ssl.SSLError is one
-        raise OptionError(
-            f"cannot read certificate authorities from {cafile!r}:"
-            f" {_reason(error)}; give a file with certificates in PEM"
-        ) from None
-    # Python tells OpenSSL to take every end of the stream for a proper one. But without
-    # close_notify a body that ends with the connection may have been cut by anyone.
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if certificate is not None:
-        _load(certificate, context)
-    return context
-
-
-def _load(certificate: ClientCertificate, context: ssl.SSLContext) -> None:
-    cert_file, key_file, password = certificate
-    try:
-        # A function, or OpenSSL would ask at the terminal where a password is missing.
-        context.load_cert_chain(cert_file, key_file or None, lambda: password)
-    except OSError as error:
-        where = f"{cert_file!r} and {key_file!r}" if key_file else repr(cert_file)
-        reason = error.strerror or str(error)
-        if isinstance(error, ssl.SSLError):
-            reason = "they hold no certificate with its key, or the password is wrong"
-        raise OptionError(
-            f"cannot read the client's certificate from {where}: {reason}; give files in PEM"
-        ) from None
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "it holds no certificate that can be read"
-    return error.strerror or str(error)
 
 
 def server_name(host: str) -> str:

@@ -13,7 +13,7 @@ from pytest_k6api.protocols.http.client.prepare import (
     prepare,
     prepare_broken,
 )
-from pytest_k6api.protocols.http.client.redirects import redirect
+from pytest_k6api.protocols.http.client.redirects import next_request
 from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -97,11 +97,11 @@ class Opening(Generic[R]):
         history: list[ResponseInProgress] = []
         left = request.redirects
         is_cross_origin = False
-        while left and (to := redirect(response, request)) is not None:
+        while (to := next_request(response, request, left)) is not None:
             await pass_over(response)
             if response.error:
                 break
-            left -= 1
+            left -= not to.is_answer
             history.append(response)
             # After a cross-origin hop credentials stay stripped, also on the way back.
             is_cross_origin = is_cross_origin or to.is_cross_origin
@@ -109,7 +109,7 @@ class Opening(Generic[R]):
                 request = prepare_broken(self._client, to.method, to.url, to.options, is_hop=True)
                 response = self._failed(request, to.failure)
                 break
-            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin)
+            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin, to.is_answer)
             request = prepare(self._client, to.method, to.url, to.options, hop)
             response = await self._begin(request, idle, deadline)
         response.history = tuple(history)
