@@ -91,6 +91,7 @@ __getattr__ = late_names(
     {
         ".protocols.http": (
             "BearerAuth",
+            "DigestAuth",
             "HTTPStatusError",
             "Response",
             "ServerSentEvent",
@@ -117,41 +118,6 @@ __getattr__ = late_names(
         ".plugin.runtime.results": ("LoadTestResults",),
     },
 )
-_HOMES = {
-    "pytest_k6api.protocols.http": (
-        "BearerAuth",
-        "DigestAuth",
-        "HTTPStatusError",
-        "Response",
-        "ServerSentEvent",
-        "StreamedResponse",
-        "SyncStreamedResponse",
-    ),
-    "pytest_k6api.protocols.instrument": ("instrument",),
-    "pytest_k6api.protocols.websocket": ("SyncWebSocket", "WebSocket", "WebSocketClosed"),
-    "pytest_k6api.vu": ("VU", "Counter", "Gauge", "Rate", "SyncVU", "Trend", "feeder"),
-    "pytest_k6api.metrics": ("SampleBatch", "Series", "ThresholdSnapshot"),
-    "pytest_k6api.model": ("K6ApiError", "LoadTestInfo", "ScenarioOptions"),
-    "pytest_k6api.outputs": (
-        "Aggregator",
-        "BatchRefused",
-        "Output",
-        "OutputContext",
-        "OutputError",
-        "OutputUnavailable",
-        "QueuedOutput",
-        "Writer",
-    ),
-    "pytest_k6api.plugin.collection.marks": ("load_test", "scenario", "vu_fixture"),
-    "pytest_k6api.plugin.runtime.results": ("LoadTestResults",),
-}
-
-
-def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -45,6 +45,8 @@ class Exit(Exception):
 class FakeClient:
     """Stands for the HTTP client: `load` counts bytes as a request would."""
 
+    no_vu_connection_reuse = False
+
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.last_response = None
