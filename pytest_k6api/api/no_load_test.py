@@ -64,7 +64,7 @@ class NoLoadTest:
     def query(self, _metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return None."""
 
-    def load_timeline(self) -> LoadTimeline:
+    def load_timeline(self, _since: int = 0, /) -> LoadTimeline:
         """Return an empty timeline."""
         return LoadTimeline(TagTable())
 

@@ -68,8 +68,12 @@ class ResultsPort(Protocol):
     def failures(self) -> Sequence[Failure]:
         """The grouped failures, most frequent first."""
 
-    def load_timeline(self) -> LoadTimeline | None:
-        """Return a copy of the timeline; None in a published state, which has none."""
+    def load_timeline(self, since: int = 0, /) -> LoadTimeline | None:
+        """Return a copy of the timeline; None in a published state, which has none.
+
+        Args:
+            since: A second: the copy is for documents of all points since then alone.
+        """
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; None if it has no sample and no threshold.

@@ -305,9 +305,9 @@ class MetricsEngine:
         self.advance(elapsed)
         self._load_timeline.plan_vus(vus)
 
-    def load_timeline(self) -> LoadTimeline:
-        """Return a copy of the timeline of the load test, without the open second."""
-        return self._load_timeline.copy()
+    def load_timeline(self, since: int = 0) -> LoadTimeline:
+        """Return a copy of the timeline of the load test, see `LoadTimeline.copy`."""
+        return self._load_timeline.copy(since)
 
     def settle(self) -> None:
         """Make the engine one that is only read; call it after the last batch."""

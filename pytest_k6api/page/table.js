@@ -91,7 +91,7 @@ export class Table {
     if (focused instanceof HTMLElement && this.head.contains(focused)) focused.focus();
     const shown = sorted(filtered(this.rows, this.filter.value), this.sortedBy, this.isDescending);
     this.count.textContent = shown.length === this.rows.length ? "" : `${shown.length} of ${this.rows.length}`;
-    this.filter.hidden = this.rows.length < 2;
+    this.filter.hidden = this.rows.length < 5;
     const focusedRow = this.body.contains(focused) ? focused?.closest("tr")?.dataset.key : undefined;
     this.body.replaceChildren(...shown.map((row) => element("tr", { "data-key": keyOf(row), class: this.options.isChosen?.(row) ? "chosen" : null },
       ...columns.map((column, index) => this.cell(row, column, index)))));

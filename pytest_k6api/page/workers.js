@@ -20,7 +20,7 @@ const COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "memory", label: "Memory", unit: "B" },
   { key: "late", label: "Loop late", unit: "ms" },
   { key: "offset", label: "Clock ahead", unit: "ms" },
-  { key: "heard", label: "Heard before", unit: "ms" },
+  { key: "heard", label: "Last heard", unit: "ms" },
 ]);
 const TROUBLED = new Set(["lost", "blocked"]);
 

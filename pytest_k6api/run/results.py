@@ -42,7 +42,7 @@ class LiveState:
     failures: tuple[Failure, ...]
     snapshot: Snapshot
 
-    def load_timeline(self) -> None:
+    def load_timeline(self, _since: int = 0, /) -> None:
         """Return None: a timeline is not published."""
 
     def query(self, metric_id: str, _stats: Sequence[str] = ()) -> MetricSnapshot | None:
@@ -179,9 +179,9 @@ class RunResults:
         """Return a metric second by second, or None if that is not kept."""
         return self._engine.timeline(name)
 
-    def load_timeline(self) -> LoadTimeline:
+    def load_timeline(self, since: int = 0, /) -> LoadTimeline:
         """Return a copy of the timeline of the whole load test."""
-        return self._engine.load_timeline()
+        return self._engine.load_timeline(since)
 
     def failures_that_count(self, scenario: str) -> tuple[Failure, ...]:
         """Return those failures of `scenario` that fail the load test."""

@@ -177,7 +177,7 @@ class FakeLoadTest:
             elapsed=self.elapsed, metrics=dict(self.metrics), root=self.root, tainted=self.tainted
         )
 
-    def load_timeline(self) -> LoadTimeline | None:
+    def load_timeline(self, _since: int = 0, /) -> LoadTimeline | None:
         return None if self.blocked else self.timeline
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:

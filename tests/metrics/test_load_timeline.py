@@ -224,6 +224,21 @@ def test_scenarios_and_names_have_heat_maps_of_at_most_240_rows():
     ]
 
 
+@pytest.mark.parametrize("seconds", [10, 250, 4_000])
+def test_a_copy_of_the_last_seconds_tells_them_as_a_copy_of_all(seconds: int):
+    timed = Timed()
+    timed.feed(0, timed.request(5_000, 1, name="/first", scenario="buy", status="503"))
+    for second in range(1, seconds, 1 + seconds // 50):
+        timed.feed(second, timed.request(1_000 + second, name="/a", scenario="buy"))
+    timed.feed(seconds, timed.request(1_000, name="/b", scenario="look"))
+    timed.engine.settle()
+
+    tail = timed.engine.load_timeline(seconds - 5)
+
+    whole = timed.engine.load_timeline()
+    assert tail.document(since=seconds - 5) == whole.document(since=seconds - 5)
+
+
 def test_after_an_hour_points_are_wider_and_keep_the_greatest_percentile_of_their_seconds():
     timed = Timed()
     for second in range(3_601):

@@ -162,10 +162,11 @@ class EventHub:
             self._tell("threshold", threshold_data(threshold))
 
     async def _tell_timeline(self, load_test: LoadTestPort) -> None:
-        timeline = await load_test.read(lambda now: now.load_timeline())
+        since = self._seen.next_second(load_test)
+        timeline = await load_test.read(lambda now: now.load_timeline(since))
         if timeline is None:
             return  # the loop is blocked: the next look tells more
-        document = timeline.document(MOST_POINTS, self._seen.next_second(load_test))
+        document = timeline.document(MOST_POINTS, since)
         if document["seconds"]:
             self._seen.tells_seconds(load_test, document["seconds"][-1], document["width"])
             self._tell("timeline", LiveTimelineData(load_test.id, document))

@@ -68,6 +68,7 @@ class LoadTimeline:
     def __init__(self, tags: TagTable) -> None:
         self._tags = tags
         self._second = 0
+        self._width: int | None = None  # of the points of a copy
         self._length = 0
         self._open = OpenSecond()
         # The number of requests so far, by name.
@@ -115,9 +116,13 @@ class LoadTimeline:
         self._close()
         self._names.clear()
 
-    def copy(self) -> "LoadTimeline":
-        """Return a copy for another thread, without the open second."""
-        return self._folded(1)
+    def copy(self, since: int = 0) -> "LoadTimeline":
+        """Return a copy for another thread, without the open second.
+
+        Args:
+            since: A second: the copy is for documents of all points since then alone.
+        """
+        return self._folded(self._heat.width, since)
 
     def document(self, most_points: int = MOST_POINTS, since: int = 0) -> TimelineDocument:
         """Return everything as JSON values, with None where a point has no sample.
@@ -129,21 +134,22 @@ class LoadTimeline:
         width = self._heat.width
         while self._length > most_points * width:
             width *= 2
-        return self._folded(width)._document(width, since // width)
+        folded = self if self._width == width else self._folded(width)
+        return folded._document(width, since // width)
 
-    def _folded(self, width: int) -> "LoadTimeline":
+    def _folded(self, width: int, since: int = 0) -> "LoadTimeline":
         folded = LoadTimeline(TagTable())
-        folded._length = self._length
-        folded._requests = {key: table.copy(width) for key, table in self._requests.items()}
+        folded._length, folded._width = self._length, width
+        folded._requests = {key: table.copy(width, since) for key, table in self._requests.items()}
         folded._errors = {
-            key: {kind: table.copy(width) for kind, table in kinds.items()}
+            key: {kind: table.copy(width, since) for kind, table in kinds.items()}
             for key, kinds in self._errors.items()
         }
-        folded._heat, folded._vus = self._heat.copy(width), self._vus.copy(width)
+        folded._heat, folded._vus = self._heat.copy(width, since), self._vus.copy(width, since)
         heat_width = self._heat_width(width)
-        folded._heats = {key: heat.copy(heat_width) for key, heat in self._heats.items()}
-        folded._lateness = self._lateness.copy(width)
-        folded._data = {key: table.copy(width) for key, table in self._data.items()}
+        folded._heats = {key: heat.copy(heat_width, since) for key, heat in self._heats.items()}
+        folded._lateness = self._lateness.copy(width, since)
+        folded._data = {key: table.copy(width, since) for key, table in self._data.items()}
         return folded
 
     def _heat_width(self, width: int) -> int:

@@ -34,11 +34,12 @@ class PointTable:
         most_points: The greatest number of rows.
     """
 
-    __slots__ = ("_columns", "_joins", "_most_points", "width")
+    __slots__ = ("_columns", "_first", "_joins", "_most_points", "width")
 
     def __init__(self, joins: Sequence[Join], most_points: int = MOST_POINTS) -> None:
         self.width = 1
         self._most_points = most_points
+        self._first = 0  # row of a copy that leaves out those before
         self._joins = joins
         # Most load tests fill few columns; the others share one that stays empty.
         self._columns = [_EMPTY] * len(joins)
@@ -64,16 +65,23 @@ class PointTable:
 
     def columns(self, length: int, first: int = 0) -> list[list[int]]:
         """Return the columns from row `first` on, each filled with zeros up to `length`."""
+        start, end = first - self._first, length - self._first
         return [
-            column[first:].tolist() + [0] * (length - max(first, len(column)))
+            column[start:].tolist() + [0] * (end - max(start, len(column)))
             for column in self._columns
         ]
 
-    def copy(self, width: int = 1) -> "PointTable":
-        """Return a copy, the rows of which cover at least `width` seconds, a power of two."""
+    def copy(self, width: int = 1, since: int = 0) -> "PointTable":
+        """Return a copy, to be read.
+
+        Args:
+            width: Seconds that its rows cover at the least, a power of two.
+            since: A second: rows that end before it may be left out.
+        """
         copied = PointTable(self._joins, self._most_points)
         copied.width = self.width
-        copied._columns = [column[:] if column else _EMPTY for column in self._columns]
+        copied._first = first = since // self.width if self.width >= width else 0
+        copied._columns = [column[first:] if column else _EMPTY for column in self._columns]
         while copied.width < width:
             copied._fold()
         return copied

@@ -281,9 +281,9 @@ class Measured(FakeLoadTest):
         self.asked["report"] += 1
         return await super().report()
 
-    def load_timeline(self) -> LoadTimeline | None:
+    def load_timeline(self, since: int = 0, /) -> LoadTimeline | None:
         self.asked["timeline"] += 1
-        return super().load_timeline()
+        return super().load_timeline(since)
 
 
 @in_virtual_time
