@@ -19,7 +19,7 @@ from pathlib import Path
 from comparing.generators import GENERATORS, Generator, environment
 from comparing.measuring import Run, run_once
 from comparing.results import Pair, table
-from comparing.service import Service, running_nginx
+from comparing.service import Service, running_echo, running_nginx
 from comparing.workloads import Load, Workload, all_workloads
 
 
@@ -115,7 +115,7 @@ def arguments() -> tuple[argparse.Namespace, list[Workload]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="abcdefghij", help="letters (default: all)")
+    parser.add_argument("--workloads", default="abcdefghijkl", help="letters (default: all)")
     parser.add_argument("--generators", default=",".join(GENERATORS), help="names, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of a run beyond its base of 1 s")
@@ -152,13 +152,15 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_nginx(Path(folder), service_core) as nginx,
+        running_echo(nginx, service_core) as echo,
     ):
+        services = {"nginx": nginx, "echo": echo}
         for chosen in workloads:
-            rounds = run_rounds(chosen, generators, nginx, options.rounds, core)
+            rounds = run_rounds(chosen, generators, services[chosen.service], options.rounds, core)
             served = {
                 generator.name: serving_times(generator, chosen, nginx, core)
                 for generator in generators
-                if generator.name in rounds and chosen.shows == "cpu"
+                if generator.name in rounds and chosen.shows == "cpu" and chosen.service == "nginx"
             }
             tables.append(table(chosen, rounds, served))
             print(f"\n{tables[-1]}", flush=True)

@@ -109,6 +109,19 @@ class Service:
 
 
 @contextmanager
+def running_echo(nginx: Service, core: int | None) -> Iterator[Service]:
+    """Run the WebSocket service of `echo` on `core`, beside `nginx`, whose files it shares."""
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, sys.executable, str(Path(__file__).with_name("echo.py"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield replace(nginx, url=process.stdout.readline().strip(), pid=process.pid)
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
     """Run nginx on `core`, with its files in `folder`, until the end, be it by SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

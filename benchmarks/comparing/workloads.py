@@ -33,6 +33,7 @@ class Workload:
         base: What is subtracted from it: the same with less load.
         generators: Who can do it.
         over_tls: Whether requests go over TLS.
+        service: ``nginx`` or ``echo``.
         shows: ``cpu``, ``memory`` (per VU), ``growth`` (over requests) or ``arrivals``.
         environment: What the scripts are told.
     """
@@ -44,6 +45,7 @@ class Workload:
     base: Load
     generators: tuple[str, ...] = EVERYBODY
     over_tls: bool = False
+    service: str = "nginx"
     shows: str = "cpu"
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -120,6 +122,22 @@ def all_workloads(
             about="5 thresholds on tags, 50 names, 10 custom metrics",
             folder="many_series",
             generators=PLANNERS,
+        ),
+        replace(
+            small,
+            key="k",
+            about="WebSocket, echo of 100 bytes, 50 VUs, against k6/experimental/websockets",
+            folder="websocket_events",
+            generators=PLANNERS,
+            service="echo",
+        ),
+        replace(
+            small,
+            key="l",
+            about="WebSocket, echo of 100 bytes, 50 VUs, against k6/ws",
+            folder="websocket",
+            generators=PLANNERS,
+            service="echo",
         ),
     )
     return {row.key: row for row in rows}

@@ -4,6 +4,8 @@ import json
 import re
 import socket
 from collections import Counter
+from http import HTTPStatus
+from threading import Thread
 
 import pytest
 
@@ -100,3 +102,51 @@ def test_requests_that_are_refused_late_missing_broken_or_moved(nginx, silent_ur
     assert plugin == k6
     codes = {code for key in k6 for code in re.findall(r"error_code:(\d+)", key)}
     assert codes == {"1212", "1050", "1404", "1500"}
+
+
+@pytest.fixture
+def chat_url():
+    """A WebSocket server of the library `websockets`: it echoes, refuses, and leaves."""
+    server = pytest.importorskip("websockets.sync.server")
+
+    def talk(connection):
+        if connection.request.path == "/leave":
+            return
+        for message in connection:
+            connection.send(message)
+
+    def refuse(connection, request):
+        if request.path == "/refused":
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+        return None
+
+    chat = server.serve(talk, "127.0.0.1", 0, subprotocols=["chat"], process_request=refuse)
+    with chat:
+        Thread(target=chat.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{chat.socket.getsockname()[1]}"
+
+
+def test_chats_over_websocket_as_k6_ws_counts_them(chat_url, tmp_path):
+    k6, plugin = both("chat", tmp_path, {"WS_URL": chat_url})
+
+    assert plugin == k6
+    assert {key for key in k6 if "{" not in key and key.startswith("ws_")} == {
+        "ws_sessions",
+        "ws_connecting",
+        "ws_session_duration",
+        "ws_msgs_sent",
+        "ws_msgs_received",
+        "ws_ping",
+    }
+
+
+def test_chats_over_websocket_as_k6s_events_count_them(chat_url, tmp_path):
+    closed = f"ws://127.0.0.1:{free_port()}"
+
+    k6, plugin = both("chat_events", tmp_path, {"WS_URL": chat_url, "CLOSED_URL": closed})
+
+    # There a close frame is a message, and the plugin's sessions that failed have no duration.
+    for key in [key for key in k6 if key.startswith("ws_msgs_sent")]:
+        assert (k6.pop(key), plugin.pop(key)) == (12, 8)
+    assert plugin == k6
+    assert sum(key.startswith("ws_sessions{") for key in k6) == 3

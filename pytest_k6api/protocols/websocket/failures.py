@@ -5,7 +5,7 @@ than its last digits (1806 for 1006), so that it is not taken for one of them; t
 applications (3000 to 4999) are themselves.
 """
 
-from pytest_k6api.model import K6ApiError, printable
+from pytest_k6api.model import K6ApiError
 from pytest_k6api.protocols.http import RequestFailure
 from pytest_k6api.protocols.websocket.wire.frames import (
     ABNORMAL,
@@ -17,7 +17,6 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 
 BAD_HANDSHAKE = 1800
 _TIMED_OUT = 1050
-_LONGEST_REASON = 60
 
 
 class WebSocketClosed(K6ApiError):
@@ -56,9 +55,9 @@ def unexpected_status(status: int) -> RequestFailure:
 
 def unexpected_close(close: Close, doing: str = "") -> RequestFailure:
     """Return the failure of a session that the server closed; `doing` is what the scenario did."""
-    reason = f": {printable(close.reason[:_LONGEST_REASON])}" if close.reason else ""
     meanwhile = f" while the scenario {doing}" if doing else ""
-    text = f"the server closed with {describe_code(close.code)}{reason}{meanwhile}"
+    # Without the reason, which the exchange shows: it may differ each time, and hold secrets.
+    text = f"the server closed with {describe_code(close.code)}{meanwhile}"
     return RequestFailure(_code_of(close.code), text)
 
 

@@ -14,9 +14,9 @@ from pytest_k6api.protocols.websocket.wire.frames import (
     PONG,
     TEXT,
     Close,
-    Masks,
     encode_close,
     encode_frame,
+    random_masks,
 )
 
 MOST_UNSENT = 64 * 1024
@@ -29,27 +29,28 @@ class Outgoing:
     Attributes:
         line: The connection.
         close_sent: The close frame sent; None before.
+        is_simple: Whether `count` has nothing to do but to add up.
 
     Args:
         deflater: Compresses messages; None if that was not agreed on.
     """
 
-    __slots__ = ("_deflater", "_masks", "_recorder", "_tls", "_unsent", "close_sent", "line")
+    __slots__ = ("_deflater", "_next_mask", "_recorder", "_tls", "_unsent", "close_sent", "line")
 
     def __init__(self, line: DuplexLine, recorder: Recorder, deflater: Deflater | None) -> None:
         self.line = line
         self.close_sent: Close | None = None
         self._recorder = recorder
         self._deflater = deflater
-        self._masks = Masks()
+        self._next_mask = random_masks().__next__
         self._tls = line.sock if isinstance(line.sock, TlsSocket) else None
         # Waits for the answer to something that was not sent yet.
         self._unsent: list[Wait] = []
 
     @property
-    def is_full(self) -> bool:
-        """Whether much is waiting to be sent."""
-        return len(self.line.wire) > MOST_UNSENT
+    def is_simple(self) -> bool:
+        """See above."""
+        return self._tls is None and not self._unsent
 
     def put_message(self, message: Message) -> None:
         """Send `message`.
@@ -65,25 +66,31 @@ class Outgoing:
             raise TypeError(f"a message is str or bytes, got {type(message).__name__} {message!r}")
         deflater = self._deflater
         if deflater is None:
-            self._put(encode_frame(kind, data, self._masks.take()))
+            frame = encode_frame(kind, data, self._next_mask())
         else:
             data = deflater.deflate(data)
-            self._put(encode_frame(kind, data, self._masks.take(), is_compressed=True))
+            frame = encode_frame(kind, data, self._next_mask(), is_compressed=True)
+        line = self.line
+        if line.wire or self._unsent or self._tls is not None:
+            self._put(frame)
+        else:
+            self._recorder.bytes_sent += len(frame)
+            line.send_soon(frame)
 
     def put_ping(self, payload: bytes) -> None:
         """Send a ping."""
-        self._put(encode_frame(PING, payload, self._masks.take()))
+        self._put(encode_frame(PING, payload, self._next_mask()))
 
     def put_pong(self, payload: bytes) -> None:
         """Send a pong, unless the session is being closed."""
         if self.close_sent is None:
-            self._put(encode_frame(PONG, payload, self._masks.take()))
+            self._put(encode_frame(PONG, payload, self._next_mask()))
 
     def put_close(self, code: int, reason: str) -> None:
         """Send a close frame, unless one was sent before."""
         if self.close_sent is None:
             self.close_sent = Close(code, reason)
-            self._put(encode_frame(CLOSE, encode_close(code, reason), self._masks.take()))
+            self._put(encode_frame(CLOSE, encode_close(code, reason), self._next_mask()))
 
     def measure(self, wait: Wait) -> None:
         """Let `wait` begin at the moment at which what was just put is sent."""
@@ -114,5 +121,6 @@ class Outgoing:
     def _fix_beginnings(self) -> None:
         if not self.line.wire:
             for wait in self._unsent:
-                wait.began = self.line.sent_at
+                # Not when it ended: a quick server answers before `send` returns.
+                wait.began = self.line.started_at
             self._unsent.clear()

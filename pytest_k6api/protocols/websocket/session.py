@@ -9,17 +9,20 @@ connections, and waits only where the server does not take them.
 """
 
 import math
+import types
 from collections import deque
+from collections.abc import Generator
 from contextlib import suppress
 from time import perf_counter_ns
 
 import trio
+from outcome import Outcome
 
 from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http import DuplexLine, RequestFailure, explain_transfer
 from pytest_k6api.protocols.websocket import failures
 from pytest_k6api.protocols.websocket.failures import WebSocketClosed
-from pytest_k6api.protocols.websocket.outgoing import Outgoing
+from pytest_k6api.protocols.websocket.outgoing import MOST_UNSENT, Outgoing
 from pytest_k6api.protocols.websocket.rows import WS_RECEIVED_ROWS, WS_SENT_ROWS
 from pytest_k6api.protocols.websocket.waits import Message, Wait
 from pytest_k6api.protocols.websocket.wire.deflate import Deflater
@@ -92,7 +95,8 @@ class WebSocketSession:
         self.dropped = 0
         self.last_sent: Message | None = None
         self.last_received: Message | None = None
-        self._reader = reader
+        self._feed = reader.feed
+        self._put_message = self.outgoing.put_message
         self._row = (tags_id,)
         self._waits: list[Wait] = []
         self._is_reading = False
@@ -112,10 +116,10 @@ class WebSocketSession:
         """Send `message`; wait only if much is waiting to be sent."""
         if not self.is_usable:
             raise self.closed_error("sent a message")
-        self.outgoing.put_message(message)
+        self._put_message(message)
         self.recorder.buffer.rows[WS_SENT_ROWS].append(self._row)
         self.last_sent = message
-        if self.outgoing.is_full:
+        if len(self.line.wire) > MOST_UNSENT:
             await self._wait_sent()
 
     async def receive(self) -> Message:
@@ -123,27 +127,28 @@ class WebSocketSession:
         unread = self.unread
         if not unread:
             if self._is_reading or self._waits:
-                wait = Wait(_is_message, math.inf, "")
-                message = await self.wait_for(wait, "waited for a message")
-                assert isinstance(message, (str, bytes))
-                return message
-            await self._read_until_message()
+                return await self._receive_beside_others()
+            self._is_reading = True
+            if self._idle_timeout != math.inf:
+                self._not_idle_at = perf_counter_ns()
+            try:
+                while not unread:
+                    if not self.is_usable:
+                        raise self.closed_error("waited for a message")
+                    await self._read()
+            finally:
+                self._is_reading = False
+                if self._waits:
+                    self._hand_on()
         message = unread.popleft()
         self._unread_size -= len(message) + _OVERHEAD
         return message
 
-    async def _read_until_message(self) -> None:
-        self._is_reading = True
-        if self._idle_timeout != math.inf:
-            self._not_idle_at = perf_counter_ns()
-        try:
-            while not self.unread:
-                if not self.is_usable:
-                    raise self.closed_error("waited for a message")
-                await self._read()
-        finally:
-            self._is_reading = False
-            self._hand_on()
+    async def _receive_beside_others(self) -> Message:
+        wait = Wait(_is_message, math.inf, "")
+        message = await self.wait_for(wait, "waited for a message")
+        assert isinstance(message, (str, bytes))
+        return message
 
     async def wait_for(self, wait: Wait, doing: str) -> Event:
         """Return the event that `wait` waits for, reading unless another task does.
@@ -178,54 +183,54 @@ class WebSocketSession:
         if self._waits and not self._is_reading:
             self._waits[0].wake()
 
-    async def _read(self) -> None:
+    # A generator, because a coroutine could only await one that yields.
+    @types.coroutine
+    def _read(self) -> Generator[object, Outcome[object], None]:
         """Read once, and deal with what came; the session may be over then."""
-        line = self.line
-        if self.outgoing.is_full:
+        if len(self.line.wire) > MOST_UNSENT:
             # A server that sends pings and does not take the pongs.
-            await self._wait_sent()
+            yield from self._wait_sent().__await__()
         try:
-            data = await line.receive()
-        except trio.ClosedResourceError:
-            return  # interrupted: the caller looks why
-        except OSError as error:
+            data = yield from self.line.receive()
+        except (OSError, trio.ClosedResourceError) as error:
             self._lose(error)
-            return
-        self.take(data)
+        else:
+            self.take(data)
 
     async def _wait_sent(self) -> None:
         try:
             await self.line.wait_sent()
-        except trio.ClosedResourceError:
-            return
-        except OSError as error:
+        except (OSError, trio.ClosedResourceError) as error:
             self._lose(error)
 
     def take(self, data: bytes) -> None:
         """Deal with the bytes `data`, of which there are none at the end of the stream."""
-        line = self.line
-        self.outgoing.count(data)
+        outgoing = self.outgoing
+        if outgoing.is_simple:
+            self.recorder.bytes_received += len(data)
+        else:
+            outgoing.count(data)
         if not data:
-            self.end(failures.gone() if self.outgoing.close_sent is None else None)
+            self.end(failures.gone() if outgoing.close_sent is None else None)
             return
-        for event in self._reader.feed(data):
-            if isinstance(event, (str, bytes)):
-                self._take_message(event, line.received_at)
-            else:
-                self._take_control(event, line.received_at)
+        at = self.line.received_at
+        for event in self._feed(data):
+            if not isinstance(event, (str, bytes)):
+                self._take_control(event, at)
+                continue
+            self.recorder.buffer.rows[WS_RECEIVED_ROWS].append(self._row)
+            self.last_received = event
+            if self._waits and self._take_awaited(event, at):
+                continue
+            if self.is_usable:
+                self.unread.append(event)
+                self._unread_size += len(event) + _OVERHEAD
+                if self._unread_size > _MOST_UNREAD and self._waits:
+                    self._drop_oldest()
 
-    def _take_message(self, message: Message, at: int) -> None:
-        self.recorder.buffer.rows[WS_RECEIVED_ROWS].append(self._row)
-        self.last_received = message
-        for wait in self._waits:
-            if not wait.is_over and wait.offer(message, at):
-                return
-        if not self.is_usable:
-            return
-        self.unread.append(message)
-        self._unread_size += len(message) + _OVERHEAD
-        if self._unread_size > _MOST_UNREAD and self._waits:
-            self._drop_oldest()
+    def _take_awaited(self, event: Event, at: int) -> bool:
+        """Give `event` to the first task that waits for it; return whether there is one."""
+        return any(not wait.is_over and wait.offer(event, at) for wait in self._waits)
 
     def _drop_oldest(self) -> None:
         while self._unread_size > _MOST_UNREAD and len(self.unread) > 1:
@@ -236,9 +241,7 @@ class WebSocketSession:
         if isinstance(event, Ping):
             self.outgoing.put_pong(event.payload)
         elif isinstance(event, Pong):
-            for wait in self._waits:
-                if not wait.is_over and wait.offer(event, at):
-                    return
+            self._take_awaited(event, at)
         elif isinstance(event, Close):
             self.closed_by_server = event
             self.was_closed = self.outgoing.close_sent is None
@@ -250,7 +253,10 @@ class WebSocketSession:
             self._is_servers_turn = True
             self.end(failures.broken_rule(event))
 
-    def _lose(self, error: OSError) -> None:
+    def _lose(self, error: Exception) -> None:
+        """Deal with `error` of the connection: the end, or an interruption by `end` or `close`."""
+        if not isinstance(error, OSError):
+            return
         # A server may take our close frame as the end of everything.
         self.end(None if self.outgoing.close_sent is not None else explain_transfer(error, "read"))
 
@@ -299,7 +305,7 @@ class WebSocketSession:
 
     def _read_nowait(self) -> None:
         try:
-            while self._unread_size < _MOST_UNREAD and not self.outgoing.is_full:
+            while self._unread_size < _MOST_UNREAD and len(self.line.wire) <= MOST_UNSENT:
                 data = self.line.receive_nowait()
                 if data is None or self.ended_at:
                     return

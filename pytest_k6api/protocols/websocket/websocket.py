@@ -1,8 +1,9 @@
 """A WebSocket session as scenarios see it."""
 
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from functools import partial
 from time import perf_counter_ns
+from typing import Any
 
 import trio
 
@@ -113,7 +114,7 @@ class WebSocket:
         """
         return self._session.dropped if self._session is not None else 0
 
-    def send(self, message: Message) -> Awaitable[None]:
+    def send(self, message: Message) -> Coroutine[Any, Any, None]:
         """Send text or, if it is bytes, a binary message.
 
         All messages of one turn of the loop go out together. It waits only while more than
@@ -123,15 +124,17 @@ class WebSocket:
             WebSocketClosed: The session is over.
             TypeError: `message` is neither.
         """
-        return self._needed("sent a message").send(message)
+        session = self._session or self._needed("sent a message")
+        return session.send(message)
 
-    def receive(self) -> Awaitable[Message]:
+    def receive(self) -> Coroutine[Any, Any, Message]:
         """Return the next message: str if it is text, else bytes.
 
         Raises:
             WebSocketClosed: The session is over.
         """
-        return self._needed("waited for a message").receive()
+        session = self._session or self._needed("waited for a message")
+        return session.receive()
 
     def __aiter__(self) -> "WebSocket":
         return self
@@ -152,7 +155,7 @@ class WebSocket:
         *,
         name: str | None = None,
         timeout: float | None = None,
-    ) -> Awaitable[Message]:
+    ) -> Coroutine[Any, Any, Message]:
         """Send `message` and return the answer to it; the time between is ``ws_response_time``.
 
         Other messages that come meanwhile are kept for `receive`. Several tasks may have
@@ -182,7 +185,9 @@ class WebSocket:
         self._samples.record_answer(wait, name)
         return answer
 
-    def ping(self, payload: bytes = b"ping", *, timeout: float | None = None) -> Awaitable[float]:
+    def ping(
+        self, payload: bytes = b"ping", *, timeout: float | None = None
+    ) -> Coroutine[Any, Any, float]:
         """Send a ping, wait for its pong, and return the seconds between, also in ``ws_ping``.
 
         Pings of the server are answered by themselves.

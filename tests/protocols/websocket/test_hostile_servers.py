@@ -100,7 +100,7 @@ async def leave(peer: WsPeer) -> None:
         (end, "the connection ended without a close frame", 1806),
         (reset, "read: connection reset by peer", 1220),
         (end_midway, "the connection ended without a close frame", 1806),
-        (fail, "the server closed with 1011 (internal error): out of memory", 1811),
+        (fail, "the server closed with 1011 (internal error)", 1811),
         (refuse, "the server closed with 4003", 4003),
     ],
 )

@@ -52,7 +52,6 @@ class Http1Line:
     __slots__ = (
         "_parking", "_tls", "_traffic", "_turned_at",
         "bytes_received", "bytes_sent", "data", "deadline", "ended_at", "error", "fd", "has_news",
-        "is_looking",
         "is_open", "is_reusable", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
@@ -63,7 +62,6 @@ class Http1Line:
         self.deadline = NEVER
         self.is_open = self.is_reusable = True
         self.has_news = self._tls is not None and self._tls.is_ahead
-        self.is_looking = False
         self.wire = b""
         self.task: Task | None = None
         self.data: bytes | None = None

@@ -72,7 +72,6 @@ class Line(Protocol):
         error: The error, if there was one.
         received_at: When `data` came in.
         has_news: Whether something came while no task waited: the end, most likely.
-        is_looking: Whether it is received because of news, which may hold more than one receipt.
     """
 
     fd: int
@@ -85,7 +84,6 @@ class Line(Protocol):
     error: Exception | None
     received_at: int
     has_news: bool
-    is_looking: bool
 
     @property
     def sock(self) -> NonBlockingSocket:
@@ -154,6 +152,9 @@ class Traffic(trio.abc.Instrument):
         self._lines: dict[int, Line] = {}
         self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
+        # The sockets whose peer has said that it sends no more, which is told once: the end
+        # stands behind what was not received then.
+        self._hung_up: set[int] = set()
         # Duplex lines whose send buffer is full.
         self._blocked: dict[int, Duplex] = {}
         self._token: TrioToken | None = None
@@ -189,6 +190,7 @@ class Traffic(trio.abc.Instrument):
     def remove(self, line: Line) -> None:
         """Forget `line`, whose socket is about to be closed."""
         self._lines.pop(line.fd, None)
+        self._hung_up.discard(line.fd)
         self._blocked.pop(line.fd, None)
 
     def add_dial(self, fd: int, dial: Sleeper) -> None:
@@ -241,7 +243,8 @@ class Traffic(trio.abc.Instrument):
         if len(events) < _MOST_EVENTS:
             self._polled_at = asked
         if self._missed:
-            events += [(line.fd, 0) for line in self._missed]
+            ended = self._hung_up
+            events += [(line.fd, _HUNG_UP if line.fd in ended else 0) for line in self._missed]
             self._missed.clear()
         lines = self._lines
         for fd, flags in events:
@@ -253,12 +256,13 @@ class Traffic(trio.abc.Instrument):
             task = line.task
             if task is None or not line.sent_at:
                 line.has_news = True
+                if flags & _HUNG_UP:
+                    self._hung_up.add(fd)
                 continue
             try:
                 line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
                 line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
-                line.is_looking = False
                 continue
             except Exception as error:  # noqa: BLE001 - as above
                 line.error = error
@@ -268,6 +272,7 @@ class Traffic(trio.abc.Instrument):
             # with the last bytes of a response: the next request must still meet it.
             if flags & _HUNG_UP:
                 line.has_news = True
+                self._hung_up.add(fd)
         if self._blocked:
             self._send_blocked()
 
@@ -289,9 +294,10 @@ class Traffic(trio.abc.Instrument):
 
     def _look_again(self, line: Line) -> None:
         """Receive for `line` in this turn, though epoll may not tell of it again."""
-        line.has_news, line.is_looking = False, True
+        line.has_news = False
+        if not self._missed:  # once in a turn
+            self._hurry()
         self._missed.append(line)
-        self._hurry()
 
     def _hand_back(self, line: Line) -> None:
         # At once: a response may come in this very turn, and the task that gets it

@@ -41,7 +41,7 @@ class DuplexLine:
 
     __slots__ = (
         "_is_interrupted", "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_received",
-        "bytes_sent", "data", "error", "fd", "has_news", "is_looking",
+        "bytes_sent", "data", "error", "fd", "has_news",
         "is_open", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class DuplexLine:
         self.bytes_sent = self.bytes_received = self.started_at = self.received_at = 0
         self.sent_at = perf_counter_ns()
         self.is_open = True
-        self.is_looking = self._is_interrupted = False
+        self._is_interrupted = False
         self.has_news = True  # what came before now
         self._waits_to_send: trio.Event | None = None
         self._parking: object = way_to_park(self._abort)
@@ -100,11 +100,15 @@ class DuplexLine:
             trio.BusyResourceError: Another task waits for them.
             trio.ClosedResourceError: The line is closed, or was meanwhile, or it was interrupted.
         """
-        self._check()
+        if self.error is not None or not self.is_open:
+            self._check()
         if self.task is not None:
             raise trio.BusyResourceError("another task is already receiving over this connection")
         self.data = None
-        self.resume_later(current_task())
+        # `resume_later`, without the call.
+        self.task = current_task()
+        if self.has_news:
+            self._traffic.duplex_outbox.append(self)
         (yield self._parking).unwrap()
         data = self.take()
         if data is None:
@@ -124,16 +128,9 @@ class DuplexLine:
         if data is None:
             return None
         self.bytes_received += len(data)
-        # epoll is edge-triggered: where there may be more, it would not tell again. News may
-        # have been the end of the stream, behind all of the data.
-        if (
-            self.is_looking
-            or len(data) >= FIRST_SIZE
-            or not data
-            or (self._tls and self._tls.may_have_more)
-        ):
+        # epoll is edge-triggered: where there may be more, it would not tell again.
+        if len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more):
             self.has_news = True
-        self.is_looking = False
         return data
 
     def receive_nowait(self) -> bytes | None:
@@ -163,24 +160,33 @@ class DuplexLine:
             return True
         if not self.started_at:
             self.started_at = perf_counter_ns()
-        done = 0
         try:
-            done = self.sock.send(wire)
-            while done < len(wire):
-                done += self.sock.send(memoryview(wire)[done:])
-            self.wire = b""
+            sent = self.sock.send(wire)
+            if sent != len(wire):
+                sent = self._send_rest(wire, sent)
+            self.wire = wire[sent:]
         except BlockingIOError:
-            self.wire = wire[done:]
             return False
         # Trio drops an instrument that raises.
         except Exception as error:  # noqa: BLE001
-            self.error, self.wire = error, b""
+            sent, self.error, self.wire = 0, error, b""
             self._resume()
-        finally:
-            self.bytes_sent += done
+        self.bytes_sent += sent
+        if self.wire:
+            return False
         self.sent_at = perf_counter_ns()
-        self._end_sending()
+        if self._waits_to_send is not None:
+            self._end_sending()
         return True
+
+    def _send_rest(self, wire: bytes, sent: int) -> int:
+        """Send what the socket takes behind the first `sent` bytes; return how much that is in all."""
+        try:
+            while sent < len(wire):
+                sent += self.sock.send(memoryview(wire)[sent:])
+        except BlockingIOError:
+            pass
+        return sent
 
     def interrupt(self) -> None:
         """Wake the tasks that receive and send: they get ClosedResourceError.

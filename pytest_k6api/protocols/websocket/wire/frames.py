@@ -7,6 +7,7 @@ Pure, but for the random numbers of the masks.
 """
 
 import os
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 CONTINUATION, TEXT, BINARY = 0x0, 0x1, 0x2
@@ -83,23 +84,12 @@ def is_code_to_send(code: object) -> bool:
     )
 
 
-class Masks:
-    """Random masks, fresh for each frame, taken from the system a thousand at a time."""
-
-    __slots__ = ("_at", "_pool")
-
-    def __init__(self) -> None:
-        self._pool = b""
-        self._at = 0
-
-    def take(self) -> bytes:
-        """Return the next four bytes."""
-        at = self._at
-        if at == len(self._pool):
-            self._pool = os.urandom(4 * _MASKS_AT_ONCE)
-            at = 0
-        self._at = at + 4
-        return self._pool[at : at + 4]
+def random_masks() -> Iterator[bytes]:
+    """Yield masks for ever, fresh ones, taken from the system a thousand at a time."""
+    while True:
+        pool = os.urandom(4 * _MASKS_AT_ONCE)
+        for at in range(0, 4 * _MASKS_AT_ONCE, 4):
+            yield pool[at : at + 4]
 
 
 def apply_mask(data: bytes, mask: bytes) -> bytes:
@@ -109,8 +99,10 @@ def apply_mask(data: bytes, mask: bytes) -> bytes:
         step = _MASKED_AT_ONCE
         pieces = (apply_mask(data[at : at + step], mask) for at in range(0, size, step))
         return b"".join(pieces)
-    whole = int.from_bytes(mask * ((size + 3) >> 2), "big") >> (-size % 4 * 8)
-    return (int.from_bytes(data, "big") ^ whole).to_bytes(size, "big")
+    whole = _integer(mask * ((size + 3) >> 2))
+    if beyond := -size & 3:
+        whole >>= 8 * beyond
+    return (_integer(data) ^ whole).to_bytes(size)
 
 
 _SHORT = 126
@@ -118,6 +110,7 @@ _HEADS = {
     kind: [bytes((FINAL | kind, 0x80 | size)) for size in range(_SHORT)]
     for kind in (TEXT, BINARY, CLOSE, PING, PONG)
 }
+_integer = int.from_bytes  # of big-endian bytes
 
 
 def encode_frame(kind: int, payload: bytes, mask: bytes, *, is_compressed: bool = False) -> bytes:
@@ -131,7 +124,11 @@ def encode_frame(kind: int, payload: bytes, mask: bytes, *, is_compressed: bool 
     """
     size = len(payload)
     if size < _SHORT and not is_compressed:
-        return _HEADS[kind][size] + mask + apply_mask(payload, mask)
+        # `apply_mask`, without the call: most messages are short.
+        whole = _integer(mask * ((size + 3) >> 2))
+        if beyond := -size & 3:
+            whole >>= 8 * beyond
+        return _HEADS[kind][size] + mask + (_integer(payload) ^ whole).to_bytes(size)
     first = FINAL | kind | (COMPRESSED if is_compressed else 0)
     if size < _SHORT:
         head = bytes((first, 0x80 | size))
