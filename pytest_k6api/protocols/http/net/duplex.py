@@ -175,8 +175,7 @@ class DuplexLine:
         if self.wire:
             return False
         self.sent_at = perf_counter_ns()
-        if self._waits_to_send is not None:
-            self._end_sending()
+        self._end_sending()
         return True
 
     def _send_rest(self, wire: bytes, sent: int) -> int:
