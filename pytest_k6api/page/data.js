@@ -257,10 +257,9 @@ export function isOf(row, { scenario, name }) {
 }
 
 /**
- * Return the thresholds on the duration of the selected requests, as lines of a chart.
+ * Return the thresholds on a metric as lines of its chart.
  *
- * A threshold with a window or a tag filter is about other requests; it is left out unless its
- * filter is the selected name or scenario.
+ * One with a tag filter is left out unless its filter is the selected name or scenario.
  * @param {readonly Threshold[]} thresholds
  * @param {string} metric
  * @param {Selection} selection
@@ -274,6 +273,17 @@ export function limitsOf(thresholds, metric, selection) {
     const label = found[2] && found[2] !== "expected_response:true" ? `${threshold.expression} {${found[2]}}` : threshold.expression;
     return [{ value: Number(limit[2]), label, crossed: threshold.ok === false }];
   });
+}
+
+/**
+ * Return the thresholds on the rate of the selected requests, and not of others, as lines of its chart.
+ * @param {readonly Threshold[]} thresholds
+ * @param {Selection} selection
+ */
+export function rateLimitsOf(thresholds, selection) {
+  const isAll = selection.name === null && selection.scenario === null;
+  const rates = thresholds.filter(({ metric, expression }) => /^\s*rate\b/.test(expression) && metric.includes("{") === !isAll);
+  return limitsOf(rates, "http_reqs", selection);
 }
 
 /** @param {string} filter @param {Selection} selection @returns {boolean} */

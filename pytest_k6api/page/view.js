@@ -5,7 +5,7 @@
 
 import { TimeChart, Timespan } from "./charts.js";
 import {
-  ALL, checkRows, choices, distribution, exactOf, heatOf, isOf, labelOf, limitsOf, percentileMarks, ratesOf, seriesOf, timesOf, withoutLast,
+  ALL, checkRows, choices, distribution, exactOf, heatOf, isOf, labelOf, limitsOf, percentileMarks, rateLimitsOf, ratesOf, seriesOf, timesOf, withoutLast,
 } from "./data.js";
 import { Distribution } from "./distribution.js";
 import { element } from "./elements.js";
@@ -168,7 +168,9 @@ export class LoadTestView {
     const before = this.baseline();
     const times = series ? timesOf(timeline, series) : { seconds: [], width: 1 };
     if (series) {
-      this.charts.rate.show({ ...times, unit: "/s", series: rateSeries(series, times, elapsed, before) });
+      this.charts.rate.show({
+        ...times, unit: "/s", series: rateSeries(series, times, elapsed, before), limits: rateLimitsOf(this.test.thresholds, this.selection),
+      });
       this.charts.latency.show({
         ...times, unit: "ms", series: latencySeries(series, before),
         limits: limitsOf(this.test.thresholds, "http_req_duration", this.selection),
@@ -224,7 +226,7 @@ export class LoadTestView {
     const rates = (/** @type {import("./scales.js").Column | undefined} */ counts) => ratesOf(counts ?? [], seconds, width, this.elapsed);
     this.charts.vus.show({ ...base, unit: "", series: vuSeries(timeline) });
     this.charts.lateness.show({ ...base, seconds: lateness?.some((value) => value !== null) ? seconds : [], unit: "ms",
-      series: [{ label: "p95", values: lateness ?? [], colour: "c-orange" }] });
+      series: [{ label: "p95", values: lateness ?? [], colour: "c-orange" }], limits: limitsOf(this.test.thresholds, "iteration_lateness", ALL) });
     this.charts.data.show({ ...base, note: own ? "" : this.ofAll, seconds: data?.received.some((value) => value) || data?.sent.some((value) => value) ? seconds : [], unit: "B/s", series: [
       { label: "received", values: rates(data?.received), colour: "c-blue", folding: "mean" },
       { label: "sent", values: rates(data?.sent), colour: "c-purple", folding: "mean" }] });

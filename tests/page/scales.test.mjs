@@ -134,6 +134,16 @@ test("a threshold is a line where the shown requests are those that it is about"
   assert.deepEqual(data.limitsOf(thresholds, "http_req_duration", cart).map((limit) => limit.value), [200, 1500]);
 });
 
+test("a threshold on the rate of requests is a line where these requests are shown", () => {
+  const on = (metric, expression) => ({ metric, expression, window: "", ok: true, observed: 1 });
+  const thresholds = [on("http_reqs", "rate>100"), on("http_reqs", "count>1000"), on("http_reqs{name:cart}", "rate>5")];
+  const values = (selection) => data.rateLimitsOf(thresholds, selection).map((limit) => limit.value);
+
+  assert.deepEqual(values(data.ALL), [100]);
+  assert.deepEqual(values({ scenario: null, name: "cart" }), [5]);
+  assert.deepEqual(values({ scenario: null, name: "home" }), []);
+});
+
 test("a timeline goes on where a later answer begins, and new names have had nothing before", () => {
   const column = (...values) => values;
   const all = (count) => ({ scenario: null, name: null, count, failed: count.map(() => 0), p95_ms: count });

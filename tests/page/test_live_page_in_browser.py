@@ -358,6 +358,27 @@ def test_before_the_first_load_test_it_waits_for_one(
         server.stop()
 
 
+def test_the_control_is_used_by_keyboard_alone(
+    served: str, shown: FakeLoadTest, open_page: OpenPage
+) -> None:
+    page = open_page(served, tolerates=INTERRUPTED)
+    text_of(page, ".figures", "29,000")
+
+    for _ in range(3):  # the colours, Pause, Stop
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Stop the load test")
+    dialog.wait_for()
+    assert dialog.evaluate("each => each.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+
+    text_of(page, "#tools .badge", "paused")
+    assert (shown.paused, shown.stopped) == (True, False)
+
+
 def test_on_a_narrow_screen_the_control_is_within_reach(served: str, open_page: OpenPage) -> None:
     page = open_page(served, tolerates=INTERRUPTED, viewport={"width": 400, "height": 800})
     box = page.get_by_role("button", name="Set VUs of default").bounding_box()
