@@ -215,7 +215,8 @@ class Fleet:
         if worker.is_lost:
             return
         worker.carrier.kill()
-        worker.lost = reason
+        # What it said itself tells more than how its process ended.
+        worker.lost = worker.refusal or reason
         if worker in self._scopes:
             self._scopes[worker].cancel()
         self._owner.note_loss(worker)
@@ -224,7 +225,7 @@ class Fleet:
     def _refuse_misfits(self, ours: Fingerprint) -> None:
         problems = [problem for each in self.workers if (problem := _problem_of(each, ours))]
         if problems:
-            raise FleetError("\n".join(problems))
+            raise FleetError("; ".join(problems))
 
     async def _serve(self, worker: Worker, outbox: "trio.MemoryReceiveChannel[bytes]") -> None:
         with self._scopes[worker]:

@@ -50,7 +50,7 @@ class WorkerLink:
     def __init__(self, line: socket.socket, leave: Callable[[int], object] = os._exit) -> None:
         self._line = line
         self._leave = leave
-        self._outbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         self._inbox: deque[ToWorker] = deque()
         self._arrived = threading.Condition()
         self._wake: Callable[[], object] = _nobody_waits
@@ -64,6 +64,12 @@ class WorkerLink:
     def send(self, message: ToController) -> None:
         """Send `message` soon; from any thread."""
         self._outbox.put(encode(message))
+
+    def flush(self, patience: float = 5.0) -> None:
+        """Wait until all that was sent is on its way, before the process ends."""
+        is_written = threading.Event()
+        self._outbox.put(is_written)
+        is_written.wait(patience)
 
     def wait_for_message(self) -> ToWorker | None:
         """Return the next message, waited for outside of loops; None once the line is broken."""
@@ -113,7 +119,11 @@ class WorkerLink:
     def _keep_writing(self) -> None:
         try:
             while True:
-                self._line.sendall(self._outbox.get())
+                item = self._outbox.get()
+                if isinstance(item, threading.Event):
+                    item.set()
+                else:
+                    self._line.sendall(item)
         except OSError:
             return  # the reading thread sees it too
 

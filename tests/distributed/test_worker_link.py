@@ -94,6 +94,15 @@ def test_messages_are_sent_from_any_thread(controller: Controller, link: WorkerL
     assert controller.next_message() == Prepared()
 
 
+def test_all_that_was_sent_is_on_its_way_after_a_flush(controller: Controller, link: WorkerLink):
+    link.send(Prepared())
+
+    link.flush()
+
+    controller.line.settimeout(0)
+    assert controller.next_message() == Prepared()
+
+
 def test_the_end_of_the_line_is_the_last_message_again_and_again(
     controller: Controller, link: WorkerLink, exits: list[int]
 ):

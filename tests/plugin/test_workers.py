@@ -271,3 +271,40 @@ def test_no_worker_outlives_its_session(
     processes = {int(str(each["process"])) for each in notes(pytester)}
     assert len(processes) == 2
     wait_for_end(processes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("conftest", "told"),
+    [
+        (
+            "def pytest_collection_modifyitems(items):\n    items[:] = items[: 2 * (os.getpid() == {mine})]",
+            " has collected other load tests than the controller; collection must not depend on"
+            " time, chance or the process",
+        ),
+        (
+            "def pytest_sessionstart():\n    assert os.getpid() == {mine}, 'not here'",
+            ": its pytest session failed: AssertionError: not here; worker 2",
+        ),
+    ],
+)
+def test_a_worker_that_cannot_run_a_load_test_says_so_before_any_load(
+    pytester: pytest.Pytester, run_pytest: RunPytest, conftest: str, told: str
+):
+    pytester.makeconftest("import os\n\n" + conftest.format(mine=os.getpid()))
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_first(vu): ...
+
+        @pytest.mark.scenario
+        async def test_second(vu): ...
+    """)
+
+    result = run_pytest("--k6-workers=2", "-k", "first")
+
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines(
+        [f"load test interrupted: stopped early: worker 1 (process *){told}*"]
+    )

@@ -61,7 +61,8 @@ def _refuse_conflicts(config: pytest.Config, settings: Settings) -> None:
                 f"--k6-workers runs virtual users in other processes, where {flag} has no terminal;"
                 " leave one of them out"
             )
-    if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
+    # pytest-xdist collects in its workers.
+    if hasattr(config, "workerinput"):
         raise OptionError(
             "--k6-workers and pytest-xdist (-n, --dist) both start workers; leave one of them out:"
             " --k6-workers shares each load test among processes, -n shares out the tests"

@@ -42,6 +42,7 @@ def take_identity(config: pytest.Config) -> WorkerIdentity:
         "workercount": int(count),
         "testrunuid": f"k6-{os.getppid()}",
         "mainargv": sys.argv,
-        "randomly_seed": getattr(config.option, "randomly_seed", None),
+        # Of pytest-randomly, which looks here for the seed of its controller.
+        "randomly_seed": config.getoption("randomly_seed", None),
     }
     return WorkerIdentity(int(number), int(count), int(os.environ.pop(LINE_VARIABLE)))

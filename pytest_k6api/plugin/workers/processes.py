@@ -78,6 +78,10 @@ class WorkerProcesses:
             more.append(f"--basetemp={factory.getbasetemp() / f'k6w{number}'}")
         if self._config.pluginmanager.has_plugin("_cov"):
             more.append("--no-cov")
+        # Collection shuffled by chance would differ from worker to worker.
+        seed = getattr(self._config.option, "randomly_seed", None)
+        if isinstance(seed, int):
+            more.append(f"--randomly-seed={seed}")
         return more
 
 

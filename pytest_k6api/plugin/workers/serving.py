@@ -93,6 +93,12 @@ class WorkerSession:
             text = report.longreprtext.strip() or str(report.longrepr)
             self._link.send(Refused(text=f"{report.when} failed:\n{text}"))
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell the controller why this session ends, before it does."""
+        error = excinfo.exconly().partition("\n")[0]
+        self._link.send(Refused(text=f"its pytest session failed: {error}"))
+        self._link.flush()
+
     def _run(self, session: pytest.Session, items: dict[str, pytest.Item], order: Prepare) -> None:
         item = items.get(order.item)
         if item is None:
