@@ -6,9 +6,10 @@ import pytest
 import trio
 import trustme
 
-from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http.net import Traffic
+from pytest_k6api.model import SECRETS, OptionError
+from pytest_k6api.protocols.http.net import Proxies, Traffic
 from pytest_k6api.protocols.websocket import WebSocketClosed
+from tests.protocols.http.serving import Peer, serving
 from tests.protocols.websocket.serving import (
     BINARY,
     CLOSE,
@@ -19,6 +20,7 @@ from tests.protocols.websocket.serving import (
     a_ws,
     close_frame,
     frame,
+    switching,
     upgrading,
 )
 from tests.virtual_time import in_real_time
@@ -404,6 +406,26 @@ async def test_a_session_over_tls_has_the_clients_authorities_and_counts_what_is
     assert tester.failures() == []
     assert 101_000 < tester.recorder.bytes_sent < 110_000
     assert 101_000 < tester.recorder.bytes_received < 110_000
+
+
+@in_real_time
+async def test_a_proxy_leads_through_a_tunnel_without_tls_too():
+    heads = []
+
+    async def proxy(peer: Peer) -> None:
+        heads.append(await peer.head())
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        heads.append(await peer.head())
+        await peer.send(switching(heads[1]))
+        await WsPeer(peer, heads[1]).echo()
+
+    async with serving(proxy) as server:
+        proxies = Proxies(server.url, {}, SECRETS)
+        async with a_ws(proxies=proxies) as tester, tester.ws.connect("ws://shop.test/chat") as ws:
+            assert await ws.request("hello") == "hello"
+
+    assert heads[0].startswith(b"CONNECT shop.test:80 HTTP/1.1\r\n")
+    assert heads[1].startswith(b"GET /chat HTTP/1.1\r\n")
 
 
 @in_real_time

@@ -109,11 +109,13 @@ class ConnectionOptions(NamedTuple):
         versions: The versions of HTTP that they may speak; see `ClientOptions`.
         certificate: What they show to servers that ask for one; None for none.
         address: The address of this machine that they come from; None for the system's choice.
+        tunnels: Whether a proxy leads through a tunnel even where it could read requests.
     """
 
     versions: str
     certificate: ClientCertificate | None = None
     address: IpAddress | None = None
+    tunnels: bool = False
 
     @classmethod
     def of_vu(cls, number: int, options: ClientOptions) -> "ConnectionOptions":

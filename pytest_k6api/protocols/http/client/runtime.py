@@ -138,8 +138,10 @@ class HttpRuntime:
     async def dial_http1(
         self, origin: Origin, deadline: int, options: ConnectionOptions
     ) -> Http1Connection:
-        """Return a new connection to `origin` that speaks HTTP/1.1; see `dial`."""
-        connection = await self.dial(origin, deadline, options._replace(versions="1.1"))
+        """Return a new connection to `origin` itself that speaks HTTP/1.1; see `dial`."""
+        connection = await self.dial(
+            origin, deadline, options._replace(versions="1.1", tunnels=True)
+        )
         assert isinstance(connection, Http1Connection)
         return connection
 
@@ -158,7 +160,7 @@ class HttpRuntime:
         names = offered(options.versions, is_tls=origin.is_tls)
         context = self.tls(names, options.certificate) if origin.is_tls else None
         sock, connecting, forwarder = await self._dialer.connect(
-            origin, deadline, self._traffic, options.address
+            origin, deadline, self._traffic, options.address, tunnels=options.tunnels
         )
         if self._traffic is not None:
             tell_arrivals(sock)

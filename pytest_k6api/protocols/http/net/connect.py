@@ -139,6 +139,8 @@ class Dialer:
         deadline: int,
         traffic: Traffic | None,
         local: IpAddress | None = None,
+        *,
+        tunnels: bool = False,
     ) -> Dialed:
         """Return a socket to `origin`, through a proxy where one applies.
 
@@ -147,6 +149,7 @@ class Dialer:
             deadline: When the request is overdue, in perf_counter_ns.
             traffic: Tells when a socket is connected; None to ask Trio.
             local: The address of this machine to connect from; None for the system's choice.
+            tunnels: Whether a proxy leads through a tunnel even where it could read requests.
 
         Raises:
             NetworkError: There is none, because of DNS, TCP, the proxy or time.
@@ -173,7 +176,7 @@ class Dialer:
                 failure = RequestFailure(TCP, f"proxyconnect: {failure.text}")
             raise NetworkError(failure) from error
         connecting = perf_counter_ns() - began
-        if proxy is None or not proxy.needs_tunnel(origin):
+        if proxy is None or not (tunnels or proxy.needs_tunnel(origin)):
             return Dialed(sock, connecting, proxy)
         await _tunnel(sock, proxy, origin, limit, overdue)
         return Dialed(sock, perf_counter_ns() - began, None)
