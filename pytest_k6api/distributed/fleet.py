@@ -9,6 +9,7 @@ waits for it any more.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import trio
@@ -123,10 +124,12 @@ class Fleet:
             self.tell_one(worker, message)
 
     def tell_one(self, worker: Worker, message: ToWorker) -> None:
-        """Tell one worker; does nothing if it is lost."""
+        """Tell one worker; does nothing if it is lost, and after `close`."""
         outbox = self._outboxes.get(worker)
         if outbox is not None and not worker.is_lost:
-            outbox.send_nowait(encode(message))
+            # Closed, while it takes what it was told before.
+            with suppress(trio.ClosedResourceError):
+                outbox.send_nowait(encode(message))
 
     async def prepare(self, message: Prepare, fingerprint: Fingerprint) -> None:
         """Have all workers set the load test up.

@@ -14,6 +14,7 @@ from pytest_k6api.distributed import (
     Fingerprint,
     Hello,
     Prepare,
+    Release,
     ToController,
     ToWorker,
     Worker,
@@ -37,6 +38,7 @@ class InLoopWorker:
     def __init__(self, make_run: Callable[["InLoopWorker"], WorkerRun], ahead: float) -> None:
         self.name = "in the loop"
         self.is_silent = False
+        self.is_slow_to_leave = False
         self._make_run = make_run
         self._ahead = ahead
         self._frames: tuple[Any, Any] | None = None
@@ -54,6 +56,8 @@ class InLoopWorker:
             raise CarrierError("gone")
         if self.is_silent:
             return
+        if isinstance(message, Release) and self.is_slow_to_leave:
+            await trio.sleep(0.75)
         if isinstance(message, Echo):
             self.say(Echoed(number=message.number, at=self.now(), wall=self.now()))
         elif isinstance(message, Prepare):

@@ -364,6 +364,16 @@ def test_an_aborting_threshold_ends_the_load_on_all_workers():
     assert tested.results.elapsed < 2
 
 
+def test_a_worker_that_is_slow_to_leave_is_asked_nothing_meanwhile():
+    async def slow_down(tested: LoadTest) -> None:
+        vars(tested)["carriers"][1].is_slow_to_leave = True
+
+    tested = steered(2, slow_down, (options("constant-vus", duration=3.0), Diary().browse))
+
+    assert tested.verdict is not None
+    assert tested.verdict.reasons == ("10 of 25 checks failed",)
+
+
 @pytest.mark.parametrize("way", ["die", "fall silent"])
 def test_a_worker_that_is_lost_ends_the_load_test_and_what_it_told_counts(way: str):
     async def lose(tested: LoadTest) -> None:
