@@ -43,6 +43,7 @@ const ENDED = 9;
 /** @type {Record<string, string>} */
 const MARKS = { passed: "✓", failed: "✗", interrupted: "✗" };
 const EVENTS = "/v1/events?only=test,status,scenarios,workers,timeline,report";
+const UNAVAILABLE = 503;
 const RETRY_AFTER = 2000;
 /** Milliseconds without an event of a load test that runs, which tells of itself every second. */
 const LONGEST_SILENCE = 10_000;
@@ -57,12 +58,13 @@ class RefusedError extends Error {
 }
 
 /**
- * Return a load test by the second, with the finest points that are kept.
+ * Return a load test by the second, with the finest points that are kept; null while its loop is blocked.
  * @param {string | null} id
- * @returns {Promise<import("./data.js").Timeline>}
+ * @returns {Promise<import("./data.js").Timeline | null>}
  */
 async function askForTimeline(id) {
   const response = await fetch(`/v1/tests/${id}/timeline?points=3600`, { cache: "no-store" });
+  if (response.status === UNAVAILABLE) return null;
   if (!response.ok) throw new RefusedError(response.status, response.statusText);
   return response.json();
 }
@@ -331,8 +333,9 @@ class LivePage {
       await this.refreshList();
       if (this.shown !== this.viewed && this.waiting === null) await this.load();
     } catch (error) {
-      // The stream ends, too, if the server is gone.
-      if (error instanceof RefusedError) this.connection.textContent = error.message;
+      // If the server is gone, the stream ends, too.
+      const { events } = this;
+      if (error instanceof RefusedError) setTimeout(() => { if (this.events === events) this.refresh(); }, RETRY_AFTER);
     }
   }
 

@@ -330,6 +330,19 @@ def worker(number: int, state: WorkerState = WorkerState.RUNNING, lost: str = ""
     )
 
 
+def test_what_a_blocked_loop_does_not_tell_is_shown_when_it_goes_on(
+    served: str, shown: FakeLoadTest, open_page: OpenPage
+) -> None:
+    shown.blocked = 3.0
+    page = open_page(served, tolerates=("status of 503", *INTERRUPTED))
+    text_of(page, ".figures", "29,000")
+    assert page.locator("svg .series path").count() == 0
+
+    shown.unblock()
+
+    page.wait_for_selector("svg .series path")
+
+
 def test_a_silent_stream_is_left_for_a_new_one(served: str, open_page: OpenPage) -> None:
     page = open_page(served, tolerates=INTERRUPTED)
     text_of(page, ".figures", "29,000")
