@@ -161,6 +161,32 @@ async def test_a_response_that_came_with_the_handshake_is_not_lost(
     assert min(tester.rows[0][2:]) >= 0
 
 
+@pytest.mark.parametrize("length", [44, 16_341, 16_360, 16_383])
+@in_real_time
+async def test_a_second_response_is_not_taken_for_the_next_one(
+    authority: trustme.CA, authority_file: str, length: int
+) -> None:
+    # 32 KiB are received at once: of the longer ones with a part of the second record, whose
+    # rest is there already, so that nothing will tell of it.
+    def response(content: bytes, length: int) -> bytes:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %05d\r\n\r\n"
+        size = length - len(head % 0)
+        return head % size + content * size
+
+    def serve(peer: Records) -> None:
+        peer.sock.sendall(peer.shake_hands())
+        while True:
+            peer.head()
+            asked = peer.encrypted(response(b"a", length))
+            peer.sock.sendall(asked + peer.encrypted(response(b"b", 16_384)))
+
+    with tls_server(authority, serve) as url:
+        async with a_tester(verify=authority_file) as tester:
+            responses = [await tester.client.get(url) for _ in range(4)]
+
+    assert {response.content[:1] for response in responses} == {b"a"}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @in_real_time
 async def test_a_connection_whose_end_came_with_the_response_is_not_used_again(

@@ -252,8 +252,10 @@ class Http1Connection(Http1Line):
 
     def _end_tls_exchange(self, tls: TlsSocket) -> None:
         self.bytes_sent, self.bytes_received = tls.take_counts()
-        if tls.is_ahead:  # the stream ended behind the response
-            self.is_reusable = False
+        if tls.may_have_more:  # and no edge tells of it
+            self.has_news = True
+            if tls.is_ahead:  # the stream ended behind the response
+                self.is_reusable = False
 
     def retire(self) -> None:
         """Close the connection: its one exchange is over."""

@@ -160,6 +160,7 @@ class Http1Line:
                 sent, more = tls.take_counts()
                 self.bytes_sent += sent
                 self.bytes_received = received + more
+                self.has_news = self.has_news or tls.may_have_more  # and no edge tells of it
                 self.is_reusable = self.is_reusable and not tls.is_ahead
 
     async def _take_turn(self) -> None:
