@@ -115,7 +115,7 @@ def arguments() -> tuple[argparse.Namespace, list[Workload]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="abcdefghijkl", help="letters (default: all)")
+    parser.add_argument("--workloads", default="abcdefghijklmno", help="letters (default: all)")
     parser.add_argument("--generators", default=",".join(GENERATORS), help="names, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of a run beyond its base of 1 s")

@@ -47,6 +47,8 @@ def environment(workload: Workload, load: Load, service: Service) -> Mapping[str
 
 
 def _url(workload: Workload, service: Service) -> str:
+    if workload.over_http2:
+        return service.http2_url
     return service.tls_url if workload.over_tls else service.url
 
 

@@ -50,6 +50,7 @@ http {{
 _SERVER = """
     listen 127.0.0.1:{port} backlog=8192;
     listen 127.0.0.1:{tls_port} ssl backlog=8192;
+    listen 127.0.0.1:{http2_port} ssl http2 backlog=8192;
     location = /requests {{ access_log off; stub_status; }}
     location = /json {{ default_type application/json; return 200 '{document}'; }}
     location = /large {{ root {folder}; }}
@@ -65,7 +66,8 @@ class Service:
     Attributes:
         url: Where it answers.
         tls_url: The same over TLS.
-        logging: Where it answers, without and with TLS, and logs how long it took.
+        http2_url: The same over TLS and HTTP/2.
+        logging: Where it answers at each of these, in this order, and logs how long it took.
         ca_file: The certificate to trust for that.
         folder: Where it writes.
         pid: Of nginx's master process.
@@ -73,7 +75,8 @@ class Service:
 
     url: str
     tls_url: str
-    logging: tuple[str, str]
+    http2_url: str
+    logging: tuple[str, str, str]
     ca_file: Path
     folder: Path
     pid: int
@@ -95,7 +98,8 @@ class Service:
 
     def as_logging(self) -> "Service":
         """Return the same service at the addresses where it logs."""
-        return replace(self, url=self.logging[0], tls_url=self.logging[1])
+        url, tls_url, http2_url = self.logging
+        return replace(self, url=url, tls_url=tls_url, http2_url=http2_url)
 
     def _take(self, name: str) -> list[float]:
         log = self.folder / name
@@ -132,16 +136,22 @@ def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
     folder.chmod(0o755)  # the worker may be another user
     large = folder / "large"
     large.write_bytes(b"x" * 102_400)
-    ports = _free_ports(4)
+    ports = _free_ports(6)
     config = folder / "nginx.conf"
     quiet, logging = (
-        _SERVER.format(port=port, tls_port=tls, folder=folder, document=json.dumps(_DOCUMENT))
-        for port, tls in (ports[:2], ports[2:])
+        _SERVER.format(
+            port=port,
+            tls_port=tls,
+            http2_port=http2,
+            folder=folder,
+            document=json.dumps(_DOCUMENT),
+        )
+        for port, tls, http2 in (ports[:3], ports[3:])
     )
     config.write_text(_CONFIG.format(folder=folder, quiet=quiet, logging=logging))
-    url, tls_url, *others = (
-        f"{scheme}://127.0.0.1:{port}"
-        for scheme, port in zip(("http", "https") * 2, ports, strict=True)
+    schemes = ("http", "https", "https") * 2
+    url, tls_url, http2_url, *others = (
+        f"{scheme}://127.0.0.1:{port}" for scheme, port in zip(schemes, ports, strict=True)
     )
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     command = [*pinned, program, "-c", str(config), "-p", str(folder), "-e", "stderr"]
@@ -151,7 +161,8 @@ def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
             yield Service(
                 url=url,
                 tls_url=tls_url,
-                logging=(others[0], others[1]),
+                http2_url=http2_url,
+                logging=(others[0], others[1], others[2]),
                 ca_file=folder / "certificate.pem",
                 folder=folder,
                 pid=process.pid,

@@ -34,6 +34,7 @@ class Workload:
         generators: Who can do it.
         over_tls: Whether requests go over TLS.
         service: ``nginx`` or ``echo``.
+        over_http2: Whether the service speaks HTTP/2 there.
         shows: ``cpu``, ``memory`` (per VU), ``growth`` (over requests) or ``arrivals``.
         environment: What the scripts are told.
     """
@@ -46,6 +47,7 @@ class Workload:
     generators: tuple[str, ...] = EVERYBODY
     over_tls: bool = False
     service: str = "nginx"
+    over_http2: bool = False
     shows: str = "cpu"
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -138,6 +140,32 @@ def all_workloads(
             folder="websocket",
             generators=PLANNERS,
             service="echo",
+        ),
+        replace(
+            small,
+            key="m",
+            about="(a) over TLS and HTTP/2",
+            over_http2=True,
+            generators=PLANNERS,
+        ),
+        replace(
+            small,
+            key="n",
+            about="10 small GETs at once over one connection of HTTP/2 and TLS",
+            folder="batch",
+            over_http2=True,
+            generators=PLANNERS,
+        ),
+        Workload(
+            key="o",
+            about="2,000 VUs, each with a connection of HTTP/2 and TLS, that stay",
+            folder="sleeping",
+            load=Load(2_000, 12),
+            base=Load(1, 1),
+            over_http2=True,
+            generators=PLANNERS,
+            shows="memory",
+            environment={"SLEEP": "600", "SPREAD": "2"},
         ),
     )
     return {row.key: row for row in rows}

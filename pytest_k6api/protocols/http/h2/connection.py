@@ -11,11 +11,11 @@ from time import perf_counter_ns
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.exchange import Http2Exchange
-from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, SharedBlocks
+from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, ResponseBlocks, SharedBlocks
 from pytest_k6api.protocols.http.h2.hpack import NO_TABLE
 from pytest_k6api.protocols.http.h2.requests import RequestBlocks
-from pytest_k6api.protocols.http.h2.session import GREETING, Session
-from pytest_k6api.protocols.http.h2.streams import Stream
+from pytest_k6api.protocols.http.h2.session import Session
+from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import explain_transfer, is_end_of_tls, is_gone
 from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffic
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
@@ -28,6 +28,20 @@ _FAR_TOO_MUCH = 1024 * 1024
 # Receipts of an idle connection that are read at once.
 _MOST_NEWS = 16
 _WANTS_MORE = ssl.SSLWantReadError
+
+
+_GREETING = (
+    frames.PREFACE
+    + frames.settings(
+        {
+            frames.ENABLE_PUSH: 0,
+            frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            frames.MAX_HEADER_LIST_SIZE: MAX_HEAD,
+        }
+    )
+    + frames.window_update(0, frames.MAX_WINDOW - frames.DEFAULT_WINDOW)
+)
+"""What a client says first. Windows are so large that they hold nothing up."""
 
 
 class Http2Caches:
@@ -65,8 +79,8 @@ class Http2Connection(DuplexLine):
     """
 
     __slots__ = (
-        "_counted", "_is_congested", "_spare", "_starting", "connecting", "ended_at",
-        "handshaking", "is_reusable", "max_size", "protocol", "ready_at", "requests", "session",
+        "_counted", "_is_congested", "connecting", "ended_at",
+        "handshaking", "is_reusable", "max_size", "protocol", "ready_at", "requests", "session", "spare", "starting", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -83,15 +97,16 @@ class Http2Connection(DuplexLine):
         self.max_size = float("inf") if max_size is None else max_size
         self.connecting = self.handshaking = self.ended_at = 0
         self.is_reusable = True
+        self.tls = self._tls
         self.session = Session(ResponseBlocks(caches.responses))
         self.requests = caches.clear if self._tls is None else caches.tls
-        self._spare: Http2Exchange | None = None
+        self.spare: Http2Exchange | None = None
         # Streams whose first or last bytes are still to be sent.
-        self._starting: list[Stream] = []
+        self.starting: list[Stream] = []
         # Whether a task waits for what is unsent to become less.
         self._is_congested = False
         self._counted = (0, 0)
-        self.send_soon(GREETING)
+        self.send_soon(_GREETING)
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
@@ -99,12 +114,8 @@ class Http2Connection(DuplexLine):
 
     def open_exchange(self) -> Http2Exchange:
         """Return what the next request runs in."""
-        exchange, self._spare = self._spare, None
+        exchange, self.spare = self.spare, None
         return exchange or Http2Exchange(self)
-
-    def keep(self, exchange: Http2Exchange) -> None:
-        """Use `exchange`, which is over, for another request."""
-        self._spare = exchange
 
     @property
     def has_room(self) -> bool:
@@ -124,14 +135,8 @@ class Http2Connection(DuplexLine):
         number = self.session.open(stream)
         if number == 1:
             block = NO_TABLE + block
-        self._starting.append(stream)
+        self.starting.append(stream)
         self.send_soon(frames.header_frames(number, block, frames.LEAST_FRAME, is_last=is_last))
-
-    def start(self, stream: Stream, start: bytes, block: bytes) -> None:
-        """Do the same with a request that is one frame; `start` is a frame's but for its number."""
-        number = self.session.open(stream).to_bytes(4)
-        self._starting.append(stream)
-        self.send_soon(start + number + block)
 
     def room_for(self, stream: Stream) -> int:
         """Return how many bytes of data can be sent now; 0 or less for none."""
@@ -143,8 +148,8 @@ class Http2Connection(DuplexLine):
         """Send `data`, for which there is room."""
         stream.send_window -= len(data)
         self.session.send_window -= len(data)
-        if stream not in self._starting:
-            self._starting.append(stream)
+        if stream not in self.starting:
+            self.starting.append(stream)
         size = min(self.session.frame_size, _MOST_UNSENT)
         self.send_soon(frames.data_frames(stream.id, data, size, is_last=is_last))
 
@@ -167,10 +172,10 @@ class Http2Connection(DuplexLine):
 
     def _end_sending(self) -> None:
         """Tell the streams when they were sent, and those that wait that they may go on."""
-        for stream in self._starting:
+        for stream in self.starting:
             stream.started_at = stream.started_at or self.started_at
             stream.sent_at = self.sent_at
-        self._starting.clear()
+        self.starting.clear()
         if self._is_congested:
             self._is_congested = False
             for stream in self.session.streams.values():
@@ -291,6 +296,6 @@ class Http2Connection(DuplexLine):
             return
         self.is_reusable = False
         self.session.lose(None, is_gone=False)
-        self._spare = None
+        self.spare = None
         super().close()
         self.has_news = True  # the client is to look

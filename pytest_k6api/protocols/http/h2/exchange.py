@@ -10,12 +10,14 @@ from trio.lowlevel import current_task
 
 from pytest_k6api.protocols.http.h2 import errors
 from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED, StreamFault
+from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
 from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, CLOSED_MIDWAY, NetworkError
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.net.batched_io import NEVER
+from pytest_k6api.protocols.http.net.tls import TlsSocket
 
 _NOT_MODIFIED = 304
 
@@ -28,6 +30,9 @@ class ExchangeCarrier(Carrier, Protocol):
         max_size: The most bytes that a body may have.
         requests: The blocks of requests.
         session: The connection's state.
+        starting: Streams of which something is still to be sent.
+        spare: An exchange that is over and serves the next request.
+        tls: The socket, if there is TLS over it.
     """
 
     ready_at: int
@@ -39,12 +44,12 @@ class ExchangeCarrier(Carrier, Protocol):
     max_size: float
     requests: RequestBlocks
     session: Session
+    starting: list[Stream]
+    spare: "Http2Exchange | None"
+    tls: TlsSocket | None
 
-    def start(self, stream: Stream, start: bytes, block: bytes) -> None:
-        """Send a request that is one frame; `start` is the frame's but for its number."""
-
-    def keep(self, exchange: "Http2Exchange") -> None:
-        """Use `exchange`, which is over, for another request."""
+    def send_soon(self, data: bytes) -> None:
+        """Send `data` when the loop comes round."""
 
     def take_counts(self) -> tuple[int, int]:
         """Return the bytes sent and received since the last call."""
@@ -57,7 +62,7 @@ class Http2Exchange(Stream):
     """
 
     __slots__ = (
-        "_carrier", "_has_body", "body", "bytes_received", "bytes_sent", "connecting",
+        "_carrier", "_has_body", "_is_clean", "_like", "body", "bytes_received", "bytes_sent", "connecting",
         "handshaking", "head", "is_plain", "lowered", "protocol", "ready_at", "status",
     )  # fmt: skip
 
@@ -70,10 +75,15 @@ class Http2Exchange(Stream):
         self.ready_at = connection.ready_at
         self.connecting = self.handshaking = 0
         self.is_plain = self._has_body = False
+        # Whether it is as `renew` leaves it, but for the times; and what the attributes of the
+        # response were taken from, if that was all.
+        self._is_clean = False
+        self._like: HeaderBlock | None = None
         self.bytes_sent = self.bytes_received = self.status = 0
         self.head = self.lowered = self.body = b""
 
-    # One function, because each call would cost 0.1 µs or more.
+    # One function, because each call would cost 0.1 µs or more; and what a clean exchange has
+    # as it should be is not set again.
     @types.coroutine
     def run(  # noqa: PLR0915
         self, request: PreparedRequest, deadline: int
@@ -81,48 +91,86 @@ class Http2Exchange(Stream):
         """Send `request` and receive the response; see the client's `Exchange.run`."""
         connection = self._carrier
         session = connection.session
-        self._prepare(request, deadline)
+        known = connection.requests.known.get(request.wire)
+        if known is None or not known.start or not self._is_clean or not session.takes_more:
+            yield from self._run_anyhow(request, deadline).__await__()
+            return
+        self._is_clean = False
+        self.deadline = deadline
+        self.started_at = self.bytes_sent = self.bytes_received = 0
+        self._has_body = request.has_body
         try:
-            known = connection.requests.of(request)
-            self._check_open(session, known.size)
-            if not known.start or not self.may_be_unseen or request.content or request.upload:
-                yield from self._send_request(request, known.block).__await__()
-            else:
-                self.has_sent_all = True
-                connection.start(self, known.start, known.block)
-                # `wait`, but for what is done with the data.
-                self.task = task = current_task()
-                task.custom_sleep_data = self
-                if connection.task is None:
-                    connection.resume_later(task)
-                (yield self._parking).unwrap()
-                self.task = None
-                data = connection.take()
-                taken = session.take_like_before(self, data) if data else None
-                if taken is not None:
-                    block, self.body = taken
-                    received_at = connection.received_at
-                    self.first_byte_at = self.ended_at = connection.ended_at = received_at
+            number = session.open(self)
+            connection.starting.append(self)
+            connection.send_soon(b"%b%b%b" % (known.start, number.to_bytes(4), known.block))
+            # `wait`, but for what is done with the data.
+            self.task = task = current_task()
+            task.custom_sleep_data = self
+            if connection.task is None:
+                connection.resume_later(task)
+            (yield self._parking).unwrap()
+            self.task = None
+            data = connection.take()
+            taken = session.take_like_before(number, data) if data else None
+            if taken is not None:
+                block, self.body = taken
+                received_at = connection.received_at
+                self.first_byte_at = self.ended_at = connection.ended_at = received_at
+                if block is not self._like:
+                    self._like = block
                     self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
                     self.lowered = block.lowered
-                    self.is_complete = True
-                    self.bytes_sent, self.bytes_received = connection.take_counts()
-                    if self.is_plain:
-                        connection.keep(self)
-                    return
-                connection.hand_out(data)
+                tls = connection.tls
+                counts = connection.take_counts() if tls is None else tls.take_counts()
+                self.bytes_sent, self.bytes_received = counts
+                if self.is_plain:
+                    self._is_clean = True
+                    connection.spare = self
+                return
+            self._forget_response()
+            connection.hand_out(data)
             while not self.is_complete:
                 self.check()
                 yield from self.wait()
         except BaseException:
-            self.body = self.take_held()
-            self.close()
+            self._give_up()
             raise
+        self._finish()
+
+    async def _run_anyhow(self, request: PreparedRequest, deadline: int) -> None:
+        """Do the same whatever the request, the connection and the exchange before are like."""
+        self._prepare(request, deadline)
+        try:
+            await self._send_request(request)
+            while not self.is_complete:
+                self.check()
+                await self.wait()
+        except BaseException:
+            self._give_up()
+            raise
+        self._finish()
+
+    def _give_up(self) -> None:
+        self.body = self.take_held()
+        self.close()
+
+    def _finish(self) -> None:
         self._take_head()
         self.body = self.take_held()
-        self.bytes_sent, self.bytes_received = connection.take_counts()
+        self.count()
         if self.is_plain:  # the client is done with it before it waits again
-            connection.keep(self)
+            self._renew_cleanly()
+            self._carrier.spare = self
+
+    def _renew_cleanly(self) -> None:
+        """Be ready for the next request, but for what the client still reads of the last one."""
+        started_at, sent_at = self.started_at, self.sent_at
+        first_byte_at, ended_at = self.first_byte_at, self.ended_at
+        self.renew(NEVER)
+        self.started_at, self.sent_at = started_at, sent_at
+        self.first_byte_at, self.ended_at = first_byte_at, ended_at
+        self.may_be_unseen = self._is_clean = True
+        self._like = None
 
     async def start(self, request: PreparedRequest, deadline: int) -> "Http2Body":
         """Send `request` and receive the head of the response; see the client's `Exchange.start`."""
@@ -130,9 +178,7 @@ class Http2Exchange(Stream):
         self.is_eager = True
         self.max_size = math.inf
         try:
-            known = self._carrier.requests.of(request)
-            self._check_open(self._carrier.session, known.size)
-            await self._send_request(request, known.block)
+            await self._send_request(request)
             await self.wait_head()
         except BaseException:
             self.close()
@@ -143,24 +189,29 @@ class Http2Exchange(Stream):
 
     def _prepare(self, request: PreparedRequest, deadline: int) -> None:
         self.renew(deadline)
+        self._is_clean = False
         connection = self._carrier
         is_used = self.may_be_unseen = connection.session.next_id > 1
         self.connecting = 0 if is_used else connection.connecting
         self.handshaking = 0 if is_used else connection.handshaking
-        self.bytes_sent = self.bytes_received = self.status = 0
-        self.head = self.lowered = self.body = b""
+        self.bytes_sent = self.bytes_received = 0
         self._has_body = request.has_body
+        self._forget_response()
 
-    def _check_open(self, session: Session, size: int) -> None:
-        """Raise why a request with `size` bytes of fields cannot be sent, if it cannot."""
-        if session.most_fields is not None and size > session.most_fields:
+    def _forget_response(self) -> None:
+        self.status = 0
+        self.head = self.lowered = self.body = b""
+        self._like = None
+
+    async def _send_request(self, request: PreparedRequest) -> None:
+        carrier, upload = self._carrier, request.upload
+        known = carrier.requests.of(request)
+        most = carrier.session.most_fields
+        if most is not None and known.size > most:
             raise NetworkError(FIELDS_TOO_LARGE)
-        if not self._carrier.is_open or not session.takes_streams:
+        if not carrier.is_open or not carrier.session.takes_streams:
             raise NetworkError(CLOSED_EARLY, is_stale=True, is_unseen=True)
-
-    async def _send_request(self, request: PreparedRequest, block: bytes) -> None:
-        upload = request.upload
-        self.send_headers(block, is_last=not (request.content or upload))
+        self.send_headers(known.block, is_last=not (request.content or upload))
         if request.content:
             await self.send(request.content, is_last=True)
         elif upload is not None:

@@ -35,29 +35,32 @@ class RequestBlock(NamedTuple):
 class RequestBlocks:
     """The blocks of the requests of one load test.
 
+    Attributes:
+        known: Those that were asked for, by the head as HTTP/1.1 sends it.
+
     Args:
         is_tls: Whether the requests go over TLS.
     """
 
-    __slots__ = ("_known", "_scheme")
+    __slots__ = ("_scheme", "known")
 
     def __init__(self, *, is_tls: bool) -> None:
-        self._known: dict[bytes, RequestBlock] = {}
+        self.known: dict[bytes, RequestBlock] = {}
         self._scheme = b"https" if is_tls else b"http"
 
     def __repr__(self) -> str:
-        return f"<RequestBlocks: {len(self._known)} for {self._scheme.decode()}>"
+        return f"<RequestBlocks: {len(self.known)} for {self._scheme.decode()}>"
 
     def of(self, request: PreparedRequest) -> RequestBlock:
         """Return the block of `request`."""
         head = request.wire
         if request.content:
             head = head[: len(head) - len(request.content)]
-        known = self._known.get(head)
+        known = self.known.get(head)
         if known is None:
-            if len(self._known) >= _MOST_BLOCKS:
-                self._known.clear()
-            known = self._known[head] = self._make(head)
+            if len(self.known) >= _MOST_BLOCKS:
+                self.known.clear()
+            known = self.known[head] = self._make(head)
         return known
 
     def _make(self, head: bytes) -> RequestBlock:

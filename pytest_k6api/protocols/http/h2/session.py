@@ -28,19 +28,6 @@ _LAST_STREAM = (1 << 31) - 1
 # Bytes of the connection's window that are given back at once.
 _REFILL = 1 << 30
 
-GREETING = (
-    frames.PREFACE
-    + frames.settings(
-        {
-            frames.ENABLE_PUSH: 0,
-            frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-            frames.MAX_HEADER_LIST_SIZE: MAX_HEAD,
-        }
-    )
-    + frames.window_update(0, frames.MAX_WINDOW - frames.DEFAULT_WINDOW)
-)
-"""What a client says first. Windows are so large that they hold nothing up."""
-
 
 class Goaway(NamedTuple):
     """What the server said last.
@@ -101,6 +88,11 @@ class Session:
     def has_room(self) -> bool:
         """Whether another stream may be opened now."""
         return len(self.streams) < self.most_streams and self.takes_streams
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether a further small request can be sent without another look."""
+        return self.goaway is None and self.most_fields is None and 1 < self.next_id <= _LAST_STREAM
 
     @property
     def takes_streams(self) -> bool:
@@ -203,22 +195,25 @@ class Session:
             self.answers += frames.window_update(stream.id, stream.owed)
             stream.owed = 0
 
-    def take_like_before(self, stream: Stream, data: bytes) -> tuple[HeaderBlock, bytes] | None:
+    def take_like_before(self, number: int, data: bytes) -> tuple[HeaderBlock, bytes] | None:
         """Return what `data` says, if it is the same response as the one before, and no more.
 
-        Most responses are, but for their bodies. `stream` is the only one, and over then.
+        Most responses are, but for their bodies. Stream `number` is the only one, and over then.
         """
         pattern = self._pattern
         if pattern is None or len(self.streams) != 1 or self._rest:
             return None
-        body = pattern.body_of(data, stream.id)
+        body = pattern.body_of(data, number)
         if body is None:
             return None
-        if pattern.block.changes:
-            self.blocks.pass_over(pattern.block)
-        self._consume(pattern.size)
+        block = pattern.block
+        if block.changes:
+            self.blocks.pass_over(block)
+        self._consumed += pattern.size
+        if self._consumed > _REFILL:
+            self._pattern = None  # the next response is read, and the window given back
         self.streams.clear()
-        return pattern.block, body
+        return block, body
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()
