@@ -278,7 +278,7 @@ class Client:
             requests: URLs to get, ``(method, url)`` or ``(method, url, options)``.
             **limits: ``at_once``, 20 unless given, and ``at_once_per_host``, 6 (k6's defaults).
         """
-        return await run_batch(self.request, requests, **limits)
+        return await run_batch(self, requests, **limits)
 
     # One function, because each call would cost 0.1 µs or more.
     async def _round_trip(  # noqa: C901, PLR0915

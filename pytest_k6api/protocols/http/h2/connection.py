@@ -100,7 +100,7 @@ class Http2Connection(DuplexLine):
         self.tls = self._tls
         self.session = Session(ResponseBlocks(caches.responses))
         self.requests = caches.clear if self._tls is None else caches.tls
-        self.spare: Http2Exchange | None = None
+        self.spare: list[Http2Exchange] = []
         # Streams whose first or last bytes are still to be sent.
         self.starting: list[Stream] = []
         # Whether a task waits for what is unsent to become less.
@@ -114,8 +114,7 @@ class Http2Connection(DuplexLine):
 
     def open_exchange(self) -> Http2Exchange:
         """Return what the next request runs in."""
-        exchange, self.spare = self.spare, None
-        return exchange or Http2Exchange(self)
+        return self.spare.pop() if self.spare else Http2Exchange(self)
 
     @property
     def has_room(self) -> bool:
@@ -296,6 +295,6 @@ class Http2Connection(DuplexLine):
             return
         self.is_reusable = False
         self.session.lose(None, is_gone=False)
-        self.spare = None
+        self.spare.clear()
         super().close()
         self.has_news = True  # the client is to look

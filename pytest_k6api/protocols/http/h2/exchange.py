@@ -31,7 +31,7 @@ class ExchangeCarrier(Carrier, Protocol):
         requests: The blocks of requests.
         session: The connection's state.
         starting: Streams of which something is still to be sent.
-        spare: An exchange that is over and serves the next request.
+        spare: Exchanges that are over and serve further requests.
         tls: The socket, if there is TLS over it.
     """
 
@@ -45,7 +45,7 @@ class ExchangeCarrier(Carrier, Protocol):
     requests: RequestBlocks
     session: Session
     starting: list[Stream]
-    spare: "Http2Exchange | None"
+    spare: "list[Http2Exchange]"
     tls: TlsSocket | None
 
     def send_soon(self, data: bytes) -> None:
@@ -96,6 +96,7 @@ class Http2Exchange(Stream):
             yield from self._run_anyhow(request, deadline).__await__()
             return
         self._is_clean = False
+        self.has_sent_all = True
         self.deadline = deadline
         self.started_at = self.bytes_sent = self.bytes_received = 0
         self._has_body = request.has_body
@@ -125,7 +126,7 @@ class Http2Exchange(Stream):
                 self.bytes_sent, self.bytes_received = counts
                 if self.is_plain:
                     self._is_clean = True
-                    connection.spare = self
+                    connection.spare.append(self)
                 return
             self._forget_response()
             connection.hand_out(data)
@@ -160,7 +161,7 @@ class Http2Exchange(Stream):
         self.count()
         if self.is_plain:  # the client is done with it before it waits again
             self._renew_cleanly()
-            self._carrier.spare = self
+            self._carrier.spare.append(self)
 
     def _renew_cleanly(self) -> None:
         """Be ready for the next request, but for what the client still reads of the last one."""

@@ -176,7 +176,7 @@ class Session:
         stream.take_data(payload)
         if flags & frames.END_STREAM:
             self._complete(stream)
-            if stream.size == size and stream.block is not None:
+            if not self.streams and stream.size == size and stream.block is not None:
                 self._pattern = Pattern.of(stream.block, size)
         else:
             stream.owed += size

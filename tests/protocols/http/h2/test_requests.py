@@ -138,6 +138,27 @@ async def test_the_first_bytes_decline_push_and_open_the_windows() -> None:
 
 
 @in_real_time
+async def test_nothing_is_sent_beside_requests_whatever_the_responses_are_like() -> None:
+    speakers = []
+
+    async def speech(speaker: Speaker) -> None:
+        speakers.append(speaker)
+        await speaker.greet()
+        for content in (b"a", b"a", b"bb", b"", b"a"):
+            await speaker.send(response(await speaker.request(), content))
+        await speaker.send(*map(response, [await speaker.request() for _ in range(3)]))
+        await trio.sleep_forever()
+
+    async with speaking(speech) as server, a_tester(**KNOWN) as tester:
+        texts = [(await tester.client.get(server.url)).text for _ in range(5)]
+        texts += [got.text for got in await tester.client.batch([server.url] * 3)]
+
+    assert texts == ["a", "a", "bb", "", "a", "ok", "ok", "ok"]
+    kinds = [taken.kind for taken in speakers[0].frames]
+    assert sorted(kinds) == sorted([HEADERS] * 8 + [SETTINGS, SETTINGS, WINDOW])
+
+
+@in_real_time
 async def test_a_head_beyond_a_frame_is_continued() -> None:
     fields = await fields_of("GET", headers={"X-Long": "x" * 40_000})
 
