@@ -26,7 +26,8 @@ LONGEST_HOT_FUNCTION = 60
 # Functions of the hot path, where a call costs more than a long body: three at most.
 HOT = {
     "protocols/http/client/client.py": {"_round_trip"},
-    "protocols/http/h1/connection.py": {"exchange"},
+    "protocols/http/h1/connection.py": {"run"},
+    "protocols/http/h2/exchange.py": {"run"},
 }
 # Front doors beside the packages: the tables of metrics, hooks and settings, and how modules
 # are imported late.

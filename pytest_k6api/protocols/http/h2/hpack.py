@@ -25,7 +25,7 @@ _WHOLE = {
 _NAMES = {
     b":authority": 1, b":method": 2, b":path": 4, b":scheme": 6, b"accept-encoding": 16,
     b"accept-language": 17, b"accept": 19, b"authorization": 23, b"cache-control": 24,
-    b"content-length": 28, b"content-type": 31, b"cookie": 32, b"origin": 35, b"range": 50,
+    b"content-length": 28, b"content-type": 31, b"cookie": 32, b"range": 50,
     b"referer": 51, b"user-agent": 58,
 }  # fmt: skip
 

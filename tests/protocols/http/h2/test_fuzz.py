@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, SharedBlocks
-from pytest_k6api.protocols.http.h2.hpack import classify, encode_block
+from pytest_k6api.protocols.http.h2.hpack import _NAMES, _WHOLE, classify, encode_block
 from pytest_k6api.protocols.http.h2.requests import request_fields
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.streams import Stream
@@ -153,6 +153,13 @@ def test_what_is_encoded_is_what_a_decoder_reads_and_touches_no_table(
 
     assert [tuple(field) for field in hpack.Decoder().decode(block, raw=True)] == fields
     assert classify(block) == (False, False)
+
+
+def test_every_name_of_the_static_table_is_the_decoders():
+    fields = [(name, b"value") for name in (*_NAMES, b"origin")]
+    fields += [*_WHOLE]
+
+    assert [*map(tuple, hpack.Decoder().decode(encode_block(fields), raw=True))] == fields
 
 
 def test_blocks_are_kept_in_bounded_numbers():
