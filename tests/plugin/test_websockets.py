@@ -355,3 +355,38 @@ def test_outputs_get_the_samples(pytester: pytest.Pytester, run_pytest: RunPytes
     assert len(questions) == 4
     assert questions[0]["data"]["tags"]["name"] == "question"
     assert sum(each["metric"] == "ws_msgs_received" for each in points) == 8
+
+
+def test_calls_that_are_not_awaited_fail_the_load_test(
+    pytester: pytest.Pytester, run_pytest: RunPytest, chat: Chat
+):
+    pytester.makepyfile("""
+        import os
+        import pytest
+
+        @pytest.mark.scenario(iterations=2)
+        async def test_talk(vu):
+            async with vu.ws.connect(os.environ["CHAT"] + "/chat") as socket:
+                socket.send("hello")
+                socket.ping()
+
+        @pytest.mark.scenario
+        async def test_with(vu):
+            with vu.ws.connect(os.environ["CHAT"] + "/chat"):
+                pass
+
+        @pytest.mark.scenario
+        async def test_await(vu):
+            await vu.ws.connect(os.environ["CHAT"] + "/chat")
+        """)
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*: socket.send(...) was called 2 times and never awaited, so it did nothing; write: await socket.send(...)*",
+            "*TypeError: write 'async with vu.ws.connect(...) as ws:' in an async scenario",
+            "*TypeError: write 'async with vu.ws.connect(...) as ws:', which also closes the session",
+        ]
+    )

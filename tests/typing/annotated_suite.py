@@ -35,6 +35,29 @@ async def log_in(vu: VU) -> dict[str, str]:
 
 
 @scenario
+async def test_chat(vu: VU) -> None:
+    async with vu.ws.connect("/chat", subprotocols=["chat.v1"], expected_codes=[1000]) as ws:
+        await ws.send("hello")
+        await ws.send(b"bytes")
+        assert_type(await ws.receive(), str | bytes)
+        assert_type(
+            await ws.request("how are you?", lambda message: "fine" in str(message)), str | bytes
+        )
+        assert_type(await ws.ping(), float)
+        async for message in ws:
+            assert_type(message, str | bytes)
+    assert_type(ws.close_code, int | None)
+
+
+@scenario
+def test_chat_in_a_thread(vu: SyncVU) -> None:
+    with vu.ws.connect("/chat", compression="deflate") as ws:
+        ws.send("hello")
+        assert_type(ws.receive(), str | bytes)
+        assert_type([message for message in ws], list[str | bytes])  # noqa: C416
+
+
+@scenario
 async def test_without_options(vu: VU) -> None:
     await vu.sleep(1)
 

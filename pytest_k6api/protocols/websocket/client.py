@@ -157,6 +157,12 @@ class Connecting:
             "write 'async with vu.ws.connect(...) as ws:', which also closes the session"
         )
 
+    def __enter__(self) -> NoReturn:
+        raise TypeError("write 'async with vu.ws.connect(...) as ws:' in an async scenario")
+
+    def __exit__(self, *_: object) -> None:
+        """Python asks for it before it calls `__enter__`."""
+
     async def __aenter__(self) -> WebSocket:
         self._socket = socket = await self._client.open(self._url, self._options)
         if socket.error and self._options.get("throw", False):

@@ -16,9 +16,20 @@ from typing import Any
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users
 from pytest_k6api.vu.vu import current_vu
 
-_WARNING = r"coroutine '(Client|VU)\.(\w+)' was never awaited"
-_WRITTEN = re.compile(r"(?<!await )\bvu\.(?:http\.)?\w+(?=\()")
-_AWAITED = {"VU.sleep": "vu.sleep", "VU.pace": "vu.pace", "Client.batch": "vu.http.batch"}
+_WARNING = r"coroutine '(Client|VU|WebSocket|WebSocketSession)\.(\w+)' was never awaited"
+_WRITTEN = re.compile(
+    r"(?<!await )\b(?:vu\.(?:http\.)?\w+|\w+\.(?:send|receive|request|ping|close))(?=\()"
+)
+_AWAITED = {
+    "VU.sleep": "vu.sleep",
+    "VU.pace": "vu.pace",
+    "Client.batch": "vu.http.batch",
+    "WebSocketSession.send": "ws.send",
+    "WebSocketSession.receive": "ws.receive",
+    "WebSocket._request": "ws.request",
+    "WebSocket._ping": "ws.ping",
+    "WebSocket.close": "ws.close",
+}
 
 
 class ForgottenAwaits:
