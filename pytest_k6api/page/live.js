@@ -242,7 +242,7 @@ class LivePage {
     this.workers = new Workers();
     this.state = element("span", { class: "badge", role: "status" }, "connecting");
     this.picker = element("select", { "aria-label": "Load test", hidden: true, onchange: () => this.onPick() });
-    this.title = element("h2");
+    this.title = element("h2", { hidden: true });
     this.place = element("div", {}, element("p", { class: "note" }, "No load test has started yet."));
     this.connection = element("p", { class: "bad", role: "status", hidden: true });
   }
@@ -368,6 +368,7 @@ class LivePage {
       return;
     }
     this.view = new LoadTestView(test, id);
+    this.title.hidden = false;
     this.title.textContent = printable(test.name);
     this.place.replaceChildren(this.view.element);
   }

@@ -399,6 +399,25 @@ def test_on_a_narrow_screen_the_control_is_within_reach(served: str, open_page: 
     assert 0 < box["x"] < 400 - box["width"]
 
 
+def test_form_workers_and_question_are_accessible(
+    shown: FakeLoadTest, open_page: OpenPage, violations: Callable[[Any], list[str]]
+) -> None:
+    shown.workers = [worker(1), worker(2, state=WorkerState.LOST, lost="its process ended")]
+    server = make_server(shown, token="s3cret")
+    page = open_page(server.start(), tolerates=("status of 401", *INTERRUPTED))
+    try:
+        page.get_by_label("Token of this session").wait_for()
+        found = violations(page)
+        page.get_by_label("Token of this session").fill("s3cret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("svg .series path")
+        page.get_by_role("button", name="Stop…").click()
+
+        assert found + violations(page) == []
+    finally:
+        server.stop()
+
+
 def test_it_connects_again_after_an_interruption(shown: FakeLoadTest, open_page: OpenPage) -> None:
     server = make_server(shown)
     url = server.start()
