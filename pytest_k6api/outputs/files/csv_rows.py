@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series
 from pytest_k6api.outputs.base import OutputContext, OutputError, open_nothing
+from pytest_k6api.outputs.files.columns import LineFormat
 from pytest_k6api.outputs.files.line_target import LineTarget
 from pytest_k6api.outputs.files.timestamps import TIME_FORMATS, TimeColumn
 from pytest_k6api.outputs.per_series import PerSeries
@@ -21,6 +22,8 @@ TAG_COLUMNS = (
     "scenario", "service", "status", "subproto", "tls_version", "url",
 )  # fmt: skip
 """k6's default system tags, in the order of its columns."""
+
+_FORMAT = LineFormat(",", "{:f}".format)
 
 HEADER = ("metric_name", "timestamp", "metric_value", *TAG_COLUMNS, "extra_tags", "metadata")
 
@@ -55,27 +58,25 @@ class CsvWriter:
 
     def write(self, batches: Sequence[SampleBatch]) -> None:
         """Append a row for each sample."""
-        rows: list[str] = []
         for batch in batches:
-            times = TimeColumn(self._format_time)
+            times = TimeColumn.of(self._format_time)
             for series in batch.series:
-                head, tail = self._frames.of(series)
-                cells = zip(times.texts(series.times_us), series.values, strict=True)
-                known = series.metadata
-                if known:
-                    # Their values are numbers: nothing has to be quoted.
-                    tail = tail.removesuffix("\n")
-                    rows += [
-                        f"{head}{time},{value:f}{tail}{_pairs(each)}\n"
-                        for (time, value), each in zip(cells, known, strict=True)
-                    ]
-                else:
-                    rows += [f"{head}{time},{value:f}{tail}" for time, value in cells]
-        self._target.write("".join(rows))
+                self._target.write(self._rows(series, times.texts(series.times_us)))
+        self._target.flush()
 
     def close(self) -> None:
         """Close the file."""
         self._target.close()
+
+    def _rows(self, series: Series, times: Sequence[str]) -> str:
+        head, tail = self._frames.of(series)
+        known = series.metadata
+        if not known:
+            return _FORMAT.lines(head, times, series.values, tail)
+        # Their values are numbers: nothing has to be quoted.
+        own = tail.removesuffix("\n")
+        ends = [f"{own}{_pairs(each)}\n" for each in known]
+        return _FORMAT.lines_with_ends(head, times, series.values, ends)
 
 
 def _frame(series: Series) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """k6's JSON output: a line for each metric before its first sample, and a line for each sample.
 
-What reads the files of ``k6 run --out json=FILE`` reads these. A sample costs two
-formatted strings; everything that a series repeats is made once
-(``benchmarks/bench_outputs.py`` has the figures).
+What reads the files of ``k6 run --out json=FILE`` reads these. Everything that a series
+repeats is made once (``benchmarks/bench_outputs.py`` has the figures).
 
 Source: k6 v1.1.0, ``output/json/json.go`` and ``output/json/wrapper.go``.
 """
@@ -13,10 +12,14 @@ from typing import BinaryIO
 
 from pytest_k6api.metrics import SampleBatch, Series, Threshold
 from pytest_k6api.outputs.base import OutputContext, open_nothing
+from pytest_k6api.outputs.files.columns import LineFormat
 from pytest_k6api.outputs.files.line_target import LineTarget
 from pytest_k6api.outputs.files.timestamps import TimeColumn, rfc3339
 from pytest_k6api.outputs.per_series import PerSeries
 from pytest_k6api.outputs.queued import QueuedOutput
+
+_FORMAT = LineFormat('","value":', repr)
+_END = "}}\n"
 
 
 class JsonLinesWriter:
@@ -45,29 +48,27 @@ class JsonLinesWriter:
 
     def write(self, batches: Sequence[SampleBatch]) -> None:
         """Append a line for each sample."""
-        lines: list[str] = []
         for batch in batches:
-            times = TimeColumn(rfc3339)
+            times = TimeColumn.of(rfc3339)
             for series in batch.series:
                 if series.metric not in self._described:
                     self._described.add(series.metric)
-                    lines.append(self._metric_line(series))
-                head, tail = self._frames.of(series)
-                rows = zip(times.texts(series.times_us), series.values, strict=True)
-                known = series.metadata
-                if known:
-                    tail = tail.removesuffix("}}\n")
-                    lines += [
-                        f'{head}{time}","value":{value!r}{tail}{_metadata(each)}}}}}\n'
-                        for (time, value), each in zip(rows, known, strict=True)
-                    ]
-                else:
-                    lines += [f'{head}{time}","value":{value!r}{tail}' for time, value in rows]
-        self._target.write("".join(lines))
+                    self._target.write(self._metric_line(series))
+                self._target.write(self._points(series, times.texts(series.times_us)))
+        self._target.flush()
 
     def close(self) -> None:
         """Close the file."""
         self._target.close()
+
+    def _points(self, series: Series, times: Sequence[str]) -> str:
+        head, tail = self._frames.of(series)
+        known = series.metadata
+        if not known:
+            return _FORMAT.lines(head, times, series.values, tail)
+        own = tail.removesuffix(_END)
+        ends = [f"{own}{_metadata(each)}{_END}" for each in known]
+        return _FORMAT.lines_with_ends(head, times, series.values, ends)
 
     def _metric_line(self, series: Series) -> str:
         on_it = [each for each in self._thresholds if each.metric.name == series.metric]
@@ -94,7 +95,7 @@ class JsonLinesWriter:
 def _frame(series: Series) -> tuple[str, str]:
     """Return what stands before the time and behind the number of each line."""
     name, tags = _json(series.metric), _json(dict(sorted(series.tags.items())))
-    return f'{{"metric":{name},"type":"Point","data":{{"time":"', f',"tags":{tags}}}}}\n'
+    return f'{{"metric":{name},"type":"Point","data":{{"time":"', f',"tags":{tags}{_END}'
 
 
 def _threshold(threshold: Threshold) -> object:

@@ -57,13 +57,21 @@ class LineTarget:
         self._file = file
 
     def write(self, lines: str) -> None:
-        """Append `lines` and hand them to the system, so that a kill loses nothing.
+        """Append `lines`, which may wait for others.
 
         Raises:
             OSError: That failed.
         """
         assert self._file is not None, "open() comes first"
         self._file.write(lines.encode(errors="backslashreplace"))
+
+    def flush(self) -> None:
+        """Hand what was appended to the system, so that a kill loses nothing.
+
+        Raises:
+            OSError: That failed.
+        """
+        assert self._file is not None, "open() comes first"
         self._file.flush()
 
     def close(self) -> None:

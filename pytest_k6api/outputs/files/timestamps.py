@@ -39,16 +39,24 @@ class TimeColumn:
 
     The series of one protocol's samples share a tuple of times: a dozen metrics of each
     request. So each tuple is formatted once.
+
+    Args:
+        format_all: Returns the text of each time of a tuple.
     """
 
-    def __init__(self, format_time: Callable[[int], str]) -> None:
-        self._format = format_time
+    def __init__(self, format_all: Callable[[tuple[int, ...]], Sequence[str]]) -> None:
+        self._format_all = format_all
         # The tuples are kept, so that their `id` stays theirs.
-        self._formatted: dict[int, tuple[list[str], tuple[int, ...]]] = {}
+        self._formatted: dict[int, tuple[Sequence[str], tuple[int, ...]]] = {}
+
+    @classmethod
+    def of(cls, format_time: Callable[[int], str]) -> "TimeColumn":
+        """Return one that formats each time for itself."""
+        return cls(lambda times_us: list(map(format_time, times_us)))
 
     def texts(self, times_us: tuple[int, ...]) -> Sequence[str]:
         """Return the text of each of `times_us`."""
         known = self._formatted.get(id(times_us))
         if known is None:
-            known = self._formatted[id(times_us)] = list(map(self._format, times_us)), times_us
+            known = self._formatted[id(times_us)] = self._format_all(times_us), times_us
         return known[0]

@@ -8,11 +8,11 @@ import gzip
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import count
 from urllib.parse import parse_qs, urlencode
 
 from pytest_k6api.metrics import SampleBatch, Series
 from pytest_k6api.outputs.base import OutputContext, OutputError
+from pytest_k6api.outputs.files.timestamps import TimeColumn
 from pytest_k6api.outputs.per_series import PerSeries
 from pytest_k6api.outputs.queued import QueuedOutput
 from pytest_k6api.outputs.remote.http_target import HttpTarget, basic, read_url, tls_context
@@ -65,8 +65,9 @@ class InfluxWriter:
             self._prepare()
         lines: list[str] = []
         for batch in batches:
+            times = TimeColumn(_nanoseconds)
             for series in batch.series:
-                lines += self._lines(series)
+                lines += self._lines(series, times.texts(series.times_us))
         # Should a later body fail, the first are written again, and change nothing.
         for start in range(0, len(lines), _MOST_LINES):
             body = "\n".join(lines[start : start + _MOST_LINES]).encode("utf-8", "replace")
@@ -75,20 +76,20 @@ class InfluxWriter:
     def close(self) -> None:
         """Do nothing: no connection is open."""
 
-    def _lines(self, series: Series) -> list[str]:
+    def _lines(self, series: Series, times: Sequence[str]) -> list[str]:
         head, tail = self._frames.of(series)
-        # A second point of a series at the same time would replace the first: each has a
-        # nanosecond of its own.
-        points = zip(count(), series.times_us, series.values, strict=False)
-        known = series.metadata
-        if not known:
+        known, values, first = series.metadata, series.values, series.values[0]
+        if known:
+            rows = zip(times, values, known, strict=True)
             return [
-                f"{head}{float(value)!r}{tail}{time * 1000 + number}"
-                for number, time, value in points
+                f"{head}{float(value)!r}{self._metadata(each)}{tail}{time}"
+                for time, value, each in rows
             ]
+        if values[-1] == first and values.count(first) == len(values):
+            start = f"{head}{float(first)!r}{tail}"
+            return [start + time for time in times]
         return [
-            f"{head}{float(value)!r}{self._metadata(each)}{tail}{time * 1000 + number}"
-            for (number, time, value), each in zip(points, known, strict=True)
+            f"{head}{float(value)!r}{tail}{time}" for time, value in zip(times, values, strict=True)
         ]
 
     def _metadata(self, known: Mapping[str, str]) -> str:
@@ -109,6 +110,11 @@ class InfluxWriter:
             if name in self._fields
         )
         return f"{_escaped(series.metric)}{pairs} value=", f"{fields} "
+
+
+def _nanoseconds(times_us: tuple[int, ...]) -> list[str]:
+    """Return each time as nanoseconds of its own: another point of a series would replace the first."""
+    return [str(time * 1000 + number) for number, time in enumerate(times_us)]
 
 
 def _escaped(text: str) -> str:
