@@ -159,7 +159,7 @@ async def test_a_request_finds_its_answer_among_other_messages_and_they_stay():
     assert (answer, left, first) == ("answer: 42", ["news", "more"], "next")
     times = [(value, tags) for name, value, tags in tester.samples() if name == "ws_response_time"]
     assert [tags["name"] for _, tags in times] == [ws._samples._request.name, "any"]
-    assert all(0 < value < 5_000_000 for value, _ in times)
+    assert all(0 <= value < 20_000_000 for value, _ in times)
 
 
 @in_real_time
@@ -200,7 +200,7 @@ async def test_one_task_may_receive_while_others_send_and_ask():
             await ws.send("one")
             assert await ws.request("mine", lambda message: message == "mine") == "mine"
             await ws.send("two")
-            assert await ws.ping() > 0
+            assert await ws.ping() >= 0
             while len(received) < 2:
                 await trio.sleep(0.001)
             await ws.close()
@@ -237,7 +237,7 @@ async def test_a_ping_is_measured_and_pings_of_the_server_are_answered():
             took = await ws.ping(b"are you there")
 
     (measured,) = [value for name, value, _ in tester.samples() if name == "ws_ping"]
-    assert took == measured / 1e6 > 0
+    assert took == measured / 1e6 >= 0
 
 
 @in_real_time
@@ -437,8 +437,9 @@ async def test_a_scenario_that_is_interrupted_says_good_bye():
         await peer.send(close_frame(1001))
 
     async with upgrading(handler) as server, a_ws() as tester:
-        with trio.move_on_after(0.1) as scope:
+        with trio.CancelScope() as scope:
             async with tester.ws.connect(server.url) as ws:
+                scope.cancel()
                 await ws.receive()
         while not said:
             await trio.sleep(0.01)
