@@ -16,6 +16,7 @@ from pytest_k6api.distributed.clock_offset import ClockOffset
 from pytest_k6api.distributed.fleet import Fleet, FleetError, FleetOwner
 from pytest_k6api.distributed.messages import (
     PROTOCOL,
+    Accepted,
     Begin,
     Echo,
     Echoed,
@@ -51,6 +52,7 @@ from pytest_k6api.distributed.worker_states import Worker
 
 __all__ = [
     "PROTOCOL",
+    "Accepted",
     "Begin",
     "CarrierError",
     "ClockOffset",

@@ -9,19 +9,21 @@ waits for it any more.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 import trio
+from msgspec import structs
 
 from pytest_k6api.distributed.carriers import CarrierError
 from pytest_k6api.distributed.messages import (
     PROTOCOL,
+    Accepted,
     Echo,
     Echoed,
     EndWanted,
     Fingerprint,
     Finished,
+    Hello,
     MessageError,
     Poll,
     PollAnswer,
@@ -49,6 +51,7 @@ _POLLED_AFTER = 0.05
 """Seconds after each second of test-run time at which workers are asked what they measured in it."""
 
 _DRAIN_TIME = 2.0
+_ABOUT_NO_ORDER = (Hello, Accepted, Echoed)
 
 
 class FleetError(K6ApiError):
@@ -91,7 +94,7 @@ class Fleet:
         self._changed = trio.Event()
         self._commands = 0
         self._elapsed: Callable[[], float] = lambda: 0.0
-        self._is_open = False
+        self._is_open = self._is_closing = False
         self._looked_at = 0.0
 
     @property
@@ -108,15 +111,19 @@ class Fleet:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the workers until `close`, or until it is cancelled."""
         self._is_open = True
-        async with trio.open_nursery() as nursery:
-            for worker in self.workers:
-                worker.begin_load_test()
-                if not worker.is_lost:
-                    send, receive = trio.open_memory_channel[bytes](1_000_000)
-                    self._outboxes[worker] = send
-                    self._scopes[worker] = trio.CancelScope()
-                    nursery.start_soon(self._serve, worker, receive)
-            task_status.started()
+        try:
+            async with trio.open_nursery() as nursery:
+                for worker in self.workers:
+                    worker.begin_load_test()
+                    if not worker.is_lost:
+                        send, receive = trio.open_memory_channel[bytes](1_000_000)
+                        self._outboxes[worker] = send
+                        self._scopes[worker] = trio.CancelScope()
+                        nursery.start_soon(self._serve, worker, receive)
+                task_status.started()
+        finally:
+            self.describe()
+            self._is_open = False
 
     def tell(self, message: ToWorker) -> None:
         """Tell all workers."""
@@ -124,12 +131,10 @@ class Fleet:
             self.tell_one(worker, message)
 
     def tell_one(self, worker: Worker, message: ToWorker) -> None:
-        """Tell one worker; does nothing if it is lost, and after `close`."""
+        """Tell one worker; does nothing if it is lost, or from `close` on."""
         outbox = self._outboxes.get(worker)
-        if outbox is not None and not worker.is_lost:
-            # Closed, while it takes what it was told before.
-            with suppress(trio.ClosedResourceError):
-                outbox.send_nowait(encode(message))
+        if outbox is not None and not worker.is_lost and not self._is_closing:
+            outbox.send_nowait(encode(message))
 
     async def prepare(self, message: Prepare, fingerprint: Fingerprint) -> None:
         """Have all workers set the load test up.
@@ -139,7 +144,9 @@ class Fleet:
         """
         await self.wait_until(lambda each: each.hello is not None, START_PATIENCE)
         self._refuse_misfits(fingerprint)
-        self.tell(message)
+        for worker in self.live:
+            worker.order += 1
+            self.tell_one(worker, structs.replace(message, number=worker.order))
         if not await self.wait_until(
             lambda each: each.is_prepared and each.clock.is_known, START_PATIENCE
         ):
@@ -199,6 +206,7 @@ class Fleet:
     async def close(self) -> None:
         """Let the workers leave the load test."""
         self.tell(Release())
+        self._is_closing = True
         for outbox in self._outboxes.values():
             outbox.close()
         with trio.move_on_after(_DRAIN_TIME):
@@ -210,8 +218,6 @@ class Fleet:
             # Half of a message may be on its way: the line is of no use any more.
             self.lose(worker, "it took no message at the end")
         self._outboxes.clear()
-        self.describe()
-        self._is_open = False
 
     def lose(self, worker: Worker, reason: str) -> None:
         """Give `worker` up."""
@@ -220,6 +226,7 @@ class Fleet:
         worker.carrier.kill()
         # What it said itself tells more than how its process ended.
         worker.lost = worker.refusal or reason
+        self._outboxes.pop(worker, None)
         if worker in self._scopes:
             self._scopes[worker].cancel()
         self._owner.note_loss(worker)
@@ -262,7 +269,7 @@ class Fleet:
             self.lose(worker, f"it sent {error}")
 
     async def _keep_asking(self, worker: Worker) -> None:
-        number, unanswered, heard_at = 0, 0, worker.heard_at
+        unanswered, heard_at = 0, worker.heard_at
         while True:
             # Requests are counted, not seconds: a controller that is blocked hears nobody.
             unanswered = 0 if worker.heard_at != heard_at else unanswered + 1
@@ -270,9 +277,9 @@ class Fleet:
             if unanswered > MOST_UNANSWERED and worker.hello is not None:
                 self.lose(worker, f"no answer for {MOST_UNANSWERED * ECHO_PERIOD:g} s")
                 return
-            number += 1
-            worker.asked_echo = (number, self._now(), time.time())
-            self.tell_one(worker, Echo(number=number))
+            worker.echoes += 1
+            worker.asked_echo = (worker.echoes, self._now(), time.time())
+            self.tell_one(worker, Echo(number=worker.echoes))
             await trio.sleep(ECHO_PERIOD)
 
     async def _keep_polling(self, worker: Worker) -> None:
@@ -284,6 +291,9 @@ class Fleet:
 
     def _take(self, worker: Worker, message: ToController) -> None:
         now = worker.heard_at = self._now()
+        is_old = not worker.is_listening and worker.hello is not None
+        if is_old and not isinstance(message, _ABOUT_NO_ORDER):
+            return
         match message:
             case PollAnswer() if worker.note_report(message.content, now):
                 self._owner.take_report(worker, message.content)

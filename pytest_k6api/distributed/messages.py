@@ -3,7 +3,7 @@
     controller                                worker
     ---------------------------------------   ----------------------------------------
                                               Hello, once; or Refused
-    Prepare (a load test by its node id)      Prepared, or Refused
+    Prepare (a load test by its node id)      Accepted, then Prepared or Refused
     Start (the clock, the setup data)
     Begin (a scenario, at a time)             ScenarioEnded, when its last VU is closed
     Steer (a command)                         Steered, when it is carried out
@@ -98,6 +98,7 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     Attributes:
         item: Its node id.
+        number: Tells this order from those before it.
         base_url: The base of its relative URLs; empty without one.
         values: The values of fixtures that are set up in the controller, by name, packed.
         withheld: Names of fixtures that are set up in the controller, and whose values
@@ -106,6 +107,7 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """
 
     item: str
+    number: int = 0
     base_url: str = ""
     values: Mapping[str, bytes] = {}
     withheld: tuple[str, ...] = ()
@@ -202,6 +204,12 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str
 
 
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """All that comes from here on is about the order `number`, and nothing before was."""
+
+    number: int
+
+
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The load test is set up, and waits for its start."""
 
@@ -276,6 +284,7 @@ ToWorker = (
 ToController = (
     Hello
     | Refused
+    | Accepted
     | Prepared
     | ScenarioEnded
     | Steered

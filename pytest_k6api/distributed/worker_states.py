@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pytest_k6api.distributed.carriers import WorkerCarrier
 from pytest_k6api.distributed.clock_offset import ClockOffset
 from pytest_k6api.distributed.messages import (
+    Accepted,
     Echoed,
     Finished,
     Hello,
@@ -37,6 +38,9 @@ class Worker:
         hello: What it said first; None until then.
         heard_at: The controller's time at which it was last heard of.
         lost: Why it was given up; empty while it was not.
+        echoes: How many echoes it was asked for.
+        order: The number of the last order that it was given.
+        is_listening: Whether it has accepted that order: what it says before is about another.
         refusal: Why it cannot run the load test; empty if it can.
         is_prepared: Whether the load test is set up there.
         is_running: Whether it was told to start, and has not finished.
@@ -55,6 +59,7 @@ class Worker:
         self.frames = MessageReader()
         self.hello: Hello | None = None
         self.lost = ""
+        self.echoes = self.order = 0
         self.begin_load_test()
 
     def begin_load_test(self) -> None:
@@ -62,6 +67,7 @@ class Worker:
         # Each load test has a loop of its own, whose clock begins anywhere.
         self.heard_at = -math.inf
         self.clock, self.wall_clock = ClockOffset(), ClockOffset()
+        self.is_listening = False
         self.refusal = ""
         self.is_prepared = self.is_running = False
         self.ended: set[str] = set()
@@ -97,6 +103,8 @@ class Worker:
                 self.hello = message
             case Refused():
                 self.refusal = message.text
+            case Accepted():
+                self.is_listening = message.number == self.order
             case Prepared():
                 self.is_prepared = True
             case ScenarioEnded():

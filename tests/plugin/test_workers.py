@@ -308,3 +308,35 @@ def test_a_worker_that_cannot_run_a_load_test_says_so_before_any_load(
     result.stdout.fnmatch_lines(
         [f"load test interrupted: stopped early: worker 1 (process *){told}*"]
     )
+
+
+@pytest.mark.slow
+def test_what_is_left_of_a_load_test_that_was_refused_does_not_disturb_the_next(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(f"""
+        import os, pytest
+
+        @pytest.fixture
+        def pool(request):
+            worker = getattr(request.config, "workerinput", {{}}).get("workerid")
+            assert worker != "k6w1", "no pool here"
+            return worker
+
+        @pytest.mark.scenario(vus=2, worker_fixtures=["pool"])
+        async def test_refused(vu, pool): ...
+
+        @pytest.mark.scenario(vus=2, iterations=6, executor="shared-iterations")
+        async def test_next(vu):
+            assert os.getpid() != {os.getpid()}
+    """)
+
+    result = run_pytest("--k6-workers=2")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "load test interrupted: stopped early: worker 1 (process *): setup failed:*no pool here*",
+            "*::test_next: passed, *",
+        ]
+    )

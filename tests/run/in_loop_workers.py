@@ -8,6 +8,7 @@ import trio
 
 from pytest_k6api.distributed import (
     PROTOCOL,
+    Accepted,
     CarrierError,
     Echo,
     Echoed,
@@ -61,6 +62,7 @@ class InLoopWorker:
         if isinstance(message, Echo):
             self.say(Echoed(number=message.number, at=self.now(), wall=self.now()))
         elif isinstance(message, Prepare):
+            self.say(Accepted(number=message.number))
             self._messages = trio.open_memory_channel[ToWorker](math.inf)
             trio.lowlevel.spawn_system_task(self._run, self._make_run(self))
         else:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.distributed import PROTOCOL, Hello, Leave, Prepare, Refused, WorkerLink
+from pytest_k6api.distributed import PROTOCOL, Accepted, Hello, Leave, Prepare, Refused, WorkerLink
 from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.session import run_settings
@@ -100,6 +100,7 @@ class WorkerSession:
         self._link.flush()
 
     def _run(self, session: pytest.Session, items: dict[str, pytest.Item], order: Prepare) -> None:
+        self._link.send(Accepted(number=order.number))
         item = items.get(order.item)
         if item is None:
             self._link.send(Refused(text=f"it has not collected {order.item}"))
