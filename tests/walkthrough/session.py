@@ -119,11 +119,13 @@ class Session:
         return self._process.wait(PATIENCE)
 
 
-def wait_until(is_so: Callable[[], bool], describe: Callable[[], str]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_until(
+    is_so: Callable[[], bool], describe: Callable[[], str], patience: float = PATIENCE
+) -> None:
+    deadline = time.monotonic() + patience
     while not is_so():
         if time.monotonic() > deadline:
-            pytest.fail(f"this did not happen within {PATIENCE:g} seconds:\n{describe()}")
+            pytest.fail(f"this did not happen within {patience:g} seconds:\n{describe()}")
         time.sleep(LOOK_EVERY)
 
 

@@ -17,7 +17,8 @@ def session(page, tmp_path_factory):
     folder = tmp_path_factory.mktemp("workers")
     arguments = ("--k6-workers=2", "--k6-paused", "--k6-linger")
     with a_session(folder, page, *arguments) as session:
-        session.wait_for(status=4)
+        # Three processes start one after the other.
+        wait_until(lambda: session.status()["status"] == 4, session.printed, patience=90)
         yield session
 
 
