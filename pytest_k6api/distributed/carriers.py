@@ -19,7 +19,9 @@ import trio
 from pytest_k6api.model import K6ApiError
 
 _CHUNK = 262_144
-_END_OF_PROCESS = 0.5
+END_OF_PROCESS = 0.5
+"""Seconds by which the end of a process may come after that of its line."""
+
 _MOST_OUTPUT = 8_192
 
 
@@ -123,11 +125,25 @@ class LocalProcess:
             return True
         return False
 
+    @property
+    def line(self) -> socket.socket:
+        """The controller's end of the line."""
+        return self._line
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
     async def _epitaph(self) -> str:
-        with trio.move_on_after(_END_OF_PROCESS):  # which comes a moment after the line's
-            while self._process.poll() is None:  # noqa: ASYNC110 - a process is no event
+        with trio.move_on_after(END_OF_PROCESS):  # which comes a moment after the line's
+            while not self.has_ended:  # noqa: ASYNC110 - a process is no event
                 await trio.sleep(0.01)
-        code = self._process.returncode
+        return self.epitaph()
+
+    def epitaph(self) -> str:
+        """Return how the process ended, and what it said last."""
+        code = self._process.poll()
         if code is None:
             return "it closed its line"
         how = f"killed by {_signal_name(-code)}" if code < 0 else f"it ended with exit code {code}"
