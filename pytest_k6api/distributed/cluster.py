@@ -6,6 +6,7 @@ extra `cluster` brings, is imported when a cluster is asked for.
 """
 
 import asyncio
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -23,14 +24,10 @@ from pytest_k6api.model import OptionError
 
 T = TypeVar("T")
 
+_ADDRESS = re.compile(r"(?:tcp|tls|ucx|ws|wss)://[^/\s]+:\d{1,5}/?")
 _CONNECT_TIME = 15.0
 _CALL_TIME = 30.0
 _PERIOD = 0.2
-
-
-def is_cluster(text: str) -> bool:
-    """Return whether `text` is an address of a scheduler, or names its file."""
-    return "://" in text or text.endswith(".json")
 
 
 class DaskCluster:
@@ -49,8 +46,14 @@ class DaskCluster:
                 f"--k6-workers={address} needs the extra `cluster`: pip install"
                 " 'pytest-k6api[cluster]'"
             )
-        if "://" not in address and not Path(address).is_file():
+        is_file = "://" not in address
+        if is_file and not Path(address).is_file():
             raise OptionError(f"--k6-workers: there is no scheduler file {address!r}")
+        if not is_file and not _ADDRESS.fullmatch(address):
+            raise OptionError(
+                f"--k6-workers: the scheduler of a Dask cluster is tcp://host:port or"
+                f" tls://host:port, got {address!r}"
+            )
         self._address = address
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -114,19 +117,23 @@ class DaskCluster:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
-        """Let go of the agents, and of the cluster."""
+        """Let go of the agents, and of the cluster; harmless when repeated."""
+        if not self._thread.is_alive():
+            return
         with suppress(Exception):
             self.call(self._leave(), _CALL_TIME)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CALL_TIME)
+        self._loop.close()
 
     async def _connect(self) -> None:
-        from distributed import Client
+        from distributed import Client  # of Dask; it has hardly any types
 
-        is_file = "://" not in self._address
+        make: Any = Client
+        place = "address" if "://" in self._address else "scheduler_file"
         try:
-            self._client = client = await Client(
-                **{"scheduler_file" if is_file else "address": self._address},
+            self._client = client = await make(
+                **{place: self._address},
                 asynchronous=True,
                 direct_to_workers=True,
                 set_as_default=False,

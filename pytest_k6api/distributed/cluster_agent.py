@@ -78,7 +78,7 @@ class ClusterAgent:
         Raises:
             CarrierError: It cannot be started.
         """
-        if not os.path.isdir(folder):  # noqa: PTH112  # a look that does not take long
+        if not await asyncio.to_thread(Path(folder).is_dir):
             raise CarrierError(
                 f"{socket.gethostname()} has no folder {folder!r}; give it the suite at the same"
                 " place, or ship it with --k6-ship"

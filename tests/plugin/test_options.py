@@ -76,6 +76,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "metadata": ("false", "off", ""),
     "mask": ("ini", "environment", "command"),
     "hide_bodies": ("false", "off", ""),
+    "ship": ("false", "off", ""),
 }
 
 PLACES = ("ini file", "marker", "environment", "command line")

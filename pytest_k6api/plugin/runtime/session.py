@@ -22,7 +22,7 @@ from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.plugin.workers.counting import PROCESSES, worker_count
+from pytest_k6api.plugin.workers.counting import PROCESSES, wants_workers
 from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
@@ -121,10 +121,12 @@ def open_session(session: pytest.Session) -> None:
 
 
 def _start_workers(session: pytest.Session) -> None:
-    if count := worker_count(session.config):
+    if wants_workers(session.config):
+        from pytest_k6api.plugin.workers.places import open_place
         from pytest_k6api.plugin.workers.processes import WorkerProcesses
 
-        processes = session.config.stash[PROCESSES] = WorkerProcesses(session, count)
+        processes = WorkerProcesses(session, open_place(session.config))
+        session.config.stash[PROCESSES] = processes
         session.config.add_cleanup(processes.close)
 
 

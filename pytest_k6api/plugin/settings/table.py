@@ -232,9 +232,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="workers",
-        metavar="N|auto",
-        about="Worker processes that share every load test, or auto for as many as there are cores,"
-        " less one (default: no worker, the load runs in pytest's own process).",
+        metavar="N|auto|SCHEDULER",
+        about="Worker processes that share every load test, auto for as many as there are cores,"
+        " less one, or the scheduler of a Dask cluster, such as tcp://scheduler:8786 (default: no"
+        " worker, the load runs in pytest's own process).",
+    ),
+    Setting(
+        name="ship",
+        about="Send the files of the root folder that git tracks to the machines of --k6-workers.",
     ),
     Setting(
         name="execution_segment",

@@ -30,11 +30,46 @@ def worker_count(config: pytest.Config) -> int:
         return 0
     settings = Settings.of(config)
     text = settings.text("workers").strip()
-    if not text:
+    if not text or is_cluster(text):
         return 0
     count = _read(text)
     _refuse_conflicts(config, settings)
     return count if count > 1 else 0
+
+
+def wants_workers(config: pytest.Config) -> bool:
+    """Return whether load tests are shared among workers.
+
+    Raises:
+        OptionError: The setting cannot be read, or does not go with another one.
+    """
+    return bool(cluster_address(config) or worker_count(config))
+
+
+def cluster_address(config: pytest.Config) -> str:
+    """Return the scheduler of the Dask cluster that runs the workers; empty for none.
+
+    Raises:
+        OptionError: The setting does not go with another one.
+    """
+    if is_worker(config):
+        return ""
+    settings = Settings.of(config)
+    text = settings.text("workers").strip()
+    if not is_cluster(text):
+        if settings.switch("ship"):
+            raise OptionError(
+                "--k6-ship sends the suite to the machines of a cluster, which --k6-workers names, such"
+                " as --k6-workers=tcp://scheduler:8786"
+            )
+        return ""
+    _refuse_conflicts(config, settings)
+    return text
+
+
+def is_cluster(text: str) -> bool:
+    """Return whether `text` is the address of a scheduler, or the path of its file."""
+    return "://" in text or text.endswith(".json")
 
 
 def _read(text: str) -> int:
@@ -42,7 +77,8 @@ def _read(text: str) -> int:
         return max(1, _cores() - 1)
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
         raise OptionError(
-            f"--k6-workers takes a number of processes from 1 to {_MOST:,}, or auto; got {text!r}"
+            f"--k6-workers takes a number of processes from 1 to {_MOST:,}, auto, or the"
+            f" scheduler of a Dask cluster, such as tcp://scheduler:8786; got {text!r}"
         )
     return int(text)
 

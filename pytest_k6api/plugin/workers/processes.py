@@ -1,40 +1,40 @@
 """The worker processes of a session: started before its first load test, ended after its last."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 import pytest
 
-from pytest_k6api.distributed import Leave, Worker, encode, start_process
+from pytest_k6api.distributed import Leave, Worker, encode
 from pytest_k6api.plugin.collection.detection import WORKER_SHARE
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
-from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
+from pytest_k6api.plugin.workers.places import Place
 
 PATIENCE = 30.0
 """Seconds that workers have to tear their fixtures down, once the session is over."""
 
 
 class WorkerProcesses:
-    """The workers of one session, each in a process of this machine.
+    """The workers of one session, each in a process of its own.
 
     Attributes:
         fingerprint: What workers have to have in common with this session.
 
     Args:
         session: The session of the controller; its items are collected.
-        count: How many workers there are.
+        place: Where they run.
 
     Raises:
         CarrierError: One cannot be started.
     """
 
-    def __init__(self, session: pytest.Session, count: int) -> None:
+    def __init__(self, session: pytest.Session, place: Place) -> None:
         self._config = session.config
+        self._place = place
         self.fingerprint = fingerprint_of(session.items)
         self._workers: list[Worker] = []
         try:
-            self._workers += [self._start(number, count) for number in range(1, count + 1)]
+            self._workers += [self._start(number) for number in range(1, place.count + 1)]
         except BaseException:
             self.close()
             raise
@@ -44,7 +44,7 @@ class WorkerProcesses:
         for index, worker in enumerate(self._workers):
             if worker.is_lost:
                 worker.carrier.wait(PATIENCE)
-                self._workers[index] = self._start(worker.number, len(self._workers))
+                self._workers[index] = self._start(worker.number)
         return tuple(self._workers)
 
     def close(self) -> None:
@@ -57,14 +57,14 @@ class WorkerProcesses:
             if not worker.carrier.wait(0.0 if worker.is_lost else PATIENCE):
                 worker.carrier.kill()
                 worker.carrier.wait(PATIENCE)
+        self._place.close()
 
-    def _start(self, number: int, count: int) -> Worker:
+    def _start(self, number: int) -> Worker:
         config = self._config
-        process = start_process(
-            [*_interpreter(config), *map(str, config.invocation_params.args), *self._more(number)],
-            environment={**os.environ, WORKER_SHARE: f"{number}/{count}"},
-            line_variable=LINE_VARIABLE,
-            folder=config.invocation_params.dir,
+        process = self._place.start(
+            number,
+            [*_pytest(config), *map(str, config.invocation_params.args), *self._more(number)],
+            {WORKER_SHARE: f"{number}/{self._place.count}"},
             keeps_output=config.getoption("capture", "fd") != "no",
         )
         return Worker(number, process)
@@ -85,9 +85,9 @@ class WorkerProcesses:
         return more
 
 
-def _interpreter(config: pytest.Config) -> Sequence[str]:
-    """Return how to start pytest so that it imports as this session does."""
+def _pytest(config: pytest.Config) -> Sequence[str]:
+    """Return arguments of Python that start pytest, which imports as this session does."""
     folder = str(config.invocation_params.dir)
     # `python -m pytest` imports from the current folder, `pytest` does not.
     safely = [] if folder in sys.path or "" in sys.path else ["-P"]
-    return [sys.executable, *safely, "-m", "pytest"]
+    return [*safely, "-m", "pytest"]

@@ -1,0 +1,199 @@
+"""Places where workers run: this machine, or the machines of a Dask cluster."""
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from pytest_k6api.distributed import CarrierError, WorkerCarrier, start_process
+from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.workers.counting import cluster_address, worker_count
+from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
+
+_LARGEST = 256 * 1024 * 1024  # bytes of a suite that is shipped
+# Variables that say how the load tests are run; others belong to a machine.
+_SHARED = ("K6_", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+
+
+class Place(Protocol):
+    """Machines on which workers run.
+
+    Attributes:
+        count: How many workers run there.
+    """
+
+    count: int
+
+    def start(
+        self, number: int, arguments: Sequence[str], share: Mapping[str, str], *, keeps_output: bool
+    ) -> WorkerCarrier:
+        """Start the worker `number`.
+
+        Args:
+            number: Its number, from 1.
+            arguments: Arguments of Python.
+            share: Variables that tell it what it is.
+            keeps_output: Whether what it prints is kept instead of shown.
+
+        Raises:
+            CarrierError: It cannot be started.
+        """
+
+    def close(self) -> None:
+        """Let go of the machines; all workers have ended."""
+
+
+class ThisMachine:
+    """Workers in processes of this machine.
+
+    Args:
+        config: The session's.
+        count: How many.
+    """
+
+    def __init__(self, config: pytest.Config, count: int) -> None:
+        self.count = count
+        self._folder = config.invocation_params.dir
+
+    def start(
+        self,
+        number: int,  # noqa: ARG002  # all are alike here
+        arguments: Sequence[str],
+        share: Mapping[str, str],
+        *,
+        keeps_output: bool,
+    ) -> WorkerCarrier:
+        """Start the worker `number`."""
+        return start_process(
+            [sys.executable, *arguments],
+            environment={**os.environ, **share},
+            line_variable=LINE_VARIABLE,
+            folder=self._folder,
+            keeps_output=keeps_output,
+        )
+
+    def close(self) -> None:
+        """Do nothing: the machine stays."""
+
+
+class ClusterMachines:
+    """Workers on the machines of a Dask cluster, one for each of its workers.
+
+    Args:
+        config: The session's.
+        address: The scheduler's address, or the path of its file.
+
+    Raises:
+        OptionError: It cannot be reached, or the suite cannot be shipped.
+    """
+
+    def __init__(self, config: pytest.Config, address: str) -> None:
+        from pytest_k6api.distributed.cluster import DaskCluster
+
+        self._root = config.rootpath
+        self._folder = config.invocation_params.dir
+        archive = pack_suite(self._root) if Settings.of(config).switch("ship") else None
+        self._cluster = DaskCluster(address)
+        self.count = self._cluster.count
+        self._roots: list[str] | None = None
+        if archive is not None:
+            try:
+                self._roots = self._cluster.ship(archive)
+            except BaseException:
+                self._cluster.close()
+                raise
+
+    def start(
+        self, number: int, arguments: Sequence[str], share: Mapping[str, str], *, keeps_output: bool
+    ) -> WorkerCarrier:
+        """Start the worker `number`."""
+        told = {name: text for name, text in os.environ.items() if name.startswith(_SHARED)}
+        return self._cluster.start(
+            number,
+            [self._there(each, number) for each in arguments],
+            environment={**told, **share},
+            line_variable=LINE_VARIABLE,
+            folder=self._there(str(self._folder), number),
+            keeps_output=keeps_output,
+        )
+
+    def close(self) -> None:
+        """Let go of the cluster."""
+        self._cluster.close()
+
+    def _there(self, text: str, number: int) -> str:
+        """Return `text` with the place that the shipped suite has on the machine of a worker."""
+        root = str(self._root)
+        if self._roots is None or not (text == root or text.startswith(f"{root}{os.sep}")):
+            return text
+        return self._roots[number - 1] + text.removeprefix(root)
+
+
+def open_place(config: pytest.Config) -> Place:
+    """Return where the workers of a session that wants some run.
+
+    Raises:
+        OptionError: The setting cannot be read, or the place cannot be used.
+    """
+    address = cluster_address(config)
+    if address:
+        try:
+            return ClusterMachines(config, address)
+        except CarrierError as error:
+            raise OptionError(f"--k6-workers={address}: {error}") from None
+    return ThisMachine(config, worker_count(config))
+
+
+def pack_suite(root: Path) -> bytes:
+    """Return the files below `root` that git knows of, packed; those that it ignores stay here.
+
+    Raises:
+        OptionError: git does not know the folder, or there is too much of it.
+    """
+    listing = [
+        "git",
+        "-C",
+        str(root),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
+    try:
+        listed = subprocess.run(listing, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise OptionError(
+            f"--k6-ship sends what git tracks below the root folder {str(root)!r}, which is no"
+            " checkout; run git init there, or give each machine the suite and leave --k6-ship out"
+        ) from None
+    packed = io.BytesIO()
+    size = 0
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
+        for name in sorted(filter(None, os.fsdecode(listed).split("\0"))):
+            path = root / name
+            if not path.is_file():  # deleted, or a submodule
+                continue
+            size += path.stat().st_size
+            if size > _LARGEST:
+                raise OptionError(
+                    f"--k6-ship sends at most {_LARGEST >> 20} MiB, and there is more below"
+                    f" {str(root)!r}; let git ignore what the suite does not need"
+                )
+            member = archive.gettarinfo(path, name)
+            member.type, member.linkname = tarfile.REGTYPE, ""
+            member.size = path.stat().st_size
+            with path.open("rb") as content:
+                archive.addfile(member, content)
+    return packed.getvalue()
