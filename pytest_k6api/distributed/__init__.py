@@ -6,6 +6,8 @@ brings its frames to a worker, here over a socket pair. No pytest: what a worker
 how its process starts, is told from outside.
 """
 
+from typing import TYPE_CHECKING
+
 from pytest_k6api.distributed.carriers import (
     CarrierError,
     LocalProcess,
@@ -49,6 +51,10 @@ from pytest_k6api.distributed.messages import (
 )
 from pytest_k6api.distributed.worker_link import WorkerLink
 from pytest_k6api.distributed.worker_states import Worker
+from pytest_k6api.late_imports import late_names
+
+if TYPE_CHECKING:
+    from pytest_k6api.distributed.cluster import DaskCluster
 
 __all__ = [
     "PROTOCOL",
@@ -56,6 +62,7 @@ __all__ = [
     "Begin",
     "CarrierError",
     "ClockOffset",
+    "DaskCluster",
     "Echo",
     "Echoed",
     "EndWanted",
@@ -93,3 +100,5 @@ __all__ = [
     "encode",
     "start_process",
 ]
+
+__getattr__ = late_names(__name__, {".cluster": ("DaskCluster",)})

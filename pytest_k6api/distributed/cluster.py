@@ -130,9 +130,10 @@ class DaskCluster:
         from distributed import Client  # of Dask; it has hardly any types
 
         make: Any = Client
+        is_connected = False
         place = "address" if "://" in self._address else "scheduler_file"
         try:
-            self._client = client = await make(
+            self._client = client = make(
                 **{place: self._address},
                 asynchronous=True,
                 direct_to_workers=True,
@@ -140,9 +141,11 @@ class DaskCluster:
                 timeout=_CONNECT_TIME,
                 name="pytest-k6api",
             )
+            await client
+            is_connected = True
             await client.wait_for_workers(1, timeout=_CONNECT_TIME)
-        except (OSError, ValueError) as error:  # TimeoutError is one
-            what = "has no workers" if self._client is not None else "cannot be reached"
+        except (OSError, TypeError, ValueError) as error:  # the second is TLS without certificates
+            what = "has no workers" if is_connected else "cannot be reached"
             raise OptionError(
                 f"--k6-workers: the scheduler {self._address} {what}: {error}"
             ) from None

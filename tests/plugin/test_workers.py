@@ -131,11 +131,11 @@ def test_a_load_test_on_two_workers_is_one_load_test(
 REFUSED = [
     (
         ["--k6-workers=0"],
-        "--k6-workers takes a number of processes from 1 to 1,000, or auto; got '0'",
+        "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got '0'",
     ),
     (
         ["--k6-workers=many"],
-        "--k6-workers takes a number of processes from 1 to 1,000, or auto; got 'many'",
+        "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got 'many'",
     ),
     (
         ["--k6-workers=2", "--pdb"],

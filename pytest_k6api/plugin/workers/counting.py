@@ -37,15 +37,6 @@ def worker_count(config: pytest.Config) -> int:
     return count if count > 1 else 0
 
 
-def wants_workers(config: pytest.Config) -> bool:
-    """Return whether load tests are shared among workers.
-
-    Raises:
-        OptionError: The setting cannot be read, or does not go with another one.
-    """
-    return bool(cluster_address(config) or worker_count(config))
-
-
 def cluster_address(config: pytest.Config) -> str:
     """Return the scheduler of the Dask cluster that runs the workers; empty for none.
 

@@ -12,10 +12,9 @@ from typing import Protocol
 
 import pytest
 
-from pytest_k6api.distributed import CarrierError, WorkerCarrier, start_process
+from pytest_k6api.distributed import CarrierError, DaskCluster, WorkerCarrier, start_process
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.plugin.workers.counting import cluster_address, worker_count
 from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a suite that is shipped
@@ -96,8 +95,6 @@ class ClusterMachines:
     """
 
     def __init__(self, config: pytest.Config, address: str) -> None:
-        from pytest_k6api.distributed.cluster import DaskCluster
-
         self._root = config.rootpath
         self._folder = config.invocation_params.dir
         archive = pack_suite(self._root) if Settings.of(config).switch("ship") else None
@@ -137,19 +134,23 @@ class ClusterMachines:
         return self._roots[number - 1] + text.removeprefix(root)
 
 
-def open_place(config: pytest.Config) -> Place:
-    """Return where the workers of a session that wants some run.
+def open_place(config: pytest.Config, address: str, count: int) -> Place:
+    """Return where the workers of the session run.
+
+    Args:
+        config: The session's.
+        address: The scheduler of their cluster; empty for this machine.
+        count: How many run on this machine.
 
     Raises:
-        OptionError: The setting cannot be read, or the place cannot be used.
+        OptionError: The cluster cannot be reached, or the suite cannot be shipped.
     """
-    address = cluster_address(config)
     if address:
         try:
             return ClusterMachines(config, address)
         except CarrierError as error:
             raise OptionError(f"--k6-workers={address}: {error}") from None
-    return ThisMachine(config, worker_count(config))
+    return ThisMachine(config, count)
 
 
 def pack_suite(root: Path) -> bytes:

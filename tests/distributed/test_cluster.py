@@ -1,41 +1,28 @@
 """Load tests on the workers of a Dask cluster: the same suite, verdict and results."""
 
-import gzip
 import io
-import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
+import trustme
 
 from pytest_k6api.distributed import CarrierError
 from pytest_k6api.model import OptionError
-from pytest_k6api.plugin.workers.places import pack_suite
+from tests.distributed.clusters import PATIENCE, running_cluster
 
 pytest.importorskip("distributed")
 
 from pytest_k6api.distributed.cluster import ClusterProcess, DaskCluster
 from pytest_k6api.distributed.cluster_agent import unpack_suite
 
-PATIENCE = 60.0
-
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    command = [sys.executable, str(Path(__file__).with_name("dask_cluster.py"))]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        yield process.stdout.readline().strip()
-        process.stdin.close()
-        process.wait(PATIENCE)
+    with running_cluster() as address:
+        yield address
 
 
 @pytest.fixture
@@ -110,6 +97,34 @@ def test_a_folder_that_a_machine_lacks_is_told(cluster: DaskCluster, tmp_path: P
         start(cluster, tmp_path / "missing")
 
 
+@pytest.mark.slow
+def test_a_cluster_with_tls_is_reached_with_its_certificates_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask = pytest.importorskip("dask")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    node = authority.issue_cert("127.0.0.1")
+    node.private_key_pem.write_to_path(str(tmp_path / "node.key"))
+    node.cert_chain_pems[0].write_to_path(str(tmp_path / "node.pem"))
+    told = {
+        "distributed.comm.tls.ca-file": str(tmp_path / "ca.pem"),
+        "distributed.comm.tls.client.cert": str(tmp_path / "node.pem"),
+        "distributed.comm.tls.client.key": str(tmp_path / "node.key"),
+    }
+    with running_cluster(str(tmp_path)) as address:
+        with dask.config.set(told):
+            cluster = DaskCluster(address)
+            count = cluster.count
+            cluster.close()
+        monkeypatch.setattr("pytest_k6api.distributed.cluster._CONNECT_TIME", 2.0)
+        with pytest.raises(OptionError, match="cannot be reached"):
+            DaskCluster(address)
+
+    assert address.startswith("tls://")
+    assert count == 2
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [
@@ -162,113 +177,3 @@ def test_a_shipped_archive_cannot_leave_its_folder(tmp_path: Path, name: str, ki
         unpack_suite(archive_of((name, b""), kind=kind), folder)
 
     assert [*tmp_path.rglob("*")] == [folder]
-
-
-def test_a_suite_is_packed_without_what_git_ignores(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    (tmp_path / ".gitignore").write_text("secret.txt\n")
-    (tmp_path / "secret.txt").write_text("secret")
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_shop.py").write_text("def test_it(): ...\n")
-    (tmp_path / "run.sh").write_text("#!/bin/sh\n")
-    (tmp_path / "run.sh").chmod(0o755)
-    folder = tmp_path / "elsewhere"
-    archive = pack_suite(tmp_path)
-    folder.mkdir()
-
-    unpack_suite(archive, folder)
-
-    names = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
-    assert names == [".gitignore", "run.sh", "tests/test_shop.py"]
-    assert os.access(folder / "run.sh", os.X_OK)
-    assert not os.access(folder / "tests/test_shop.py", os.X_OK)
-    assert gzip.decompress(archive)
-
-
-def test_a_folder_that_git_does_not_know_is_not_shipped(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="--k6-ship sends what git tracks"):
-        pack_suite(tmp_path)
-
-
-SUITE = """
-    import os
-
-    import pytest
-    from pytest_k6api import Trend
-
-    step = Trend("step")
-    started = []
-
-    @pytest.fixture(scope="session")
-    def greeting():
-        started.append(os.getpid())
-        return "hello"
-
-    @pytest.mark.scenario(
-        vus=4, iterations=40, thresholds={"iterations": ["count==40"], "step": ["max==4"], "checks": ["rate==1"]}
-    )
-    async def test_shared(vu, greeting):
-        step.add(vu.id)
-        with vu.group("inside"):
-            vu.check(greeting, {"came": lambda text: text == "hello"})
-
-    def test_the_controller_has_all(k6):
-        assert k6.metrics["iterations"].count == 40
-        assert len(started) == 1
-"""
-
-Run = Callable[..., "pytest.RunResult"]
-
-
-def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, text in alone.items():
-            patch.setenv(name, text)
-        return pytester.runpytest_subprocess(
-            "-p", "k6api", "-p", "no:cacheprovider", "--k6-address=", *options, timeout=PATIENCE
-        )
-
-
-@pytest.mark.slow
-def test_a_shipped_load_test_runs_on_the_workers_of_a_cluster(
-    pytester: pytest.Pytester, scheduler: str
-) -> None:
-    subprocess.run(["git", "init", "-q", pytester.path], check=True)
-    pytester.makepyfile(SUITE)
-
-    result = run(pytester, f"--k6-workers={scheduler}", "--k6-ship")
-
-    result.assert_outcomes(passed=2)
-
-
-@pytest.mark.slow
-def test_a_worker_of_a_cluster_that_dies_ends_the_load_test(
-    pytester: pytest.Pytester, scheduler: str
-) -> None:
-    pytester.makepyfile(f"""
-        import os, signal
-        import pytest
-
-        @pytest.mark.scenario(vus=2, duration="60s")
-        async def test_long(vu):
-            await vu.sleep(0.01)
-            if vu.id == 1 and vu.iteration == 100:
-                os.kill(os.getpid(), {int(signal.SIGKILL)})
-    """)
-    began = time.monotonic()
-
-    result = run(pytester, f"--k6-workers={scheduler}")
-
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*worker ? (process * on *) was lost: killed by SIGKILL*"])
-    assert time.monotonic() - began < 55
-
-
-def test_shipping_needs_a_cluster(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(SUITE)
-
-    result = run(pytester, "--k6-ship")
-
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--k6-ship sends the suite to the machines of a cluster*"])
