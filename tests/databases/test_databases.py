@@ -95,7 +95,7 @@ def run_example(name: str, **environment: str) -> str:
     command = ["-m", "pytest", "-p", "k6api", "-p", "no:cacheprovider", "--k6-address="]
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     ended = subprocess.run(
-        [sys.executable, *command, f"examples/test_21_databases.py::{name}"],
+        [sys.executable, *command, f"examples/test_25_databases.py::{name}"],
         cwd=ROOT,
         env={**os.environ, **alone, **environment},
         stdout=subprocess.PIPE,
