@@ -55,7 +55,7 @@ class DaskCluster:
                 f" tls://host:port, got {address!r}"
             )
         self._address = address
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()  # not what a policy gives, such as trio-asyncio's
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="k6-cluster", daemon=True
         )

@@ -28,7 +28,7 @@ def main() -> None:
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         memory_limit=0,
         host="127.0.0.1",
         protocol="tls://" if folder else "tcp://",
