@@ -12,14 +12,12 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
 from pytest_k6api.model import CHECK_ROWS, current_recorder
-from pytest_k6api.protocols.grpc import GrpcClient, SyncGrpcClient
 from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
-from pytest_k6api.protocols.websocket import SyncWebSocketClient, WebSocketClient
 from pytest_k6api.vu.context import LoadContext, Ruling
 from pytest_k6api.vu.steps import (
     CheckedBlock,
@@ -30,6 +28,10 @@ from pytest_k6api.vu.steps import (
     calling_line,
 )
 from pytest_k6api.vu.thread import VUThread
+
+if TYPE_CHECKING:
+    from pytest_k6api.protocols.grpc import GrpcClient, SyncGrpcClient
+    from pytest_k6api.protocols.websocket import SyncWebSocketClient, WebSocketClient
 
 T = TypeVar("T")
 
@@ -232,13 +234,19 @@ class BaseVU:
         """Share data, tags and RNG with `other`, which is the same virtual user."""
         self._data, self._tags, self._random = other.data, other.tags, other.random
 
-    def _open_web_sockets(self) -> WebSocketClient:
+    # What few load tests use is imported when one does.
+
+    def _open_web_sockets(self) -> "WebSocketClient":
         if self._web_sockets is None:
+            from pytest_k6api.protocols.websocket import WebSocketClient
+
             self._web_sockets = WebSocketClient(self._client, self._recorder)
         return self._web_sockets
 
-    def _open_grpc(self) -> GrpcClient:
+    def _open_grpc(self) -> "GrpcClient":
         if self._grpc is None:
+            from pytest_k6api.protocols.grpc import GrpcClient
+
             self._grpc = GrpcClient(self._client, self._recorder)
         return self._grpc
 
@@ -270,12 +278,12 @@ class VU(BaseVU):
         self.http: Client = context.client
 
     @property
-    def ws(self) -> WebSocketClient:
+    def ws(self) -> "WebSocketClient":
         """The VU's WebSocket client."""
         return self._open_web_sockets()
 
     @property
-    def grpc(self) -> GrpcClient:
+    def grpc(self) -> "GrpcClient":
         """The VU's gRPC client."""
         return self._open_grpc()
 
@@ -317,15 +325,19 @@ class SyncVU(BaseVU):
         self.http = SyncClient(context.client, thread.call, thread.call_soon)
 
     @property
-    def ws(self) -> SyncWebSocketClient:
+    def ws(self) -> "SyncWebSocketClient":
         """The VU's WebSocket client."""
+        from pytest_k6api.protocols.websocket import SyncWebSocketClient
+
         return SyncWebSocketClient(
             self._open_web_sockets(), self._thread.call, self._thread.call_soon
         )
 
     @property
-    def grpc(self) -> SyncGrpcClient:
+    def grpc(self) -> "SyncGrpcClient":
         """The VU's gRPC client."""
+        from pytest_k6api.protocols.grpc import SyncGrpcClient
+
         return SyncGrpcClient(self._open_grpc(), self._thread.call, self._thread.call_soon)
 
     def sleep(self, seconds: float) -> None:

@@ -5,16 +5,21 @@ take, `schemas` what methods take without stubs. A call leaves one row behind, a
 each message of a stream.
 """
 
-from pytest_k6api.protocols.grpc.calls import GrpcError
-from pytest_k6api.protocols.grpc.channel import Channel
-from pytest_k6api.protocols.grpc.client import (
-    ChannelOptions,
-    GrpcClient,
-    GrpcResponse,
-    InvokeOptions,
-)
-from pytest_k6api.protocols.grpc.status import StatusCode
-from pytest_k6api.protocols.grpc.sync import SyncChannel, SyncGrpcClient
+from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
+
+if TYPE_CHECKING:
+    from pytest_k6api.protocols.grpc.calls import GrpcError
+    from pytest_k6api.protocols.grpc.channel import Channel
+    from pytest_k6api.protocols.grpc.client import (
+        ChannelOptions,
+        GrpcClient,
+        GrpcResponse,
+        InvokeOptions,
+    )
+    from pytest_k6api.protocols.grpc.status import StatusCode
+    from pytest_k6api.protocols.grpc.sync import SyncChannel, SyncGrpcClient
 
 __all__ = [
     "Channel",
@@ -27,3 +32,14 @@ __all__ = [
     "SyncChannel",
     "SyncGrpcClient",
 ]
+
+__getattr__ = late_names(
+    __name__,
+    {
+        ".calls": ("GrpcError",),
+        ".channel": ("Channel",),
+        ".client": ("ChannelOptions", "GrpcClient", "GrpcResponse", "InvokeOptions"),
+        ".status": ("StatusCode",),
+        ".sync": ("SyncChannel", "SyncGrpcClient"),
+    },
+)

@@ -4,11 +4,16 @@
 `sync` what scenarios see of it, `client` opens it over the HTTP client of the virtual user.
 """
 
-from pytest_k6api.protocols.websocket.client import WebSocketClient
-from pytest_k6api.protocols.websocket.failures import WebSocketClosed
-from pytest_k6api.protocols.websocket.options import ConnectOptions
-from pytest_k6api.protocols.websocket.sync import SyncWebSocket, SyncWebSocketClient
-from pytest_k6api.protocols.websocket.websocket import WebSocket
+from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
+
+if TYPE_CHECKING:
+    from pytest_k6api.protocols.websocket.client import WebSocketClient
+    from pytest_k6api.protocols.websocket.failures import WebSocketClosed
+    from pytest_k6api.protocols.websocket.options import ConnectOptions
+    from pytest_k6api.protocols.websocket.sync import SyncWebSocket, SyncWebSocketClient
+    from pytest_k6api.protocols.websocket.websocket import WebSocket
 
 __all__ = [
     "ConnectOptions",
@@ -18,3 +23,14 @@ __all__ = [
     "WebSocketClient",
     "WebSocketClosed",
 ]
+
+__getattr__ = late_names(
+    __name__,
+    {
+        ".client": ("WebSocketClient",),
+        ".failures": ("WebSocketClosed",),
+        ".options": ("ConnectOptions",),
+        ".sync": ("SyncWebSocket", "SyncWebSocketClient"),
+        ".websocket": ("WebSocket",),
+    },
+)

@@ -2,11 +2,13 @@
 
 import socket
 import ssl
+from functools import cached_property
 from time import perf_counter_ns
 
 import trio
 
 from pytest_k6api.model import OptionError
+from pytest_k6api.protocols.http import h2  # its modules are imported when it is spoken
 from pytest_k6api.protocols.http.client.connection import Connection, Watched
 from pytest_k6api.protocols.http.client.options import (
     HTTP1,
@@ -19,7 +21,6 @@ from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.h1.connection import Http1Connection
 from pytest_k6api.protocols.http.h1.forwarded import ForwardedHttp1Connection
 from pytest_k6api.protocols.http.h1.head_cache import KnownHeads
-from pytest_k6api.protocols.http.h2 import NOT_CHOSEN, Http2Caches, Http2Connection
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import NetworkError
 from pytest_k6api.protocols.http.net.batched_io import Traffic
@@ -59,7 +60,6 @@ class HttpRuntime:
         self._connections: set[Watched] = set()
         self._contexts: dict[object, ssl.SSLContext] = {}
         self._known_heads: KnownHeads = {}
-        self._http2 = Http2Caches()
         self._traffic: Traffic | None = None
 
     def __repr__(self) -> str:
@@ -79,6 +79,11 @@ class HttpRuntime:
             context.set_alpn_protocols(versions)
             self._contexts[versions, certificate] = context
         return context
+
+    @cached_property
+    def _http2(self) -> "h2.Http2Caches":
+        """What connections of HTTP/2 share."""
+        return h2.Http2Caches()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send and receive for all clients, and abort overdue requests, until cancelled."""
@@ -172,7 +177,7 @@ class HttpRuntime:
             chosen = tls.alpn_protocol() or HTTP1
             if chosen not in names:
                 tls.close()
-                raise NetworkError(NOT_CHOSEN)
+                raise NetworkError(h2.NOT_CHOSEN)
             connection = self._connection(chosen, tls, f" {version_name(tls)}")
             connection.handshaking = connection.ready_at - began
         connection.connecting = connecting
@@ -185,12 +190,12 @@ class HttpRuntime:
         sock: socket.socket | TlsSocket,
         tls_version: str,
         forwarder: Proxy | None = None,
-    ) -> Http1Connection | Http2Connection:
+    ) -> "Http1Connection | h2.Http2Connection":
         size, traffic = self.options.max_response_size, self._traffic
         if forwarder is not None:
             return ForwardedHttp1Connection(
                 forwarder, sock, "HTTP/1.1", size, self._known_heads, traffic
             )
         if name == HTTP2 and traffic is not None:
-            return Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)
+            return h2.Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)
         return Http1Connection(sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic)

@@ -4,9 +4,27 @@
 `http2` has what decodes header blocks, and is imported when the first of them is read.
 """
 
-from pytest_k6api.protocols.http.h2.connection import Http2Caches, Http2Connection
-from pytest_k6api.protocols.http.h2.errors import NOT_CHOSEN
-from pytest_k6api.protocols.http.h2.hpack import encode_block
-from pytest_k6api.protocols.http.h2.streams import Stream
+from typing import TYPE_CHECKING
+
+from pytest_k6api.late_imports import late_names
+
+if TYPE_CHECKING:
+    from pytest_k6api.protocols.http.h2.connection import Http2Caches, Http2Connection
+    from pytest_k6api.protocols.http.h2.errors import NOT_CHOSEN
+    from pytest_k6api.protocols.http.h2.hpack import encode_block
+    from pytest_k6api.protocols.http.h2.streams import Stream
 
 __all__ = ["NOT_CHOSEN", "Http2Caches", "Http2Connection", "Stream", "encode_block"]
+
+__getattr__ = late_names(
+    __name__,
+    {
+        ".connection": (
+            "Http2Caches",
+            "Http2Connection",
+        ),
+        ".errors": ("NOT_CHOSEN",),
+        ".hpack": ("encode_block",),
+        ".streams": ("Stream",),
+    },
+)
