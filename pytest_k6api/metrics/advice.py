@@ -1,4 +1,4 @@
-"""Warnings about the quality of the numbers, as sentences for users. Pure."""
+"""Warnings about the quality of the numbers, as sentences for users."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice

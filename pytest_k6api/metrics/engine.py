@@ -5,7 +5,7 @@ snapshots. After the last batch, `settle` makes it a thing that is only read, an
 from then on any thread may ask it for snapshots and queries.
 
 Nothing here grows with the number of requests, only with the number of
-different tag sets and of different values. Pure: callers pass the time.
+different tag sets and of different values. Callers pass the time.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence

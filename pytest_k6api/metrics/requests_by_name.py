@@ -2,7 +2,7 @@
 
 Merging the series of a name takes time in proportion to their different values, so
 of any number of names only the most frequent are kept apart, and `requests_in_steps`
-can be interrupted after each. Percentiles are as exact as the series. Pure.
+can be interrupted after each. Percentiles are as exact as the series.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from pytest_k6api.metrics.sinks.simple import CounterSink, RateSink, Sink, measu
 from pytest_k6api.model import Metric, MetricKind
 from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION, HTTP_REQ_FAILED
 
-MOST_NAMES = 20
+MOST_ROWS = 20
 """How many names have a row of their own, over all scenarios; the others share one."""
 
 TIMES = ("min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
@@ -62,13 +62,13 @@ def requests_by_name(series_of: SeriesOf, elapsed: float) -> tuple[RequestsRow, 
     """Return the requests by name, the most frequent first; empty if there is one name only.
 
     Of several scenarios each has a row of all its requests, followed by its names. Names
-    beyond `MOST_NAMES` are one row, the last.
+    beyond `MOST_ROWS` are one row, the last.
 
     Args:
         series_of: Gives the series of a metric with their tags.
         elapsed: Seconds of test-run time.
     """
-    rows = _finished(requests_in_steps(series_of, elapsed, MOST_NAMES))
+    rows = _finished(requests_in_steps(series_of, elapsed, MOST_ROWS))
     return rows if sum(row.names for row in rows if row.name or not row.scenario) > 1 else ()
 
 

@@ -1,7 +1,7 @@
 """The samples of one round of the pump, as outputs and plugins take them.
 
 Rows become series here, by the same rules by which the engine takes them in.
-Made only if an output or a plugin takes samples. Pure.
+Made only if an output or a plugin takes samples.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 The members: `samples`, and what the kind of metric adds up. A trend's `values` are pairs of
 value and count, in ascending order, which answer every question that the trend could
-answer (``docs/reference/results-format.md``). Pure.
+answer (``docs/reference/results-format.md``).
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ the time and so add up as samples come in. So do the views that were asked for
 last, because most questions are asked again a second later. A view of one series
 only, as most are, shares the sink of the series.
 
-Pure; one thread writes.
+One thread writes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

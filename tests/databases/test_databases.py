@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SECONDS = 30
 
-pytestmark = [pytest.mark.sockets, pytest.mark.slow]
+# Not imported here: trio-asyncio changes asyncio for the whole process.
+MISSING = [name for name in ("asyncpg", "redis", "trio_asyncio") if find_spec(name) is None]
+
+pytestmark = [
+    pytest.mark.sockets,
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"without {', '.join(MISSING)}"),
+]
 
 
 @pytest.fixture
@@ -109,10 +117,6 @@ def run_example(name: str, **environment: str) -> str:
 
 
 def test_postgresql_is_loaded_through_a_driver_of_asyncio(postgresql: str) -> None:
-    pytest.importorskip("asyncpg")
-    pytest.importorskip("redis")
-    pytest.importorskip("trio_asyncio")
-
     text = run_example("test_postgresql", DATABASE_URL=postgresql)
 
     assert "measured_duration{name:one order}" in text
@@ -121,10 +125,6 @@ def test_postgresql_is_loaded_through_a_driver_of_asyncio(postgresql: str) -> No
 
 
 def test_redis_is_loaded_through_a_driver_without_async(redis: str) -> None:
-    pytest.importorskip("asyncpg")
-    pytest.importorskip("redis")
-    pytest.importorskip("trio_asyncio")
-
     text = run_example("test_redis", REDIS_URL=redis)
 
     assert "is what was put" in text

@@ -1,14 +1,21 @@
 """Libraries of asyncio in scenarios, through trio-asyncio."""
 
+from importlib.util import find_spec
+
 import pytest
 
-from tests.plugin.conftest import RunPytest
+pytestmark = pytest.mark.skipif(find_spec("trio_asyncio") is None, reason="without trio-asyncio")
 
-pytest.importorskip("trio_asyncio")
+
+def run_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.RunResult:
+    """Run the suite in a process of its own: trio-asyncio changes asyncio for all of it."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    options = ("-p", "k6api", "-p", "no:cacheprovider", "--k6-address=")
+    return pytester.runpytest_subprocess(*options)
 
 
 def test_a_suite_that_imports_trio_asyncio_calls_asyncio_from_scenarios(
-    pytester: pytest.Pytester, run_pytest: RunPytest
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ):
     pytester.makepyfile("""
         import asyncio
@@ -29,11 +36,11 @@ def test_a_suite_that_imports_trio_asyncio_calls_asyncio_from_scenarios(
             await aio_as_trio(work)(vu)
         """)
 
-    run_pytest().assert_outcomes(passed=1)
+    run_apart(pytester, monkeypatch).assert_outcomes(passed=1)
 
 
 def test_what_asyncio_still_runs_at_the_end_of_a_load_test_is_cancelled(
-    pytester: pytest.Pytester, run_pytest: RunPytest
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ):
     pytester.makepyfile("""
         import asyncio
@@ -64,4 +71,4 @@ def test_what_asyncio_still_runs_at_the_end_of_a_load_test_is_cancelled(
             assert ended == ["wait", "wait"]
         """)
 
-    run_pytest().assert_outcomes(passed=3)
+    run_apart(pytester, monkeypatch).assert_outcomes(passed=3)

@@ -1,4 +1,4 @@
-"""What was added to a series since it was last asked, to be merged into its sink. Pure.
+"""What was added to a series since it was last asked, to be merged into its sink.
 
 Deltas of counters, gauges and rates are sinks of their kind; a trend's has no order.
 """

@@ -2,7 +2,7 @@
 
 Numbers go in as they were sampled and come out in the metric's reported unit.
 A sink takes finite numbers only (`is_countable`); the engine refuses all others
-before they get here. Pure; one thread writes.
+before they get here. One thread writes.
 
 Source: k6 v1.1.0, ``metrics/sink.go``.
 """

@@ -12,7 +12,7 @@ assignment into a table or an insertion into a short array; where many values me
 block, or do not fit it, that block is packed anew. Nothing else is touched. A look-up costs
 a bisection over the blocks and a sum over one of them.
 
-Pure; one thread writes.
+One thread writes.
 """
 
 import math

@@ -14,7 +14,7 @@ Observations arrive in batches and wait, packed or counted; they are put among t
 in order when a percentile is asked for, which most series never are, or when there are
 some thousand of them (``benchmarks/bench_ingest.py`` has the figures).
 
-Pure; one thread writes. Once `settle` was called and nothing is added any more, any
+One thread writes. Once `settle` was called and nothing is added any more, any
 thread may read.
 """
 

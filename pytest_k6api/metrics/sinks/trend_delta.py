@@ -2,7 +2,7 @@
 
 A `TrendSink` is asked for percentiles and so keeps order; this is only added to and
 merged, which costs a dictionary's look-up for each observation. It holds what one second
-brought, so its values need no packing and no limit. Pure.
+brought, so its values need no packing and no limit.
 """
 
 from collections import Counter

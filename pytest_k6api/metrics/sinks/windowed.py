@@ -6,7 +6,7 @@ them is as exact as they are. The window reaches back to the start of the slice 
 it begins: by up to a second more than it says, or a thirtieth of a long one.
 
 Memory is bounded by the different values of one window. A threshold without a
-window has none of this. Pure: the engine says what time it is.
+window has none of this. The engine says what time it is.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 A load test fails for a failed check, request, session or iteration unless a threshold
 states how many may fail. A threshold with a tag filter states that for the
-samples that pass its filter, so coverage is decided for each tag set. Pure.
+samples that pass its filter, so coverage is decided for each tag set.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

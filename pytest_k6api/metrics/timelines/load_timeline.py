@@ -1,7 +1,7 @@
 """A load test second by second, for charts: requests, errors, VUs, lateness, data.
 
 The durations of one second are kept until it is over, and sorted then: its percentiles
-are exact, of all requests, of each scenario and of each of the `MOST_NAMES` most frequent
+are exact, of all requests, of each scenario and of each of the `MOST_NAMED` most frequent
 names. A point that covers several seconds, in a load test of more than an hour, has
 the greatest of their percentiles.
 
@@ -9,7 +9,7 @@ Costs a sort for each second (``benchmarks/bench_ingest.py``). An hour of up to 
 a second, of up to 65 ms, takes 36 kB for each scenario and name, and the heat map 4 kB for
 each bucket that is used; a series of errors takes 4 to 7 kB, data of a scenario 30 kB. Those of scenarios and names have longer rows, a few hundred at most.
 
-Pure: the engine says what time it is. One thread writes; `copy` is for other threads.
+The engine says what time it is. One thread writes; `copy` is for other threads.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ from pytest_k6api.metrics.timelines.open_second import (
 from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
 from pytest_k6api.model import Metric, TagTable
 
-MOST_NAMES = 50
+MOST_NAMED = 50
 """How many names of requests have a series of their own."""
 
 MOST_KINDS = 50
@@ -282,7 +282,7 @@ class LoadTimeline:
         frequency = self._names.__getitem__
         kept = sorted((name for _, name in self._requests if name), key=frequency, reverse=True)
         for name in sorted(new, key=frequency, reverse=True):
-            if len(kept) >= MOST_NAMES:
+            if len(kept) >= MOST_NAMED:
                 if frequency(name) <= _LEAD * frequency(kept[-1]):
                     break
                 rarest = kept.pop()

@@ -5,7 +5,7 @@ what they add up to, the greatest and the last. So it costs a sum over a column 
 was just counted. A load test that lasts longer than `MOST_POINTS` seconds has points of
 two seconds, then of four, and so on; a point takes 32 bytes.
 
-Pure: the engine says what time it is.
+The engine says what time it is.
 """
 
 from array import array

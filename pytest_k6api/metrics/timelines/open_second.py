@@ -1,4 +1,4 @@
-"""The samples of the second that is not over yet, until its numbers are final. Pure."""
+"""The samples of the second that is not over yet, until its numbers are final."""
 
 import math
 import struct

@@ -4,7 +4,7 @@ A row covers `width` seconds: 1, and when there would be more than `most_points`
 each two are joined, so that it becomes 2, 4, and so on. What joining means is told for
 each column: counts add up, a greatest value is the greatest of both.
 
-Each column takes as few bytes for a number as its greatest one needs. Pure: the caller
+Each column takes as few bytes for a number as its greatest one needs. The caller
 says what time it is.
 """
 

@@ -2,7 +2,7 @@
 
 It takes what `MetricsEngine.ingest` takes and refuses the same, and does no more for a
 sample than to add it to its series: no view, no timeline, no order, no verdict
-(``benchmarks/bench_ingest.py`` has the figures). Pure: callers pass the time.
+(``benchmarks/bench_ingest.py`` has the figures). Callers pass the time.
 """
 
 import math

@@ -8,7 +8,7 @@ what there was up to a time a second or so ago, exactly; ask it for that time.
 Percentiles, counts and sums of whole numbers equal those of one process. Sums of
 floats may differ in the last digit: they were added in another order.
 
-Pure: callers pass the time.
+Callers pass the time.
 """
 
 from collections import Counter

@@ -2,7 +2,7 @@
 
 An engine keeps some things by time: timelines by the second of test-run time, sliding
 windows by the second of load, warm-ups up to their end. Between two such bounds it makes no
-difference when a sample came, so deltas are cut there, and nowhere else. Pure.
+difference when a sample came, so deltas are cut there, and nowhere else.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Numbers as bytes: a type code, and as few bytes for each as the greatest one needs. Pure."""
+"""Numbers as bytes: a type code, and as few bytes for each as the greatest one needs."""
 
 import math
 import sys

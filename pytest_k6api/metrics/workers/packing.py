@@ -5,7 +5,7 @@ in the order of their numbers, so that a report needs the ones before it. Values
 are packed numbers: those that count once each, and the others beside their counts.
 
 Nothing is lost on the way, save that an integer beyond 64 bits becomes a float, as trends
-keep it. `VERSION` grows when a reader of the old bytes would go wrong. Pure.
+keep it. `VERSION` grows when a reader of the old bytes would go wrong.
 """
 
 from collections.abc import Mapping

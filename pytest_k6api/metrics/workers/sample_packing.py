@@ -5,7 +5,7 @@ refused. Metrics and tag sets have the numbers of the worker's reports. Times ar
 before the batch's end, common to all metrics of the same rows: two bytes each, as a rule.
 
 Values arrive as they were sampled, save that truth values become 1 and 0, and integers beside
-floats, or beyond 64 bits, floats. Pure.
+floats, or beyond 64 bits, floats.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Trends are kept as value → count pairs, so every statistic can be asked of a
 file that could be asked of the load test. ``docs/reference/results-format.md``
-describes the members; `VERSION` grows when a reader of the old form would go wrong.
+describes the members; `RESULTS_VERSION` grows when a reader of the old form would go wrong.
 
 Documents and values only; the plugin reads and writes the files.
 """
@@ -33,8 +33,8 @@ from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_
 from pytest_k6api.report.files.summary_export import summary_export
 from pytest_k6api.report.text.threshold_text import observed_text
 
-FORMAT = "pytest-k6api results"
-VERSION = 1
+RESULTS_FORMAT = "pytest-k6api results"
+RESULTS_VERSION = 1
 
 # JSON as it is read and written; its shape is in the documentation.
 Document = dict[str, Any]
@@ -78,7 +78,7 @@ class Results:
         return next((total for key, total in self.totals.items() if _meaning(key) == wanted), None)
 
 
-MOST_NAMES = 50
+MOST_SAVED = 50
 """How many names of requests are kept apart, the most frequent."""
 
 _KEPT_BY_NAME = (HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS)
@@ -89,7 +89,7 @@ def kept_names(names: Sequence[str]) -> list[str]:
 
     A name that a filter cannot spell, as with a comma in it, is not.
     """
-    return list(islice(filter(_can_be_asked, names), MOST_NAMES))
+    return list(islice(filter(_can_be_asked, names), MOST_SAVED))
 
 
 def ids_by_name(names: Sequence[str]) -> list[str]:
@@ -114,8 +114,8 @@ def results_document(
 ) -> Document:
     """Return the document of a load test that has ended."""
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": RESULTS_FORMAT,
+        "version": RESULTS_VERSION,
         "name": results.name,
         "outcome": results.outcome,
         "started_at": results.started_at,
@@ -174,11 +174,11 @@ def read_results(document: object) -> Results:
     Raises:
         ResultsFormatError: It is something else, or of another version.
     """
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") != RESULTS_FORMAT:
         raise ResultsFormatError("it holds no results of a load test")
-    if document.get("version") != VERSION:
+    if document.get("version") != RESULTS_VERSION:
         raise ResultsFormatError(
-            f"it has version {document.get('version')!r} of the format, and version {VERSION} is"
+            f"it has version {document.get('version')!r} of the format, and version {RESULTS_VERSION} is"
             " what can be read here"
         )
     names = document.get("request_names", {})

@@ -13,8 +13,8 @@ from pytest_k6api.model import MetricKind, ScenarioOptions, storable
 from pytest_k6api.report.comparison.comparing import Comparison
 from pytest_k6api.report.files.results_file import Results, judged_document, results_document
 
-FORMAT = "pytest-k6api report"
-VERSION = 1
+REPORT_FORMAT = "pytest-k6api report"
+REPORT_VERSION = 1
 
 MOST_NAMES = 50
 """How many names of requests have a row of their own, the most frequent."""
@@ -135,8 +135,8 @@ def report_document(load_tests: Sequence[Document], created_at: float) -> Docume
         created_at: Wall time, in seconds since the epoch.
     """
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": REPORT_FORMAT,
+        "version": REPORT_VERSION,
         "created_at": created_at,
         "load_tests": list(load_tests),
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_k6api.page import make_page
 from pytest_k6api.report.files.results_file import Results, ResultsFormatError, read_results
-from pytest_k6api.report.html.document import FORMAT, VERSION
+from pytest_k6api.report.html.document import REPORT_FORMAT, REPORT_VERSION
 from pytest_k6api.report.html.precision import STAGES, count_numbers, cut
 
 Document = dict[str, Any]  # JSON; the documentation says what it looks like
@@ -66,11 +66,11 @@ def read_report(text: str) -> Mapping[str, Results]:
         ResultsFormatError: It is something else, of another version, or damaged.
     """
     document = _document_of(text)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") != REPORT_FORMAT:
         raise ResultsFormatError("it is no report of load tests")
-    if document.get("version") != VERSION:
+    if document.get("version") != REPORT_VERSION:
         raise ResultsFormatError(
-            f"it has version {document.get('version')!r} of the format, and version {VERSION} is"
+            f"it has version {document.get('version')!r} of the format, and version {REPORT_VERSION} is"
             " what can be read here"
         )
     load_tests = document.get("load_tests")
