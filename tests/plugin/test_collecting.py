@@ -765,7 +765,7 @@ def test_an_unknown_option_is_refused_with_those_there_are_and_the_nearest(
     result.stdout.fnmatch_lines(
         [
             "k6: cannot run *::test_it: @pytest.mark.scenario does not take durations; did you mean duration?"
-            " it takes the keywords executor, vus, duration, *, fail_fast"
+            " it takes the keywords executor, vus, duration, *, fail_fast, worker_fixtures"
         ]
     )
 

@@ -99,6 +99,10 @@ class Session:
         wait_until(lambda: self.status().items() >= names.items(), self.printed)
         return self.status()
 
+    def wait_for_text(self, text: str) -> None:
+        """Wait until pytest has printed `text`."""
+        wait_until(lambda: text in self.printed(), self.printed)
+
     def wait_for_requests(self) -> float:
         """Wait until there are more requests than now; return how many."""
         before = self._requests()

@@ -204,7 +204,7 @@ def test_it_is_stopped_and_still_answers(running):
 
 def test_ctrl_c_ends_a_session_that_lingers(running):
     running.change(stopped=True)
-    running.wait_for(running=False)
+    running.wait_for_text("k6: lingering")
 
     code = running.interrupt()
 

@@ -48,6 +48,7 @@ class LoadTestKeywords(TypedDict, total=False):
     checks: Literal["fail", "record"]
     requests: Literal["fail", "record"]
     fail_fast: bool
+    worker_fixtures: Sequence[str]
 
 
 class ScenarioKeywords(LoadTestKeywords, total=False):
