@@ -27,7 +27,6 @@ T = TypeVar("T")
 _ADDRESS = re.compile(r"(?:tcp|tls|ucx|ws|wss)://[^/\s]+:\d{1,5}/?")
 _CONNECT_TIME = 15.0
 _CALL_TIME = 30.0
-_PERIOD = 0.2
 
 
 class DaskCluster:

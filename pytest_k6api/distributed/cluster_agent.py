@@ -49,10 +49,6 @@ class ClusterAgent:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def where(self) -> str:
-        """Return the name of this machine."""
-        return socket.gethostname()
-
     async def unpack(self, archive: bytes) -> str:
         """Unpack a shipped suite into a fresh folder; return where that is.
 

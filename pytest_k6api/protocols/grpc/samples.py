@@ -15,7 +15,6 @@ from pytest_k6api.protocols.http import RequestFailure
 
 ExpectedCodes = frozenset[StatusCode] | None
 
-_SUCCESS = frozenset({StatusCode.OK})
 _LONGEST_LINE = 2_000
 
 

@@ -34,7 +34,6 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 
 _new_decoder: Callable[[], codecs.IncrementalDecoder] = codecs.getincrementaldecoder("utf-8")
 _KINDS = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
-_SHORT_TEXT = FINAL | TEXT
 _BAD_TEXT = Breach(NOT_UTF8, "the server sent text that is not UTF-8")
 
 
