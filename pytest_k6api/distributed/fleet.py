@@ -322,10 +322,10 @@ def _problem_of(worker: Worker, ours: Fingerprint) -> str:
     """Return why `worker` cannot run the load test; empty if it can."""
     name = f"worker {worker.number} ({worker.carrier.name})"
     hello = worker.hello
-    if worker.is_lost:
-        return f"{name} was lost: {worker.lost}"
     if worker.refusal:
         return f"{name}: {worker.refusal}"
+    if worker.is_lost:
+        return f"{name} was lost: {worker.lost}"
     if hello is None:
         return f"{name} has not started within {START_PATIENCE:g} s"
     if hello.protocol != PROTOCOL or hello.fingerprint is None:

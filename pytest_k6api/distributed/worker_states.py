@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_k6api.distributed.carriers import WorkerCarrier
 from pytest_k6api.distributed.clock_offset import ClockOffset
@@ -38,6 +39,8 @@ class Worker:
         hello: What it said first; None until then.
         heard_at: The controller's time at which it was last heard of.
         lost: Why it was given up; empty while it was not.
+        lost_at: Test-run time at which it was given up; None before the load.
+        kept_until: Test-run time until which it has told of everything, when it was given up.
         echoes: How many echoes it was asked for.
         order: The number of the last order that it was given.
         is_listening: Whether it has accepted that order: what it says before is about another.
@@ -59,6 +62,8 @@ class Worker:
         self.frames = MessageReader()
         self.hello: Hello | None = None
         self.lost = ""
+        self.lost_at: float | None = None
+        self.kept_until = 0.0
         self.echoes = self.order = 0
         self.begin_load_test()
 
@@ -86,6 +91,29 @@ class Worker:
     def is_lost(self) -> bool:
         """Whether it was given up."""
         return bool(self.lost)
+
+    @property
+    def loss(self) -> str:
+        """When and how it was given up, and what of its work counts; empty while it was not."""
+        if not self.lost:
+            return ""
+        name = f"worker {self.number} ({self.carrier.name})"
+        if self.lost_at is None:
+            return f"{name} was lost before the load: {self.lost}"
+        return (
+            f"{name} was lost at {self.lost_at:.1f} s: {self.lost}; what it measured until"
+            f" {self.kept_until:.1f} s counts"
+        )
+
+    def note_loss(self, elapsed: float, kept_until: float) -> None:
+        """Note that it was given up at `elapsed` of test-run time, and told all until `kept_until`."""
+        if self.is_running:
+            self.lost_at, self.kept_until = elapsed, kept_until
+        # What it did is done; what it was about to do is not.
+        self._status = None
+        self._scenarios = tuple(
+            replace(each, vus=0, vus_max=0, rate=None) for each in self._scenarios
+        )
 
     @property
     def status(self) -> StatusSnapshot | None:
@@ -152,6 +180,8 @@ class Worker:
             clock_offset=self.wall_clock.offset,
             last_heard=now - self.heard_at if self.heard_at > -math.inf else None,
             lost=self.lost,
+            lost_at=self.lost_at,
+            kept_until=self.kept_until if self.lost_at is not None else None,
             limits=figures.limits if figures else (),
         )
 

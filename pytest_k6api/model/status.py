@@ -119,6 +119,9 @@ class WorkerStatus:
         last_heard: Seconds since it was last heard of; None if it never was.
         lost: Why it was given up; empty if it was not.
         limits: A sentence for each way in which it was the limit of the load.
+        lost_at: Test-run time at which it was given up, in seconds; None if it was not, or
+            before the load.
+        kept_until: Test-run time until which what it measured counts, if it was given up.
     """
 
     number: int
@@ -133,3 +136,5 @@ class WorkerStatus:
     last_heard: float | None
     lost: str
     limits: tuple[str, ...]
+    lost_at: float | None = None
+    kept_until: float | None = None

@@ -20,19 +20,26 @@ class Ending:
         interrupted_by: The signal that interrupted it, such as ``Ctrl-C``; empty if none did.
         ended_itself: The reason that its own code gave to ``vu.stop()``; None if it did not.
         failed_fast: Whether fail_fast ended it at its first failure.
+        lost_worker: Whether the loss of a worker ended it, which fails it.
     """
 
     interrupted_by: str = ""
     ended_itself: str | None = None
     failed_fast: bool = False
+    lost_worker: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it was ended by itself, and not interrupted."""
+        return self.ended_itself is not None or self.failed_fast or self.lost_worker
 
     def why_early(self, outcome: RunOutcome | None) -> str:
-        """Return why the load test ended early; empty if it did not, or ended itself.
+        """Return why the load test was interrupted; empty if it was not.
 
         Args:
             outcome: The scheduler's outcome; None after an exception.
         """
-        if self.ended_itself is not None:
+        if self.ended_itself is not None or self.lost_worker:
             return ""
         if outcome is None and self.interrupted_by:
             return f"stopped early: interrupted by {self.interrupted_by}"

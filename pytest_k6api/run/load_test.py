@@ -160,8 +160,7 @@ class LoadTest:
 
     def _unfinished(self, outcome: RunOutcome | None) -> Iterator[str]:
         """Yield why no iteration was completed, if nothing is known to have ended it early."""
-        has_cause = self.ending.ended_itself is not None or self.ending.failed_fast
-        if self._began is None or has_cause or self.ending.why_early(outcome):
+        if self._began is None or self.ending.is_own or self.ending.why_early(outcome):
             return
         seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - self._began
         if why := why_unfinished(self.results.scenarios, self._scenarios, seconds):

@@ -115,7 +115,7 @@ def test_a_worker_of_a_cluster_that_dies_ends_the_load_test(
     result = run(pytester, f"--k6-workers={scheduler}")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*worker ? (process * on *) was lost: killed by SIGKILL*"])
+    result.stdout.fnmatch_lines(["*worker ? (process * on *) was lost at *: killed by SIGKILL*"])
     assert time.monotonic() - began < 55
 
 

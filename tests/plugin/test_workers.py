@@ -224,7 +224,8 @@ def test_a_worker_that_dies_fails_its_load_test_and_the_next_one_has_a_new_one(
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test interrupted: stopped early: worker 2 (process *) was lost: killed by SIGKILL",
+            "load test failed: worker 2 (process *) was lost at ?.? s: killed by SIGKILL; what it"
+            " measured until ?.0 s counts",
             "*::test_next: passed, *",
         ]
     )

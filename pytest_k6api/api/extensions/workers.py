@@ -20,6 +20,8 @@ class WorkerAttributes(Struct, frozen=True, rename="kebab"):
     clock_offset: float
     last_heard: float | None
     lost: str
+    lost_at: float | None
+    kept_until: float | None
     limits: tuple[str, ...]
 
 

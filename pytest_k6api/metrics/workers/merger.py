@@ -78,9 +78,14 @@ class SeriesMerger:
         """Wait from now on for the reports of `worker`, which tell what there was since `elapsed`."""
         self._workers[worker] = _Worker(SeriesReader(self._tags), elapsed)
 
-    def leave(self, worker: str) -> None:
-        """Wait no longer for `worker`: it has ended or is lost. What it reported stays."""
-        self._workers.pop(worker, None)
+    def leave(self, worker: str) -> float:
+        """Wait no longer for `worker`: it has ended or is lost. What it reported stays.
+
+        Returns:
+            The test-run time until which it has told of everything; 0 if it has not joined.
+        """
+        left = self._workers.pop(worker, None)
+        return self._moments.start(left.until) if left else 0.0
 
     def put(self, worker: str, report: bytes, ahead: float = 0.0) -> None:
         """Take a report of `SeriesCollector.take`.

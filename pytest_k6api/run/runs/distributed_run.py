@@ -54,6 +54,7 @@ class DistributedRun(SupervisedRun):
         self._one_command = trio.Lock()
         self._preparing = trio.CancelScope()
         self._finished_shares: set[Worker] = set()
+        self._lost: list[Worker] = []
         self._aborts = any(each.abort_on_fail for each in plan.thresholds)
         super().__init__(plan, code, settings, portal)
         self.setup_teardown.on_data = lambda text: self._fleet.tell(NewSetupData(text=text))
@@ -107,7 +108,9 @@ class DistributedRun(SupervisedRun):
             for each in self._fleet.workers
             if each.refusal and each.is_prepared
         ]
-        return (*trouble_of(outcome, failed_teardowns), *dict.fromkeys(texts), *refusals)
+        losses = [each.loss for each in self._lost]
+        troubles = trouble_of(outcome, failed_teardowns)
+        return (*losses, *troubles, *dict.fromkeys(texts), *refusals)
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
@@ -155,11 +158,17 @@ class DistributedRun(SupervisedRun):
                     self._end_by_itself(self._finish, wanted.reason)
 
     def note_loss(self, worker: Worker) -> None:
-        """End the load test: a part of its load is missing."""
-        self._metrics.leave(str(worker.number))
-        text = f"worker {worker.number} ({worker.carrier.name}) was lost: {worker.lost}"
-        self._settings.tell(text)
-        self.stop(text)
+        """End the load test, which fails: a part of its load is missing."""
+        worker.note_loss(self.elapsed, self._metrics.leave(str(worker.number)))
+        if worker.refusal and not worker.is_prepared:
+            return  # the reason is given where all are waited for
+        self._settings.tell(worker.loss)
+        if worker.finished is not None:
+            return  # all of its share is done, and told
+        self._lost.append(worker)
+        if not self.status().stopped:
+            self.ending.lost_worker = True
+            self.stop(worker.loss)
 
     async def _run_phases(self, services: trio.Nursery) -> RunOutcome:
         await services.start(self._fleet.run)

@@ -43,9 +43,9 @@ class MergedMetrics(MetricsCollector):
         """
         self._merger.put(worker, measured, ahead)
 
-    def leave(self, worker: str) -> None:
-        """Wait no longer for `worker`; what it has reported stays."""
-        self._merger.leave(worker)
+    def leave(self, worker: str) -> float:
+        """Wait no longer for `worker`; see `SeriesMerger.leave`."""
+        return self._merger.leave(worker)
 
     def pump(self) -> None:
         """Let the engine take in what all have told of."""

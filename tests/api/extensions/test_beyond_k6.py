@@ -125,6 +125,8 @@ def test_workers_are_listed_with_what_they_do_and_how_they_are(browser: Browser)
                 "clock-offset": -0.25,
                 "last-heard": 0.31,
                 "lost": "",
+                "lost-at": None,
+                "kept-until": None,
                 "limits": ["limited by the generator"],
             },
         }
