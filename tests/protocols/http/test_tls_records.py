@@ -1,13 +1,16 @@
 """What TLS has to itself: pieces of records, key updates, renegotiation, ends, full buffers."""
 
+import os
+import pty
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 import trio
@@ -274,6 +277,53 @@ async def test_an_upload_larger_than_the_buffers_arrives_as_it_was(
     assert len(body) < tester.recorder.bytes_sent < len(body) * 1.01
 
 
+async def until(is_true: Callable[[], bool]) -> None:
+    """Wait until `is_true`; what another process did is no event."""
+    while not is_true():  # noqa: ASYNC110
+        await trio.sleep(0.01)
+
+
+class OpensslServer:
+    """`openssl s_server`, for one connection: it can change keys on demand."""
+
+    def __init__(self, certificate: Path, version: str) -> None:
+        # A terminal hands out one line for each read, so that a command stays one.
+        self._keyboard, self._terminal = pty.openpty()
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-crlf"]
+        self._process = subprocess.Popen(
+            [*command, "-cert", str(certificate), "-key", str(certificate), version],
+            stdin=self._terminal, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+        )  # fmt: skip
+        line = b""
+        while not line.startswith(b"ACCEPT"):
+            line = self._output.readline()
+        self.url = f"https://127.0.0.1:{int(line.rsplit(b':', 1)[1])}"
+        self.received = bytearray()
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    @property
+    def _output(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _read(self) -> None:
+        while chunk := self._output.read(65_536):
+            self.received.extend(chunk)
+
+    def write(self, text: str) -> None:
+        """Write lines: a command, or what the peer is to get."""
+        os.write(self._keyboard, text.encode())
+
+    def close(self) -> None:
+        """End the process."""
+        with self._process:
+            self._process.kill()
+            self._reading.join(5)
+        os.close(self._keyboard)
+        os.close(self._terminal)
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the program openssl")
 @pytest.mark.parametrize(
     ("version", "command"),
@@ -286,33 +336,22 @@ async def test_new_keys_disturb_no_request(
 ) -> None:
     pem = tmp_path / "server.pem"
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
-    arguments = ["s_server", "-accept", "127.0.0.1:0", "-cert", str(pem), "-key", str(pem)]
-    with subprocess.Popen(  # noqa: ASYNC220 - it is at once
-        ["openssl", *arguments, version, "-crlf", "-naccept", "1"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-    ) as server:  # fmt: skip
-        commands = server.stdin
-        assert commands is not None
-        assert server.stdout is not None
-        line = b""
-        while not line.startswith(b"ACCEPT"):
-            line = server.stdout.readline()
-        url = f"https://127.0.0.1:{int(line.rsplit(b':', 1)[1])}"
-        draining = threading.Thread(target=server.stdout.read)
-        draining.start()
+    server = OpensslServer(pem, version)
+
+    async def answer(size: int) -> None:
+        await until(lambda: b"POST / " in server.received)
+        server.write(f"{command}\n")
+        await until(lambda: server.received.count(b"~") == size)
+        server.write("HTTP/1.1 200 OK\nContent-Length: 4\n\nok\n")
+
+    errors = []
+    with closing(server):
         async with a_tester(verify=authority_file) as tester:
-            errors = []
-            for body in (b"first", b"x" * 300_000, b"last"):
-
-                async def answer() -> None:
-                    for text in (f"{command}\n", "HTTP/1.1 200 OK\nContent-Length: 4\n\nok\n"):
-                        await trio.sleep(0.1)
-                        commands.write(text.encode())
-
+            for size in (5, 300_000, 4):
+                server.received.clear()
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(answer)
-                    errors.append((await tester.client.post(url, content=body)).error)
-        server.kill()
-        draining.join(5)
+                    nursery.start_soon(answer, size)
+                    response = await tester.client.post(server.url, content=b"~" * size)
+                    errors.append(response.error)
 
     assert errors == ["", "", ""]
