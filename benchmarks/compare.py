@@ -12,6 +12,7 @@ what each figure means, and what to mind on a machine that is not quiet.
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -58,21 +59,34 @@ def run_rounds(
     rounds: int,
     core: int | None,
 ) -> dict[str, list[Pair]]:
-    """Run `generators` in turn, each round starting with another one."""
+    """Run `generators` in turn, each round starting with another one; repeat disturbed rounds."""
     able = [generator for generator in generators if generator.name in workload.generators]
     results: dict[str, list[Pair]] = {generator.name: [] for generator in able}
-    for number in range(rounds):
+    for number in range(rounds * 2):
+        title = f"({workload.key}) round {number + 1}/{rounds}"
+        pairs: dict[str, Pair] = {}
         for turn in range(len(able)):
             generator = able[(number + turn) % len(able)]
             base = measure(generator, workload, workload.base, service, core)
             pair = Pair(base, measure(generator, workload, workload.load, service, core))
-            results[generator.name].append(pair)
+            pairs[generator.name] = pair
+            if pair.is_disturbed:
+                print(
+                    f"{title}  {generator.name:7} was disturbed: the round is left out", flush=True
+                )
+                break
             print(
-                f"({workload.key}) round {number + 1}/{rounds}  {generator.name:7}"
-                f" {pair.full.requests:>9,} requests  {pair.cpu_per_request * 1e6:8.1f} µs each"
-                f"  {pair.full.peak / 2**20:7.0f} MB",
+                f"{title}  {generator.name:7} {pair.full.requests:>9,} requests"
+                f"  {pair.cpu_per_request * 1e6:8.1f} µs each  {pair.full.peak / 2**20:7.0f} MB",
                 flush=True,
             )
+        else:
+            for name, pair in pairs.items():
+                results[name].append(pair)
+        if all(len(kept) == rounds for kept in results.values()):
+            return results
+    if not all(results.values()):
+        sys.exit(f"({workload.key}): the machine is too busy to measure anything")
     return results
 
 

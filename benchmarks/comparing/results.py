@@ -21,9 +21,14 @@ class Pair:
     full: Run
 
     @property
+    def is_disturbed(self) -> bool:
+        """True if the load itself made no more requests than the base, or took no more time."""
+        return self.full.requests <= self.base.requests or self.full.cpu <= self.base.cpu
+
+    @property
     def cpu_per_request(self) -> float:
         """Seconds of processor time that one request more has cost."""
-        return (self.full.cpu - self.base.cpu) / max(1, self.full.requests - self.base.requests)
+        return (self.full.cpu - self.base.cpu) / (self.full.requests - self.base.requests)
 
     @property
     def start_up(self) -> float:
@@ -68,12 +73,10 @@ def _ratios(rounds: dict[str, list[Pair]]) -> list[str]:
             continue
         ratios = [
             other.cpu_per_request / ours.cpu_per_request
-            for ours, other in zip(rounds["plugin"], pairs, strict=False)
-            if ours.cpu_per_request > 0
+            for ours, other in zip(rounds["plugin"], pairs, strict=True)
         ]
-        if ratios:
-            times = spread(ratios, "{:.2f}")
-            lines.append(f"Requests per CPU-second, the plugin against {name}: {times} times.")
+        times = spread(ratios, "{:.2f}")
+        lines.append(f"Requests per CPU-second, the plugin against {name}: {times} times.")
     return lines
 
 
