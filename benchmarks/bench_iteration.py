@@ -28,6 +28,7 @@ class NoClient:
     """Stands for the HTTP client."""
 
     last_response = None
+    no_vu_connection_reuse = False
 
     def close(self) -> None:
         """Nothing is open."""
@@ -81,7 +82,7 @@ def make_vu(function: Callable[[VU], Awaitable[None]]) -> tuple[VirtualUser, Sam
     load = LoadContext(
         buffer=buffer,
         tag_context=TagContext(TagTable(), {}),
-        make_client=lambda _recorder: cast("Client", NoClient()),
+        make_client=lambda _recorder, _vu_id: cast("Client", NoClient()),
         failures=FailureLog(time.perf_counter),
         stop=lambda _reason: None,
     )

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import trio
 
@@ -130,7 +131,7 @@ def main() -> None:
             run = (url, arguments.streams, arguments.seconds)
             if arguments.profile:
                 profile = cProfile.Profile()
-                profile.runcall(lambda run=run: trio.run(load, *run))
+                profile.runcall(partial(trio.run, load, *run))
                 pstats.Stats(profile).sort_stats("tottime").print_stats(25)
                 return
             count, spent = trio.run(load, *run)

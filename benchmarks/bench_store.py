@@ -1,6 +1,6 @@
 """What the store of metrics costs beside that of an earlier commit, both in one run.
 
-    python benchmarks/bench_store.py --against e36604f [--rounds 5] [--seconds 60] [--rate 5000]
+    python benchmarks/bench_store.py [--against HEAD~10] [--rounds 5] [--seconds 60] [--rate 5000]
 
 Each round feeds the same requests to the engine of this checkout and to that of the other
 commit, in turns, each in a process of its own, as the pump does it: 20 batches a second,
@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 BATCHES_PER_SECOND = 20
@@ -39,7 +38,7 @@ def batches(name: str, seconds: int, rate: int) -> Iterator[list[tuple[int, ...]
     names, draw = WORKLOADS[name]
     chance = random.Random(1)
     for _ in range(seconds * BATCHES_PER_SECOND):
-        rows = []
+        rows: list[tuple[int, ...]] = []
         for _ in range(rate // BATCHES_PER_SECOND):
             wait = draw(chance)
             sent = 20 + (wait & 7)
@@ -51,13 +50,8 @@ def measure(name: str, seconds: int, rate: int) -> dict[str, float]:
     """Feed an engine, whichever this interpreter imports; return what that took."""
     from pytest_k6api.metrics import MetricsEngine
     from pytest_k6api.model import Batch, TagTable
+    from pytest_k6api.protocols.http import HTTP_ROWS
 
-    try:
-        from pytest_k6api.protocols.http import HTTP_ROWS
-    except ImportError:  # an earlier commit, of which a batch is a tuple of lists
-        make_batch = partial(Batch, iterations=[], samples=[])
-    else:
-        make_batch = lambda rows: Batch({HTTP_ROWS: rows})  # noqa: E731 - one of two
     tags = TagTable()
     for number in range(WORKLOADS[name][0]):
         tags.intern({"name": f"/{number}", "status": "200", "expected_response": "true"})
@@ -66,7 +60,7 @@ def measure(name: str, seconds: int, rate: int) -> dict[str, float]:
     asked = 0
     for number, rows in enumerate(batches(name, seconds, rate)):
         began = time.process_time()
-        engine.ingest(make_batch(rows), number / BATCHES_PER_SECOND)
+        engine.ingest(Batch({HTTP_ROWS: rows}), number / BATCHES_PER_SECOND)
         took = time.process_time() - began
         spent, held = spent + took, max(held, took)
         if number % BATCHES_PER_SECOND == 0:
@@ -95,7 +89,9 @@ def run_with(package: Path, name: str, options: argparse.Namespace) -> dict[str,
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--against", metavar="COMMIT", help="what to compare with")
+    parser.add_argument(
+        "--against", metavar="COMMIT", default="HEAD", help="what to compare with (HEAD)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=60, help="of load")
     parser.add_argument("--rate", type=int, default=5_000, help="requests per second")

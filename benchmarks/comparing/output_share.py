@@ -64,5 +64,5 @@ def _telling(run: Callable[[QueuedOutput], None]) -> Callable[[QueuedOutput], No
 
 Observer.describe = _timed(Observer.describe)  # type: ignore[method-assign]
 QueuedOutput.add = _counting(_timed(QueuedOutput.add))  # type: ignore[method-assign]
-QueuedOutput.start = _starting(QueuedOutput.start)  # type: ignore[method-assign]
-QueuedOutput._run = _telling(QueuedOutput._run)  # type: ignore[method-assign]
+QueuedOutput.start = _starting(QueuedOutput.start)  # type: ignore[method-assign, assignment]
+QueuedOutput._run = _telling(QueuedOutput._run)  # type: ignore[method-assign, assignment]
