@@ -72,6 +72,13 @@ from pytest_k6api.model.status import (
 )
 from pytest_k6api.model.tags import TagContext, TagTable, check_path, group_path, path_id
 from pytest_k6api.model.text import printable, storable
+from pytest_k6api.model.tracing import (
+    TRACE_HEADER,
+    Tracer,
+    checked_context,
+    read_trace_rate,
+    with_trace,
+)
 
 __all__ = [
     "BUILT_IN",
@@ -83,6 +90,7 @@ __all__ = [
     "PROTOCOLS",
     "SECRETS",
     "TAKES",
+    "TRACE_HEADER",
     "Batch",
     "Column",
     "Command",
@@ -119,11 +127,13 @@ __all__ = [
     "TagContext",
     "TagTable",
     "ThresholdError",
+    "Tracer",
     "ValueRow",
     "WorkerState",
     "WorkerStatus",
     "check_path",
     "check_scenario",
+    "checked_context",
     "current_recorder",
     "default_of",
     "fit_scenario",
@@ -140,9 +150,11 @@ __all__ = [
     "read_http_versions",
     "read_option",
     "read_pairs",
+    "read_trace_rate",
     "resolve_load_test",
     "resolve_scenario",
     "split_entries",
     "storable",
     "switch_from_text",
+    "with_trace",
 ]

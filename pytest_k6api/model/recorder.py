@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from pytest_k6api.model.samples import Describe, SampleBuffer
 from pytest_k6api.model.secrets import SECRETS
 from pytest_k6api.model.tags import TagContext
+from pytest_k6api.model.tracing import Tracer
 
 
 class Recorder:
@@ -22,12 +23,13 @@ class Recorder:
         failed: The response to the last failed request of the iteration; None before one.
         failed_tags: The number of that request's tag set.
         secrets: The rule of masking for names of requests.
+        tracer: Makes the trace contexts of requests; None if they are not traced.
         got_no_response: Whether that request got none, as from a server that is down.
     """
 
     __slots__ = (
         "buffer", "bytes_received", "bytes_sent", "context", "failed", "failed_tags",
-        "got_no_response", "secrets",
+        "got_no_response", "secrets", "tracer",
     )  # fmt: skip
 
     def __init__(self, buffer: SampleBuffer, context: TagContext) -> None:
@@ -39,6 +41,7 @@ class Recorder:
         self.failed_tags = 0
         self.got_no_response = False
         self.secrets = SECRETS
+        self.tracer: Tracer | None = None
 
     def keep_failed(self, tags_id: int, status: int, response: object, describe: Describe) -> None:
         """Keep one exchange of each tag set for reports; called for every failed request.

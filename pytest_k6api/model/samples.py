@@ -152,7 +152,7 @@ class SampleBuffer:
 
 
 Metadata = Mapping[str, str]
-"""What is known of one sample and tells no series apart: `vu` and `iter`."""
+"""What is known of one sample and tells no series apart: `vu` and `iter`, and `trace_id`."""
 
 
 class MarkedTags(int):
@@ -207,8 +207,10 @@ class _Marked(list[Any]):
 
     def append(self, row: tuple[Any, ...], /) -> None:
         place = self._place
-        tags_id = MarkedTags(row[place])
-        tags_id.metadata = self._metadata()
+        number = row[place]
+        tags_id = MarkedTags(number)
+        own = number.metadata if isinstance(number, MarkedTags) else {}
+        tags_id.metadata = {**self._metadata(), **own}
         self._append((*row[:place], tags_id, *row[place + 1 :]))
 
     def __iadd__(self, rows: Iterable[tuple[Any, ...]]) -> Self:  # type: ignore[misc,override]

@@ -74,6 +74,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "no_connection_reuse": ("false", "off", ""),
     "no_vu_connection_reuse": ("false", "off", ""),
     "metadata": ("false", "off", ""),
+    "trace": ("0.1", "0.2", "1"),
     "mask": ("ini", "environment", "command"),
     "hide_bodies": ("false", "off", ""),
     "ship": ("false", "off", ""),

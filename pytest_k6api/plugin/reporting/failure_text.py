@@ -7,7 +7,7 @@ import outcome
 import trio
 from _pytest._code import ExceptionInfo, Traceback
 
-from pytest_k6api.model import printable
+from pytest_k6api.model import TRACE_HEADER, printable
 from pytest_k6api.report import format_share
 from pytest_k6api.run import LoadTest
 from pytest_k6api.vu import Failure
@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parents[2]
 _SHOWN_FAILURES = 4
 _SHOWN_REQUESTS = 2
 _BODY_LINES = 3
+_TRACE = f"> {TRACE_HEADER}: "
 _HIDDEN = (PACKAGE, *(Path(str(module.__file__)).parent for module in (outcome, trio)))
 
 
@@ -116,9 +117,10 @@ def _failure_lines(failure: Failure) -> Iterator[str]:
 
 
 def _brief(exchange: str, body_lines: int) -> list[str]:
-    """Return the request line, the status line and the start of the body of `exchange`."""
+    """Return the request line, the trace, the status line and the start of the body of `exchange`."""
     lines = exchange.splitlines()
     sent = [line for line in lines if line.startswith("> ")]
     received = [line for line in lines if line.startswith("< ")]
+    traces = [line for line in sent if line.lower().startswith(_TRACE)]
     body = lines[len(sent) + len(received) :]
-    return [*sent[:1], *received[:1], *(f"  {line}" for line in body[:body_lines])]
+    return [*sent[:1], *traces, *received[:1], *(f"  {line}" for line in body[:body_lines])]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from pytest_k6api.model import OptionError, Secrets
+from pytest_k6api.model import OptionError, Secrets, Tracer, read_trace_rate
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.protocols.http import (
     ClientCertificate,
@@ -39,6 +39,7 @@ def client_options(settings: Settings) -> ClientOptions:
         local_addresses=_local_addresses(settings),
         http_debug=_http_debug(settings),
         secrets=secrets,
+        tracer=_tracer(settings),
     )
 
 
@@ -109,6 +110,11 @@ def _dns(settings: Settings) -> DnsRules:
 def _local_addresses(settings: Settings) -> LocalAddresses:
     with blamed_on("--k6-local-ips"):
         return LocalAddresses(settings.text("local_ips"))
+
+
+def _tracer(settings: Settings) -> Tracer | None:
+    with blamed_on("--k6-trace"):
+        return read_trace_rate(settings.text("trace"))
 
 
 def _http_debug(settings: Settings) -> Literal["", "failed", "all"]:

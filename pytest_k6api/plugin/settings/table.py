@@ -207,6 +207,12 @@ SETTINGS: tuple[Setting, ...] = (
         " iteration with each sample, as metadata vu and iter.",
     ),
     Setting(
+        name="trace",
+        metavar="RATE",
+        about="Give every request a trace of its own (W3C traceparent), of which this share, from 0"
+        " to 1, has the flag sampled; the trace_id stands in failures and outputs.",
+    ),
+    Setting(
         name="save",
         metavar="NAME",
         about="Keep the results of every load test under this name, for --k6-compare.",

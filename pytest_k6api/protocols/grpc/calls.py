@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
+from pytest_k6api.model import TRACE_HEADER, Tracer
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.rows import (
     GRPC_RECEIVED_ROWS,
@@ -31,7 +32,7 @@ from pytest_k6api.protocols.grpc.wire import (
     read_metadata,
 )
 from pytest_k6api.protocols.http import NetworkError
-from pytest_k6api.protocols.http.h2 import Http2Connection, Stream
+from pytest_k6api.protocols.http.h2 import Http2Connection, Stream, encode_block
 
 _MOST_ATTEMPTS = 3  # of a call that no server has seen
 _OK_STATUS = 200
@@ -64,6 +65,7 @@ class CallOptions:
         samples: Records it.
         block: Its header block.
         metadata: The metadata in that, for reports.
+        tracer: Makes the trace context of each call; None if it has none, or one in `metadata`.
         serialize, deserialize: Of messages to bytes and back.
         timeout: Nanoseconds for the whole call.
         max_size: The most bytes of a message.
@@ -83,6 +85,7 @@ class CallOptions:
     encoding: str = "identity"
     waits: bool = False
     metadata: Metadata = ()
+    tracer: Tracer | None = None
     expected: ExpectedCodes = frozenset({StatusCode.OK})
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,6 +101,9 @@ class GrpcCall:
         self._stream: Stream | None = None
         self._reader: FramedMessages | None = None
         self._outcome: Outcome | None = None
+        self._trace: tuple[str, str] | None = None
+        if options.tracer is not None:
+            self._trace = (TRACE_HEADER, options.tracer.new_context())
 
     def __repr__(self) -> str:
         state = self._outcome.code.name if self._outcome else "open" if self._began else "new"
@@ -126,10 +132,16 @@ class GrpcCall:
         if not is_eager:
             stream.max_size = options.max_size + 5
         self._connection, self._stream = connection, stream
-        stream.send_headers(options.block)
+        stream.send_headers(options.block + self._trace_field())
         if first is not None:
             await stream.send(first, is_last=is_last)
         return stream
+
+    def _trace_field(self) -> bytes:
+        if self._trace is None:
+            return b""
+        name, context = self._trace
+        return encode_block([(name.encode(), context.encode())])
 
     def _pack(self, message: Any) -> bytes:
         options = self._options
@@ -192,7 +204,7 @@ class GrpcCall:
             self._context,
             options.tags,
             outcome,
-            sent=options.metadata,
+            sent=options.metadata if self._trace is None else (*options.metadata, self._trace),
             expected=None if is_wanted else options.expected,
             began=self._began,
             ended=ended,

@@ -5,7 +5,7 @@ from functools import partial
 from types import EllipsisType
 from typing import Any
 
-from pytest_k6api.model import OptionError, Recorder, parse_duration
+from pytest_k6api.model import TRACE_HEADER, OptionError, Recorder, parse_duration
 from pytest_k6api.protocols.grpc.calls import (
     CallOptions,
     Requests,
@@ -205,6 +205,7 @@ class Method:
             raise OptionError("credentials of a call are not taken; send them as metadata")
         seconds = parse_duration(self._timeout if timeout is None else timeout)
         fields = self._fields + metadata_fields(metadata)
+        is_traced = any(name == TRACE_HEADER.encode() for name, _ in fields)
         encoding = _encoding(compression)
         made = CallOptions(
             link=self._link,
@@ -217,6 +218,7 @@ class Method:
             encoding=encoding,
             waits=bool(wait_for_ready),
             metadata=read_metadata(fields),
+            tracer=None if is_traced else self._samples.tracer,
             expected=self._expected if expected_codes is ... else read_codes(expected_codes),
             tags={str(name): str(value) for name, value in (tags or {}).items()},
         )

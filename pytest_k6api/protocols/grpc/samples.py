@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from pytest_k6api.model import Recorder, RowType, TagContext, printable
+from pytest_k6api.model import (
+    TRACE_HEADER,
+    Recorder,
+    RowType,
+    TagContext,
+    Tracer,
+    checked_context,
+    printable,
+    with_trace,
+)
 from pytest_k6api.protocols.grpc.rows import GRPC_CALL_ROWS
 from pytest_k6api.protocols.grpc.status import StatusCode
 from pytest_k6api.protocols.grpc.wire import Metadata
@@ -58,6 +67,11 @@ class CallSamples:
         }
 
     @property
+    def tracer(self) -> Tracer | None:
+        """Makes the trace contexts of calls; None if they are not traced."""
+        return self._recorder.tracer
+
+    @property
     def context(self) -> TagContext:
         """Where the virtual user is."""
         return self._recorder.context
@@ -90,6 +104,8 @@ class CallSamples:
         """
         failed = None if expected is None else 0 if outcome.code in expected else 1
         number = self._id(context, tags, str(int(outcome.code)), outcome)
+        if self._recorder.tracer is not None:
+            number = with_trace(number, _trace_of(sent))
         row = (number, failed, max(0, ended - began) // 1000, ended)
         self._recorder.buffer.rows[GRPC_CALL_ROWS].append(row)
         if failed:
@@ -134,6 +150,10 @@ class CallSamples:
             for name, value in outcome.trailers
         ]
         return "\n".join(printable(line[:_LONGEST_LINE]) for line in lines)
+
+
+def _trace_of(sent: Metadata) -> str:
+    return checked_context(str(dict(sent).get(TRACE_HEADER, "")))
 
 
 def _shown(value: str | bytes) -> str:

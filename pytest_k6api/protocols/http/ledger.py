@@ -9,7 +9,7 @@ from time import perf_counter_ns
 
 import trio
 
-from pytest_k6api.model import Recorder
+from pytest_k6api.model import Recorder, with_trace
 from pytest_k6api.protocols.http.client.connection import Exchange
 from pytest_k6api.protocols.http.client.exchange_log import describe_exchange, describe_fully
 from pytest_k6api.protocols.http.client.options import ClientOptions
@@ -70,7 +70,7 @@ class Ledger:
         tags = context.requests.get(key)
         if tags is None:
             tags = intern(context, key, outcome_tags(request, status, failed, protocol))
-        row = (tags, failed, *phases(exchange, began, first))
+        row = (with_trace(tags, request.trace), failed, *phases(exchange, began, first))
         self.recorder.buffer.rows[HTTP_ROWS].append(row)
         return row
 
@@ -98,7 +98,7 @@ class Ledger:
         elif exchange is not None:
             measured = phases(exchange, began)
         tags = failure_id(self.recorder.context, request, failure, failed)
-        row: HttpRow = (tags, failed, *measured)
+        row: HttpRow = (with_trace(tags, request.trace), failed, *measured)
         self.recorder.buffer.rows[HTTP_ROWS].append(row)
         return row
 

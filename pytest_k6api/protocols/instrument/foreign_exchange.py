@@ -4,13 +4,21 @@ The modules beside this one tell an exchange what happened and when, in the word
 their library. Tags, phases, failures and excerpts are the same for all.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
-from pytest_k6api.model import OptionError, Recorder, Secrets, current_recorder
+from pytest_k6api.model import (
+    TRACE_HEADER,
+    OptionError,
+    Recorder,
+    Secrets,
+    checked_context,
+    current_recorder,
+    with_trace,
+)
 from pytest_k6api.protocols.http.client.client import Client
 from pytest_k6api.protocols.http.client.exchange_log import request_lines, response_lines
 from pytest_k6api.protocols.http.client.prepare import read_expected
@@ -141,6 +149,7 @@ class ForeignExchange:
         self._request = request
         self._recorder = recorder
         self._is_over = False
+        self._trace = _trace_of(request) if recorder.tracer is not None else ""
         self.times = Moments(started_at=0, ended_at=0)
         self.bytes_sent = self.bytes_received = 0
         self.response: ForeignResponse | None = None
@@ -191,7 +200,8 @@ class ForeignExchange:
         failure: RequestFailure | None = None,
     ) -> None:
         recorder = self._recorder
-        row: HttpRow = (recorder.context.id_with(tags), failed, *self._phases())
+        number = with_trace(recorder.context.id_with(tags), self._trace)
+        row: HttpRow = (number, failed, *self._phases())
         recorder.buffer.rows[HTTP_ROWS].append(row)
         if failed:
             describe = partial(
@@ -209,6 +219,21 @@ class ForeignExchange:
             times.started_at = times.sent_at = self._began
         times.ready_at = times.started_at
         return phases(times, self._began)
+
+
+def add_trace(headers: MutableMapping[str, str], recorder: Recorder) -> None:
+    """Give a request with `headers` a trace, if requests are traced and it has none."""
+    if recorder.tracer is not None and not any(map(_names_trace, headers)):
+        headers[TRACE_HEADER] = recorder.tracer.new_context()
+
+
+def _trace_of(request: ForeignRequest) -> str:
+    given = [value for name, value in request.fields if _names_trace(name)]
+    return checked_context(given[0]) if given else ""
+
+
+def _names_trace(name: str | bytes) -> bool:
+    return name.lower() in (TRACE_HEADER, TRACE_HEADER.encode())
 
 
 def _read_told(told: Any) -> dict[str, Any]:  # whatever a user wrote

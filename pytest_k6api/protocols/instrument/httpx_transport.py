@@ -9,7 +9,11 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
 
-from pytest_k6api.protocols.instrument.foreign_exchange import Instrumentation, recorder_of_vu
+from pytest_k6api.protocols.instrument.foreign_exchange import (
+    Instrumentation,
+    add_trace,
+    recorder_of_vu,
+)
 from pytest_k6api.protocols.instrument.httpx_exchange import HttpxExchange
 
 _STREAMS = {"SyncByteStream", "AsyncByteStream"}
@@ -101,6 +105,7 @@ class InstrumentedTransport:
         recorder = recorder_of_vu()
         if recorder is None:
             return None
+        add_trace(request.headers, recorder)
         return HttpxExchange(request, recorder, self._instrumentation)
 
 

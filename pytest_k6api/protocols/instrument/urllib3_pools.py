@@ -15,6 +15,7 @@ from http.client import HTTPResponse
 from time import perf_counter_ns
 from typing import Any
 
+from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, RequestFailure
 from pytest_k6api.protocols.http.net.tls import version_name
 from pytest_k6api.protocols.instrument.foreign_errors import Step, explain_connection
@@ -23,6 +24,7 @@ from pytest_k6api.protocols.instrument.foreign_exchange import (
     ForeignRequest,
     ForeignResponse,
     Instrumentation,
+    add_trace,
     recorder_of_vu,
 )
 
@@ -88,6 +90,7 @@ class _MeasuredPool:
     instrumentation: Instrumentation
     scheme: str
     host: str
+    headers: Any  # a dict, or urllib3's own kind
     port: int | None
 
     def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
@@ -95,6 +98,8 @@ class _MeasuredPool:
         base: Callable[..., Any] = super().urlopen  # type: ignore[misc]  # the other base's
         if recorder is None:
             return base(method, url, *args, **options)
+        if recorder.tracer is not None:
+            args, options = self._traced(args, options, recorder)
         exchange = ForeignExchange(
             ForeignRequest(method, self._whole(url), _fields(args, options)),
             recorder,
@@ -115,6 +120,17 @@ class _MeasuredPool:
         if exchange_of(response) is None:
             response.measured_exchange = exchange
         return response
+
+    def _traced(
+        self, args: tuple[Any, ...], options: dict[str, Any], recorder: Recorder
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of ``urlopen`` with a trace among the header fields."""
+        given = args[1] if len(args) > 1 else options.get("headers")
+        headers = (self.headers if given is None else given).copy()
+        add_trace(headers, recorder)
+        if len(args) > 1:
+            return (args[0], headers, *args[2:]), options
+        return args, {**options, "headers": headers}
 
     def _whole(self, url: str) -> str:
         """Return `url` with its origin; it may be a path, or whole as a proxy gets it."""

@@ -6,7 +6,7 @@ Source: k6 v1.1.0, ``internal/js/modules/k6/ws/ws.go`` and
 
 from time import perf_counter_ns
 
-from pytest_k6api.model import Recorder, TagContext
+from pytest_k6api.model import Recorder, TagContext, with_trace
 from pytest_k6api.protocols.http import PreparedRequest, RequestFailure, Response
 from pytest_k6api.protocols.websocket.exchanges import describe_session
 from pytest_k6api.protocols.websocket.rows import (
@@ -106,7 +106,7 @@ class SessionSamples:
         if number is None:
             own = {} if name is None else {"name": name}
             number = context.requests[key] = context.id_with({**self._tags(), **own})
-        return number
+        return with_trace(number, request.trace)
 
     def _failure_id(self, failure: RequestFailure) -> int:
         request, status = self._request, self._response.status_code
@@ -115,7 +115,7 @@ class SessionSamples:
         if number is None:
             tags = {**self._tags(), "error": failure.text, "error_code": str(failure.code)}
             number = self._context.requests[key] = self._context.id_with(tags)
-        return number
+        return with_trace(number, request.trace)
 
 
 def _took(wait: Wait) -> tuple[int, int]:

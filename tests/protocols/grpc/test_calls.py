@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import OptionError, Tracer
 from pytest_k6api.protocols.grpc import (
     Channel,
     GrpcClient,
@@ -123,6 +123,24 @@ async def test_metadata_goes_both_ways(greeter: Greeter) -> None:
         assert reply.metadata["raw-bin"] == "b'\\x01'"
         assert await call.initial_metadata() == (("greeted", "yes"),)
         assert await call.trailing_metadata() == (("raw-bin", b"\x00\xff"),)
+
+
+@in_real_time
+async def test_each_call_has_a_trace_unless_its_metadata_has_one(greeter: Greeter) -> None:
+    hers = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with calling(tracer=Tracer()) as caller:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        replies = [await stub.Greet(greeter.pb2.Greeting(name="Ann")) for _ in range(2)]
+        await stub.Greet(greeter.pb2.Greeting(name="Ann"), metadata={"traceparent": hers})
+        with pytest.raises(GrpcError):
+            await stub.Greet(greeter.pb2.Greeting(name="nobody"))
+
+    first, second, third, fourth = (row[0].metadata["trace_id"] for row in caller.rows())
+    assert [each.metadata["traceparent"][3:35] for each in replies] == [first, second]
+    assert len({first, second, fourth}) == 3
+    assert third == hers[3:35]
+    (describe,) = caller.tester.recorder.buffer.exchanges.values()
+    assert f"\n> traceparent: 00-{fourth}-" in describe()
 
 
 @in_real_time

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterable
 from time import perf_counter_ns
 from typing import Any, Unpack
 
-from pytest_k6api.model import Recorder, read_http_versions
+from pytest_k6api.model import Recorder, read_http_versions, with_trace
 from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
@@ -24,12 +24,7 @@ from pytest_k6api.protocols.http.client.prepare import (
 from pytest_k6api.protocols.http.client.redirects import next_request
 from pytest_k6api.protocols.http.client.routes import RequestCache
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
-from pytest_k6api.protocols.http.client.samples import (
-    Attempt,
-    intern,
-    outcome_tags,
-    phases,
-)
+from pytest_k6api.protocols.http.client.samples import Attempt, intern, outcome_tags, phases
 from pytest_k6api.protocols.http.ledger import Ledger
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.cookies import Cookies
@@ -85,7 +80,7 @@ class Client:
     def __init__(self, runtime: HttpRuntime, recorder: Recorder, number: int = 1) -> None:
         options = runtime.options
         self._runtime, self._recorder = runtime, recorder
-        recorder.secrets = options.secrets
+        recorder.secrets, recorder.tracer = options.secrets, options.tracer
         self._debug = options.http_debug
         self._ledger = Ledger(recorder, options)
         self._kept = KeptConnections(
@@ -320,6 +315,8 @@ class Client:
         tags = context.requests.get(key)
         if tags is None:
             tags = intern(context, key, outcome_tags(request, status, failed, protocol))
+        if request.trace:
+            tags = with_trace(tags, request.trace)
         row = (tags, failed, *phases(exchange, began, first))
         recorder.buffer.rows[HTTP_ROWS].append(row)
         received = exchange.bytes_received
@@ -385,7 +382,8 @@ class Client:
                 failed = self._ledger.fail(request, to.failure)
                 response = await self._conclude(failed, request, deadline)
                 break
-            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin, to.is_answer)
+            left_over = max(1, deadline - perf_counter_ns())
+            hop = Hop(left_over, is_cross_origin, request.trace, to.is_answer)
             request = prepare(self, to.method, to.url, to.options, hop)
             response = await self._round_trip(request)
         response.history = tuple(history)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
-from pytest_k6api.model import SECRETS, OptionError, Secrets, read_http_versions
+from pytest_k6api.model import SECRETS, OptionError, Secrets, Tracer, read_http_versions
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.dns import DnsRules
 from pytest_k6api.protocols.http.net.hosts import HostTable, IpAddress, LocalAddresses
@@ -62,6 +62,7 @@ class ClientOptions:
         http_debug: Show ``"failed"`` exchanges or ``"all"``; ``""`` for none.
         show_exchange: Called with the text of each exchange to show; logs it unless set.
         secrets: What is masked wherever requests are shown.
+        tracer: Makes the trace contexts of requests; None if they are not traced.
     """
 
     base_url: str = ""
@@ -84,6 +85,7 @@ class ClientOptions:
     http_debug: Literal["", "failed", "all"] = ""
     show_exchange: Callable[[str], None] = _log
     secrets: Secrets = SECRETS
+    tracer: Tracer | None = None
 
     def __post_init__(self) -> None:
         checked_versions(read_http_versions(self.http_versions))

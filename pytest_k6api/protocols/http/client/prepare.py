@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
-from pytest_k6api.model import OptionError, read_pairs
+from pytest_k6api.model import TRACE_HEADER, OptionError, Tracer, checked_context, read_pairs
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.message.bodies import Body, IteratorUpload, encode_body
 from pytest_k6api.protocols.http.message.cookies import Cookies
@@ -58,11 +58,13 @@ class Hop(NamedTuple):
         timeout: Nanoseconds that are left.
         is_cross_origin: Whether a redirect has led to another server, which must not
             see the credentials that were meant for the first.
+        trace: The trace context of the one before, which stays; ``""`` if it had none.
         is_answer: Whether it answers a challenge, so that another 401 is the last word.
     """
 
     timeout: int
     is_cross_origin: bool
+    trace: str = ""
     is_answer: bool = False
 
 
@@ -100,6 +102,7 @@ def prepare(
     if hop is not _FIRST:
         request.is_hop, request.timeout = True, hop.timeout
     body = encode_body(options)
+    request.trace = hop.trace
     request.wire = _assemble(defaults, route, request, body, is_cross_origin=hop.is_cross_origin)
     if request.digest is not None:
         _allow_challenge(defaults, request, is_answer=hop.is_answer)
@@ -213,6 +216,9 @@ def _assemble(
     cookies = _cookie_header(defaults, request, is_cross_origin=is_cross_origin)
     if cookies and "cookie" not in names:
         extra += encode_fields([checked_field("Cookie", cookies)])
+    if (tracer := defaults.routes.tracer) is not None:
+        given = _value_of(TRACE_HEADER, own, defaults.headers) if TRACE_HEADER in names else None
+        extra += _trace_field(request, tracer, given)
     signer = _signer(defaults, request, names, is_cross_origin=is_cross_origin)
     if isinstance(signer, str):
         extra += encode_fields([checked_field("Authorization", signer)])
@@ -295,6 +301,20 @@ def _cookie_header(defaults: Defaults, request: PreparedRequest, *, is_cross_ori
         extra = "; ".join(f"{name}={value}" for name, value in Cookies(own).items())
         header = f"{header}; {extra}" if header else extra
     return header
+
+
+def _trace_field(request: PreparedRequest, tracer: Tracer, given: str | None) -> bytes:
+    """Set the trace context of `request`; return its field, unless the user has `given` one."""
+    if given is not None:
+        request.trace = checked_context(given)
+        return b""
+    request.trace = request.trace or tracer.new_context()
+    return f"{TRACE_HEADER}: {request.trace}\r\n".encode()
+
+
+def _value_of(name: str, own: Headers | None, common: Headers) -> str:
+    """Return the value of the field `name`, which one of both has."""
+    return own[name] if own is not None and name in own.names else common[name]
 
 
 def _signer(

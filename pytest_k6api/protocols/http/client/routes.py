@@ -2,7 +2,7 @@
 
 from weakref import WeakValueDictionary
 
-from pytest_k6api.model import SECRETS, Secrets
+from pytest_k6api.model import SECRETS, TRACE_HEADER, Secrets, Tracer
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest, Route
 from pytest_k6api.protocols.http.message.urls import Target, join_base
@@ -24,6 +24,21 @@ class RequestCache(dict[str, PreparedRequest]):
     __slots__ = ("__weakref__",)
 
 
+class TracedRequests(RequestCache):
+    """The same with a new trace context for each request that is taken out."""
+
+    __slots__ = ("_tracer",)
+
+    def __init__(self, tracer: Tracer) -> None:
+        super().__init__()
+        self._tracer = tracer
+
+    def get(self, url: str, _default: object = None) -> PreparedRequest | None:  # type: ignore[override]
+        """Return a request of its own for the caller; None if there is none at `url`."""
+        known = super().get(url)
+        return None if known is None else known.with_context(self._tracer.new_context())
+
+
 class Routes:
     """The routes of one load test, and the servers they lead to.
 
@@ -32,6 +47,7 @@ class Routes:
         redirects: How many redirects are followed, unless the request says otherwise.
         keeps_bodies: Whether bodies of responses are kept, unless the request says otherwise.
         secrets: The rule of masking, wherever requests are shown.
+        tracer: Makes the trace contexts of requests; None if they are not traced.
     """
 
     def __init__(
@@ -41,11 +57,13 @@ class Routes:
         redirects: int,
         keeps_bodies: bool = True,
         secrets: Secrets = SECRETS,
+        tracer: Tracer | None = None,
     ) -> None:
         self.timeout = round(timeout * 1e9)
         self.redirects = redirects
         self.keeps_bodies = keeps_bodies
         self.secrets = secrets
+        self.tracer = tracer
         self._routes: dict[tuple[str, str], dict[str, Route]] = {}
         self._origins: dict[tuple[bool, str, int], Origin] = {}
         # A cache lives as long as a client uses it.
@@ -78,8 +96,13 @@ class Routes:
         key = (base_url, fields)
         cache = self._caches.get(key)
         if cache is None:
-            cache = self._caches[key] = RequestCache()
+            cache = self._caches[key] = self._new_cache(fields)
         return cache
+
+    def _new_cache(self, fields: bytes) -> RequestCache:
+        if self.tracer is None or f"\n{TRACE_HEADER}:".encode() in b"\n" + fields.lower():
+            return RequestCache()
+        return TracedRequests(self.tracer)
 
     def remember(self, cache: RequestCache, url: str, request: PreparedRequest) -> None:
         """Put `request` into `cache`, in bounded memory."""

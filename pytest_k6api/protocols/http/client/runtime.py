@@ -51,6 +51,7 @@ class HttpRuntime:
             redirects=self.options.max_redirects,
             keeps_bodies=not self.options.discard_response_bodies,
             secrets=self.options.secrets,
+            tracer=self.options.tracer,
         )
         self._dialer = Dialer(
             self.options.connect_timeout,

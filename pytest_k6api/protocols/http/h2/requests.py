@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from pytest_k6api.model import TRACE_HEADER
 from pytest_k6api.protocols.http.h2.frames import END_HEADERS, END_STREAM, HEADERS, LEAST_FRAME
 from pytest_k6api.protocols.http.h2.hpack import encode_block
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -56,6 +57,17 @@ class RequestBlocks:
         head = request.wire
         if request.content:
             head = head[: len(head) - len(request.content)]
+        if not request.trace:
+            return self._of_head(head)
+        field = (TRACE_HEADER.encode(), request.trace.encode())
+        before, line, after = head.partition(b"%b: %b\r\n" % field)
+        if not line:  # the user's own, in other letters
+            return self._of_head(head)
+        # It is another each time, so that it has no place in what is made once.
+        rest = self._of_head(before + after)
+        return _whole(rest.block + encode_block([field]), rest.size + _size_of(*field))
+
+    def _of_head(self, head: bytes) -> RequestBlock:
         known = self.known.get(head)
         if known is None:
             if len(self.known) >= _MOST_BLOCKS:
@@ -65,12 +77,18 @@ class RequestBlocks:
 
     def _make(self, head: bytes) -> RequestBlock:
         fields = request_fields(head, self._scheme)
-        block = encode_block(fields)
-        size = sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in fields)
-        start = b""
-        if len(block) <= LEAST_FRAME:
-            start = b"%b%c%c" % (len(block).to_bytes(3), HEADERS, END_HEADERS | END_STREAM)
-        return RequestBlock(block, size, start)
+        return _whole(encode_block(fields), sum(_size_of(*field) for field in fields))
+
+
+def _whole(block: bytes, size: int) -> RequestBlock:
+    start = b""
+    if len(block) <= LEAST_FRAME:
+        start = b"%b%c%c" % (len(block).to_bytes(3), HEADERS, END_HEADERS | END_STREAM)
+    return RequestBlock(block, size, start)
+
+
+def _size_of(name: bytes, value: bytes) -> int:
+    return len(name) + len(value) + _FIELD_OVERHEAD
 
 
 def request_fields(head: bytes, scheme: bytes) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
-from pytest_k6api.model import Metric, OptionError, TagContext
+from pytest_k6api.model import Metric, OptionError, TagContext, with_trace
 from pytest_k6api.model.metrics import SSE_FAILED, SSE_RECONNECTIONS
 from pytest_k6api.protocols.http.client.samples import intern, request_tags
 from pytest_k6api.protocols.http.message.errors import GENERIC, TIMED_OUT, RequestFailure
@@ -197,7 +197,9 @@ class EventSource(Generic[R]):
         request = self.response.download.request
         key = (request.key, "sse")
         number = context.requests.get(key)
-        return intern(context, key, request_tags(request)) if number is None else number
+        if number is None:
+            number = intern(context, key, request_tags(request))
+        return with_trace(number, request.trace)
 
     async def _reconnect(self) -> bool:
         """Connect again, if that may be; return whether it was tried."""

@@ -109,7 +109,8 @@ class Opening(Generic[R]):
                 request = prepare_broken(self._client, to.method, to.url, to.options, is_hop=True)
                 response = self._failed(request, to.failure)
                 break
-            hop = Hop(max(1, deadline - perf_counter_ns()), is_cross_origin, to.is_answer)
+            left_over = max(1, deadline - perf_counter_ns())
+            hop = Hop(left_over, is_cross_origin, request.trace, to.is_answer)
             request = prepare(self._client, to.method, to.url, to.options, hop)
             response = await self._begin(request, idle, deadline)
         response.history = tuple(history)
