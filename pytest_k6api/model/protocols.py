@@ -40,6 +40,15 @@ PROTOCOLS = (
         duration=built_in.HTTP_REQ_DURATION,
     ),
     ProtocolMetrics(
+        title="SERVER-SENT EVENTS",
+        prefix="sse_",
+        noun="stream",
+        failures="event streams",
+        counted=built_in.SSE_FAILED,
+        failed=built_in.SSE_FAILED,
+        duration=built_in.SSE_TIME_TO_FIRST_EVENT,
+    ),
+    ProtocolMetrics(
         title="WEBSOCKET",
         prefix="ws_",
         noun="session",

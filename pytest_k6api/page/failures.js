@@ -68,7 +68,7 @@ function entry() {
       const { kind, scenario, place, share } = failure;
       setText(count, `${formatNumber(failure.count)}×`);
       setText(message, failure.message);
-      const of = ["request", "session", "call"].includes(kind) ? `${kind}s of that name` : "iterations";
+      const of = ["request", "stream", "session", "call"].includes(kind) ? `${kind}s of that name` : "iterations";
       const where = [`${kind}${scenario ? ` in ${scenario}` : ""}`, place, share === null ? "" : `${format(share, "%")} of ${of}`];
       setText(when, `${where.filter(Boolean).join(", ")}; first after ${formatDuration(failure.first_at)}, last after ${formatDuration(failure.last_at)}`);
       setText(details, failure.details);

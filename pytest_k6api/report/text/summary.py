@@ -55,7 +55,6 @@ _EXECUTION = frozenset(
 )
 # The titles of built-in metrics, by how their names begin.
 _TITLES = {protocol.prefix: protocol.title for protocol in PROTOCOLS}
-_TITLES["sse_"] = "SERVER-SENT EVENTS"
 
 _PLACES = {metric.name: place for place, metric in enumerate(BUILT_IN)}
 

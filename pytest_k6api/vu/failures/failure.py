@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from pytest_k6api.model import PROTOCOLS
 from pytest_k6api.vu.failures.tracebacks import render_traceback, trim_traceback
 
 _NAMED_WORKERS = 3
+_NOUNS = frozenset(protocol.noun for protocol in PROTOCOLS)
 
 
 class FailureKind(Enum):
@@ -19,13 +21,14 @@ class FailureKind(Enum):
     SETUP = "setup"
     TEARDOWN = "teardown"
     REQUEST = "request"
+    STREAM = "stream"
     SESSION = "session"
     CALL = "call"
 
     @property
     def is_protocols(self) -> bool:
         """Whether a protocol failed, which has an exchange and no traceback."""
-        return self in (FailureKind.REQUEST, FailureKind.SESSION, FailureKind.CALL)
+        return self.value in _NOUNS
 
     @property
     def whole(self) -> str:

@@ -238,9 +238,12 @@ class EventSource(Generic[R]):
             return
         self._is_ended = self._is_over = True
         response.end()
-        failed = self._client._ledger.judge(response.download.request, response.status_code)
-        if failed is not None:
-            self._add(SSE_FAILED, failed)
+        number, failed, *_ = response.row
+        if failed:
+            # With the tags of the request, which say why.
+            self._recorder.buffer.samples.append((SSE_FAILED, number, 1))
+        elif failed is not None:
+            self._add(SSE_FAILED, 0)
 
     def _add(self, metric: Metric, value: float) -> None:
         recorder = self._recorder
