@@ -9,6 +9,7 @@ how its process starts, is told from outside.
 from typing import TYPE_CHECKING
 
 from pytest_k6api.distributed.carriers import (
+    AgentGoneError,
     CarrierError,
     LocalProcess,
     WorkerCarrier,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROTOCOL",
     "Accepted",
+    "AgentGoneError",
     "Begin",
     "CarrierError",
     "ClockOffset",

@@ -29,6 +29,10 @@ class CarrierError(K6ApiError):
     """A worker cannot be reached any more."""
 
 
+class AgentGoneError(CarrierError):
+    """A machine cannot be reached any more."""
+
+
 class WorkerCarrier(Protocol):
     """The way to one worker, and power over its process."""
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from pytest_k6api.distributed.carriers import CarrierError
+from pytest_k6api.distributed.carriers import AgentGoneError, CarrierError
 from pytest_k6api.distributed.cluster_agent import ClusterAgent
 from pytest_k6api.model import OptionError
 
@@ -78,6 +78,7 @@ class DaskCluster:
 
     def start(
         self,
+        machine: int,
         number: int,
         arguments: Sequence[str],
         *,
@@ -86,12 +87,13 @@ class DaskCluster:
         folder: str,
         keeps_output: bool,
     ) -> "ClusterProcess":
-        """Start the worker `number`, counted from 1.
+        """Start the worker `number` on the machine that is the `machine`-th, from 0.
 
         Raises:
+            AgentGoneError: The machine is not there any more.
             CarrierError: It cannot be started.
         """
-        agent = self._agents[number - 1]
+        agent = self._agents[machine]
         starting = ask(
             agent, "start", number, [*arguments], {**environment}, line_variable, folder,
             keeps_output=keeps_output,
@@ -102,14 +104,15 @@ class DaskCluster:
         """Run `coroutine` in the loop of Dask's client; for threads other than that.
 
         Raises:
-            CarrierError: It took longer than `patience`, or the cluster cannot be reached.
+            AgentGoneError: It took longer than `patience`.
+            CarrierError: The cluster cannot be reached.
         """
         future = self.soon(coroutine)
         try:
             return future.result(patience)
         except TimeoutError:
             future.cancel()
-            raise CarrierError(f"the cluster {self._address} does not answer") from None
+            raise AgentGoneError(f"the cluster {self._address} does not answer") from None
 
     def soon(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run `coroutine` in the loop of Dask's client, without waiting."""
@@ -175,14 +178,15 @@ async def ask(agent: Any, method: str, *args: Any, **options: Any) -> Any:
     """Return what an actor answers; in the loop of Dask's client.
 
     Raises:
-        CarrierError: It has refused, or is gone.
+        AgentGoneError: It is gone.
+        CarrierError: It has refused.
     """
     try:
         return await getattr(agent, method)(*args, **options)
     except (CarrierError, asyncio.CancelledError):
         raise
     except Exception as error:
-        raise CarrierError(
+        raise AgentGoneError(
             f"the cluster's worker is gone: {type(error).__name__}: {error}"
         ) from error
 

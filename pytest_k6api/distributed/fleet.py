@@ -86,21 +86,28 @@ class Fleet:
         owner: FleetOwner,
         now: Callable[[], float] = trio.current_time,
     ) -> None:
-        self.workers = workers
+        self.workers = [*workers]
         self._owner = owner
         self._now = now
         self._outboxes: dict[Worker, trio.MemorySendChannel[bytes]] = {}
         self._scopes: dict[Worker, trio.CancelScope] = {}
         self._changed = trio.Event()
+        self._nursery: trio.Nursery | None = None
         self._commands = 0
         self._elapsed: Callable[[], float] = lambda: 0.0
         self._is_open = self._is_closing = False
+        self._is_over = trio.Event()
         self._looked_at = 0.0
 
     @property
     def live(self) -> Iterator[Worker]:
-        """The workers that are not lost."""
-        return (worker for worker in self.workers if not worker.is_lost)
+        """The workers that are not lost; a successor only from its start on."""
+        return (each for each in self.workers if not (each.is_lost or each.is_joining))
+
+    @property
+    def lacks_shares(self) -> bool:
+        """Whether there is a share that no worker runs, as its successor is being prepared."""
+        return any(each.awaits_successor for each in self.workers)
 
     def describe(self) -> tuple[WorkerStatus, ...]:
         """Return the state of each worker, before and after `run` too."""
@@ -112,15 +119,11 @@ class Fleet:
         """Serve the workers until `close`, or until it is cancelled."""
         self._is_open = True
         try:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as self._nursery:
                 for worker in self.workers:
-                    worker.begin_load_test()
-                    if not worker.is_lost:
-                        send, receive = trio.open_memory_channel[bytes](1_000_000)
-                        self._outboxes[worker] = send
-                        self._scopes[worker] = trio.CancelScope()
-                        nursery.start_soon(self._serve, worker, receive)
+                    self._admit(worker)
                 task_status.started()
+                await self._is_over.wait()
         finally:
             self.describe()
             self._is_open = False
@@ -136,41 +139,54 @@ class Fleet:
         if outbox is not None and not worker.is_lost and not self._is_closing:
             outbox.send_nowait(encode(message))
 
-    async def prepare(self, message: Prepare, fingerprint: Fingerprint) -> None:
-        """Have all workers set the load test up.
+    def admit(self, successor: Worker, lost: Worker) -> None:
+        """Serve `successor` of `lost`, which is live from its start on."""
+        self.workers.append(successor)
+        self._admit(successor)
+        successor.is_joining = True
+        # One that was lost before its start has done nothing.
+        successor.follows = lost.follows if lost.is_joining else lost
+
+    def note_successor(self, lost: Worker) -> None:
+        """Note that `lost` has a successor, or needs none."""
+        lost.awaits_successor = False
+        self._note_change()
+
+    async def prepare(
+        self, workers: Sequence[Worker], message: Prepare, fingerprint: Fingerprint
+    ) -> None:
+        """Have `workers` set the load test up; the owner is told of those that are lost.
 
         Raises:
             FleetError: One cannot; with the reasons.
         """
-        await self.wait_until(lambda each: each.hello is not None, START_PATIENCE)
-        self._refuse_misfits(fingerprint)
-        for worker in self.live:
+        await self._wait(workers, lambda each: each.hello is not None, START_PATIENCE)
+        _refuse_misfits(workers, fingerprint)
+        for worker in workers:
             worker.order += 1
-            self.tell_one(worker, structs.replace(message, number=worker.order))
-        if not await self.wait_until(
-            lambda each: each.is_prepared and each.clock.is_known, START_PATIENCE
+            order = structs.replace(message, number=worker.order, share=worker.share)
+            self.tell_one(worker, order)
+        if not await self._wait(
+            workers, lambda each: each.is_prepared and each.clock.is_known, START_PATIENCE
         ):
-            raise FleetError(_late(self.live))
-        self._refuse_misfits(fingerprint)
+            raise FleetError(_late(workers))
+        _refuse_misfits(workers, fingerprint)
 
-    def start(
-        self, elapsed: Callable[[], float], load_began_at: float, setup_data: str | None
-    ) -> None:
-        """Have all workers start.
+    def start(self, worker: Worker, elapsed: Callable[[], float], start: Start) -> None:
+        """Have `worker` start.
 
         Args:
+            worker: The worker, which is prepared.
             elapsed: Returns test-run time as of now.
-            load_began_at: Test-run time from which samples are load.
-            setup_data: The setup data as JSON text.
+            start: What it is told, but for the time.
         """
         self._elapsed = elapsed
-        for worker in self.live:
-            worker.is_running = True
-            at = worker.clock.theirs(self._now())
-            start = Start(
-                elapsed=elapsed(), at=at, load_began_at=load_began_at, setup_data=setup_data
-            )
-            self.tell_one(worker, start)
+        worker.is_running, worker.is_joining = True, False
+        worker.state = start.state
+        # What commands have changed is a part of the start.
+        worker.steered = self._commands
+        at = worker.clock.theirs(self._now())
+        self.tell_one(worker, structs.replace(start, elapsed=elapsed(), at=at))
 
     async def steer(self, command: Command, elapsed: float | None = None) -> None:
         """Have all workers carry `command` out; return when they have.
@@ -188,20 +204,18 @@ class Fleet:
             self.tell_one(worker, steer)
         await self.wait_until(lambda each: each.steered >= number or each.finished is not None)
 
-    async def wait_until(
-        self, is_done: Callable[[Worker], bool], patience: float = float("inf")
-    ) -> bool:
-        """Wait until `is_done` holds for all workers that are not lost, or that refuse.
+    async def wait_until(self, is_done: Callable[[Worker], bool]) -> None:
+        """Wait until `is_done` holds for all live workers, or they refuse."""
+        while not all(is_done(each) or each.refusal for each in self.live):
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
 
-        Returns:
-            Whether it came to that in `patience` seconds.
-        """
-        with trio.move_on_after(patience):
-            while not all(is_done(each) or each.refusal for each in self.live):
-                await self._changed.wait()
-            await trio.lowlevel.checkpoint()
-            return True
-        return False
+    async def wait_for_shares(self, is_done: Callable[[Worker], bool]) -> None:
+        """Wait until `is_done` holds for the worker of each share, or it refuses."""
+        await self.wait_until(is_done)
+        while self.lacks_shares:
+            await self._changed.wait()
+            await self.wait_until(is_done)
 
     async def close(self) -> None:
         """Let the workers leave the load test."""
@@ -218,6 +232,7 @@ class Fleet:
             # Half of a message may be on its way: the line is of no use any more.
             self.lose(worker, "it took no message at the end")
         self._outboxes.clear()
+        self._is_over.set()
 
     def lose(self, worker: Worker, reason: str) -> None:
         """Give `worker` up."""
@@ -232,10 +247,25 @@ class Fleet:
         self._owner.note_loss(worker)
         self._note_change()
 
-    def _refuse_misfits(self, ours: Fingerprint) -> None:
-        problems = [problem for each in self.workers if (problem := _problem_of(each, ours))]
-        if problems:
-            raise FleetError("; ".join(problems))
+    def _admit(self, worker: Worker) -> None:
+        assert self._nursery is not None
+        worker.begin_load_test()
+        if not worker.is_lost:
+            send, receive = trio.open_memory_channel[bytes](1_000_000)
+            self._outboxes[worker] = send
+            self._scopes[worker] = trio.CancelScope()
+            self._nursery.start_soon(self._serve, worker, receive)
+
+    async def _wait(
+        self, workers: Sequence[Worker], is_done: Callable[[Worker], bool], patience: float
+    ) -> bool:
+        """Wait until `is_done` holds for `workers`, or they refuse or are lost; return False if late."""
+        with trio.move_on_after(patience):
+            while not all(is_done(each) or each.refusal or each.is_lost for each in workers):
+                await self._changed.wait()
+            await trio.lowlevel.checkpoint()
+            return True
+        return False
 
     async def _serve(self, worker: Worker, outbox: "trio.MemoryReceiveChannel[bytes]") -> None:
         with self._scopes[worker]:
@@ -313,8 +343,14 @@ class Fleet:
         self._changed = trio.Event()
 
 
-def _late(workers: Iterator[Worker]) -> str:
-    late = ", ".join(str(each.number) for each in workers if not each.is_prepared)
+def _refuse_misfits(workers: Sequence[Worker], ours: Fingerprint) -> None:
+    problems = [problem for each in workers if (problem := _problem_of(each, ours))]
+    if problems:
+        raise FleetError("; ".join(problems))
+
+
+def _late(workers: Sequence[Worker]) -> str:
+    late = ", ".join(str(each.number) for each in workers if not (each.is_prepared or each.is_lost))
     return f"not set up within {START_PATIENCE:g} s on worker {late}"
 
 
@@ -325,7 +361,7 @@ def _problem_of(worker: Worker, ours: Fingerprint) -> str:
     if worker.refusal:
         return f"{name}: {worker.refusal}"
     if worker.is_lost:
-        return f"{name} was lost: {worker.lost}"
+        return ""
     if hello is None:
         return f"{name} has not started within {START_PATIENCE:g} s"
     if hello.protocol != PROTOCOL or hello.fingerprint is None:

@@ -24,9 +24,9 @@ from typing import TypeVar
 
 import msgspec
 
-from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot
+from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot, Takeover
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 LENGTH = 4
 """Bytes before each payload: its length, the least significant first."""
@@ -82,6 +82,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         scenarios: The state of each scenario, in the order of start time and name.
         figures: How the process is doing.
         warnings: Remarks on its run, one sentence each.
+        state: How far it has come, packed, if that is wanted.
     """
 
     number: int
@@ -91,6 +92,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioSnapshot, ...]
     figures: GeneratorFigures
     warnings: tuple[str, ...] = ()
+    state: bytes = b""
 
 
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -99,19 +101,25 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         item: Its node id.
         number: Tells this order from those before it.
+        share: The number of the share that the worker runs, from 1.
+        shares: How many there are.
         base_url: The base of its relative URLs; empty without one.
         values: The values of fixtures that are set up in the controller, by name, packed.
         withheld: Names of fixtures that are set up in the controller, and whose values
             stay there.
         wants_samples: Whether outputs or hooks of the controller take samples themselves.
+        wants_state: Whether reports tell how far it has come, for a successor.
     """
 
     item: str
     number: int = 0
+    share: int = 1
+    shares: int = 1
     base_url: str = ""
     values: Mapping[str, bytes] = {}
     withheld: tuple[str, ...] = ()
     wants_samples: bool = False
+    wants_state: bool = False
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -122,12 +130,16 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         at: The worker's own time, in seconds.
         load_began_at: Test-run time from which samples are load.
         setup_data: The setup data as JSON text.
+        takeover: What became of the load test, for a successor; None for others.
+        state: What the worker before told last of how far it has come.
     """
 
-    elapsed: float
-    at: float
     load_began_at: float
+    elapsed: float = 0.0
+    at: float = 0.0
     setup_data: str | None = None
+    takeover: Takeover | None = None
+    state: bytes = b""
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -31,7 +31,8 @@ class Worker:
     What belongs to one load test starts anew with `begin_load_test`.
 
     Attributes:
-        number: Its number, from 1.
+        number: Its number, from 1; each process has its own.
+        share: The number of its share of the load, from 1.
         carrier: The way to it.
         frames: Cuts what comes from it into messages.
         clock: The offset of its own time to that of the controller's loop.
@@ -39,11 +40,17 @@ class Worker:
         hello: What it said first; None until then.
         heard_at: The controller's time at which it was last heard of.
         lost: Why it was given up; empty while it was not.
+        follows: The worker that ran its share before, and was lost; None as a rule.
+        successor: The worker that has gone on with its share since it was lost; None for none.
+        awaits_successor: Whether one is being prepared.
         lost_at: Test-run time at which it was given up; None before the load.
         kept_until: Test-run time until which it has told of everything, when it was given up.
         echoes: How many echoes it was asked for.
         order: The number of the last order that it was given.
         is_listening: Whether it has accepted that order: what it says before is about another.
+        is_joining: Whether it is being prepared for a share of a load test that has begun.
+        began_at: Test-run time at which a successor was started; None before.
+        state: What it told last of how far it has come, packed, for a successor.
         refusal: Why it cannot run the load test; empty if it can.
         is_prepared: Whether the load test is set up there.
         is_running: Whether it was told to start, and has not finished.
@@ -56,8 +63,9 @@ class Worker:
         finished: Its last words on the load test; None until then.
     """
 
-    def __init__(self, number: int, carrier: WorkerCarrier) -> None:
+    def __init__(self, number: int, carrier: WorkerCarrier, share: int = 0) -> None:
         self.number = number
+        self.share = share or number
         self.carrier = carrier
         self.frames = MessageReader()
         self.hello: Hello | None = None
@@ -72,7 +80,11 @@ class Worker:
         # Each load test has a loop of its own, whose clock begins anywhere.
         self.heard_at = -math.inf
         self.clock, self.wall_clock = ClockOffset(), ClockOffset()
-        self.is_listening = False
+        self.is_listening = self.is_joining = self.awaits_successor = False
+        self.follows: Worker | None = None
+        self.successor: Worker | None = None
+        self.began_at: float | None = None
+        self.state = b""
         self.refusal = ""
         self.is_prepared = self.is_running = False
         self.ended: set[str] = set()
@@ -97,13 +109,21 @@ class Worker:
         """When and how it was given up, and what of its work counts; empty while it was not."""
         if not self.lost:
             return ""
-        name = f"worker {self.number} ({self.carrier.name})"
         if self.lost_at is None:
-            return f"{name} was lost before the load: {self.lost}"
+            share = (
+                f" it could go on for worker {self.follows.number}" if self.follows else " the load"
+            )
+            return f"{self} was lost before{share}: {self.lost}"
+        text = f"{self} was lost at {self.lost_at:.1f} s: {self.lost}"
+        if self.successor is None or self.successor.began_at is None:
+            return f"{text}; what it measured until {self.kept_until:.1f} s counts"
         return (
-            f"{name} was lost at {self.lost_at:.1f} s: {self.lost}; what it measured until"
-            f" {self.kept_until:.1f} s counts"
+            f"{text}; nothing of its share counts from {self.kept_until:.1f} s to"
+            f" {self.successor.began_at:.1f} s, when {self.successor} went on with it"
         )
+
+    def __str__(self) -> str:
+        return f"worker {self.number} ({self.carrier.name})"
 
     def note_loss(self, elapsed: float, kept_until: float) -> None:
         """Note that it was given up at `elapsed` of test-run time, and told all until `kept_until`."""
@@ -158,6 +178,7 @@ class Worker:
         is_new = content.number > self.taken
         self.taken = max(self.taken, content.number)
         self.content = content
+        self.state = content.state or self.state
         before, self._cpu_at = self._cpu_at, (now, content.figures.cpu)
         if before is not None and now > before[0]:
             self._cpu_share = (content.figures.cpu - before[1]) / (now - before[0])
@@ -170,6 +191,7 @@ class Worker:
         is_active = not self.is_lost and self._status is not None and self.finished is None
         return WorkerStatus(
             number=self.number,
+            share=self.share,
             place=self.carrier.name,
             state=self._state(now),
             vus=self._status.vus if is_active and self._status else 0,
@@ -182,6 +204,8 @@ class Worker:
             lost=self.lost,
             lost_at=self.lost_at,
             kept_until=self.kept_until if self.lost_at is not None else None,
+            follows=self.follows.number if self.follows else None,
+            began_at=self.began_at,
             limits=figures.limits if figures else (),
         )
 

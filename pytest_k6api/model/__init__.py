@@ -71,6 +71,13 @@ from pytest_k6api.model.status import (
     WorkerStatus,
 )
 from pytest_k6api.model.tags import TagContext, TagTable, check_path, group_path, path_id
+from pytest_k6api.model.takeovers import (
+    ClockReading,
+    FormerVU,
+    ScenarioProgress,
+    ScenarioTakeover,
+    Takeover,
+)
 from pytest_k6api.model.text import printable, storable
 from pytest_k6api.model.tracing import (
     TRACE_HEADER,
@@ -92,11 +99,13 @@ __all__ = [
     "TAKES",
     "TRACE_HEADER",
     "Batch",
+    "ClockReading",
     "Column",
     "Command",
     "Contains",
     "ControlError",
     "ExecutorKind",
+    "FormerVU",
     "GroupError",
     "IterationRow",
     "K6ApiError",
@@ -118,14 +127,17 @@ __all__ = [
     "SampleBuffer",
     "SampleRow",
     "ScenarioOptions",
+    "ScenarioProgress",
     "ScenarioSnapshot",
     "ScenarioState",
+    "ScenarioTakeover",
     "Secrets",
     "SessionLayers",
     "Stage",
     "StatusSnapshot",
     "TagContext",
     "TagTable",
+    "Takeover",
     "ThresholdError",
     "Tracer",
     "ValueRow",

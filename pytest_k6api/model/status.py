@@ -107,7 +107,8 @@ class WorkerStatus:
     """One worker at one moment.
 
     Attributes:
-        number: Its number, from 1.
+        number: Its number, from 1; each process has its own.
+        share: The number of its share of the load, from 1.
         place: Where it runs.
         state: Its state; BLOCKED if user code keeps its loop from answering.
         vus: VUs active now.
@@ -122,9 +123,12 @@ class WorkerStatus:
         lost_at: Test-run time at which it was given up, in seconds; None if it was not, or
             before the load.
         kept_until: Test-run time until which what it measured counts, if it was given up.
+        follows: The number of the lost worker whose share it goes on with; None for none.
+        began_at: Test-run time at which it went on with that; None before, or for none.
     """
 
     number: int
+    share: int
     place: str
     state: WorkerState
     vus: int
@@ -138,3 +142,5 @@ class WorkerStatus:
     limits: tuple[str, ...]
     lost_at: float | None = None
     kept_until: float | None = None
+    follows: int | None = None
+    began_at: float | None = None

@@ -7,7 +7,8 @@ import { Table } from "./table.js";
  * @typedef {object} Worker
  * @property {string} id
  * @property {{place: string, state: string, vus: number, rate: number | null, cpu: number, memory: number, late: number,
- *   "clock-offset": number, "last-heard": number | null, lost: string, limits: string[]}} attributes
+ *   "clock-offset": number, "last-heard": number | null, lost: string, "lost-at": number | null, "kept-until": number | null,
+ *   follows: number | null, "began-at": number | null, limits: string[]}} attributes
  */
 
 const COLUMNS = /** @type {import("./table.js").Column[]} */ ([
@@ -23,6 +24,18 @@ const COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "heard", label: "Last heard", unit: "ms" },
 ]);
 const TROUBLED = new Set(["lost", "blocked"]);
+
+/** @param {Worker["attributes"]} worker */
+function lossOf(worker) {
+  const { lost, "lost-at": at, "kept-until": until } = worker;
+  if (!lost || at === null || until === null) return lost && `given up: ${lost}`;
+  return `lost at ${at.toFixed(1)} s: ${lost}; what it measured until ${until.toFixed(1)} s counts`;
+}
+
+/** @param {Worker["attributes"]} worker */
+function startOf({ follows, "began-at": at }) {
+  return at === null ? "" : `goes on with the share of worker ${follows} since ${at.toFixed(1)} s`;
+}
 
 /** A section that is there as long as there are workers. */
 export class Workers {
@@ -41,7 +54,7 @@ export class Workers {
       heard: attributes["last-heard"] === null ? null : attributes["last-heard"] * 1000,
     })));
     const remarks = workers.flatMap(({ id, attributes }) =>
-      [attributes.lost && `given up: ${attributes.lost}`, ...attributes.limits].filter(Boolean).map((text) => `worker ${id}: ${text}`));
+      [lossOf(attributes), startOf(attributes), ...attributes.limits].filter(Boolean).map((text) => `worker ${id}: ${text}`));
     this.remarks.hidden = !remarks.length;
     this.remarks.replaceChildren(...remarks.map((text) => element("li", {}, text)));
   }

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_k6api.late_imports import importing
 from pytest_k6api.plugin.collection.detection import (
+    WORKER_NUMBER,
     WORKER_PLUGIN,
-    WORKER_SHARE,
     concerns_us,
     is_worker,
     may_be_load_test,
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and what makes a session that of a worker; before other plugins look."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    if WORKER_SHARE in os.environ:
+    if WORKER_NUMBER in os.environ:
         with importing():
             from pytest_k6api.plugin.workers.serving import WorkerSession
 

@@ -1,6 +1,6 @@
 """Inputs of a load test beside its plan: the functions it runs, and the settings it runs with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,14 @@ class Workforce:
         workers: The workers, in the order of their numbers.
         fingerprint: What they have to have in common with this process.
         order: The load test.
+        start_successor: Starts another process in place of a lost worker, and returns it; raises
+            `CarrierError` where it cannot. None if the load test fails with the loss.
     """
 
     workers: "tuple[Worker, ...]"
     fingerprint: "Fingerprint"
     order: "Prepare"
+    start_successor: "Callable[[Worker], Awaitable[Worker]] | None" = None
 
 
 def _say_nothing(_text: str) -> None:

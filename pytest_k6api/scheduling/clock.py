@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import trio
 
+from pytest_k6api.model import ClockReading
 from pytest_k6api.scheduling.precise_sleep import HighResolutionTimer
 from pytest_k6api.vu import WakeEvent, is_real
 
@@ -68,6 +69,19 @@ class RunClock:
             self._began = moment - elapsed
         else:
             self._stood_at = elapsed
+
+    @property
+    def reading(self) -> ClockReading:
+        """What another clock has to be set to in order to read the same."""
+        if self._stood_at is not None:
+            return ClockReading(self._stood_at, 0.0, is_stopped=True)
+        return ClockReading(0.0, self._began, is_stopped=False)
+
+    def set(self, reading: ClockReading) -> None:
+        """Read from now on what the clock of `reading` reads; it has been started."""
+        if reading.is_stopped:
+            self.stop()
+        self.synchronise(reading.elapsed, reading.moment)
 
     @property
     def is_stopped(self) -> bool:

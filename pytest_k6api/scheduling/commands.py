@@ -116,6 +116,11 @@ class Control:
         if command.paused:
             await executor.wait_until_idle()
 
+    def hold(self) -> None:
+        """Be paused, as the load test is that this instance goes on with."""
+        if not self._is_paused:
+            self._set_paused(paused=True)
+
     def release(self) -> None:
         """Resume a paused load test that is ending."""
         self._was_paused, self._is_ending = self.reads_as_paused, True

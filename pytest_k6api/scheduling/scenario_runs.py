@@ -4,7 +4,13 @@ import math
 
 import trio
 
-from pytest_k6api.model import ScenarioOptions, ScenarioSnapshot, ScenarioState
+from pytest_k6api.model import (
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioSnapshot,
+    ScenarioState,
+    ScenarioTakeover,
+)
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors import Executor
 from pytest_k6api.vu import WakeEvent
@@ -23,7 +29,7 @@ class ScenarioRun:
         self.options = options
         self.executor = executor
         self.ended = trio.Event()
-        self._has_begun = False
+        self._has_begun = self._goes_on = False
         self._is_ending = False
         self._starts_at = math.inf
         self._wake = WakeEvent()
@@ -56,7 +62,9 @@ class ScenarioRun:
                 await after.ended.wait()
                 starts_at += clock.elapsed
             self._starts_at = min(self._starts_at, starts_at)
-            while not self._is_ending and (clock.elapsed < self._starts_at or clock.is_standing):
+            while not (self._is_ending or self._goes_on) and (
+                clock.elapsed < self._starts_at or clock.is_standing
+            ):
                 await clock.wait_until(self._starts_at, self._wake)
             if self.executor is not None and not self._is_ending:
                 self._has_begun = True
@@ -67,6 +75,14 @@ class ScenarioRun:
     def begin_at(self, elapsed: float) -> None:
         """Start at `elapsed` of the load test's time, if it is not planned to start before."""
         self._starts_at = min(self._starts_at, elapsed)
+        self._wake.set()
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Go on with what another instance was lost with; see `Executor.take_over`."""
+        if self.executor is not None:
+            self.executor.take_over(takeover, progress)
+        self._goes_on = takeover.goes_on
+        self._is_ending = self._is_ending or takeover.is_over
         self._wake.set()
 
     def notice_clock(self) -> None:

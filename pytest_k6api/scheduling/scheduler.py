@@ -13,7 +13,7 @@ Source: k6 v1.1.0, ``internal/execution/scheduler.go``, ``Init`` and ``Run``.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -22,8 +22,10 @@ from pytest_k6api.model import (
     Recorder,
     RunStatus,
     ScenarioOptions,
+    ScenarioProgress,
     ScenarioSnapshot,
     StatusSnapshot,
+    Takeover,
     storable,
 )
 from pytest_k6api.scheduling.clock import RunClock
@@ -170,6 +172,28 @@ class Scheduler:
             KeyError: There is no such scenario.
         """
         {run.options.name: run for run in self._runs}[scenario].begin_at(elapsed)
+
+    def report(self) -> dict[str, ScenarioProgress]:
+        """Return how far it has come with each scenario that runs, for a successor."""
+        return {
+            run.options.name: run.executor.report()
+            for run in self._runs
+            if run.is_running and run.executor is not None
+        }
+
+    def take_over(self, takeover: Takeover, progress: Mapping[str, ScenarioProgress]) -> None:
+        """Go on with the share that another instance was lost with; in setup.
+
+        Args:
+            takeover: What became of the load test since then.
+            progress: What that instance told last, in `report`.
+        """
+        if takeover.is_paused:
+            self.control.hold()
+        for run in self._runs:
+            name = run.options.name
+            if name in takeover.scenarios:
+                run.take_over(takeover.scenarios[name], progress.get(name, ScenarioProgress()))
 
     def stop(self, reason: str = "") -> None:
         """Interrupt all iterations now; teardown still runs, if setup was over.

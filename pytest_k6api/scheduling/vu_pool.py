@@ -7,7 +7,7 @@ that do not overlap use the same numbers, the lowest first.
 Source: k6 v1.1.0, ``lib/execution.go``, ``GetPlannedVU`` and ``GetUnplannedVU``.
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 import trio
 
@@ -73,8 +73,12 @@ class VUPool:
             number = self._pop()
         return number
 
-    def take_nowait(self, *, spare: bool = False) -> int | None:
+    def take_nowait(self, *, spare: bool = False, wanted: int | None = None) -> int | None:
         """Return the number of a VU, reserved until it is given back.
+
+        Args:
+            spare: Whether it is not a planned one.
+            wanted: The number to return if it is free; None for the lowest.
 
         Returns:
             None if none is free. A spare one is initialised if all others are in use.
@@ -83,7 +87,7 @@ class VUPool:
             if self._spare_in_use >= self._spare:
                 self.add_spare(1)
             self._spare_in_use += 1
-        return self._pop() if self._in_use < self._initialised else None
+        return self._pop(wanted) if self._in_use < self._initialised else None
 
     def give_back(self, number: int | None, *, spare: bool = False) -> None:
         """Free the VU `number`; None for one that was requested and never granted."""
@@ -95,8 +99,12 @@ class VUPool:
         heappush(self._free, number)
         self._returns.unpark_all()
 
-    def _pop(self) -> int:
+    def _pop(self, wanted: int | None = None) -> int:
         self._in_use += 1
+        if wanted is not None and wanted != self._free[0] and wanted in self._free:
+            self._free.remove(wanted)
+            heapify(self._free)
+            return wanted
         return heappop(self._free)
 
     def __repr__(self) -> str:

@@ -98,6 +98,7 @@ class LoadContext:
         exceptions: Meaning of exceptions.
         stuck: Abandons cancelled tasks that do not end.
         has_metadata: Whether rows of virtual users carry the numbers of VU and iteration.
+        rows: How many rows each feeder has handed out here, by its key.
         position: Returns the position in the whole load of this process's element with the
             number given, both from 0; the same number where this process runs all of it.
     """
@@ -114,6 +115,7 @@ class LoadContext:
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     stuck: StuckTasks = field(default_factory=StuckTasks)
     has_metadata: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
     position: Callable[[int], int] = lambda number: number
     _reasons: list[str] = field(default_factory=list, init=False)
 

@@ -81,6 +81,15 @@ class VirtualUser:
         self._kept: SampleBuffer | None = None
         self._setup_data: dict[str, object] = {}
 
+    @property
+    def iteration(self) -> int:
+        """The number of its iteration that runs or has ended last, from 0; -1 before the first."""
+        return self.vu.iteration
+
+    def go_on(self, iterations: int) -> None:
+        """Go on after `iterations` of a VU with the same number; before the first iteration."""
+        self.vu._go_on(iterations)
+
     async def run_iteration(self, due_at: float | None = None) -> bool:
         """Run the scenario's function once, record its outcome, and return whether it failed.
 

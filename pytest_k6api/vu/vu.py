@@ -115,6 +115,12 @@ class BaseVU:
             self._random = random.Random(f"{self._load.seed}:{self.id}")
         return self._random
 
+    def _go_on(self, iterations: int) -> None:
+        self.iteration = iterations - 1
+        if iterations:
+            # Not what the first iterations drew: that would make their test data once more.
+            self._random = random.Random(f"{self._load.seed}:{self.id}:{iterations}")
+
     @property
     def tags(self) -> VUTags:
         """Tags on all later samples of this VU, over those of its scenario."""

@@ -45,6 +45,7 @@ while data := line.recv(65536):
 
 def start(cluster: DaskCluster, folder: Path, number: int = 1) -> ClusterProcess:
     return cluster.start(
+        number - 1,
         number,
         ["-c", ECHO],
         environment={},

@@ -316,6 +316,7 @@ def test_workers_are_listed_where_there_are_some(
 def worker(number: int, state: WorkerState = WorkerState.RUNNING, lost: str = "") -> WorkerStatus:
     return WorkerStatus(
         number=number,
+        share=number,
         place=f"process {10 + number}",
         state=state,
         vus=25,

@@ -77,6 +77,7 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
     "trace": ("0.1", "0.2", "1"),
     "mask": ("ini", "environment", "command"),
     "hide_bodies": ("false", "off", ""),
+    "worker_loss": ("replan", "fail", "replan"),
     "ship": ("false", "off", ""),
 }
 

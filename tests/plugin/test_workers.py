@@ -138,6 +138,10 @@ REFUSED = [
         "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got 'many'",
     ),
     (
+        ["--k6-workers=2", "--k6-worker-loss=go-on"],
+        "command line: --k6-worker-loss: takes fail or replan, got 'go-on'",
+    ),
+    (
         ["--k6-workers=2", "--pdb"],
         "--k6-workers runs virtual users in other processes, where --pdb has no terminal; leave one"
         " of them out",
@@ -229,6 +233,50 @@ def test_a_worker_that_dies_fails_its_load_test_and_the_next_one_has_a_new_one(
             "*::test_next: passed, *",
         ]
     )
+
+
+@pytest.mark.slow
+def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makepyfile(
+        NOTE
+        + """
+    import signal
+
+    @pytest.mark.scenario(vus=4, iterations=60, executor="shared-iterations")
+    async def test_dies_once(vu, request):
+        note(worker=request.config.workerinput["workerid"], vu=vu.id)
+        await vu.sleep(0.05)
+        if vu.id == 2 and vu.iteration == 5 and not os.path.exists("killed"):
+            open("killed", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def test_results(k6):
+        assert k6.last.outcome == "passed"
+        assert k6.last.metrics["iterations"].count == 60
+
+    @pytest.mark.scenario(vus=2, iterations=2)
+    async def test_next(vu, request):
+        note(worker=request.config.workerinput["workerid"], vu=-vu.id)
+    """
+    )
+
+    result = run_pytest("--k6-workers=2", "--k6-worker-loss=replan")
+
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "k6: worker 2 (process *) was lost at *",
+            "k6: worker 3 (process *) goes on for worker 2*",
+            "  ! worker 2 (process *) was lost at *: killed by SIGKILL; nothing of its share counts from"
+            " * s to * s, when worker 3 (process *) went on with it",
+        ]
+    )
+    noted = {(each["worker"], each["vu"]) for each in notes(pytester)}
+    assert noted == {
+        *(("k6w1", vu) for vu in (1, 3, -1)),
+        *(("k6w2", vu) for vu in (2, 4)),
+        *(("k6w3", vu) for vu in (2, 4, -2)),
+    }
 
 
 def wait_for_end(processes: set[int]) -> None:

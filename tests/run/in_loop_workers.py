@@ -1,10 +1,11 @@
-"""Workers that run in the loop of their controller, so that both live in virtual time."""
+"""Workers that run in the loop of their controller, so that both live in virtual time, and load tests on them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import trio
+import trio.testing
 
 from pytest_k6api.distributed import (
     PROTOCOL,
@@ -22,8 +23,11 @@ from pytest_k6api.distributed import (
     decode_to_worker,
     encode,
 )
-from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode, WorkerRun, Workforce
+from pytest_k6api.metrics import parse_thresholds
+from pytest_k6api.model import BUILT_IN, ExecutorKind, LoadTestOptions, ScenarioOptions, Stage
+from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode, WorkerRun, Workforce
 from pytest_k6api.scheduling import equal_segment
+from pytest_k6api.vu import VU, ExceptionRules, Trend, UserFunction
 
 FINGERPRINT = Fingerprint(versions={}, options="", items="")
 
@@ -39,7 +43,7 @@ class InLoopWorker:
     def __init__(self, make_run: Callable[["InLoopWorker"], WorkerRun], ahead: float) -> None:
         self.name = "in the loop"
         self.is_silent = False
-        self.is_slow_to_leave = False
+        self.is_slow_to_leave = self.is_stillborn = False
         self._make_run = make_run
         self._ahead = ahead
         self._frames: tuple[Any, Any] | None = None
@@ -59,7 +63,9 @@ class InLoopWorker:
             return
         if isinstance(message, Release) and self.is_slow_to_leave:
             await trio.sleep(0.75)
-        if isinstance(message, Echo):
+        if isinstance(message, Prepare) and self.is_stillborn:
+            self.die()
+        elif isinstance(message, Echo):
             self.say(Echoed(number=message.number, at=self.now(), wall=self.now()))
         elif isinstance(message, Prepare):
             self.say(Accepted(number=message.number))
@@ -118,27 +124,175 @@ class _Line:
         return message
 
 
+START_TIME = 1.4
+"""Seconds that another worker takes to start."""
+
+
 def workforce(
-    count: int, plan: LoadTestPlan, code: UserCode, settings: RunSettings
+    count: int,
+    plan: LoadTestPlan,
+    code: UserCode,
+    settings: RunSettings,
+    *,
+    replans: bool = False,
+    stillborn: Container[int] = (),
 ) -> tuple[Workforce, list[InLoopWorker]]:
-    """Return `count` workers for the load test, and their carriers."""
-    carriers = [
-        InLoopWorker(
-            lambda carrier, index=index: WorkerRun(  # type: ignore[misc]  # a default is typed
-                plan,
-                code,
-                RunSettings(
-                    segment=equal_segment(index, count),
-                    exceptions=settings.exceptions,
-                    seed=settings.seed,
-                ),
-                _Line(carrier),
-                now=carrier.now,
-            ),
-            ahead=100.0 * index,
+    """Return `count` workers for the load test, and their carriers, to which later ones are added.
+
+    Those with numbers in `stillborn` end when they are to set it up.
+    """
+    carriers: list[InLoopWorker] = []
+
+    def start(share: int) -> Worker:
+        own = RunSettings(
+            segment=equal_segment(share - 1, count),
+            exceptions=settings.exceptions,
+            seed=settings.seed,
         )
-        for index in range(count)
-    ]
-    workers = tuple(Worker(number, each) for number, each in enumerate(carriers, 1))
-    order = Prepare(item=plan.name)
-    return Workforce(workers=workers, fingerprint=FINGERPRINT, order=order), carriers
+        carrier = InLoopWorker(
+            lambda carrier: WorkerRun(
+                plan, code, own, _Line(carrier), now=carrier.now, wants_state=replans
+            ),
+            ahead=100.0 * len(carriers),
+        )
+        carriers.append(carrier)
+        carrier.is_stillborn = len(carriers) in stillborn
+        return Worker(len(carriers), carrier, share)
+
+    async def start_successor(lost: Worker) -> Worker:
+        await trio.sleep(START_TIME)
+        return start(lost.share)
+
+    workers = tuple(start(share) for share in range(1, count + 1))
+    order = Prepare(item=plan.name, shares=count, wants_state=replans)
+    force = Workforce(
+        workers=workers,
+        fingerprint=FINGERPRINT,
+        order=order,
+        start_successor=start_successor if replans else None,
+    )
+    return force, carriers
+
+
+THINKING = Trend("thinking")
+KNOWN = {metric.name: metric for metric in BUILT_IN} | {"thinking": THINKING.metric}
+
+Function = Callable[..., Any]
+
+
+class Leave(Exception):
+    """What pytest.exit() raises."""
+
+
+RULES = ExceptionRules(exits=(Leave, KeyboardInterrupt))
+
+
+def load_test(
+    workers: int,
+    *scenarios: tuple[ScenarioOptions, Function],
+    thresholds: dict[str, list[Any]] | None = None,
+    setup: Function | None = None,
+    replans: bool = False,
+    stillborn: Container[int] = (),
+    **settings: Any,
+) -> tuple[LoadTest, list[InLoopWorker]]:
+    plan = LoadTestPlan(
+        name="test_shop.py::test_browse",
+        scenarios=[options for options, _ in scenarios],
+        thresholds=parse_thresholds(thresholds or {}, KNOWN),
+        options=LoadTestOptions(setup=setup),
+    )
+    code = UserCode(
+        scenarios={options.name: UserFunction(function=each) for options, each in scenarios},
+        setup=UserFunction(function=setup) if setup else None,
+    )
+    carriers: list[InLoopWorker] = []
+    base = RunSettings(exceptions=RULES, seed=7, **settings)
+    if workers:
+        force, carriers = workforce(workers, plan, code, base, replans=replans, stillborn=stillborn)
+        base = RunSettings(exceptions=RULES, seed=7, workforce=force, **settings)
+    return LoadTest(1, plan, code, base), carriers
+
+
+def run(tested: LoadTest) -> None:
+    tested.run(clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "constant-vus": {"vus": 5, "duration": 7.0, "graceful_stop": 2.0},
+    "shared-iterations": {"vus": 4, "iterations": 31, "max_duration": 60.0},
+    "per-vu-iterations": {"vus": 5, "iterations": 3, "max_duration": 60.0},
+    "ramping-vus": {"start_vus": 1, "stages": ((4.03, 9), (3.07, 2)), "graceful_ramp_down": 2.0},
+    "constant-arrival-rate": {
+        "rate": 9.7,
+        "duration": 5.0,
+        "pre_allocated_vus": 12,
+        "max_vus": 12,
+    },
+    "ramping-arrival-rate": {
+        "start_rate": 2.0,
+        "stages": ((3.0, 13), (2.0, 4)),
+        "pre_allocated_vus": 14,
+        "max_vus": 14,
+    },
+    "externally-controlled": {"vus": 3, "max_vus": 6, "duration": 5.0},
+}
+
+
+def options(kind: str, name: str = "browse", **more: Any) -> ScenarioOptions:
+    found: dict[str, Any] = {**KINDS[kind], **more}
+    if "stages" in found:
+        found["stages"] = tuple(Stage(*stage) for stage in found["stages"])
+    return ScenarioOptions(name=name, executor=ExecutorKind(kind), **found)
+
+
+class Diary:
+    """Notes each iteration: when it began after the first, of which VU, its number, a random number."""
+
+    def __init__(self) -> None:
+        self._began: list[tuple[float, int, int, float]] = []
+
+    async def browse(self, vu: VU) -> None:
+        self._began.append((trio.current_time(), vu.id, vu.iteration, vu.random.random()))
+        with vu.group("think"):
+            # Prime, so that it never ends in the same instant as something else.
+            await vu.sleep(0.617)
+            THINKING.add(vu.id * 1.5)
+            vu.check(vu.id, {"is odd": lambda number: number % 2 == 1})
+
+    @property
+    def times(self) -> list[float]:
+        first = min(self._began)[0]
+        return sorted(round(at - first, 3) for at, *_ in self._began)
+
+    @property
+    def entries(self) -> list[tuple[int, int, float]]:
+        return sorted((number, iteration, drawn) for _, number, iteration, drawn in self._began)
+
+
+def steered(
+    workers: int,
+    steps: Callable[[LoadTest], Any],
+    *scenarios: tuple[ScenarioOptions, Function],
+    **more: Any,
+) -> LoadTest:
+    """Run a load test with `steps` beside it, which begin with the load; return it."""
+    errors: list[BaseException] = []
+
+    async def beside() -> None:
+        try:
+            await trio.sleep(0.05)
+            await steps(tested)
+        except BaseException as error:  # noqa: BLE001 - it would end Trio itself
+            errors.append(error)
+            tested.stop("the test failed")
+
+    async def setup() -> None:
+        trio.lowlevel.spawn_system_task(beside)
+
+    tested, carriers = load_test(workers, *scenarios, setup=setup, **more)
+    vars(tested)["carriers"] = carriers
+    run(tested)
+    if errors:
+        raise errors[0]
+    return tested

@@ -1,121 +1,14 @@
 """Load tests on workers, in the loop of their controller: what one process does, in virtual time."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
-import trio.testing
 
-from pytest_k6api.metrics import parse_thresholds
-from pytest_k6api.model import (
-    BUILT_IN,
-    Command,
-    ControlError,
-    ExecutorKind,
-    LoadTestOptions,
-    RunStatus,
-    ScenarioOptions,
-    ScenarioState,
-)
-from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode
-from pytest_k6api.vu import VU, ExceptionRules, StopRequest, Trend, UserFunction, feeder
-from tests.run.in_loop_workers import InLoopWorker, workforce
-
-THINKING = Trend("thinking")
-KNOWN = {metric.name: metric for metric in BUILT_IN} | {"thinking": THINKING.metric}
-
-Function = Callable[..., Any]
-
-
-class Leave(Exception):
-    """What pytest.exit() raises."""
-
-
-RULES = ExceptionRules(exits=(Leave, KeyboardInterrupt))
-
-
-def load_test(
-    workers: int,
-    *scenarios: tuple[ScenarioOptions, Function],
-    thresholds: dict[str, list[Any]] | None = None,
-    setup: Function | None = None,
-    **settings: Any,
-) -> tuple[LoadTest, list[InLoopWorker]]:
-    plan = LoadTestPlan(
-        name="test_shop.py::test_browse",
-        scenarios=[options for options, _ in scenarios],
-        thresholds=parse_thresholds(thresholds or {}, KNOWN),
-        options=LoadTestOptions(setup=setup),
-    )
-    code = UserCode(
-        scenarios={options.name: UserFunction(function=each) for options, each in scenarios},
-        setup=UserFunction(function=setup) if setup else None,
-    )
-    carriers: list[InLoopWorker] = []
-    base = RunSettings(exceptions=RULES, seed=7, **settings)
-    if workers:
-        force, carriers = workforce(workers, plan, code, base)
-        base = RunSettings(exceptions=RULES, seed=7, workforce=force, **settings)
-    return LoadTest(1, plan, code, base), carriers
-
-
-def run(tested: LoadTest) -> None:
-    tested.run(clock=trio.testing.MockClock(autojump_threshold=0))
-
-
-KINDS: dict[str, dict[str, Any]] = {
-    "constant-vus": {"vus": 5, "duration": 7.0, "graceful_stop": 2.0},
-    "shared-iterations": {"vus": 4, "iterations": 31, "max_duration": 60.0},
-    "per-vu-iterations": {"vus": 5, "iterations": 3, "max_duration": 60.0},
-    "ramping-vus": {"start_vus": 1, "stages": ((4.03, 9), (3.07, 2)), "graceful_ramp_down": 2.0},
-    "constant-arrival-rate": {
-        "rate": 9.7,
-        "duration": 5.0,
-        "pre_allocated_vus": 12,
-        "max_vus": 12,
-    },
-    "ramping-arrival-rate": {
-        "start_rate": 2.0,
-        "stages": ((3.0, 13), (2.0, 4)),
-        "pre_allocated_vus": 14,
-        "max_vus": 14,
-    },
-    "externally-controlled": {"vus": 3, "max_vus": 6, "duration": 5.0},
-}
-
-
-def options(kind: str, name: str = "browse", **more: Any) -> ScenarioOptions:
-    from pytest_k6api.model import Stage
-
-    found: dict[str, Any] = {**KINDS[kind], **more}
-    if "stages" in found:
-        found["stages"] = tuple(Stage(*stage) for stage in found["stages"])
-    return ScenarioOptions(name=name, executor=ExecutorKind(kind), **found)
-
-
-class Diary:
-    """Notes each iteration: when it began after the first, of which VU, its number, a random number."""
-
-    def __init__(self) -> None:
-        self._began: list[tuple[float, int, int, float]] = []
-
-    async def browse(self, vu: VU) -> None:
-        self._began.append((trio.current_time(), vu.id, vu.iteration, vu.random.random()))
-        with vu.group("think"):
-            # Prime, so that it never ends in the same instant as something else.
-            await vu.sleep(0.617)
-            THINKING.add(vu.id * 1.5)
-            vu.check(vu.id, {"is odd": lambda number: number % 2 == 1})
-
-    @property
-    def times(self) -> list[float]:
-        first = min(self._began)[0]
-        return sorted(round(at - first, 3) for at, *_ in self._began)
-
-    @property
-    def entries(self) -> list[tuple[int, int, float]]:
-        return sorted((number, iteration, drawn) for _, number, iteration, drawn in self._began)
+from pytest_k6api.model import Command, ControlError, RunStatus, ScenarioState
+from pytest_k6api.run import LoadTest
+from pytest_k6api.vu import VU, StopRequest, feeder
+from tests.run.in_loop_workers import KINDS, Diary, Leave, load_test, options, run, steered
 
 
 def measured(tested: LoadTest, *names: str) -> dict[str, Any]:
@@ -223,31 +116,6 @@ def test_rows_of_a_feeder_reach_one_virtual_user_each():
     assert sorted(taken) == list(range(23))
     assert tested.outcome == "passed"
     assert tested.ending.ended_itself == "a list: all 23 rows have been handed out"
-
-
-def steered(
-    workers: int, steps: Callable[[LoadTest], Any], *scenarios: tuple[ScenarioOptions, Function]
-) -> LoadTest:
-    """Run a load test with `steps` beside it, which begin with the load; return it."""
-    errors: list[BaseException] = []
-
-    async def beside() -> None:
-        try:
-            await trio.sleep(0.05)
-            await steps(tested)
-        except BaseException as error:  # noqa: BLE001 - it would end Trio itself
-            errors.append(error)
-            tested.stop("the test failed")
-
-    async def setup() -> None:
-        trio.lowlevel.spawn_system_task(beside)
-
-    tested, carriers = load_test(workers, *scenarios, setup=setup)
-    vars(tested)["carriers"] = carriers
-    run(tested)
-    if errors:
-        raise errors[0]
-    return tested
 
 
 def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywhere():

@@ -42,6 +42,13 @@ class SleepingVU:
         self._is_cut = False
         load.alive += 1
 
+    @property
+    def iteration(self) -> int:
+        return self._iteration - 1
+
+    def go_on(self, iterations: int) -> None:
+        self._iteration = iterations
+
     async def run_iteration(self, due_at: float | None = None) -> bool:
         load = self._load
         load.starts.append(Start(load.now, self.id, self._scenario, due_at))

@@ -126,3 +126,25 @@ async def test_the_clock_can_be_read_from_any_thread() -> None:
     await trio.sleep(2)
 
     assert await trio.to_thread.run_sync(lambda: clock.elapsed) == 2.0
+
+
+@in_virtual_time
+async def test_a_clock_that_is_set_to_the_reading_of_another_goes_on_as_that_does() -> None:
+    around = RunClock()
+    around.start()
+    first, second = RunClock(within=around), RunClock(within=around)
+    first.start()
+    await trio.sleep(3)
+    first.stop()
+    await trio.sleep(2)
+
+    second.start()
+    second.set(first.reading)
+
+    assert (second.elapsed, second.is_stopped) == (3, True)
+    first.resume()
+    await trio.sleep(1)
+    second.set(first.reading)
+    second.resume()
+    second.set(first.reading)
+    assert (first.elapsed, second.elapsed, second.is_stopped) == (4, 4, False)

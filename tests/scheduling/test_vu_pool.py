@@ -107,3 +107,14 @@ async def test_a_take_that_waits_too_long_initialises_a_vu() -> None:
     assert await pool.take() == 2
     assert trio.current_time() == 2
     assert pool.initialised == 2
+
+
+def test_a_number_that_is_wanted_is_taken_if_it_is_free() -> None:
+    pool = pool_of(4)
+
+    assert [pool.take_nowait(wanted=3), pool.take_nowait(wanted=3)] == [3, 1]
+    assert [pool.take_nowait(wanted=2), pool.take_nowait(), pool.take_nowait(wanted=9)] == [
+        2,
+        4,
+        None,
+    ]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.vu import VU, FeederError, FeederExhausted, VirtualUser, feeder
+from pytest_k6api.vu import VU, Feeder, FeederError, FeederExhausted, VirtualUser, feeder
 from tests.virtual_time import in_virtual_time
 from tests.vu.fake_load_test import FakeLoadTest
 
@@ -214,3 +214,25 @@ async def test_an_exhausted_feeder_ends_the_load_test_once_and_gracefully() -> N
     assert load.finishes == ["a list: all 1 rows have been handed out"]
     assert load.samples("iterations_skipped") == [1.0, 1.0]
     assert load.failures.snapshot() == ()
+
+
+@in_virtual_time
+async def test_rows_that_a_lost_process_has_handed_out_are_not_handed_out_again() -> None:
+    def suite() -> Feeder[int]:  # as another process imports it
+        return feeder(range(100, 110))
+
+    seen = []
+
+    async def browse() -> None:
+        seen.append(next(rows))
+
+    lost, load = FakeLoadTest(), FakeLoadTest()
+    rows = suite()
+    user = lost.user(browse)
+    for _ in range(3):
+        await user.run_iteration()
+    load.context.rows.update(lost.context.rows)
+    rows = suite()
+    await load.user(browse).run_iteration()
+
+    assert seen == [100, 101, 102, 103]

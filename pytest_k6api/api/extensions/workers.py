@@ -10,6 +10,7 @@ from pytest_k6api.model import WorkerState, WorkerStatus
 class WorkerAttributes(Struct, frozen=True, rename="kebab"):
     """A worker at this moment; times in seconds, memory in bytes, cpu as a share of a core."""
 
+    share: int
     place: str
     state: WorkerState
     vus: int
@@ -22,6 +23,8 @@ class WorkerAttributes(Struct, frozen=True, rename="kebab"):
     lost: str
     lost_at: float | None
     kept_until: float | None
+    follows: int | None
+    began_at: float | None
     limits: tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ _NAMES = ("scenario", "load_test")
 WORKER_PLUGIN = "k6api-worker"
 """The name of the plugin that makes a session that of a worker."""
 
-WORKER_SHARE = "PYTEST_K6API_WORKER_SHARE"
+WORKER_NUMBER = "PYTEST_K6API_WORKER_NUMBER"
 """The variable that tells a worker its number, from 1, and how many there are: ``2/4``."""
 
 

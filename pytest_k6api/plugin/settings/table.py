@@ -244,6 +244,14 @@ SETTINGS: tuple[Setting, ...] = (
         " worker, the load runs in pytest's own process).",
     ),
     Setting(
+        name="worker_loss",
+        metavar="fail|replan",
+        choices=("fail", "replan"),
+        default="fail",
+        about="What the loss of a worker means: the load test ends and fails (the default), or another"
+        " worker goes on with its share, and the verdict warns of the gap.",
+    ),
+    Setting(
         name="ship",
         about="Send the files of the root folder that git tracks to the machines of --k6-workers.",
     ),

@@ -9,34 +9,18 @@ controller writes.
 
 import os
 import sys
-from dataclasses import dataclass
 
 import pytest
 
-from pytest_k6api.plugin.collection.detection import WORKER_SHARE
+from pytest_k6api.plugin.collection.detection import WORKER_NUMBER
 
 LINE_VARIABLE = "PYTEST_K6API_WORKER_LINE"
 """The number of the descriptor that leads to the controller."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerIdentity:
-    """A worker's place among the workers.
-
-    Attributes:
-        number: Its number, from 1.
-        count: How many there are.
-        line: The number of the descriptor that leads to the controller.
-    """
-
-    number: int
-    count: int
-    line: int
-
-
-def take_identity(config: pytest.Config) -> WorkerIdentity:
-    """Return which worker this session is, and take that out of the environment."""
-    number, _, count = os.environ.pop(WORKER_SHARE).partition("/")
+def take_identity(config: pytest.Config) -> int:
+    """Make the session that of a worker; return the number of the descriptor that leads to the controller."""
+    number, _, count = os.environ.pop(WORKER_NUMBER).partition("/")
     vars(config)["workerinput"] = {
         "workerid": f"k6w{number}",
         "workercount": int(count),
@@ -45,4 +29,4 @@ def take_identity(config: pytest.Config) -> WorkerIdentity:
         # Of pytest-randomly, which looks here for the seed of its controller.
         "randomly_seed": config.getoption("randomly_seed", None),
     }
-    return WorkerIdentity(int(number), int(count), int(os.environ.pop(LINE_VARIABLE)))
+    return int(os.environ.pop(LINE_VARIABLE))

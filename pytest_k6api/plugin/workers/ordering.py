@@ -1,8 +1,10 @@
 """What workers are told to set up for one load test."""
 
 import pytest
+import trio
 
-from pytest_k6api.distributed import Prepare
+from pytest_k6api.distributed import Prepare, Worker
+from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.fixtures import sort_fixtures
 from pytest_k6api.plugin.workers.processes import WorkerProcesses
 from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode, Workforce
@@ -21,11 +23,25 @@ def workforce_for(
         OptionError: A fixture cannot be used on workers.
     """
     fixtures = sort_fixtures(item, code, plan.options.worker_fixtures)
+    workers = processes.ready()
+    replans = Settings.of(item.config).text("worker_loss") == "replan"
     order = Prepare(
         item=item.nodeid,
+        shares=len(workers),
         base_url=settings.client.base_url,
         values=fixtures.values,
         withheld=fixtures.withheld,
         wants_samples=settings.on_samples is not None,
+        wants_state=replans,
     )
-    return Workforce(workers=processes.ready(), fingerprint=processes.fingerprint, order=order)
+
+    async def start_successor(lost: Worker) -> Worker:
+        # On a cluster it blocks.
+        return await trio.to_thread.run_sync(processes.start_successor, lost)
+
+    return Workforce(
+        workers=workers,
+        fingerprint=processes.fingerprint,
+        order=order,
+        start_successor=start_successor if replans else None,
+    )

@@ -12,7 +12,13 @@ from typing import Protocol
 
 import pytest
 
-from pytest_k6api.distributed import CarrierError, DaskCluster, WorkerCarrier, start_process
+from pytest_k6api.distributed import (
+    AgentGoneError,
+    CarrierError,
+    DaskCluster,
+    WorkerCarrier,
+    start_process,
+)
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
@@ -32,14 +38,21 @@ class Place(Protocol):
     count: int
 
     def start(
-        self, number: int, arguments: Sequence[str], share: Mapping[str, str], *, keeps_output: bool
+        self,
+        number: int,
+        share: int,
+        arguments: Sequence[str],
+        identity: Mapping[str, str],
+        *,
+        keeps_output: bool,
     ) -> WorkerCarrier:
-        """Start the worker `number`.
+        """Start a worker.
 
         Args:
-            number: Its number, from 1.
+            number: Its number.
+            share: The number of its share, from 1.
             arguments: Arguments of Python.
-            share: Variables that tell it what it is.
+            identity: Variables that tell it what it is.
             keeps_output: Whether what it prints is kept instead of shown.
 
         Raises:
@@ -65,15 +78,16 @@ class ThisMachine:
     def start(
         self,
         number: int,  # noqa: ARG002  # all are alike here
+        share: int,  # noqa: ARG002
         arguments: Sequence[str],
-        share: Mapping[str, str],
+        identity: Mapping[str, str],
         *,
         keeps_output: bool,
     ) -> WorkerCarrier:
-        """Start the worker `number`."""
+        """Start a worker."""
         return start_process(
             [sys.executable, *arguments],
-            environment={**os.environ, **share},
+            environment={**os.environ, **identity},
             line_variable=LINE_VARIABLE,
             folder=self._folder,
             keeps_output=keeps_output,
@@ -109,29 +123,42 @@ class ClusterMachines:
                 raise
 
     def start(
-        self, number: int, arguments: Sequence[str], share: Mapping[str, str], *, keeps_output: bool
+        self,
+        number: int,
+        share: int,
+        arguments: Sequence[str],
+        identity: Mapping[str, str],
+        *,
+        keeps_output: bool,
     ) -> WorkerCarrier:
-        """Start the worker `number`."""
+        """Start a worker on the machine of its share, or on the next one that is there."""
         told = {name: text for name, text in os.environ.items() if name.startswith(_SHARED)}
-        return self._cluster.start(
-            number,
-            [self._there(each, number) for each in arguments],
-            environment={**told, **share},
-            line_variable=LINE_VARIABLE,
-            folder=self._there(str(self._folder), number),
-            keeps_output=keeps_output,
-        )
+        machines = [*range(share - 1, self.count), *range(share - 1)]
+        for machine in machines:
+            try:
+                return self._cluster.start(
+                    machine,
+                    number,
+                    [self._there(each, machine) for each in arguments],
+                    environment={**told, **identity},
+                    line_variable=LINE_VARIABLE,
+                    folder=self._there(str(self._folder), machine),
+                    keeps_output=keeps_output,
+                )
+            except AgentGoneError as error:
+                last = error
+        raise last
 
     def close(self) -> None:
         """Let go of the cluster."""
         self._cluster.close()
 
-    def _there(self, text: str, number: int) -> str:
+    def _there(self, text: str, machine: int) -> str:
         """Return `text` with the place that the shipped suite has on the machine of a worker."""
         root = str(self._root)
         if self._roots is None or not (text == root or text.startswith(f"{root}{os.sep}")):
             return text
-        return self._roots[number - 1] + text.removeprefix(root)
+        return self._roots[machine] + text.removeprefix(root)
 
 
 def open_place(config: pytest.Config, address: str, count: int) -> Place:

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 
 from pytest_k6api.distributed import Leave, Worker, encode
-from pytest_k6api.plugin.collection.detection import WORKER_SHARE
+from pytest_k6api.plugin.collection.detection import WORKER_NUMBER
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.places import Place
 
@@ -32,24 +33,36 @@ class WorkerProcesses:
         self._config = session.config
         self._place = place
         self.fingerprint = fingerprint_of(session.items)
-        self._workers: list[Worker] = []
+        self._numbers = count(1)
+        self._workers: list[Worker] = []  # in the order of their shares
+        self._lost: list[Worker] = []
         try:
-            self._workers += [self._start(number) for number in range(1, place.count + 1)]
+            self._workers += [self._start(share) for share in range(1, place.count + 1)]
         except BaseException:
             self.close()
             raise
 
     def ready(self) -> tuple[Worker, ...]:
         """Return the workers, with new ones in place of those that are lost."""
-        for index, worker in enumerate(self._workers):
-            if worker.is_lost:
-                worker.carrier.wait(PATIENCE)
-                self._workers[index] = self._start(worker.number)
+        for worker in filter(_is_lost, self._workers[:]):
+            worker.carrier.wait(PATIENCE)
+            self.start_successor(worker)
         return tuple(self._workers)
+
+    def start_successor(self, lost: Worker) -> Worker:
+        """Start another process for the share of `lost`; from any thread.
+
+        Raises:
+            CarrierError: It cannot be started.
+        """
+        successor = self._workers[lost.share - 1] = self._start(lost.share)
+        self._lost.append(lost)
+        return successor
 
     def close(self) -> None:
         """Let all workers end, and end those that do not; harmless when repeated."""
-        workers, self._workers = self._workers, []
+        workers = [*self._workers, *self._lost]
+        self._workers, self._lost = [], []
         farewell = encode(Leave())
         for worker in workers:
             worker.carrier.close(farewell)
@@ -59,15 +72,16 @@ class WorkerProcesses:
                 worker.carrier.wait(PATIENCE)
         self._place.close()
 
-    def _start(self, number: int) -> Worker:
-        config = self._config
+    def _start(self, share: int) -> Worker:
+        config, number = self._config, next(self._numbers)
         process = self._place.start(
             number,
+            share,
             [*_pytest(config), *map(str, config.invocation_params.args), *self._more(number)],
-            {WORKER_SHARE: f"{number}/{self._place.count}"},
+            {WORKER_NUMBER: f"{number}/{self._place.count}"},
             keeps_output=config.getoption("capture", "fd") != "no",
         )
-        return Worker(number, process)
+        return Worker(number, process, share)
 
     def _more(self, number: int) -> Sequence[str]:
         """Return arguments that a worker has of its own."""
@@ -83,6 +97,10 @@ class WorkerProcesses:
         if isinstance(seed, int):
             more.append(f"--randomly-seed={seed}")
         return more
+
+
+def _is_lost(worker: Worker) -> bool:
+    return worker.is_lost
 
 
 def _pytest(config: pytest.Config) -> Sequence[str]:

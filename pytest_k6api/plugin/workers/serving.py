@@ -25,7 +25,7 @@ from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchang
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.fixtures import TravelledFixtures
-from pytest_k6api.plugin.workers.identity import WorkerIdentity, take_identity
+from pytest_k6api.plugin.workers.identity import take_identity
 from pytest_k6api.protocols.http import raised_descriptor_limit
 from pytest_k6api.run import RunSettings, WorkerRun, one_error, tuned_gc
 from pytest_k6api.scheduling import equal_segment
@@ -40,10 +40,9 @@ class WorkerSession:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        identity = self._identity = take_identity(config)
         self._fixtures = TravelledFixtures()
         self._order: Prepare | None = None
-        line = socket.socket(fileno=identity.line)
+        line = socket.socket(fileno=take_identity(config))
         line.set_inheritable(False)
         self._link = WorkerLink(line)
         self._link.start()
@@ -82,7 +81,7 @@ class WorkerSession:
         """Run this worker's share where another session runs a load test."""
         if PLAN not in pyfuncitem.stash or self._order is None:
             return None
-        run_share(pyfuncitem, self._order, self._link, self._identity)
+        run_share(pyfuncitem, self._order, self._link)
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -119,14 +118,12 @@ class WorkerSession:
             self._order = None
 
 
-def run_share(
-    item: pytest.Function, order: Prepare, link: WorkerLink, identity: WorkerIdentity
-) -> None:
+def run_share(item: pytest.Function, order: Prepare, link: WorkerLink) -> None:
     """Run the share of this worker of the load test of `item`."""
     plan, forgotten = item.stash[PLAN], ForgottenAwaits()
     # Both run in the controller.
     plan = replace(plan, options=replace(plan.options, setup=None, teardown=None))
-    settings = _settings(item, order, identity)
+    settings = _settings(item, order)
     with tuned_gc(), bounded_logs(item.config), prefixed_output(item), forgotten.noticed():
         run = WorkerRun(
             plan,
@@ -135,12 +132,13 @@ def run_share(
             link,
             trouble=forgotten.sentences,
             wants_samples=order.wants_samples,
+            wants_state=order.wants_state,
         )
         with raised_descriptor_limit(), one_error():
             trio.run(run.run)
 
 
-def _settings(item: pytest.Function, order: Prepare, identity: WorkerIdentity) -> RunSettings:
+def _settings(item: pytest.Function, order: Prepare) -> RunSettings:
     settings = run_settings(Settings.of(item.config))
     return replace(
         settings,
@@ -150,7 +148,7 @@ def _settings(item: pytest.Function, order: Prepare, identity: WorkerIdentity) -
             show_exchange=partial(print_exchange, item.config),
         ),
         paused=False,
-        segment=equal_segment(identity.number - 1, identity.count),
+        segment=equal_segment(order.share - 1, order.shares),
     )
 
 

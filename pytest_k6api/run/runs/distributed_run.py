@@ -7,7 +7,6 @@ lost worker's share is missing from then on, and what it told until then counts.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import trio
 
@@ -17,20 +16,22 @@ from pytest_k6api.distributed import (
     Fleet,
     FleetError,
     NewSetupData,
+    Start,
     Stop,
     Worker,
     WorkerReport,
 )
 from pytest_k6api.metrics import SerializationError
-from pytest_k6api.model import Command, StatusSnapshot, WorkerStatus
+from pytest_k6api.model import Command, ScenarioOptions, StatusSnapshot, Takeover, WorkerStatus
 from pytest_k6api.run.endings import trouble_of
 from pytest_k6api.run.loop_portal import LoopPortal
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.runs.merged_metrics import MergedMetrics
 from pytest_k6api.run.runs.remote_executor import RemoteExecutor
+from pytest_k6api.run.runs.succession import Succession
 from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
-from pytest_k6api.scheduling import RunOutcome, Scheduler
+from pytest_k6api.scheduling import ExecutorContext, ExecutorPlan, RunOutcome, Scheduler
 from pytest_k6api.vu import receive_failures
 
 _TOLD_AFTER = 0.2
@@ -53,8 +54,12 @@ class DistributedRun(SupervisedRun):
         self._forwarded: list[Command] = []
         self._one_command = trio.Lock()
         self._preparing = trio.CancelScope()
+        self._has_load = False
         self._finished_shares: set[Worker] = set()
-        self._lost: list[Worker] = []
+        self._failing: list[Worker] = []
+        self._survived: list[Worker] = []
+        self._executors: dict[str, RemoteExecutor] = {}
+        self._succession = Succession(self._fleet, workforce, self._join, self._give_up)
         self._aborts = any(each.abort_on_fail for each in plan.thresholds)
         super().__init__(plan, code, settings, portal)
         self.setup_teardown.on_data = lambda text: self._fleet.tell(NewSetupData(text=text))
@@ -75,13 +80,21 @@ class DistributedRun(SupervisedRun):
             paused=self._settings.paused,
             stuck=generator.stuck,
             on_status=self._publish,
-            executors=partial(
-                RemoteExecutor,
-                fleet=self._fleet,
-                forward=self._forwarded.append,
-                leave=self._leave_if_asked,
-            ),
+            executors=self._make_executor,
         )
+
+    def _make_executor(
+        self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
+    ) -> RemoteExecutor:
+        executor = self._executors[options.name] = RemoteExecutor(
+            options,
+            plan,
+            context,
+            fleet=self._fleet,
+            forward=self._forwarded.append,
+            leave=self._leave_if_asked,
+        )
+        return executor
 
     def status(self) -> StatusSnapshot:
         """Return the status as of now, summed up over workers."""
@@ -96,7 +109,8 @@ class DistributedRun(SupervisedRun):
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
-        return (*super().warnings(), *dict.fromkeys(self._warnings_of_workers()))
+        losses = [each.loss for each in self._survived]
+        return (*losses, *super().warnings(), *dict.fromkeys(self._warnings_of_workers()))
 
     def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
         """Return failures of setup, teardown, VU fixtures and workers, one sentence each."""
@@ -108,13 +122,14 @@ class DistributedRun(SupervisedRun):
             for each in self._fleet.workers
             if each.refusal and each.is_prepared
         ]
-        losses = [each.loss for each in self._lost]
+        losses = [each.loss for each in self._failing]
         troubles = trouble_of(outcome, failed_teardowns)
         return (*losses, *troubles, *dict.fromkeys(texts), *refusals)
 
     def stop(self, reason: str) -> None:
         """End it now, for `reason`: iterations are interrupted, teardown still runs."""
         super().stop(reason)
+        self._succession.end()
         self._preparing.cancel()
         self._fleet.tell(Stop(reason=reason))
 
@@ -154,43 +169,98 @@ class DistributedRun(SupervisedRun):
                 self._end_by_itself(self._finish, wanted.reason)
             case _:
                 self._finished_shares.add(worker)
-                if self._finished_shares.issuperset(self._fleet.live):
+                is_all = self._finished_shares.issuperset(self._fleet.live)
+                if is_all and not self._fleet.lacks_shares:
                     self._end_by_itself(self._finish, wanted.reason)
 
     def note_loss(self, worker: Worker) -> None:
-        """End the load test, which fails: a part of its load is missing."""
-        worker.note_loss(self.elapsed, self._metrics.leave(str(worker.number)))
-        if worker.refusal and not worker.is_prepared:
+        """Find a successor for `worker`, or end the load test: a part of its load is missing."""
+        kept_until = self._metrics.leave(str(worker.number))
+        if worker.state and worker.content is not None:
+            kept_until = worker.content.status.elapsed  # it told all, not whole seconds alone
+        worker.note_loss(self.elapsed, kept_until)
+        if worker.refusal and not worker.is_prepared and not worker.is_joining:
             return  # the reason is given where all are waited for
         self._settings.tell(worker.loss)
         if worker.finished is not None:
             return  # all of its share is done, and told
-        self._lost.append(worker)
+        if self._workforce.start_successor is None:
+            self._give_up(worker)
+            return
+        self._survived.append(worker)
+        if not (self.status().stopped or self._is_done(worker)):
+            self._succession.follow(worker)
+
+    def _is_done(self, worker: Worker) -> bool:
+        return worker in self._finished_shares or worker.ended >= self._executors.keys()
+
+    def _give_up(self, worker: Worker, reason: str = "") -> None:
+        if worker in self._survived:
+            self._survived.remove(worker)
+        self._failing.append(worker)
+        worker.lost = "; ".join(filter(None, (worker.lost, reason)))
         if not self.status().stopped:
             self.ending.lost_worker = True
             self.stop(worker.loss)
 
+    def _join(self, successor: Worker) -> None:
+        if not self._has_load:
+            successor.is_joining = False  # it starts with the others
+            return
+        self._start(successor)
+        former = successor.follows
+        assert former is not None
+        self._settings.tell(f"{successor} goes on for worker {former.number}")
+
+    def _start(self, worker: Worker) -> None:
+        self._metrics.join(str(worker.number))
+        former = worker.follows
+        if former is not None:
+            former.successor, worker.began_at = worker, self.elapsed
+        start = Start(
+            load_began_at=self._load_began_at,
+            setup_data=self.setup_teardown.data,
+            takeover=self._takeover_from(former) if former else None,
+            state=former.state if former else b"",
+        )
+        self._fleet.start(worker, lambda: self.elapsed, start)
+
+    def _takeover_from(self, former: Worker) -> Takeover:
+        lost_at = self._load_began_at if former.lost_at is None else former.lost_at
+        return Takeover(
+            is_paused=self._scheduler.control.is_paused,
+            scenarios={
+                name: executor.hand_over(former, lost_at)
+                for name, executor in self._executors.items()
+            },
+        )
+
     async def _run_phases(self, services: trio.Nursery) -> RunOutcome:
         await services.start(self._fleet.run)
+        await services.start(self._succession.run)
         with self._preparing:
             await self._prepare()
         try:
             return await super()._run_phases(services)
         finally:
+            self._succession.end()
             with trio.CancelScope(shield=True):
                 await self._fleet.close()
 
     async def _prepare(self) -> None:
         try:
-            await self._fleet.prepare(self._workforce.order, self._workforce.fingerprint)
+            force = self._workforce
+            await self._fleet.prepare([*self._fleet.live], force.order, force.fingerprint)
         except FleetError as error:
             self.stop(str(error))
+        else:
+            await self._fleet.wait_for_shares(lambda _: True)
 
     async def _set_up(self) -> None:
         await super()._set_up()
+        self._has_load = True
         for worker in self._fleet.live:
-            self._metrics.join(str(worker.number))
-        self._fleet.start(lambda: self.elapsed, self._load_began_at, self.setup_teardown.data)
+            self._start(worker)
 
     async def _tear_down(self) -> None:
         # Windows are judged for the last time now, so all that was measured has to be there.
@@ -201,6 +271,7 @@ class DistributedRun(SupervisedRun):
 
     def _finish(self, reason: str) -> None:
         super()._finish(reason)
+        self._succession.end()
         self._preparing.cancel()
         self._fleet.tell(Finish(reason=reason))
 

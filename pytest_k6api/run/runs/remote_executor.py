@@ -10,8 +10,14 @@ from dataclasses import replace
 
 import trio
 
-from pytest_k6api.distributed import Begin, Fleet
-from pytest_k6api.model import Command, ScenarioOptions, ScenarioSnapshot
+from pytest_k6api.distributed import Begin, Fleet, Worker
+from pytest_k6api.model import (
+    Command,
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioSnapshot,
+    ScenarioTakeover,
+)
 from pytest_k6api.scheduling import (
     ExecutorContext,
     ExecutorPlan,
@@ -52,6 +58,7 @@ class RemoteExecutor:
         self._fleet = fleet
         self._forward = forward
         self._leave = leave
+        self._began_at: float | None = None
 
     @property
     def clock(self) -> RunClock:
@@ -96,11 +103,11 @@ class RemoteExecutor:
     async def run(self) -> None:
         """Have the scenario begin everywhere, and wait until its last VU is closed."""
         name = self.options.name
-        at = self._context.clock.elapsed + LEAD
+        at = self._began_at = self._context.clock.elapsed + LEAD
         self._fleet.tell(Begin(scenario=name, elapsed=at))
         self.clock.start()
         self.clock.synchronise(0.0, at)
-        await self._fleet.wait_until(
+        await self._fleet.wait_for_shares(
             lambda worker: name in worker.ended or worker.finished is not None
         )
         self.clock.stop()
@@ -122,6 +129,32 @@ class RemoteExecutor:
         self._shadow.apply(command)
         if command.changes_load:
             self._forward(replace(command, scenario=self.options.name, paused=None))
+
+    def hand_over(self, lost: Worker, lost_at: float) -> ScenarioTakeover:
+        """Return the scenario as the successor of `lost` has to go on with it.
+
+        Args:
+            lost: The worker that ran the share.
+            lost_at: Test-run time of its loss.
+        """
+        clock, overrides = self.clock, self.overrides
+        vus = overrides.get("vus")
+        return ScenarioTakeover(
+            began_at=self._began_at,
+            is_over=self.options.name in lost.ended,
+            clock=clock.reading,
+            lost_at=clock.elapsed - (self._context.clock.elapsed - lost_at),
+            vus=None if vus is None else int(vus),
+            vus_max=self.vus_max,
+            rate=overrides.get("rate"),
+        )
+
+    def report(self) -> ScenarioProgress:
+        """Return nothing: no other process goes on for this one."""
+        return ScenarioProgress()
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Do nothing: workers take over."""
 
     def finish(self) -> None:
         """Do nothing: workers are told to finish as a whole."""

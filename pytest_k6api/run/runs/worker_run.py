@@ -8,11 +8,12 @@ the controller asks for it.
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import trio
 
 from pytest_k6api.distributed import (
@@ -35,7 +36,7 @@ from pytest_k6api.distributed import (
     ToWorker,
     WorkerReport,
 )
-from pytest_k6api.model import ControlError
+from pytest_k6api.model import ControlError, ScenarioProgress
 from pytest_k6api.protocols.http import descriptor_shortage
 from pytest_k6api.run.endings import one_error
 from pytest_k6api.run.plan import LoadTestPlan
@@ -45,6 +46,27 @@ from pytest_k6api.run.runs.worker_metrics import WorkerMetrics
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.scheduling import Scheduler
 from pytest_k6api.vu import FailureReporter, asyncio_loop
+
+
+class ShareState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a worker has come with its share, for a successor; the controller keeps it packed.
+
+    Attributes:
+        scenarios: The progress of the scenarios that run, by name.
+        rows: How many rows each feeder has handed out, by its key.
+    """
+
+    scenarios: Mapping[str, ScenarioProgress] = {}
+    rows: Mapping[str, int] = {}
+
+    def pack(self) -> bytes:
+        """Return it as bytes."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "ShareState":
+        """Return what `pack` made `data` of; nothing done for no bytes."""
+        return msgspec.msgpack.decode(data, type=cls) if data else cls()
 
 
 class ControllerLine(Protocol):
@@ -68,6 +90,7 @@ class WorkerRun:
         now: The clock that the controller knows the offset of, in seconds.
         trouble: Returns further failures at the end, one sentence each.
         wants_samples: Whether outputs or hooks of the controller take samples themselves.
+        wants_state: Whether reports tell how far it has come, for a successor.
     """
 
     def __init__(
@@ -80,7 +103,9 @@ class WorkerRun:
         now: Callable[[], float] = time.perf_counter,
         trouble: Callable[[], Iterable[str]] = lambda: (),
         wants_samples: bool = False,
+        wants_state: bool = False,
     ) -> None:
+        self._wants_state = wants_state
         self._settings = settings
         self._line = line
         self._now = now
@@ -89,6 +114,7 @@ class WorkerRun:
         self._last_report = 0
         self._start: Start | None = None
         self._is_started = trio.Event()
+        self._has_begun = trio.Event()
         self._is_released = trio.Event()
         self._warnings: list[str] = []
         self._metrics = WorkerMetrics(
@@ -159,8 +185,13 @@ class WorkerRun:
         start = self._start
         assert start is not None
         self._setup_data = start.setup_data
+        if start.takeover is not None:
+            state = ShareState.unpack(start.state)
+            self._scheduler.take_over(start.takeover, state.scenarios)
+            self._generator.load.rows.update(state.rows)
         self._synchronise(start.elapsed, start.at)
         self._metrics.load_began(start.load_began_at)
+        self._has_begun.set()
 
     def _synchronise(self, elapsed: float, at: float) -> None:
         moment = trio.current_time() + (at - self._now())
@@ -195,6 +226,8 @@ class WorkerRun:
                 self._is_released.set()
 
     async def _steer(self, message: Steer) -> None:
+        if self._start is not None:
+            await self._has_begun.wait()
         with suppress(ControlError):  # what it is about has ended here, or has no share here
             await self._scheduler.control.execute(message.command)
         if message.elapsed is not None:
@@ -225,7 +258,8 @@ class WorkerRun:
         scenarios = tuple(self._scheduler.scenarios())
         return WorkerReport(
             number=number,
-            measured=self._metrics.take(is_last=is_last),
+            # What is told to be done has to be told to be measured, too.
+            measured=self._metrics.take(is_last=is_last or self._wants_state),
             failures=self._failures.take(is_last=is_last),
             status=self._scheduler.status(),
             scenarios=scenarios,
@@ -237,7 +271,13 @@ class WorkerRun:
                 limits=self._metrics.warnings(),
             ),
             warnings=(*self._warnings, *self._scheduler.warnings()),
+            state=self._state() if self._wants_state else b"",
         )
+
+    def _state(self) -> bytes:
+        return ShareState(
+            scenarios=self._scheduler.report(), rows=dict(self._generator.load.rows)
+        ).pack()
 
     async def _keep_pumping(self) -> None:
         await self._is_started.wait()

@@ -9,11 +9,18 @@ How late an iteration began is recorded by its VU (``vu/runner.py``).
 import logging
 import math
 from collections import deque
+from dataclasses import replace
 
 import trio
 
-from pytest_k6api.model import Command, ControlError, ScenarioOptions
-from pytest_k6api.scheduling.arrivals import ArrivalCursor, ConstantArrivals
+from pytest_k6api.model import (
+    Command,
+    ControlError,
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioTakeover,
+)
+from pytest_k6api.scheduling.arrivals import ArrivalCursor, Arrivals, ConstantArrivals
 from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import ArrivalPlan
 from pytest_k6api.scheduling.executors.planned_executor import PlannedExecutor
@@ -95,6 +102,27 @@ class ArrivalExecutor(PlannedExecutor):
             self._cursor = ArrivalCursor(self._arrivals_at(command.rate, now), self._plan.share)
         super().apply(command)
 
+    def report(self) -> ScenarioProgress:
+        """Return how far it has come, for a successor."""
+        progress = super().report()
+        # Some were retired: a successor counts its VUs anew.
+        vus = tuple(vu._replace(task=index) for index, vu in enumerate(progress.vus, 1))
+        return replace(progress, vus=vus, next_due=self._cursor.due)
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Go on, when it runs, with what another instance was lost with."""
+        super().take_over(takeover, progress)
+        self._manual_rate = takeover.rate
+        due = progress.next_due
+        if takeover.goes_on:
+            self.counts.interrupted += progress.busy
+        if takeover.rate is not None:
+            arrivals: Arrivals = ConstantArrivals(takeover.rate, self._ends_at, due)
+            self._cursor = ArrivalCursor(arrivals, self._plan.share)
+        elif takeover.goes_on:
+            before = math.nextafter(due, -math.inf) if due < math.inf else self._ends_at
+            self._cursor = ArrivalCursor(self._plan.arrivals, self._plan.share, after=before)
+
     async def _work(self, task: VUTask, vu: ActiveVU) -> None:
         pool, ticks = self._pool, self._context.ticks
         least = self.options.min_iteration_duration
@@ -120,7 +148,24 @@ class ArrivalExecutor(PlannedExecutor):
 
     def _begin(self) -> None:
         self._adjust()
+        if self._manual_vus is None:
+            for _ in range(min(len(self._pool.former), self.vus_max - self._size)):
+                self._start_task()
         super()._begin()
+        if self._taken_over is not None:
+            self._miss(self._taken_over.lost_at, self.clock.elapsed)
+
+    def _miss(self, lost_at: float, now: float) -> None:
+        """Account for the iterations that fell due up to `now`: begun until `lost_at`, not later."""
+        cursor, begun, dropped = self._cursor, 0, 0
+        while cursor.due <= now:
+            self._last_due = cursor.due
+            begun += cursor.due <= lost_at
+            dropped += cursor.due > lost_at
+            cursor.advance()
+        self.counts.interrupted += begun
+        if dropped:
+            self._record_dropped(dropped)
 
     def _act(self, now: float) -> None:
         """Start or drop the iterations due by `now`, at most `_MOST_AT_ONCE`."""

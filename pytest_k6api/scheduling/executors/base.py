@@ -4,7 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_k6api.model import Command, ControlError, Recorder, ScenarioOptions
+from pytest_k6api.model import (
+    Command,
+    ControlError,
+    Recorder,
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioTakeover,
+)
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.segments import ExecutionSegment
 from pytest_k6api.scheduling.vu_pool import VUPool
@@ -13,6 +20,13 @@ from pytest_k6api.vu import LoopTicks, StuckTasks
 
 class ActiveVU(Protocol):
     """One virtual user while it belongs to a scenario."""
+
+    @property
+    def iteration(self) -> int:
+        """The number of its iteration that runs or has ended last, from 0; -1 before the first."""
+
+    def go_on(self, iterations: int) -> None:
+        """Go on after `iterations` of a VU with the same number; before the first iteration."""
 
     async def run_iteration(self, due_at: float | None = None) -> bool:
         """Run one iteration and record it; return whether it failed, or got no response.
@@ -140,6 +154,17 @@ class Executor(Protocol):
 
     def apply(self, command: Command) -> None:
         """Carry out `command`, after `check`."""
+
+    def report(self) -> ScenarioProgress:
+        """Return how far it has come, for a successor."""
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Go on, when it runs, with what another instance was lost with.
+
+        Args:
+            takeover: What became of the load test since then.
+            progress: What that instance told last.
+        """
 
     def finish(self) -> None:
         """Start no more iterations; those that run have the graceful stop to end."""

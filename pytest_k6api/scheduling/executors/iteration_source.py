@@ -7,6 +7,7 @@ shared      while the one counter is not at 0           one number
 per VU      while its own counter is not at 0           one number for each VU
 """
 
+from collections.abc import Container, Mapping, Sized
 from typing import Protocol
 
 
@@ -26,6 +27,20 @@ class IterationSource(Protocol):
     def leftovers(self) -> list[int]:
         """Return the planned iterations that were never taken, in the portions that k6 reports."""
 
+    def ended(self, busy: "Busy") -> Mapping[int, int]:
+        """Return how many iterations were taken and have ended, by the counter that counts them.
+
+        Args:
+            busy: The indices of the tasks whose last one has not.
+        """
+
+    def restore(self, ended: Mapping[int, int]) -> None:
+        """Take as many as `ended` of another instance tells."""
+
+
+class Busy(Container[int], Sized, Protocol):
+    """Indices of tasks."""
+
 
 class UnlimitedSource:
     """Iterations without a limit."""
@@ -43,6 +58,13 @@ class UnlimitedSource:
     def leftovers(self) -> list[int]:
         """Return nothing."""
         return []
+
+    def ended(self, busy: Busy) -> Mapping[int, int]:  # noqa: ARG002 - the protocol's
+        """Return nothing."""
+        return {}
+
+    def restore(self, ended: Mapping[int, int]) -> None:
+        """Do nothing."""
 
 
 class SharedSource:
@@ -66,6 +88,14 @@ class SharedSource:
     def leftovers(self) -> list[int]:
         """Return the rest as one number, as k6 does."""
         return [self._left] if self._left else []
+
+    def ended(self, busy: Busy) -> Mapping[int, int]:
+        """Return how many have ended, as those of the one counter, 0."""
+        return {0: self.total - self._left - len(busy)}
+
+    def restore(self, ended: Mapping[int, int]) -> None:
+        """Take as many as have ended."""
+        self._left = self.total - ended.get(0, 0)
 
 
 class PerVUSource:
@@ -98,3 +128,11 @@ class PerVUSource:
     def leftovers(self) -> list[int]:
         """Return the rest of each task, as k6 does."""
         return [left for left in self._left.values() if left]
+
+    def ended(self, busy: Busy) -> Mapping[int, int]:
+        """Return how many have ended, by the index of their task."""
+        return {index: self._each - left - (index in busy) for index, left in self._left.items()}
+
+    def restore(self, ended: Mapping[int, int]) -> None:
+        """Take as many of each task as have ended."""
+        self._left |= {index: self._each - number for index, number in ended.items()}

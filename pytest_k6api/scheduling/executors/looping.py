@@ -1,8 +1,16 @@
 """Executors that keep a number of virtual users looping: five of k6's seven."""
 
+from dataclasses import replace
+
 import trio
 
-from pytest_k6api.model import Command, ControlError, ScenarioOptions
+from pytest_k6api.model import (
+    Command,
+    ControlError,
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioTakeover,
+)
 from pytest_k6api.scheduling.executors.back_off import BackOff
 from pytest_k6api.scheduling.executors.base import CONFIG_ERROR, ActiveVU, ExecutorContext
 from pytest_k6api.scheduling.executors.executor_plans import LoopPlan
@@ -51,6 +59,18 @@ class LoopingExecutor(PlannedExecutor):
             )
         super().check(command)
 
+    def report(self) -> ScenarioProgress:
+        """Return how far it has come, for a successor."""
+        busy = {task.index for task in self._pool.tasks.values() if task.is_busy}
+        return replace(super().report(), ended=self._plan.source.ended(busy))
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Go on, when it runs, with what another instance was lost with."""
+        super().take_over(takeover, progress)
+        self._plan.source.restore(progress.ended)
+        if takeover.goes_on and self._plan.source.total is None:
+            self.counts.interrupted += progress.busy
+
     async def _work(self, task: VUTask, vu: ActiveVU) -> None:
         pool, ticks = self._pool, self._context.ticks
         take, index = self._plan.source.take, task.index
@@ -81,7 +101,10 @@ class LoopingExecutor(PlannedExecutor):
     def _begin(self) -> None:
         if self._plan.counts_from_setup:
             # k6 measures this executor's duration in test-run time, setup included.
-            self._ends_at -= self._context.clock.elapsed - self.options.start_time
+            began_at = self._taken_over.began_at if self._taken_over else None
+            if began_at is None:
+                began_at = self._context.clock.elapsed
+            self._ends_at -= began_at - self.options.start_time
         super()._begin()
         self._reserve()
 

@@ -11,7 +11,13 @@ from contextlib import closing
 
 import trio
 
-from pytest_k6api.model import Command, ScenarioOptions
+from pytest_k6api.model import (
+    Command,
+    FormerVU,
+    ScenarioOptions,
+    ScenarioProgress,
+    ScenarioTakeover,
+)
 from pytest_k6api.model.metrics import DROPPED_ITERATIONS
 from pytest_k6api.scheduling.clock import RunClock
 from pytest_k6api.scheduling.executors.base import (
@@ -40,6 +46,7 @@ class PlannedExecutor(ABC):
         self._ends_at = plan.ends_at
         self._vus_max = plan.vus_max
         self._manual_vus: int | None = None
+        self._taken_over: ScenarioTakeover | None = None
         self._has_begun = self._is_finishing = False
 
     @property
@@ -93,6 +100,23 @@ class PlannedExecutor(ABC):
             self._adjust()
         self._wake.set()
 
+    def report(self) -> ScenarioProgress:
+        """Return how far it has come, for a successor."""
+        tasks = self._pool.tasks.values()
+        vus = (
+            FormerVU(task.index, task.number, task.iterations)
+            for task in tasks
+            if task.number is not None
+        )
+        return ScenarioProgress(vus=tuple(vus), busy=sum(task.is_busy for task in tasks))
+
+    def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
+        """Go on, when it runs, with what another instance was lost with."""
+        self._manual_vus, self._vus_max = takeover.vus, takeover.vus_max
+        if takeover.goes_on:
+            self._taken_over = takeover
+            self._pool.former = {vu.task: vu for vu in progress.vus}
+
     def finish(self) -> None:
         """Start no more iterations; running ones have the graceful stop."""
         self._is_finishing = True
@@ -144,6 +168,8 @@ class PlannedExecutor(ABC):
     def _begin(self) -> None:
         self._has_begun = True
         self.clock.start()
+        if self._taken_over is not None:
+            self.clock.set(self._taken_over.clock)
         self._pool.is_held = self.clock.is_standing
 
     def _wind_down(self, *, was_told: bool) -> None:  # noqa: ARG002 - for subclasses

@@ -22,7 +22,7 @@ from time import process_time
 
 import trio
 
-from pytest_k6api.model import ScenarioOptions
+from pytest_k6api.model import FormerVU, ScenarioOptions
 from pytest_k6api.scheduling.executors.back_off import BackOff
 from pytest_k6api.scheduling.executors.base import ActiveVU, ExecutorContext, ScenarioCounts
 from pytest_k6api.vu import WakeEvent
@@ -46,11 +46,13 @@ class VUTask:
         ends_at: Scenario time at which a retiring task is cancelled; else infinity.
         due: Of an arrival rate: Trio time of the iteration handed to it; else None.
         parked: Of an arrival rate: its Trio task while it waits for an iteration.
+        former: The VU of another instance that its VU goes on for; None for none.
     """
 
     __slots__ = (
         "due",
         "ends_at",
+        "former",
         "index",
         "is_busy",
         "is_cancelled",
@@ -63,8 +65,9 @@ class VUTask:
         "vu",
     )
 
-    def __init__(self, index: int, *, spare: bool) -> None:
+    def __init__(self, index: int, *, spare: bool, former: FormerVU | None = None) -> None:
         self.index = index
+        self.former = former
         self.spare = spare
         self.scope = trio.CancelScope()
         self.number: int | None = None
@@ -74,6 +77,12 @@ class VUTask:
         self.ends_at = math.inf
         self.due: float | None = None
         self.parked: trio.lowlevel.Task | None = None
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations its VU has ended, those of a former one included."""
+        begun = self.vu.iteration + 1 if self.vu is not None else 0
+        return begun - (self.is_busy and self.due is None)
 
     def cancel(self) -> None:
         """Cancel it; later records of a running iteration are dropped."""
@@ -109,6 +118,8 @@ class TaskPool:
         self.busy = 0
         self.counts = ScenarioCounts()
         self.is_held = False
+        # Those of another instance, by their index, as long as nobody goes on for them.
+        self.former: dict[int, FormerVU] = {}
         self._options = options
         self._context = context
         self._wake = wake
@@ -128,8 +139,10 @@ class TaskPool:
     def start(self, index: int, *, spare: bool) -> VUTask:
         """Activate a VU as task `index`; `spare` if it is not a planned one."""
         assert self._nursery is not None
-        task = self.tasks[index] = VUTask(index, spare=spare)
-        task.number = self._context.vu_pool.take_nowait(spare=spare)
+        former = self.former.pop(index, None)
+        task = self.tasks[index] = VUTask(index, spare=spare, former=former)
+        wanted = former.number if former else None
+        task.number = self._context.vu_pool.take_nowait(spare=spare, wanted=wanted)
         self._nursery.start_soon(self._run, task)
         return task
 
@@ -236,6 +249,8 @@ class TaskPool:
                 if task.number is None:
                     task.number = await context.vu_pool.take()
                 task.vu = context.make_vu(self._options, task.number)
+                if task.former is not None:
+                    task.vu.go_on(task.former.iterations)
                 await self._work(task, task.vu)
         finally:
             context.stuck.has_ended(task.trio_task)

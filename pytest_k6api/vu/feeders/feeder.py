@@ -34,15 +34,25 @@ class FeederExhausted(StopRequest):
 
 
 class Feeder(Generic[Row]):
-    """Hands out rows; made by `feeder`. ``next(users)`` takes one."""
+    """Hands out rows; made by `feeder`. ``next(users)`` takes one.
+
+    Args:
+        key: What it is known by in every process of the suite.
+        name: What it is called in errors.
+        open_rows: Returns its rows from the first on.
+        order: The order in which they are handed out.
+        on_exhausted: What happens after the last.
+    """
 
     def __init__(
         self,
+        key: str,
         name: str,
         open_rows: Callable[[], Iterable[Row]],
         order: Order,
         on_exhausted: Exhaustion,
     ) -> None:
+        self._key = key
         self._name = name
         self._open_rows = open_rows
         self._order = order
@@ -71,9 +81,13 @@ class Feeder(Generic[Row]):
             FeederError: There are no rows, they cannot be read, or all were handed
                 out and ``on_exhausted="fail"``.
         """
+        vu = vu or current_vu.get(None)
+        rows = vu._load.rows if vu is not None else {}
         with self._lock:
-            row = self._pick(vu or current_vu.get(None))
-            self._handed_out += 1
+            # A successor of a lost worker goes on after the rows of that.
+            self._handed_out = max(self._handed_out, rows.get(self._key, 0))
+            row = self._pick(vu)
+            self._handed_out = rows[self._key] = self._handed_out + 1
         return cast("Row", dict(row)) if isinstance(row, dict) else row
 
     def _pick(self, vu: BaseVU | None) -> Row:
@@ -148,13 +162,17 @@ def feeder(
     __tracebackhide__ = True
     _check_choice("order", order, ("unique", "circular", "random"))
     _check_choice("on_exhausted", on_exhausted, ("stop", "fail"))
+    caller = sys._getframe(1)
+    place = f"{caller.f_globals.get('__name__')}:{caller.f_lineno}"
     if not isinstance(source, (str, Path)):
         if not isinstance(source, Iterable):
             raise OptionError(f"a feeder takes a path or an iterable, got {source!r}")
-        return Feeder(f"a {type(source).__name__}", lambda: source, order, on_exhausted)
-    here = sys._getframe(1).f_globals.get("__file__")
+        name = f"a {type(source).__name__}"
+        return Feeder(f"{place}:{name}", name, lambda: source, order, on_exhausted)
+    here = caller.f_globals.get("__file__")
     read = read_rows(source, Path(here).parent if here else Path.cwd())
-    return Feeder(Path(source).name, read, order, on_exhausted)
+    name = Path(source).name
+    return Feeder(f"{place}:{name}", name, read, order, on_exhausted)
 
 
 def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:

@@ -36,6 +36,7 @@ DURATION = MetricSnapshot(
 )
 WORKER = WorkerStatus(
     number=2,
+    share=1,
     place="process 4711",
     state=WorkerState.BLOCKED,
     vus=25,
@@ -125,8 +126,11 @@ def test_workers_are_listed_with_what_they_do_and_how_they_are(browser: Browser)
                 "clock-offset": -0.25,
                 "last-heard": 0.31,
                 "lost": "",
+                "share": 1,
                 "lost-at": None,
                 "kept-until": None,
+                "follows": None,
+                "began-at": None,
                 "limits": ["limited by the generator"],
             },
         }
