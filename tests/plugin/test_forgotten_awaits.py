@@ -46,6 +46,75 @@ def test_every_call_that_was_not_awaited_is_counted_at_its_place(
     assert service.paths == []
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["vu.ws.connect(...) as ws", "vu.http.stream(...) as response", "vu.http.sse(...) as events"],
+)
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "ordinary"])
+def test_a_block_that_was_never_entered_is_told_like_a_call_that_was_not_awaited(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    written: str,
+    is_async: bool,
+):
+    call = written.partition("(")[0]
+    start = "async " if is_async else ""
+    arguments = "'GET', '/'" if call == "vu.http.stream" else "'/'"
+    pytester.makepyfile(
+        test_load=f"""
+        import pytest
+        @pytest.mark.scenario(iterations=3)
+        {start}def test_browse(vu):
+            {call}({arguments})
+        """
+    )
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([
+        f"load test failed: test_load.py:4: {call}(...) was called 3 times and never entered, so it"
+        f" did nothing; write: {start}with {written}:"
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("await vu.http.stream('GET', '/')", "'async with vu.http.stream(...) as response:'"),
+        ("await vu.http.sse('/')", "'async with vu.http.sse(...) as events:'"),
+        ("with vu.http.sse('/'): pass", "'async with vu.http.sse(...) as events:' in an async *"),
+        ("async for _ in vu.http.sse('/'): pass", "'with vu.http.sse(...) as events:'"),
+    ],
+)
+def test_a_block_that_is_used_in_another_way_says_what_to_write(
+    pytester: pytest.Pytester, run_pytest: RunPytest, body: str, error: str
+):
+    result = run(pytester, run_pytest, body)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*TypeError: *write {error}"])
+
+
+def test_an_ordinary_function_says_with_and_not_async_with(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(
+        test_load="""
+        import pytest
+        @pytest.mark.scenario(iterations=1)
+        def test_browse(vu):
+            vu.http.stream("GET", "/").__aenter__().send(None)
+        """
+    )
+
+    result = run_pytest()
+
+    result.stdout.fnmatch_lines([
+        "*TypeError: write 'with vu.http.stream(...) as response:' in an ordinary function"
+    ])  # fmt: skip
+
+
 def test_one_that_is_thrown_away_later_is_told_by_its_scenario(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):

@@ -386,7 +386,7 @@ def test_calls_that_are_not_awaited_fail_the_load_test(
     result.stdout.fnmatch_lines(
         [
             "*: socket.send(...) was called 2 times and never awaited, so it did nothing; write: await socket.send(...)*",
-            "*TypeError: write 'async with vu.ws.connect(...) as ws:' in an async scenario",
-            "*TypeError: write 'async with vu.ws.connect(...) as ws:', which also closes the session",
+            "*TypeError: write 'async with vu.ws.connect(...) as ws:' in an async function",
+            "*TypeError: write 'async with vu.ws.connect(...) as ws:'",
         ]
     )

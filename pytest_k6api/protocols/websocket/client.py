@@ -2,9 +2,10 @@
 
 from time import perf_counter_ns
 from types import TracebackType
-from typing import NoReturn, Unpack
+from typing import Unpack
 
 from pytest_k6api.model import Recorder
+from pytest_k6api.protocols.blocks import AsyncBlock
 from pytest_k6api.protocols.http import (
     Client,
     DuplexLine,
@@ -141,29 +142,22 @@ class WebSocketClient:
         )
 
 
-class Connecting:
+class Connecting(AsyncBlock):
     """A session that is about to be opened: use it in ``async with``."""
 
     __slots__ = ("_client", "_options", "_socket", "_url")
+
+    written = "async with vu.ws.connect(...) as ws:"
 
     def __init__(self, client: WebSocketClient, url: str, options: ConnectOptions) -> None:
         self._client = client
         self._url = url
         self._options = options
         self._socket: WebSocket | None = None
-
-    def __await__(self) -> NoReturn:
-        raise TypeError(
-            "write 'async with vu.ws.connect(...) as ws:', which also closes the session"
-        )
-
-    def __enter__(self) -> NoReturn:
-        raise TypeError("write 'async with vu.ws.connect(...) as ws:' in an async scenario")
-
-    def __exit__(self, *_: object) -> None:
-        """Python asks for it before it calls `__enter__`."""
+        self.is_unused = True
 
     async def __aenter__(self) -> WebSocket:
+        self.is_unused = False
         self._socket = socket = await self._client.open(self._url, self._options)
         if socket.error and self._options.get("throw", False):
             error = socket.closed_error("opened it")

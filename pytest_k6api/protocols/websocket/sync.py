@@ -5,6 +5,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
 
+from pytest_k6api.protocols.blocks import SyncBlock
 from pytest_k6api.protocols.http import Response
 from pytest_k6api.protocols.websocket.client import WebSocketClient
 from pytest_k6api.protocols.websocket.options import ConnectOptions
@@ -40,10 +41,12 @@ class SyncWebSocketClient:
         return SyncConnecting(self._client, url, options, self._run, self._run_soon)
 
 
-class SyncConnecting:
+class SyncConnecting(SyncBlock):
     """A session that is about to be opened: use it in ``with``."""
 
     __slots__ = ("_connecting", "_run", "_run_soon", "_socket")
+
+    written = "with vu.ws.connect(...) as ws:"
 
     def __init__(
         self,
@@ -54,11 +57,14 @@ class SyncConnecting:
         run_soon: Callable[..., None],
     ) -> None:
         self._connecting = client.connect(url, **options)
+        self._connecting.is_unused = False
         self._run = run
         self._run_soon = run_soon
         self._socket: WebSocket | None = None
+        self.is_unused = True
 
     def __enter__(self) -> "SyncWebSocket":
+        self.is_unused = False
         self._socket = socket = self._run(self._connecting.__aenter__)
         return SyncWebSocket(socket, self._run)
 

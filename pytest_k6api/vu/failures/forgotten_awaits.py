@@ -1,8 +1,9 @@
-"""Calls of this package that were never awaited, by location.
+"""Calls of this package that were never awaited, or whose blocks were never entered, by location.
 
 ``vu.http.get("/")`` without ``await`` sends nothing and raises nothing. Python warns
 when such a coroutine is collected, perhaps once for a thousand of them and without
-advice. These warnings are counted here, so awaited calls cost nothing.
+advice. These warnings are counted here, so awaited calls cost nothing. Blocks without
+``async with`` warn in the same way (`pytest_k6api.protocols.blocks`).
 """
 
 import linecache
@@ -11,12 +12,13 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users
 from pytest_k6api.vu.vu import current_vu
 
 _WARNING = r"coroutine '(Client|VU|WebSocket|WebSocketSession)\.(\w+)' was never awaited"
+_NEVER_ENTERED = r"(vu\.[\w.]+)\(\.\.\.\) was never entered; write: (.+)"
 _WRITTEN = re.compile(
     r"(?<!await )\b(?:vu\.(?:http\.)?\w+|\w+\.(?:send|receive|request|ping|close))(?=\()"
 )
@@ -32,17 +34,34 @@ _AWAITED = {
 }
 
 
+class _Forgotten(NamedTuple):
+    """One kind of call that did nothing.
+
+    Attributes:
+        location: The place or the scenario, with a colon; empty if neither is known.
+        call: What was called.
+        lacks: What was not done with it: ``awaited`` or ``entered``.
+        cure: What to write.
+    """
+
+    location: str
+    call: str
+    lacks: str
+    cure: str
+
+
 class ForgottenAwaits:
-    """The calls of one load test that were never awaited, counted by location."""
+    """The calls of one load test that were never awaited or entered, counted by location."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[_Forgotten] = Counter()
 
     @contextmanager
     def noticed(self) -> Iterator[None]:
         """Count them while the context is open; other warnings are passed on."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("always", _WARNING, RuntimeWarning)
+            for text in (_WARNING, _NEVER_ENTERED):
+                warnings.filterwarnings("always", text, RuntimeWarning)
             show = warnings.showwarning
 
             def count(
@@ -54,7 +73,10 @@ class ForgottenAwaits:
                 **named: Any,
             ) -> None:
                 if found := re.match(_WARNING, str(message)):
-                    self._count(f"{found[1]}.{found[2]}", filename, lineno)
+                    self._count_await(f"{found[1]}.{found[2]}", filename, lineno)
+                elif found := re.match(_NEVER_ENTERED, str(message)):
+                    location = _location(filename, lineno)
+                    self._counts[_Forgotten(location, found[1], "entered", found[2])] += 1
                 else:
                     show(message, category, filename, lineno, *passed, **named)
 
@@ -64,26 +86,30 @@ class ForgottenAwaits:
     def sentences(self) -> list[str]:
         """Return one sentence for each location."""
         counts = self._counts.copy()
-        located = [key for key in counts if key[0]]
+        located = [each for each in counts if each.location]
         if len(located) == 1:
             # A coroutine in the first failure's traceback is collected outside of any VU.
             counts = Counter({located[0]: counts.total()})
         return [
-            f"{location}{call}(...) was called {_times(count)} and never awaited, so it did nothing;"
-            f" write: await {call}(...)"
-            for (location, call), count in counts.items()
+            f"{each.location}{each.call}(...) was called {_times(count)} and never {each.lacks}, so it"
+            f" did nothing; write: {each.cure}"
+            for each, count in counts.items()
         ]
 
-    def _count(self, name: str, filename: str, lineno: int) -> None:
+    def _count_await(self, name: str, filename: str, lineno: int) -> None:
         call = _AWAITED.get(name, "vu.http.get")
-        vu = current_vu.get(None)
-        location = f"{vu.scenario}: " if vu is not None and vu.scenario else ""
-        # Outside of the user's code it was collected later than it was called.
-        if is_users(filename):
-            location = f"{format_location(filename, lineno)}: "
-            if written := _WRITTEN.search(linecache.getline(filename, lineno)):
-                call = written[0]
-        self._counts[location, call] += 1
+        if is_users(filename) and (written := _WRITTEN.search(linecache.getline(filename, lineno))):
+            call = written[0]
+        forgotten = _Forgotten(_location(filename, lineno), call, "awaited", f"await {call}(...)")
+        self._counts[forgotten] += 1
+
+
+def _location(filename: str, lineno: int) -> str:
+    if is_users(filename):
+        return f"{format_location(filename, lineno)}: "
+    # It was collected later than it was called.
+    vu = current_vu.get(None)
+    return f"{vu.scenario}: " if vu is not None and vu.scenario else ""
 
 
 def _times(count: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from pytest_k6api.protocols.blocks import AsyncBlock, SyncBlock
 from pytest_k6api.protocols.http.message.request_options import SseOptions
 from pytest_k6api.protocols.http.sse.parser import ServerSentEvent
 from pytest_k6api.protocols.http.sse.source import EventSource
@@ -11,13 +12,15 @@ from pytest_k6api.protocols.http.streaming.download import StreamingClient
 from pytest_k6api.protocols.http.streaming.response import StreamedResponse, SyncStreamedResponse
 
 
-class EventStream(AsyncIterator[ServerSentEvent]):
+class EventStream(AsyncBlock, AsyncIterator[ServerSentEvent]):
     """What ``async with vu.http.sse(...) as events`` gives: events, for ``async for``.
 
     A loop over it may be left at any time; the end of the block closes the connection.
     """
 
     __slots__ = ("_source",)
+
+    written = "async with vu.http.sse(...) as events:"
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class EventStream(AsyncIterator[ServerSentEvent]):
             options,
             StreamedResponse,
         )
+        self.is_unused = True
 
     @property
     def response(self) -> StreamedResponse:
@@ -48,6 +52,7 @@ class EventStream(AsyncIterator[ServerSentEvent]):
         return self._source.elapsed
 
     async def __aenter__(self) -> Self:
+        self.is_unused = False
         await self._source.open()
         return self
 
@@ -60,7 +65,7 @@ class EventStream(AsyncIterator[ServerSentEvent]):
         return self._source.next_event()
 
 
-class SyncEventStream(Iterator[ServerSentEvent]):
+class SyncEventStream(SyncBlock, Iterator[ServerSentEvent]):
     """The same for ``with`` and ``for``, in a synchronous scenario.
 
     Args:
@@ -69,6 +74,8 @@ class SyncEventStream(Iterator[ServerSentEvent]):
     """
 
     __slots__ = ("_call_soon", "_run_in_trio", "_source")
+
+    written = "with vu.http.sse(...) as events:"
 
     def __init__(
         self,
@@ -86,6 +93,7 @@ class SyncEventStream(Iterator[ServerSentEvent]):
             lambda client, download: SyncStreamedResponse(client, download, run_in_trio),
         )
         self._run_in_trio, self._call_soon = run_in_trio, call_soon
+        self.is_unused = True
 
     @property
     def response(self) -> SyncStreamedResponse:
@@ -103,6 +111,7 @@ class SyncEventStream(Iterator[ServerSentEvent]):
         return self._source.elapsed
 
     def __enter__(self) -> Self:
+        self.is_unused = False
         self._run_in_trio(self._source.open)
         return self
 

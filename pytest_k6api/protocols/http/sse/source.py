@@ -90,7 +90,8 @@ class EventSource(Generic[R]):
     @property
     def response(self) -> R:
         """The response of the connection under way, or of the last one."""
-        assert self._response is not None  # it is there from the beginning of the block
+        if self._response is None:
+            raise TypeError("events come in a block; write 'with vu.http.sse(...) as events:'")
         return self._response
 
     @property

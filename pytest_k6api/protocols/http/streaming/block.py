@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
 from pytest_k6api.model import OptionError
+from pytest_k6api.protocols.blocks import AsyncBlock, SyncBlock
 from pytest_k6api.protocols.http.client.prepare import (
     Hop,
     checked_method,
@@ -122,7 +123,7 @@ class Opening(Generic[R]):
         return self._make(self._client, download)
 
 
-class ResponseStream:
+class ResponseStream(AsyncBlock):
     """What ``async with vu.http.stream(...) as response`` enters and leaves.
 
     Leaving it writes the row of the request. If the body was not read to its end, the
@@ -131,13 +132,17 @@ class ResponseStream:
 
     __slots__ = ("_opening", "_response")
 
+    written = "async with vu.http.stream(...) as response:"
+
     def __init__(
         self, client: StreamingClient, method: str, url: str, options: StreamOptions
     ) -> None:
         self._opening = Opening(client, method, url, options, StreamedResponse)
         self._response: StreamedResponse | None = None
+        self.is_unused = True
 
     async def __aenter__(self) -> StreamedResponse:
+        self.is_unused = False
         if self._response is not None:
             raise OptionError("a stream is entered once; call vu.http.stream() again")
         self._response = response = await self._opening.open()
@@ -149,7 +154,7 @@ class ResponseStream:
         await close(self._response, error)
 
 
-class SyncResponseStream:
+class SyncResponseStream(SyncBlock):
     """The same for ``with`` in a synchronous scenario.
 
     Args:
@@ -158,6 +163,8 @@ class SyncResponseStream:
     """
 
     __slots__ = ("_call_soon", "_opening", "_response", "_run_in_trio")
+
+    written = "with vu.http.stream(...) as response:"
 
     def __init__(
         self,
@@ -178,8 +185,10 @@ class SyncResponseStream:
         )
         self._run_in_trio, self._call_soon = run_in_trio, call_soon
         self._response: SyncStreamedResponse | None = None
+        self.is_unused = True
 
     def __enter__(self) -> SyncStreamedResponse:
+        self.is_unused = False
         if self._response is not None:
             raise OptionError("a stream is entered once; call vu.http.stream() again")
         response: SyncStreamedResponse = self._run_in_trio(self._opening.open)
