@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from pytest_k6api.outputs import OutputStatus
+from pytest_k6api.outputs import OutputError, OutputStatus
 from tests.outputs.receiving import (
     MIXED,
     Receiver,
@@ -68,6 +68,24 @@ def test_a_server_whose_authority_is_not_known_gets_nothing_unless_that_is_allow
     assert (refused.written, refused.dropped) == (0, 12)
     assert refused.error.startswith("the server's certificate is not trusted: ")
     assert (written.written, also.written) == (12, 12)
+
+
+def test_the_least_version_of_tls_is_chosen_by_k6s_variable(trusted):
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trusted.issue_cert("127.0.0.1").configure_cert(old)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    with receiving(tls=old) as receiver:
+        written = [write(receiver), write(receiver, K6_PROMETHEUS_RW_TLS_MIN_VERSION="1.2")]
+        refused = write(receiver, K6_PROMETHEUS_RW_TLS_MIN_VERSION="1.3")
+        with pytest.raises(
+            OutputError,
+            match=r"K6_PROMETHEUS_RW_TLS_MIN_VERSION: takes 1\.2 or 1\.3, got 'tls1\.3'",
+        ):
+            write(receiver, K6_PROMETHEUS_RW_TLS_MIN_VERSION="tls1.3")
+
+    assert [each.written for each in written] == [12, 12]
+    assert (refused.written, refused.error.startswith("no TLS connection")) == (0, True)
 
 
 def test_a_server_that_wants_a_certificate_gets_it(trusted, tmp_path):

@@ -42,15 +42,21 @@ def read_url(text: str, example: str) -> SplitResult:
 
 
 def tls_context(
-    *, verify: bool = True, ca_file: str = "", cert_file: str = "", key_file: str = ""
+    *,
+    verify: bool = True,
+    ca_file: str = "",
+    cert_file: str = "",
+    key_file: str = "",
+    least: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
 ) -> ssl.SSLContext:
-    """Return how TLS is spoken.
+    """Return how TLS is spoken, from the version `least` on.
 
     Raises:
         OutputError: A file cannot be read.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
+        context.minimum_version = max(context.minimum_version, least)
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -6,6 +6,7 @@ Source: k6 v1.1.0, ``internal/output/prometheusrw/remotewrite``.
 """
 
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -46,6 +47,7 @@ _HEADERS = {
 }
 _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _UNITS = {Contains.TIME: "_seconds", Contains.DATA: "_bytes", Contains.DEFAULT: ""}
+_TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _NAN = float("nan")
 
 # Of each trend, until the next push asks for percentiles.
@@ -236,6 +238,7 @@ def prometheus_output(context: OutputContext) -> QueuedOutput:
         verify=not variables.switch("INSECURE_SKIP_TLS_VERIFY"),
         cert_file=variables.text("CLIENT_CERTIFICATE"),
         key_file=variables.text("CLIENT_CERTIFICATE_KEY"),
+        least=_least_tls(variables),
     )
     is_native = variables.switch("TREND_AS_NATIVE_HISTOGRAM")
     stats = read_stats(variables.words("TREND_STATS", ("p(99)",)))
@@ -247,6 +250,14 @@ def prometheus_output(context: OutputContext) -> QueuedOutput:
         push_period=variables.seconds("PUSH_INTERVAL", 5.0),
     )
     return QueuedOutput("prometheus-rw", writer)
+
+
+def _least_tls(variables: Variables) -> ssl.TLSVersion:
+    name = "TLS_MIN_VERSION"
+    version = _TLS_VERSIONS.get(variables.text(name, "1.2"))
+    if version is None:
+        raise variables.unreadable(name, "1.2 or 1.3")
+    return version
 
 
 def _signer(variables: Variables) -> Signer:

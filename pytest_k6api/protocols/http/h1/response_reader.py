@@ -22,6 +22,7 @@ from pytest_k6api.protocols.http.h1.framing import (
     is_informational,
     keeps_alive,
 )
+from pytest_k6api.protocols.http.message.bodies import Nowhere
 from pytest_k6api.protocols.http.message.errors import (
     CLOSED_MIDWAY,
     NetworkError,
@@ -37,14 +38,6 @@ _HTTP = b"HTTP/"
 _LONGEST_START = 4096
 
 Receive = Callable[[], Awaitable[bytes]]
-
-
-class _Nowhere(BytesIO):
-    """Takes a body, and keeps nothing."""
-
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # it gets bytes alone
-        """Do nothing."""
-        return len(data)
 
 
 class ResponseReader:
@@ -211,7 +204,7 @@ class ResponseReader:
                 raise NetworkError(CLOSED_MIDWAY)
 
     def _start_body(self) -> BytesIO:
-        self._pieces = pieces = BytesIO() if self._is_kept else _Nowhere()
+        self._pieces = pieces = BytesIO() if self._is_kept else Nowhere()
         return pieces
 
     def _check_size(self, size: int) -> None:

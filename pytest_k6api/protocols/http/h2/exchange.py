@@ -10,10 +10,12 @@ from trio.lowlevel import current_task
 
 from pytest_k6api.protocols.http.h2 import errors
 from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED, StreamFault
+from pytest_k6api.protocols.http.h2.frames import LEAST_FRAME
 from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
 from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
+from pytest_k6api.protocols.http.message.bodies import Nowhere
 from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, CLOSED_MIDWAY, NetworkError
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.net.batched_io import NEVER
@@ -129,6 +131,7 @@ class Http2Exchange(Stream):
                     connection.spare.append(self)
                 return
             self._forget_response()
+            self._expect_body(is_kept=request.keeps_body)
             connection.hand_out(data)
             while not self.is_complete:
                 self.check()
@@ -141,6 +144,7 @@ class Http2Exchange(Stream):
     async def _run_anyhow(self, request: PreparedRequest, deadline: int) -> None:
         """Do the same whatever the request, the connection and the exchange before are like."""
         self._prepare(request, deadline)
+        self._expect_body(is_kept=request.keeps_body)
         try:
             await self._send_request(request)
             while not self.is_complete:
@@ -170,7 +174,9 @@ class Http2Exchange(Stream):
         self.renew(NEVER)
         self.started_at, self.sent_at = started_at, sent_at
         self.first_byte_at, self.ended_at = first_byte_at, ended_at
-        self.may_be_unseen = self._is_clean = True
+        self.may_be_unseen = True
+        # Where a body of one frame may be too large, none is known by the one before.
+        self._is_clean = self._carrier.max_size >= LEAST_FRAME
         self._like = None
 
     async def start(self, request: PreparedRequest, deadline: int) -> "Http2Body":
@@ -203,6 +209,11 @@ class Http2Exchange(Stream):
         self.status = 0
         self.head = self.lowered = self.body = b""
         self._like = None
+
+    def _expect_body(self, *, is_kept: bool) -> None:
+        """Be ready for the data of the response; what is not kept may have any size."""
+        self.max_size = self._carrier.max_size if is_kept else math.inf
+        self._pieces = None if is_kept else Nowhere()
 
     async def _send_request(self, request: PreparedRequest) -> None:
         carrier, upload = self._carrier, request.upload

@@ -1,6 +1,7 @@
-"""Request bodies: JSON, forms, files, bytes, text, and iterators of chunks."""
+"""Bodies of requests: JSON, forms, files, bytes, text, and iterators of chunks; and those nobody keeps."""
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from io import BytesIO
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
@@ -135,3 +136,11 @@ class IteratorUpload:
         if is_chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         await send(memoryview(data))
+
+
+class Nowhere(BytesIO):
+    """Takes the body of a response, and keeps nothing."""
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # it gets bytes alone
+        """Do nothing."""
+        return len(data)

@@ -1,5 +1,6 @@
 """What a server may say over HTTP/2, frame by frame, and what becomes of the request."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -327,3 +328,51 @@ async def test_a_violation_fails_the_request_and_the_next_one_gets_another_conne
     assert (failed.status_code, failed.error_code, failed.error) == (0, code, text)
     assert (after.status_code, after.content) == (200, b"ok")
     assert server.connections == 2
+
+
+@in_real_time
+async def test_a_body_that_is_not_wanted_is_dropped_as_it_comes() -> None:
+    piece, pieces = bytes(16_000), 500
+
+    async def speech(speaker: Speaker) -> None:
+        await speaker.greet()
+        while True:
+            stream = await speaker.request()
+            await speaker.send(head(stream))
+            for _ in range(pieces):
+                await speaker.send(data(stream, piece, ends=False))
+            await speaker.send(data(stream, b""))
+
+    options = {**KNOWN, "discard_response_bodies": True, "max_response_size": 9_000_000}
+    async with speaking(speech) as server, a_tester(**options) as tester:
+        await tester.client.get(server.url)  # what is made once
+        tracemalloc.start()
+        try:
+            got = await tester.client.get(server.url)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        kept = await tester.client.get(server.url, discard_response_body=False)
+        async with tester.client.stream("GET", server.url) as streamed:
+            size = len(await streamed.aread())
+
+    assert (got.status_code, got.content) == (200, b"")
+    assert peak < 3_000_000
+    assert len(kept.content) == size == 8_000_000
+    assert [row[1] for row in tester.rows] == [0] * 4
+
+
+@in_real_time
+async def test_a_body_that_is_not_wanted_may_have_any_size() -> None:
+    options = {**KNOWN, "max_response_size": 1000}
+    large = bytes(16_000)
+    async with (
+        answering(response, lambda stream: response(stream, large)) as server,
+        a_tester(**options) as tester,
+    ):
+        first = await tester.client.get(server.url)
+        dropped = await tester.client.get(server.url, discard_response_body=True)
+        refused = await tester.client.get(server.url)
+
+    assert (first.content, dropped.status_code, dropped.content) == (b"ok", 200, b"")
+    assert refused.error == "response body exceeded 1000 bytes"
