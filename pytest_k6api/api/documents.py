@@ -215,6 +215,7 @@ class FailureAttributes(Struct, frozen=True, rename="kebab"):
     share: float | None
     first_at: float
     last_at: float
+    workers: tuple[str, ...]
     details: str
 
 

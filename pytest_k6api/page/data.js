@@ -82,6 +82,18 @@ import { sumOfRows } from "./shapes.js";
  */
 
 /**
+ * @typedef {object} Worker
+ * @property {number} number
+ * @property {number} share
+ * @property {string} place
+ * @property {number | null} follows
+ * @property {number | null} began_at
+ * @property {string} lost
+ * @property {number | null} lost_at
+ * @property {number | null} kept_until
+ */
+
+/**
  * @typedef {object} Comparison
  * @property {string} title
  * @property {{metric: string, stat: string, before: string, after: string, change: string, noise: string, broken: boolean}[]} numbers
@@ -106,6 +118,7 @@ import { sumOfRows } from "./shapes.js";
  * @property {Group} root_group
  * @property {import("./table.js").Row[]} requests
  * @property {Failure[]} failures
+ * @property {Worker[]} [workers] In saved results.
  * @property {Record<string, Record<string, number>>} numbers
  * @property {Comparison | null} comparison
  * @property {Timeline | null} timeline

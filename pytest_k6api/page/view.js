@@ -44,6 +44,17 @@ const CHECK_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "share", label: "Passed %", unit: "%" },
 ]);
 
+const WORKER_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
+  { key: "number", label: "Worker", unit: "text" },
+  { key: "share", label: "Share", unit: "text" },
+  { key: "place", label: "Place", unit: "text" },
+  { key: "follows", label: "Successor of", unit: "text" },
+  { key: "began_at", label: "Since", unit: "ms" },
+  { key: "lost_at", label: "Lost at", unit: "ms" },
+  { key: "kept_until", label: "Counts until", unit: "ms" },
+  { key: "lost", label: "How", unit: "text" },
+]);
+
 /** The parts of one load test, filled by `show`, over and over while it runs. */
 export class LoadTestView {
   /**
@@ -84,6 +95,7 @@ export class LoadTestView {
     });
     this.checks = new Table("Checks", CHECK_COLUMNS, { sortedBy: "fails", isMarked: (row, key) => key === "fails" && Number(row.fails) > 0 });
     this.failures = new FailureList();
+    this.workers = new Table("Workers", WORKER_COLUMNS, { isMarked: (_row, key) => key === "lost" });
     this.comparison = element("div");
     this.facts = element("div", { class: "fact-grid" });
     this.chartGrid = element("div", { class: "charts" }, this.charts.rate.element, this.charts.latency.element,
@@ -95,6 +107,7 @@ export class LoadTestView {
       failures: part("Failures", this.failures.element),
       requests: part("Requests by name", this.requests.element),
       checks: part("Checks", this.checks.element),
+      workers: part("Workers", this.workers.element),
       comparison: part("Compared with the baseline", this.comparison),
       facts: part("Options and environment", this.facts),
     };
@@ -120,6 +133,9 @@ export class LoadTestView {
     this.parts.checks.hidden = !checks.length;
     this.failures.show(test.failures);
     this.parts.failures.hidden = !test.failures.length;
+    // The live page shows workers beside the controls.
+    this.workers.show((test.workers ?? []).map(inMilliseconds));
+    this.parts.workers.hidden = !test.workers?.length;
     this.showComparison();
     if (this.isNew("facts", [test.scenarios, test.environment, test.target])) this.facts.replaceChildren(...facts(test));
     this.showTimeline(test.timeline);
@@ -319,6 +335,12 @@ export class LoadTestView {
 /** @param {string} title @param {...HTMLElement} content */
 function part(title, ...content) {
   return element("section", { class: "part" }, element("h3", {}, title), ...content);
+}
+
+/** @param {import("./data.js").Worker} worker @returns {import("./table.js").Row} */
+function inMilliseconds(worker) {
+  const of = (/** @type {number | null} */ seconds) => (seconds === null ? null : seconds * 1000);
+  return { ...worker, began_at: of(worker.began_at), lost_at: of(worker.lost_at), kept_until: of(worker.kept_until) };
 }
 
 /** @param {HTMLElement} list @param {string[]} texts */

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         kept_names,
         read_results,
         results_document,
+        worker_document,
     )
     from pytest_k6api.report.files.summary_export import summary_export
     from pytest_k6api.report.files.writing import file_of_its_own, file_stem, write_whole
@@ -84,6 +85,7 @@ __all__ = [
     "summary_export",
     "summary_line",
     "summary_lines",
+    "worker_document",
     "write_whole",
 ]
 
@@ -101,6 +103,7 @@ __getattr__ = late_names(
             "kept_names",
             "read_results",
             "results_document",
+            "worker_document",
         ),
         ".files.summary_export": ("summary_export",),
         ".files.writing": ("file_of_its_own", "file_stem", "write_whole"),

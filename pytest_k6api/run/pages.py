@@ -54,6 +54,7 @@ class ShownFailure:
     share: float | None
     first_at: float
     last_at: float
+    workers: tuple[str, ...]
     details: str
 
 
@@ -199,6 +200,7 @@ def shown_failure(failure: Failure) -> ShownFailure:
         share=failure.share,
         first_at=failure.first_at,
         last_at=failure.last_at,
+        workers=failure.workers,
         details=failure.details,
     )
 

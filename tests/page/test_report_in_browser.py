@@ -45,6 +45,30 @@ def test_a_report_tells_verdict_numbers_thresholds_failures_and_draws_every_char
     assert page.locator("svg path.heat").count() == 8
 
 
+def test_workers_are_listed_with_their_losses_and_successors(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    whole = sample_report()
+    none = {"follows": None, "began_at": None, "lost": "", "lost_at": None, "kept_until": None}
+    whole["load_tests"][0]["workers"] = [
+        {"number": 1, "share": 1, "place": "process 11", **none},
+        {"number": 2, "share": 2, "place": "process 12", **none}
+        | {"lost": "killed by SIGKILL", "lost_at": 5.3, "kept_until": 5.1},
+        {"number": 3, "share": 2, "place": "process 13", **none, "follows": 2, "began_at": 6.9},
+    ]
+    path = tmp_path / "report.html"
+    path.write_text(html_report(whole, "Load tests of shop"), encoding="utf-8")
+
+    page = open_page(path.as_uri())
+
+    table = page.get_by_role("region", name="Workers")
+    assert [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()] == [
+        ["1", "1", "process 11", "", "–", "–", "–", ""],
+        ["2", "2", "process 12", "", "–", "5.3 s", "5.1 s", "killed by SIGKILL"],
+        ["3", "2", "process 13", "2", "6.9 s", "–", "–", ""],
+    ]
+
+
 def test_the_values_of_the_second_under_the_pointer_are_shown_in_all_charts(
     report: str, open_page: OpenPage
 ) -> None:

@@ -260,9 +260,17 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
     """
     )
 
-    result = run_pytest("--k6-workers=2", "--k6-worker-loss=replan")
+    result = run_pytest(
+        "--k6-workers=2", "--k6-worker-loss=replan", "--k6-report=r.json", "--junitxml=junit.xml"
+    )
 
     result.assert_outcomes(passed=3)
+    first, _ = json.loads((pytester.path / "r.json").read_text())["load_tests"]
+    lost, successor = first["workers"][1:]
+    assert (lost["number"], lost["lost"]) == (2, "killed by SIGKILL")
+    assert lost["kept_until"] <= lost["lost_at"] <= successor["began_at"]
+    assert (successor["number"], successor["share"], successor["follows"]) == (3, 2, 2)
+    assert "lost_workers" in (pytester.path / "junit.xml").read_text()
     result.stdout.fnmatch_lines(
         [
             "k6: worker 2 (process *) was lost at *",

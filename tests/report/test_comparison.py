@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -157,6 +158,15 @@ def test_a_load_test_that_the_baseline_does_not_have_is_compared_with_nothing() 
         "COMPARED WITH main",
         "! main has no results of this load test",
     ]
+
+
+def test_a_baseline_that_has_lost_a_part_of_its_load_is_told() -> None:
+    before = saved(totals(http_reqs=[1]))
+    before = replace(before, workers=({"lost": ""}, {"lost": "killed by SIGKILL"}))
+
+    found = Baseline(name="main", results=before).compare(totals(http_reqs=[1]), 10.0)
+
+    assert found.notes[0] == "the baseline lost 1 worker, with a part of its load"
 
 
 def test_without_scipy_the_table_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

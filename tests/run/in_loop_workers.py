@@ -63,9 +63,7 @@ class InLoopWorker:
             return
         if isinstance(message, Release) and self.is_slow_to_leave:
             await trio.sleep(0.75)
-        if isinstance(message, Prepare) and self.is_stillborn:
-            self.die()
-        elif isinstance(message, Echo):
+        if isinstance(message, Echo):
             self.say(Echoed(number=message.number, at=self.now(), wall=self.now()))
         elif isinstance(message, Prepare):
             self.say(Accepted(number=message.number))
@@ -76,6 +74,8 @@ class InLoopWorker:
             self._messages[0].send_nowait(message)
 
     async def receive(self) -> bytes:
+        if self.is_stillborn:
+            raise CarrierError("killed by SIGKILL")
         if self._frames is None:
             self._frames = trio.open_memory_channel[bytes](math.inf)
             self.say(Hello(protocol=PROTOCOL, fingerprint=FINGERPRINT))
@@ -139,7 +139,7 @@ def workforce(
 ) -> tuple[Workforce, list[InLoopWorker]]:
     """Return `count` workers for the load test, and their carriers, to which later ones are added.
 
-    Those with numbers in `stillborn` end when they are to set it up.
+    Those with numbers in `stillborn` have ended before they say anything.
     """
     carriers: list[InLoopWorker] = []
 

@@ -291,6 +291,14 @@ def test_a_worker_that_is_lost_before_the_load_has_a_successor():
     )
 
 
+def test_workers_that_have_ended_before_the_load_test_have_successors():
+    tested, _ = replanned(2, lose(), "shared-iterations", stillborn=(1, 2, 4))
+
+    assert tested.outcome == "passed"
+    assert count(tested, "iterations") == 31
+    assert [each.number for each in tested.results.workers if not each.lost] == [3, 5]
+
+
 def test_an_end_after_the_share_is_done_and_told_loses_nothing():
     async def browse(vu: VU) -> None:
         await vu.sleep(3.3 if vu.id == 1 else 0.3)

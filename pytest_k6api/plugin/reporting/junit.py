@@ -19,6 +19,11 @@ NUMBERS: Mapping[str, tuple[str, str, int]] = {
 }
 """The properties of every load test with requests: metric, statistic, digits after the point."""
 
+LOSSES = "lost_workers"
+"""The property of a load test that lost workers: which, and when."""
+
+PROPERTIES = frozenset({*NUMBERS, LOSSES})
+
 
 def prepare_junit(config: pytest.Config) -> None:
     """Make the numbers of load tests properties of the suite, if the format is `xunit2`."""
@@ -36,9 +41,11 @@ class _SuiteProperties:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # The last run of a test counts, as in the terminal.
         for name, value in report.user_properties:
-            if name in NUMBERS:
+            if name in PROPERTIES:
                 self._numbers[f"{report.nodeid} {name}"] = str(value)
-        report.user_properties = [each for each in report.user_properties if each[0] not in NUMBERS]
+        report.user_properties = [
+            each for each in report.user_properties if each[0] not in PROPERTIES
+        ]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

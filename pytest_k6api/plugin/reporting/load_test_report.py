@@ -7,7 +7,7 @@ import pytest
 
 from pytest_k6api.model import PROTOCOLS, printable
 from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, KeptSummary
-from pytest_k6api.plugin.reporting.junit import NUMBERS
+from pytest_k6api.plugin.reporting.junit import LOSSES, NUMBERS, PROPERTIES
 from pytest_k6api.plugin.reporting.terminal import Terminal
 from pytest_k6api.report import (
     comparison_line,
@@ -59,7 +59,7 @@ def keep_results(item: pytest.Item, load_test: LoadTest, added: Sequence[str] = 
         lines += ["", *added]
     item.stash[KEPT_SUMMARY] = KeptSummary(line=line, lines=lines)
     # A rerun replaces the numbers of the run before.
-    item.user_properties[:] = [kept for kept in item.user_properties if kept[0] not in NUMBERS]
+    item.user_properties[:] = [kept for kept in item.user_properties if kept[0] not in PROPERTIES]
     item.user_properties += _properties(load_test)
 
 
@@ -128,3 +128,6 @@ def _properties(load_test: LoadTest) -> Iterator[tuple[str, object]]:
         found = load_test.results.query(metric, (stat,))
         if found is not None:
             yield name, round({**found.sample, **found.extra}[stat], digits)
+    lost = [each for each in load_test.results.workers if each.lost]
+    if lost:
+        yield LOSSES, "; ".join(f"worker {each.number}: {printable(each.lost)}" for each in lost)

@@ -26,6 +26,7 @@ from pytest_k6api.report import (
     parse_rule,
     read_results,
     results_document,
+    worker_document,
     write_whole,
 )
 from pytest_k6api.run import LoadTest, LoadTestPlan, timeline_document
@@ -149,6 +150,7 @@ class Baselines:
             names_kept=len(kept),
             names_seen=len(seen),
             timeline=timeline_document(load_test),
+            workers=tuple(map(worker_document, load_test.results.workers)),
         )
 
     def _write(self, document: Mapping[str, object]) -> None:

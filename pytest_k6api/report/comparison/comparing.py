@@ -234,6 +234,8 @@ def _about(baseline: Results) -> str:
 def _notes(baseline: Results) -> Iterator[str]:
     if baseline.outcome != "passed":
         yield f"the baseline itself {'was ' if baseline.outcome == 'interrupted' else ''}{baseline.outcome}"
+    if lost := baseline.lost_workers:
+        yield f"the baseline lost {lost:,} worker{'s' if lost > 1 else ''}, with a part of its load"
     if not can_test():
         yield "whether changes are more than noise was not tested: that needs pytest-k6api[stats]"
 

@@ -39,6 +39,8 @@ def markdown_summary(
     lines = [f"### {mark} {_text(name)}: {outcome}, {snapshot.elapsed:.1f} s", ""]
     if reasons:
         lines += [*(f"- {_text(reason)}" for reason in reasons), ""]
+    if snapshot.warnings:
+        lines += [*(f"- ⚠️ {_text(warning)}" for warning in snapshot.warnings), ""]
     lines += [*_table(_threshold_rows(snapshot)), *_table(_metric_rows(snapshot))]
     lines += _table(requests) if requests else []
     if comparison is not None:

@@ -28,6 +28,7 @@ from pytest_k6api.model import (
     MetricError,
     MetricKind,
     ScenarioOptions,
+    WorkerStatus,
 )
 from pytest_k6api.model.metrics import HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS
 from pytest_k6api.report.files.summary_export import summary_export
@@ -58,6 +59,7 @@ class Results:
         names_kept: How many names that are.
         names_seen: How many names the requests had.
         timeline: It second by second, as charts show it; None in files that have none.
+        workers: The workers that ran it, lost ones too, as documents of `worker_document`.
     """
 
     name: str
@@ -69,6 +71,12 @@ class Results:
     names_kept: int = 0
     names_seen: int = 0
     timeline: Document | None = None
+    workers: tuple[Document, ...] = ()
+
+    @property
+    def lost_workers(self) -> int:
+        """How many workers it lost."""
+        return sum(bool(worker.get("lost")) for worker in self.workers)
 
     def total(self, metric_id: str) -> MetricTotal | None:
         """Return a metric or sub-metric, however its filter is spelled; None if it is not here."""
@@ -121,10 +129,25 @@ def results_document(
         "started_at": results.started_at,
         "elapsed": results.elapsed,
         "environment": dict(results.environment),
+        "workers": list(results.workers),
         **judged_document(snapshot, scenarios),
         "request_names": {"kept": results.names_kept, "seen": results.names_seen},
         "metrics": {key: _metric(total) for key, total in results.totals.items()},
         "timeline": results.timeline,
+    }
+
+
+def worker_document(worker: WorkerStatus) -> Document:
+    """Return what is kept of `worker`, after the end of its load test."""
+    return {
+        "number": worker.number,
+        "share": worker.share,
+        "place": worker.place,
+        "follows": worker.follows,
+        "began_at": worker.began_at,
+        "lost": worker.lost,
+        "lost_at": worker.lost_at,
+        "kept_until": worker.kept_until,
     }
 
 
@@ -193,6 +216,7 @@ def read_results(document: object) -> Results:
             names_kept=int(names.get("kept", 0)),
             names_seen=int(names.get("seen", 0)),
             timeline=_read_timeline(document.get("timeline")),
+            workers=tuple(dict(worker) for worker in document.get("workers", ())),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise ResultsFormatError(f"it is damaged: {type(error).__name__}: {error}") from None

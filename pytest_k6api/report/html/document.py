@@ -59,6 +59,10 @@ class FailureEntry(Protocol):
         """The same for the last."""
 
     @property
+    def workers(self) -> Sequence[str]:
+        """The workers on which it happened; none without workers."""
+
+    @property
     def details(self) -> str:
         """The traceback, and the exchange of the first examples."""
 
@@ -174,6 +178,7 @@ def _failure(failure: FailureEntry) -> Document:
         "share": failure.share,
         "first_at": failure.first_at,
         "last_at": failure.last_at,
+        "workers": list(failure.workers),
         "details": failure.details,
     }
 

@@ -236,8 +236,8 @@ class DistributedRun(SupervisedRun):
         )
 
     async def _run_phases(self, services: trio.Nursery) -> RunOutcome:
-        await services.start(self._fleet.run)
         await services.start(self._succession.run)
+        await services.start(self._fleet.run)
         with self._preparing:
             await self._prepare()
         try:

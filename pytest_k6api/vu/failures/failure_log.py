@@ -242,5 +242,5 @@ def _freeze(key: FailureKey, entry: CountedFailures, iterations: int) -> Failure
         examples=tuple(entry.examples),
         hint=entry.hint,
         is_rest=entry.is_rest,
-        workers=tuple(sorted(entry.workers)),
+        workers=tuple(sorted(entry.workers, key=lambda name: (len(name), name))),
     )

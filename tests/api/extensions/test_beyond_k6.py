@@ -58,6 +58,7 @@ FAILURE = Failure(
     share=0.25,
     first_at=0.5,
     last_at=2.25,
+    workers=("worker 1",),
     first_traceback=None,
     examples=(),
     hint="use assert",
@@ -309,7 +310,8 @@ def test_failures_come_grouped(browser: Browser) -> None:
         "share": 0.25,
         "first-at": 0.5,
         "last-at": 2.25,
-        "details": "use assert",
+        "workers": ["worker 1"],
+        "details": "on worker 1\nuse assert",
     }
 
 
