@@ -7,7 +7,7 @@ import trio
 
 from pytest_k6api.model import Command, ControlError, RunStatus, ScenarioState
 from pytest_k6api.run import LoadTest
-from pytest_k6api.vu import VU, StopRequest, feeder
+from pytest_k6api.vu import VU, FeederExhausted, StopRequest, feeder
 from tests.run.in_loop_workers import KINDS, Diary, Leave, load_test, options, run, steered
 
 
@@ -116,6 +116,25 @@ def test_rows_of_a_feeder_reach_one_virtual_user_each():
     assert sorted(taken) == list(range(23))
     assert tested.outcome == "passed"
     assert tested.ending.ended_itself == "a list: all 23 rows have been handed out"
+
+
+def test_the_last_rows_are_used_to_the_end_when_those_of_every_worker_are_handed_out():
+    async def browse(vu: VU) -> None:
+        if vu.id > 2:
+            await vu.sleep(5.0)
+        elif vu.iteration == vu.id:  # a second of one worker, two of the other
+            raise FeederExhausted("all rows have been handed out")
+        else:
+            await vu.sleep(1.0)
+
+    tested, _ = load_test(
+        2, (options("constant-vus", vus=4, duration=60.0, graceful_stop=30.0), browse)
+    )
+    run(tested)
+
+    assert tested.outcome == "passed"
+    assert tested.results.scenarios[0].interrupted == 0
+    assert tested.results.elapsed == pytest.approx(5.1, abs=0.2)
 
 
 def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywhere():

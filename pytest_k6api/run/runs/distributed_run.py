@@ -270,10 +270,11 @@ class DistributedRun(SupervisedRun):
         await super()._tear_down()
 
     def _finish(self, reason: str) -> None:
+        message = Stop(reason=reason) if self.status().stopped else Finish(reason=reason)
         super()._finish(reason)
         self._succession.end()
         self._preparing.cancel()
-        self._fleet.tell(Finish(reason=reason))
+        self._fleet.tell(message)
 
     async def _wait_to_judge(self) -> None:
         if not self._aborts:

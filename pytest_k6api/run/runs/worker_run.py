@@ -116,6 +116,7 @@ class WorkerRun:
         self._is_started = trio.Event()
         self._has_begun = trio.Event()
         self._is_released = trio.Event()
+        self._is_finishing = False
         self._warnings: list[str] = []
         self._metrics = WorkerMetrics(
             plan, settings, lambda: self.elapsed, wants_samples=wants_samples
@@ -218,7 +219,7 @@ class WorkerRun:
             case Poll():
                 self._line.send(PollAnswer(content=self._report(message.number)))
             case Finish():
-                self._scheduler.finish(message.reason)
+                self._finish(message.reason)
             case Stop():
                 self._scheduler.stop(message.reason)
             case Release():
@@ -235,8 +236,15 @@ class WorkerRun:
         status, scenarios = self._scheduler.status(), tuple(self._scheduler.scenarios())
         self._line.send(Steered(number=message.number, status=status, scenarios=scenarios))
 
+    def _finish(self, reason: str) -> None:
+        # The rows of this share may be used up before those of all are; a second `finish` would
+        # be a stop, which the controller asks for by name.
+        if not self._is_finishing:
+            self._is_finishing = True
+            self._scheduler.finish(reason)
+
     def _finish_share(self, reason: str) -> None:
-        self._scheduler.finish(reason)
+        self._finish(reason)
         self._line.send(EndWanted(reason=reason, how="share"))
 
     def _note_shortage(self) -> None:
