@@ -1,11 +1,17 @@
 """Load tests on workers measure what one process measures: the same seed, a service that answers by rule."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.plugin.conftest import RunPytest
+
+ROOT = Path(__file__).parents[2]
 
 SUITE = """
     import pytest
@@ -114,3 +120,53 @@ def test_workers_measure_what_one_process_measures(
     assert "\nworker " in (pytester.path / "split.json").read_text().replace("\\n", "\n")
     assert (len(alone["thresholds"]), len(alone["failures"])) == (7, 7)
     assert len(alone["output"]) > 42 * 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--k6-workers=2",)], ids=["alone", "two workers"])
+def test_a_scenario_has_the_client_that_its_marker_asks_for(
+    pytester: pytest.Pytester, run_pytest: RunPytest, options: tuple[str, ...]
+):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.scenario(
+            vus=2, iterations=6, no_connection_reuse=True, discard_response_bodies=True
+        )
+        async def test_strangers(vu):
+            response = await vu.http.get("/")
+            assert response.content == b""
+            assert response.timings.connecting > 0
+
+        @pytest.mark.scenario(vus=2, iterations=2, http_versions="2-prior-knowledge")
+        async def test_newer(vu):
+            response = await vu.http.get("/", expected_statuses=None)
+            assert response.error != "", "the service knows HTTP/1.1 alone"
+
+        @pytest.mark.scenario(vus=1, iterations=1)
+        async def test_plain(vu):
+            assert (await vu.http.get("/")).content == b"Welcome"
+        """
+    )
+
+    result = run_pytest(*options)
+
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+def test_the_examples_pass_on_two_workers():
+    examples = sorted(str(path) for path in (ROOT / "examples").glob("test_*.py"))
+    options = ["-q", "-p", "no:cacheprovider", "--k6-workers=2", "--k6-address="]
+    # Two of them run pytest themselves, which is to find the plugin.
+    environment = {**os.environ}
+    environment.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *examples],
+        cwd=ROOT, env=environment,
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr

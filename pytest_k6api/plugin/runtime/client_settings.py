@@ -3,9 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
+import pytest
+
 from pytest_k6api.model import OptionError, Secrets, Tracer, read_trace_rate
+from pytest_k6api.plugin.hooks.stash_keys import PLAN
+from pytest_k6api.plugin.runtime.vu_output import print_exchange
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.protocols.http import (
     ClientCertificate,
@@ -40,6 +46,20 @@ def client_options(settings: Settings) -> ClientOptions:
         http_debug=_http_debug(settings),
         secrets=secrets,
         tracer=_tracer(settings),
+    )
+
+
+def client_of(item: pytest.Item, client: ClientOptions, base_url: str) -> ClientOptions:
+    """Return `client` as the load test of `item` has it, in whichever process it runs."""
+    options = item.stash[PLAN].options
+    return replace(
+        client,
+        base_url=base_url,
+        http_versions=options.http_versions,
+        discard_response_bodies=options.discard_response_bodies,
+        no_connection_reuse=options.no_connection_reuse,
+        no_vu_connection_reuse=options.no_vu_connection_reuse,
+        show_exchange=partial(print_exchange, item.config),
     )
 
 

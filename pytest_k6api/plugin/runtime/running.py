@@ -14,11 +14,12 @@ from pytest_k6api.plugin.hooks.hook_calls import HOOKS, HookCalls
 from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, PLAN, RUNNING, SESSION
 from pytest_k6api.plugin.reporting.progress import shown_progress
 from pytest_k6api.plugin.reporting.terminal import tell
+from pytest_k6api.plugin.runtime.client_settings import client_of
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.requested_outputs import make_outputs, takes_stdout
 from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
-from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
+from pytest_k6api.plugin.runtime.vu_output import prefixed_output
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.counting import PROCESSES
 from pytest_k6api.report import ProgressView
@@ -123,20 +124,10 @@ def _prepare(item: pytest.Function) -> LoadTest:
 def _settings(
     item: pytest.Function, session: RunSettings, base_url: str, hooks: HookCalls
 ) -> RunSettings:
-    options = item.stash[PLAN].options
-    show = partial(print_exchange, item.config)
     paused = f"k6: {item.name} is paused before its start; {how_to_resume(item.config)}"
     return replace(
         session,
-        client=replace(
-            session.client,
-            base_url=base_url,
-            http_versions=options.http_versions,
-            discard_response_bodies=options.discard_response_bodies,
-            no_connection_reuse=options.no_connection_reuse,
-            no_vu_connection_reuse=options.no_vu_connection_reuse,
-            show_exchange=show,
-        ),
+        client=client_of(item, session.client, base_url),
         tell=lambda text: tell(item.config, f"k6: {text}"),
         on_paused=partial(tell, item.config, paused, even_quiet=True),
         on_samples=hooks.on_samples,

@@ -9,7 +9,6 @@ import os
 import socket
 from collections.abc import Generator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ import trio
 
 from pytest_k6api.distributed import PROTOCOL, Accepted, Hello, Leave, Prepare, Refused, WorkerLink
 from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN
+from pytest_k6api.plugin.runtime.client_settings import client_of
 from pytest_k6api.plugin.runtime.output_limits import bounded_logs
 from pytest_k6api.plugin.runtime.session import run_settings
 from pytest_k6api.plugin.runtime.user_code import bound_code
-from pytest_k6api.plugin.runtime.vu_output import prefixed_output, print_exchange
+from pytest_k6api.plugin.runtime.vu_output import prefixed_output
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.fixtures import TravelledFixtures
@@ -142,11 +142,7 @@ def _settings(item: pytest.Function, order: Prepare) -> RunSettings:
     settings = run_settings(Settings.of(item.config))
     return replace(
         settings,
-        client=replace(
-            settings.client,
-            base_url=order.base_url,
-            show_exchange=partial(print_exchange, item.config),
-        ),
+        client=client_of(item, settings.client, order.base_url),
         paused=False,
         segment=equal_segment(order.share - 1, order.shares),
     )
