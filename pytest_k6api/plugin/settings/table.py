@@ -287,8 +287,9 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="URL",
         is_meant_when_empty=True,
         is_common_word=True,
-        about="Proxy of all requests, http://host:port or socks5://host:port (default: HTTP_PROXY,"
-        " HTTPS_PROXY and ALL_PROXY of the environment; empty for none); NO_PROXY names exceptions.",
+        about="Proxy of all requests, http://host:port, https://host:port or socks5://host:port"
+        " (default: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY of the environment; empty for none);"
+        " NO_PROXY names exceptions.",
     ),
     Setting(
         name="hosts",

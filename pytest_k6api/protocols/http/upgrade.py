@@ -19,6 +19,7 @@ from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request_options import RequestOptions
 from pytest_k6api.protocols.http.message.response import Response
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
+from pytest_k6api.protocols.http.net.tls import TlsSocket
 
 _SWITCHING_PROTOCOLS = 101
 
@@ -93,7 +94,7 @@ def _opened(
         connection.close()
         return Upgrade(request=request, response=response)
     sock, first_bytes = connection.detach()
-    if not request.origin.is_tls:
+    if not isinstance(sock, TlsSocket):
         # Counted by the protocol that reads them; TLS is counted on the wire.
         client._recorder.bytes_received -= len(first_bytes)
     line = DuplexLine(sock, client._runtime.traffic)

@@ -319,6 +319,7 @@ async def test_a_unix_socket_that_is_not_there_or_does_not_accept_fails_in_time(
     [
         ("http://127.0.0.1:3128", (False, "127.0.0.1", 3128, "", "")),
         ("proxy.test", (False, "proxy.test", 80, "", "")),
+        ("https://ann@proxy.test", (False, "proxy.test", 443, "ann", "")),
         ("http://ann:s%40y@proxy.test:1/", (False, "proxy.test", 1, "ann", "s@y")),
         ("socks5://[::1]", (True, "::1", 1080, "", "")),
         ("socks5h://proxy.test:9", (True, "proxy.test", 9, "", "")),
@@ -329,10 +330,11 @@ def test_a_proxy_is_read(url: str, expected: tuple[object, ...]) -> None:
 
     assert proxy is not None
     assert (proxy.is_socks, proxy.host, proxy.port, proxy.user, proxy.password) == expected
+    assert proxy.is_tls == url.startswith("https:")
 
 
 @pytest.mark.parametrize(
-    "url", ["https://ann:secret@proxy.test", "ftp://x", "http://", "http://x:y"]
+    "url", ["https://ann:secret@proxy.test/path", "ftp://x", "http://", "http://x:y"]
 )
 def test_a_proxy_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="cannot read the proxy") as caught:

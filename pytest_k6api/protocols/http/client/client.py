@@ -164,7 +164,8 @@ class Client:
 
     async def dial_http2(self, origin: Origin, deadline: int) -> Connection:
         """Return a connection of the caller's own with this client's properties; see `dial`."""
-        options = self._kept.options._replace(versions="2-prior-knowledge")
+        # No proxy reads it, TLS or not.
+        options = self._kept.options._replace(versions="2-prior-knowledge", tunnels=True)
         return await self._runtime.dial(origin, deadline, options)
 
     @property

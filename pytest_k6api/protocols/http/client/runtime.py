@@ -27,7 +27,6 @@ from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.connect import Dialer, secure
 from pytest_k6api.protocols.http.net.dns import Resolver
 from pytest_k6api.protocols.http.net.proxies import Proxy
-from pytest_k6api.protocols.http.net.tcp import tell_arrivals
 from pytest_k6api.protocols.http.net.tls import TlsSocket, version_name
 from pytest_k6api.protocols.http.net.tls_context import ClientCertificate, make_context
 
@@ -57,6 +56,7 @@ class HttpRuntime:
             self.options.connect_timeout,
             Resolver(self.options.dns, self.options.hosts),
             self.options.proxies,
+            lambda: self._proxy_context,
         )
         self._connections: set[Watched] = set()
         self._contexts: dict[object, ssl.SSLContext] = {}
@@ -79,6 +79,13 @@ class HttpRuntime:
             context = make_context(self.options.verify, certificate, self.options.tls)
             context.set_alpn_protocols(versions)
             self._contexts[versions, certificate] = context
+        return context
+
+    @cached_property
+    def _proxy_context(self) -> ssl.SSLContext:
+        """How TLS is spoken with proxies: as with servers, but for versions of HTTP."""
+        context = make_context(self.options.verify, self.options.certificate, self.options.tls)
+        context.options |= ssl.OP_NO_RENEGOTIATION
         return context
 
     @cached_property
@@ -168,10 +175,10 @@ class HttpRuntime:
         sock, connecting, forwarder = await self._dialer.connect(
             origin, deadline, self._traffic, options.address, tunnels=options.tunnels
         )
-        if self._traffic is not None:
-            tell_arrivals(sock)
         if context is None:
-            connection = self._connection(names[0], sock, "", forwarder)
+            # As in k6, a proxy's version is told where it is all that there is.
+            version = f" {version_name(sock)}" if isinstance(sock, TlsSocket) else ""
+            connection = self._connection(names[0], sock, version, forwarder)
         else:
             began = perf_counter_ns()
             tls = await secure(sock, context, origin.host, deadline)
@@ -195,7 +202,7 @@ class HttpRuntime:
         size, traffic = self.options.max_response_size, self._traffic
         if forwarder is not None:
             return ForwardedHttp1Connection(
-                forwarder, sock, "HTTP/1.1", size, self._known_heads, traffic
+                forwarder, sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic
             )
         if name == HTTP2 and traffic is not None:
             return h2.Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from functools import cached_property
 from time import perf_counter_ns
 from typing import NamedTuple
@@ -30,7 +31,9 @@ from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
 from pytest_k6api.protocols.http.net.dns import Resolver
 from pytest_k6api.protocols.http.net.hosts import Address, IpAddress
+from pytest_k6api.protocols.http.net.nested_tls import NestedTlsSocket
 from pytest_k6api.protocols.http.net.proxies import Proxies, Proxy
+from pytest_k6api.protocols.http.net.tcp import tell_arrivals
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 from pytest_k6api.protocols.http.net.tunnels import open_tunnel
 
@@ -49,12 +52,12 @@ class Dialed(NamedTuple):
     """A connected socket.
 
     Attributes:
-        sock: The socket.
-        connecting: Nanoseconds that TCP took, and the tunnel through a proxy if there is one.
+        sock: The socket; with TLS over it if it leads to a proxy that wants that.
+        connecting: Nanoseconds that TCP took, and TLS to a proxy and its tunnel if there are such.
         forwarder: The proxy that requests are sent to; None if the server itself reads them.
     """
 
-    sock: socket.socket
+    sock: socket.socket | TlsSocket
     connecting: int
     forwarder: Proxy | None
 
@@ -113,13 +116,21 @@ class Dialer:
         timeout: Seconds that a TCP connection may take, looking its address up included.
         resolver: Looks addresses up.
         proxies: Which servers are reached through a proxy.
+        proxy_context: Returns how TLS is spoken with proxies.
     """
 
-    def __init__(self, timeout: float, resolver: Resolver, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        timeout: float,
+        resolver: Resolver,
+        proxies: Proxies,
+        proxy_context: Callable[[], ssl.SSLContext],
+    ) -> None:
         self.dials: set[Dial] = set()
         self._timeout = round(timeout * 1e9)
         self._resolver = resolver
         self._proxies = proxies
+        self._proxy_context = proxy_context
 
     def sweep(self, now: int) -> None:
         """Wake the dials that are overdue at `now`, in perf_counter_ns; forget those that are over."""
@@ -176,10 +187,28 @@ class Dialer:
                 failure = RequestFailure(TCP, f"proxyconnect: {failure.text}")
             raise NetworkError(failure) from error
         connecting = perf_counter_ns() - began
-        if proxy is None or not (tunnels or proxy.needs_tunnel(origin)):
-            return Dialed(sock, connecting, proxy)
-        await _tunnel(sock, proxy, origin, limit, overdue)
-        return Dialed(sock, perf_counter_ns() - began, None)
+        if proxy is None:
+            return Dialed(sock, connecting, None)
+        way = await self._enter(sock, proxy, limit)
+        is_tunnel = tunnels or proxy.needs_tunnel(origin)
+        if is_tunnel:
+            await _tunnel(way, proxy, origin, limit, overdue)
+        return Dialed(way, perf_counter_ns() - began, None if is_tunnel else proxy)
+
+    async def _enter(
+        self, sock: socket.socket, proxy: Proxy, limit: int
+    ) -> socket.socket | TlsSocket:
+        """Return the way to `proxy` on `sock`, which is connected to it."""
+        if not proxy.is_tls:
+            return sock
+        try:
+            return await secure(sock, self._proxy_context(), proxy.host, limit)
+        except NetworkError as error:
+            failure = error.failure
+            if failure is not TIMED_OUT:
+                text = f"proxyconnect: {failure.text}"
+                error.failure = RequestFailure(failure.code, text)
+            raise
 
     async def _connect_to_any(
         self, ways: list[Way], limit: int, traffic: Traffic | None
@@ -223,6 +252,8 @@ class Dialer:
         try:
             check_descriptor(sock, self._first_reserved)
             sock.setblocking(False)
+            if traffic is not None:
+                tell_arrivals(sock)
             if family == socket.AF_UNIX:
                 await _connect_in_file_system(sock, peer, limit)
                 return sock
@@ -258,7 +289,7 @@ class Dialer:
 
 
 async def secure(
-    sock: socket.socket, context: ssl.SSLContext, host: str, deadline: int
+    sock: socket.socket | TlsSocket, context: ssl.SSLContext, host: str, deadline: int
 ) -> TlsSocket:
     """Return `sock` with TLS over it.
 
@@ -267,7 +298,10 @@ async def secure(
     """
     try:
         with trio.move_on_after(_seconds_until(deadline)):
-            tls = TlsSocket(sock, context, host)
+            if isinstance(sock, TlsSocket):
+                tls: TlsSocket = NestedTlsSocket(sock, context, host)
+            else:
+                tls = TlsSocket(sock, context, host)
             await tls.shake_hands()
             return tls
     except BaseException as error:
@@ -280,7 +314,11 @@ async def secure(
 
 
 async def _tunnel(
-    sock: socket.socket, proxy: Proxy, origin: Origin, limit: int, overdue: RequestFailure
+    sock: socket.socket | TlsSocket,
+    proxy: Proxy,
+    origin: Origin,
+    limit: int,
+    overdue: RequestFailure,
 ) -> None:
     """Have `proxy` lead `sock` to `origin`; close it if that fails."""
     try:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pytest_k6api.model import OptionError, Secrets
 from pytest_k6api.protocols.http.message.authority import Origin
 
-_DEFAULT_PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Proxy:
 
     Attributes:
         is_socks: Whether it speaks SOCKS5 instead of HTTP.
+        is_tls: Whether it is reached over TLS.
         host, port: Where it listens.
         user, password: For it; empty without.
     """
@@ -32,6 +33,7 @@ class Proxy:
     port: int
     user: str = ""
     password: str = ""
+    is_tls: bool = False
 
     @property
     def authorization(self) -> bytes:
@@ -60,11 +62,12 @@ def read_proxy(text: str, secrets: Secrets) -> Proxy:
         parts, port = urlsplit("http:"), None
     if not parts.hostname or parts.scheme not in _DEFAULT_PORTS or parts.path.strip("/"):
         raise OptionError(
-            f"cannot read the proxy {secrets.mask_url(url)!r}; write http://host:port or"
-            " socks5://host:port, with user:password@ in front of the host where it wants them"
+            f"cannot read the proxy {secrets.mask_url(url)!r}; write http://host:port,"
+            " https://host:port or socks5://host:port, with user:password@ in front of the host where it wants them"
         )
     return Proxy(
-        is_socks=parts.scheme != "http",
+        is_socks=parts.scheme.startswith("socks"),
+        is_tls=parts.scheme == "https",
         host=parts.hostname,
         port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
         user=unquote(parts.username or ""),

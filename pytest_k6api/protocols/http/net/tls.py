@@ -25,8 +25,8 @@ _VERSIONS = {
 
 # Bytes that a record holds at most.
 _RECORD = 16 * 1024
-# Bytes to receive at once, at least: a whole record with its frame, and more.
-_LEAST_RECEIVED = 32 * 1024
+LEAST_RECEIVED = 32 * 1024
+"""Bytes to receive at once, at least: a whole record with its frame, and more."""
 # Bytes to encrypt at once, at most: an upload is not held in memory twice.
 _MOST_ENCRYPTED = 64 * 1024
 
@@ -176,7 +176,7 @@ class TlsSocket:
         """
         if self.is_ahead:
             return self._take_plain(), [], 0, None
-        size = max(size, _LEAST_RECEIVED)
+        size = max(size, LEAST_RECEIVED)
         while True:
             wire, told, flags, address = self._receive(size, ancillary_size)
             self._is_drained = len(wire) < size
@@ -200,7 +200,7 @@ class TlsSocket:
     def has_ended(self) -> bool:
         """Return whether the server closed the idle connection, or spoke unasked."""
         try:
-            self.recvmsg(_LEAST_RECEIVED, 0)
+            self.recvmsg(LEAST_RECEIVED, 0)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError:
@@ -217,7 +217,7 @@ class TlsSocket:
     async def _take_in(self) -> None:
         await wait_readable(self._sock)
         with suppress(BlockingIOError):
-            wire = self._sock.recv(_LEAST_RECEIVED)
+            wire = self._sock.recv(LEAST_RECEIVED)
             self._bytes_received += len(wire)
             if wire:
                 self._incoming.write(wire)

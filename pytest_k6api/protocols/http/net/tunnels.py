@@ -7,13 +7,16 @@ connection, so it uses Trio's own waits.
 import ipaddress
 import re
 import socket
+import ssl
 from http import HTTPStatus
+from typing import cast
 
 from trio.lowlevel import wait_readable, wait_writable
 
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import GENERIC, TCP, NetworkError, RequestFailure
 from pytest_k6api.protocols.http.net.proxies import Proxy
+from pytest_k6api.protocols.http.net.tls import TlsSocket
 
 _LARGEST_HEAD = 64 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: |\r?\n)")
@@ -37,23 +40,27 @@ _REPLIES = {
 }
 
 
-async def open_tunnel(sock: socket.socket, proxy: Proxy, origin: Origin) -> None:
+async def open_tunnel(sock: socket.socket | TlsSocket, proxy: Proxy, origin: Origin) -> None:
     """Have `proxy`, to which `sock` is connected, lead it to `origin`; the caller limits the time.
 
     Raises:
         NetworkError: It does not.
         OSError: The connection broke.
     """
-    wire = _Wire(sock)
+    wire = _TlsWire(sock) if isinstance(sock, TlsSocket) else _Wire(sock)
     if proxy.is_socks:
         await _negotiate(wire, proxy)
         await _connect_by_socks(wire, origin)
     else:
         await _connect_by_http(wire, proxy, origin)
+    if wire.is_ahead:  # the server says nothing before we do
+        raise _refusal(GENERIC, "malformed HTTP response")
 
 
 class _Wire:
     """A non-blocking socket that is read to the byte: what follows is the server's."""
+
+    is_ahead = False
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -94,6 +101,37 @@ class _Wire:
             if not data:
                 raise _refusal(GENERIC, "unexpected EOF")
             return data
+
+
+class _TlsWire(_Wire):
+    """The same over TLS, of which a record is read as a whole.
+
+    Attributes:
+        is_ahead: Whether more was read than was asked for.
+    """
+
+    def __init__(self, sock: TlsSocket) -> None:
+        super().__init__(cast("socket.socket", sock))  # it sends as a socket does
+        self._tls = sock
+        self._read = b""
+
+    @property
+    def is_ahead(self) -> bool:  # type: ignore[override]  # it is read alone
+        return bool(self._read)
+
+    async def _some(self, size: int, flags: int = 0) -> bytes:
+        while not self._read:
+            try:
+                self._read, *_ = self._tls.recvmsg(size, 0)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                await wait_readable(self._tls.fileno())
+                continue
+            if not self._read:
+                raise _refusal(GENERIC, "unexpected EOF")
+        data = self._read[:size]
+        if not flags & socket.MSG_PEEK:
+            self._read = self._read[size:]
+        return data
 
 
 def _refusal(code: int, text: str) -> NetworkError:
