@@ -23,7 +23,7 @@ from pytest_k6api.protocols.websocket import WebSocketClient
 from pytest_k6api.protocols.websocket.wire.frames import apply_mask, encode_frame
 from pytest_k6api.protocols.websocket.wire.reader import FrameReader
 
-ECHO = Path(__file__).parent / "comparing" / "echo.py"
+ECHO = [sys.executable, "-m", "comparing.echo"]
 VUS = 50
 MESSAGE = "x" * 100
 
@@ -97,8 +97,9 @@ def main() -> None:
         os.sched_setaffinity(0, {int(ours)})
         pinned = ["taskset", "-c", theirs]
     _parts()
-    command = [*pinned, sys.executable, str(ECHO)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    here = Path(__file__).parent
+    command = [*pinned, *ECHO]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=here) as process:
         assert process.stdout
         url = process.stdout.readline().strip()
         for _ in range(options.rounds):

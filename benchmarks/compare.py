@@ -12,6 +12,7 @@ what each figure means, and what to mind on a machine that is not quiet.
 import argparse
 import os
 import platform
+import shlex
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,8 +21,12 @@ from pathlib import Path
 from comparing.generators import GENERATORS, Generator, environment
 from comparing.measuring import Run, run_once
 from comparing.results import Pair, table
-from comparing.service import Service, running_echo, running_nginx
+from comparing.service import Service, running_nginx, running_program
 from comparing.workloads import Load, Workload, all_workloads
+
+# Services that print their address, and send everything back.
+ECHO = [sys.executable, "-m", "comparing.echo"]
+GRPC_ECHO = [sys.executable, "-m", "comparing.grpc_echo"]
 
 
 def measure(
@@ -129,7 +134,7 @@ def arguments() -> tuple[argparse.Namespace, list[Workload]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default="abcdefghijklmno", help="letters (default: all)")
+    parser.add_argument("--workloads", default="", help="letters (default: all)")
     parser.add_argument("--generators", default=",".join(GENERATORS), help="names, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of a run beyond its base of 1 s")
@@ -137,6 +142,7 @@ def arguments() -> tuple[argparse.Namespace, list[Workload]]:
     parser.add_argument("--idle-vus", type=int, default=20_000, help="of (i)")
     parser.add_argument("--growth-seconds", type=float, default=30, help="of each run of (h)")
     parser.add_argument("--cores", default="", help="generator's and service's, such as 1,0")
+    parser.add_argument("--grpc-service", default=shlex.join(GRPC_ECHO), help="command of (r)")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     parser.add_argument("--list", action="store_true", help="print the workloads and end")
     options = parser.parse_args()
@@ -146,7 +152,7 @@ def arguments() -> tuple[argparse.Namespace, list[Workload]]:
         idle_vus=options.idle_vus,
         growth_seconds=options.growth_seconds,
     )
-    letters = options.workloads.replace(",", "")
+    letters = options.workloads.replace(",", "") or "".join(there)
     if unknown := set(letters) - there.keys():
         parser.error(f"there is no workload {unknown.pop()!r}; there are {', '.join(there)}")
     return options, [there[letter] for letter in letters]
@@ -166,9 +172,10 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_nginx(Path(folder), service_core) as nginx,
-        running_echo(nginx, service_core) as echo,
+        running_program(nginx, ECHO, service_core) as echo,
+        running_program(nginx, shlex.split(options.grpc_service), service_core) as grpc,
     ):
-        services = {"nginx": nginx, "echo": echo}
+        services = {"nginx": nginx, "echo": echo, "grpc": grpc}
         for chosen in workloads:
             rounds = run_rounds(chosen, generators, services[chosen.service], options.rounds, core)
             served = {

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,11 +113,13 @@ class Service:
 
 
 @contextmanager
-def running_echo(nginx: Service, core: int | None) -> Iterator[Service]:
-    """Run the WebSocket service of `echo` on `core`, beside `nginx`, whose files it shares."""
+def running_program(nginx: Service, command: Sequence[str], core: int | None) -> Iterator[Service]:
+    """Run `command`, which prints its address, on `core`, beside `nginx`, whose files it shares."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
-    command = [*pinned, sys.executable, str(Path(__file__).with_name("echo.py"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    folder = Path(__file__).parent.parent
+    with subprocess.Popen(
+        [*pinned, *command], stdout=subprocess.PIPE, text=True, cwd=folder
+    ) as process:
         try:
             assert process.stdout
             yield replace(nginx, url=process.stdout.readline().strip(), pid=process.pid)

@@ -33,7 +33,7 @@ class Workload:
         base: What is subtracted from it: the same with less load.
         generators: Who can do it.
         over_tls: Whether requests go over TLS.
-        service: ``nginx`` or ``echo``.
+        service: ``nginx``, ``echo`` or ``grpc``.
         over_http2: Whether the service speaks HTTP/2 there.
         shows: ``cpu``, ``memory`` (per VU), ``growth`` (over requests) or ``arrivals``.
         environment: What the scripts are told.
@@ -166,6 +166,14 @@ def all_workloads(
             generators=PLANNERS,
             shows="memory",
             environment={"SLEEP": "600", "SPREAD": "2"},
+        ),
+        replace(
+            small,
+            key="r",
+            about="unary gRPC calls, one group, one check, 50 VUs",
+            folder="grpc",
+            generators=PLANNERS,
+            service="grpc",
         ),
     )
     return {row.key: row for row in rows}
