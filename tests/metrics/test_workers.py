@@ -225,6 +225,29 @@ def test_any_split_over_workers_and_any_cut_into_reports_make_the_engine_of_one_
     assert facts(engine, elapsed) == facts(fed_at_once(steps, judged), elapsed)
 
 
+def test_thousands_of_different_times_in_a_second_are_in_the_order_of_one_process() -> None:
+    chance = random.Random(5)
+    metrics = [METRICS.index(each) for each in (TIMES, built_in.HTTP_REQ_DURATION)]
+    steps = [
+        Step(
+            at=0.5 + number / 4,
+            worker=number % 3,
+            samples=[
+                (metric, chance.randrange(2), chance.randrange(1, 30_000))
+                for metric in metrics
+                for _ in range(2_000)
+            ],
+            takes=True,
+            judges=True,
+        )
+        for number in range(8)
+    ]
+
+    engine, judged = merged(3, steps)
+
+    assert facts(engine, 3.0) == facts(fed_at_once(steps, judged), 3.0)
+
+
 def test_the_last_value_of_a_gauge_is_the_youngest_of_all_workers_and_tags() -> None:
     first = Step(at=0.4, worker=0, samples=[(2, 0, 1)])
     second = Step(at=0.5, worker=1, samples=[(2, 1, 2), (2, 0, 3)])

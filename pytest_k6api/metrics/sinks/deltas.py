@@ -3,8 +3,7 @@
 Deltas of counters, gauges and rates are sinks of their kind; a trend's has no order.
 """
 
-from collections.abc import Sequence
-from itertools import chain, repeat, starmap
+from typing import NamedTuple
 
 from pytest_k6api.metrics.sinks.simple import CounterSink, GaugeSink, RateSink
 from pytest_k6api.metrics.sinks.trend_delta import TrendDelta
@@ -26,20 +25,34 @@ def new_delta(metric: Metric) -> Delta:
             return TrendDelta()
 
 
-def samples_of(delta: Delta) -> Sequence[float]:
-    """Return a column of samples that adds up to `delta`, for what is kept by the second.
+class Summary(NamedTuple):
+    """What the samples of a delta add up to.
 
-    Of a trend and a rate they are the samples, ordered by value; of a gauge the last one.
-    A counter does not know its samples: they are taken as equal if they can be whole, as
-    the ones of a count are, and else as one sample and zeros.
+    Attributes:
+        number: How many samples there are.
+        total: Their sum; of a rate, those that are not zero.
+        greatest: The greatest of them. A counter does not know its samples: they are taken as
+            equal if they can be whole, as the ones of a count are, and else as one sample
+            and zeros.
+        last: The last one of a gauge; 0 elsewhere.
     """
+
+    number: int
+    total: float
+    greatest: float
+    last: float = 0
+
+
+def summary_of(delta: Delta) -> Summary:
+    """Return what the samples of `delta` add up to, of which there is at least one."""
+    count = delta.count
     match delta:
-        case CounterSink(count=count, total=total):
+        case CounterSink(total=total):
             share, rest = divmod(total, count)
-            return [share] * count if not rest else [total, *[0] * (count - 1)]
-        case GaugeSink():
-            return [delta.last]
-        case RateSink():
-            return [0] * (delta.count - delta.passes) + [1] * delta.passes
+            return Summary(count, total, max(total, 0) if rest else share)
+        case GaugeSink(last=last):
+            return Summary(1, last, last, last)
+        case RateSink(passes=passes):
+            return Summary(count, passes, 1 if passes else 0)
         case _:
-            return list(chain.from_iterable(starmap(repeat, delta.counts().items())))
+            return Summary(count, delta.total, max(delta.counts()))

@@ -71,13 +71,16 @@ class SortedCounts:
             yield from zip(*block.unpack(), strict=True)
 
     def add(self, more: Mapping[float, int]) -> None:
-        """Add observations, as values with their counts, in any order.
+        """Add observations, as values with their counts, in any order."""
+        values = sorted(more)
+        self.add_ordered(values, list(map(more.__getitem__, values)))
+
+    def add_ordered(self, values: Sequence[float], counts: Sequence[int]) -> None:
+        """Add observations, as different values, ascending, and the count of each.
 
         Takes time in proportion to the values and the blocks that they meet, not to what
         is here already.
         """
-        values = sorted(more)
-        counts = list(map(more.__getitem__, values))
         bounds = [] if self._later is None else list(self._later)
         start = 0
         while start < len(values):
@@ -147,7 +150,7 @@ class SortedCounts:
         if self._later is not None:
             yield from self._later.values()
 
-    def _add_to(self, bound: float, values: list[float], counts: list[int]) -> None:
+    def _add_to(self, bound: float, values: Sequence[float], counts: Sequence[int]) -> None:
         """Add to the block at `bound`, which the values belong into."""
         block: _Block = self._lowest
         if bound > -math.inf and self._later is not None:
@@ -160,7 +163,7 @@ class SortedCounts:
         else:
             self._remember(block)
 
-    def _put(self, bound: float, values: list[float], counts: list[int]) -> None:
+    def _put(self, bound: float, values: Sequence[float], counts: Sequence[int]) -> None:
         """Pack ascending `values` into one block at `bound`, or into that and others behind it."""
         number = max(2, len(values) // (MOST_IN_BLOCK // 2)) if len(values) > MOST_IN_BLOCK else 1
         step = -(-len(values) // number)
@@ -208,7 +211,7 @@ class _Block(Protocol):
     def value(self, place: int) -> float:
         """Return the value whose count is at `place`."""
 
-    def insert(self, values: list[float], counts: list[int]) -> bool:
+    def insert(self, values: Sequence[float], counts: Sequence[int]) -> bool:
         """Add ascending `values`, all of them, or none if the block had better be packed anew."""
 
 
@@ -217,7 +220,7 @@ class _Table:
 
     __slots__ = ("base", "counts", "different", "total")
 
-    def __init__(self, values: list[float], counts: list[int]) -> None:
+    def __init__(self, values: Sequence[float], counts: Sequence[int]) -> None:
         self.base = int(values[0])
         self.different = len(values)
         self.total = sum(counts)
@@ -238,7 +241,7 @@ class _Table:
     def value(self, place: int) -> float:
         return self.base + place
 
-    def insert(self, values: list[float], counts: list[int]) -> bool:
+    def insert(self, values: Sequence[float], counts: Sequence[int]) -> bool:
         base, table = self.base, self.counts
         if not (base <= values[0] and values[-1] < base + len(table) and _are_whole(values)):
             return False
@@ -263,7 +266,7 @@ class _Pairs:
 
     __slots__ = ("base", "counts", "offsets", "total")
 
-    def __init__(self, values: list[float], counts: list[int]) -> None:
+    def __init__(self, values: Sequence[float], counts: Sequence[int]) -> None:
         self.total = sum(counts)
         self.counts = array(_narrowest(max(counts, default=0)), counts)
         self.base = 0
@@ -290,7 +293,7 @@ class _Pairs:
     def value(self, place: int) -> float:
         return self.base + self.offsets[place]
 
-    def insert(self, values: list[float], counts: list[int]) -> bool:
+    def insert(self, values: Sequence[float], counts: Sequence[int]) -> bool:
         if len(values) > len(self.offsets) * _FEW or not self._has_room_for(values):
             return False
         base, offsets, known = self.base, self.offsets, self.counts
@@ -311,19 +314,21 @@ class _Pairs:
         self.total += sum(counts)
         return True
 
-    def _has_room_for(self, values: list[float]) -> bool:
+    def _has_room_for(self, values: Sequence[float]) -> bool:
         if self.offsets.typecode == "d":
             return True
         reach = self.base + _REACH[self.offsets.typecode]
         return self.base <= values[0] and values[-1] <= reach and _are_whole(values)
 
 
-def _pack(values: list[float], counts: list[int]) -> _Block:
+def _pack(values: Sequence[float], counts: Sequence[int]) -> _Block:
     is_dense = values[-1] - values[0] < _PLACES * len(values)
     return (_Table if is_dense and _are_whole(values) else _Pairs)(values, counts)
 
 
-def _joined(block: _Block, values: list[float], counts: list[int]) -> tuple[list[float], list[int]]:
+def _joined(
+    block: _Block, values: Sequence[float], counts: Sequence[int]
+) -> tuple[list[float], list[int]]:
     """Return all that is in `block` and `values`, ascending, and their counts."""
     joined = dict(zip(*block.unpack(), strict=True))
     for value, count in zip(values, counts, strict=True):

@@ -157,10 +157,13 @@ class TrendSink:
         """Add everything that `other` has counted; `other` stays as it is."""
         self.count += other.count
         self.total += other.total
+        if isinstance(other, TrendDelta) and self._is_much(other.counts()):
+            self._add_ordered(*other.in_order())
+            return
         if isinstance(other, TrendDelta) or other.digits is None:
             # Many small ones are merged in a row: they are put in order together.
             self._counted.update(other.counts())
-            if _ROOM_OF_COUNTED * len(self._counted) > self._most_waiting:
+            if self._is_much(self._counted):
                 self.settle()
             return
         self.settle()
@@ -250,14 +253,29 @@ class TrendSink:
             self._waiting = array("d", self._waiting)
             self._waiting.frombytes(struct.pack(f"{count}d", *values))
 
+    def _is_much(self, counts: Mapping[float, int]) -> bool:
+        """Whether it would take too much room to let `counts` wait."""
+        return _ROOM_OF_COUNTED * len(counts) > self._most_waiting
+
     def _put_in_order(self, more: Mapping[float, int]) -> None:
-        lowest, highest = min(more, default=math.inf), max(more, default=-math.inf)
+        if more:
+            values = sorted(more)
+            self._add_ordered(values, list(map(more.__getitem__, values)))
+
+    def _add_ordered(self, values: Sequence[float], counts: Sequence[int]) -> None:
+        """Add different values, ascending, at least one, and the count of each."""
+        lowest, highest = values[0], values[-1]
         self._min, self._max = min(self._min, lowest), max(self._max, highest)
-        if max(-lowest, highest) > _INEXACT:
-            more = _as_floats(more)
-        if self.digits is not None:
-            more = cut(more, self.digits)
-        self._sorted.add(more)
+        is_inexact = max(-lowest, highest) > _INEXACT
+        if is_inexact or self.digits is not None:
+            more: Mapping[float, int] = dict(zip(values, counts, strict=True))
+            if is_inexact:
+                more = _as_floats(more)
+            if self.digits is not None:
+                more = cut(more, self.digits)
+            self._sorted.add(more)
+        else:
+            self._sorted.add_ordered(values, counts)
         self._tell_size()
         self._memory.make_room()
 

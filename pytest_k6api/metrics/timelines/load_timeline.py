@@ -1,6 +1,6 @@
 """A load test second by second, for charts: requests, errors, VUs, lateness, data.
 
-The durations of one second are kept until it is over, and sorted then: its percentiles
+The durations of one second are kept until it is over, and put in order then: its percentiles
 are exact, of all requests, of each scenario and of each of the `MOST_NAMED` most frequent
 names. A point that covers several seconds, in a load test of more than an hour, has
 the greatest of their percentiles.
@@ -15,15 +15,14 @@ The engine says what time it is. One thread writes; `copy` is for other threads.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_k6api.metrics.sinks.deltas import Delta, samples_of
+from pytest_k6api.metrics.sinks.deltas import Delta
 from pytest_k6api.metrics.timelines.documents import RequestsSeries, TimelineDocument
 from pytest_k6api.metrics.timelines.open_second import (
     WHOLE,
     Key,
     OpenSecond,
-    histogram,
-    percentile,
 )
+from pytest_k6api.metrics.timelines.open_times import OrderedTimes
 from pytest_k6api.metrics.timelines.point_table import ADD, GREATEST, MOST_POINTS, PointTable
 from pytest_k6api.model import Metric, TagTable
 
@@ -39,7 +38,7 @@ MOST_ERRORS = 200
 # A name takes the place of the least frequent one if it had so many times as many requests:
 # names that are about as frequent would take turns otherwise.
 _LEAD = 2
-# A second with more samples than that is closed in parts.
+# A second with more samples than that is closed in parts; those of deltas are counted already.
 _MOST_OPEN = 50_000
 _OTHER_ERRORS = "other errors"
 
@@ -103,9 +102,8 @@ class LoadTimeline:
             self._close()
 
     def merge(self, metric: Metric, deltas: Mapping[int, Delta]) -> None:
-        """Take what was added to series of `metric`; see `samples_of`."""
-        if OpenSecond.takes(metric):
-            self.see(metric, {number: samples_of(delta) for number, delta in deltas.items()})
+        """Take what was added to series of `metric`."""
+        self._open.merge(metric, deltas)
 
     def plan_vus(self, vus: int) -> None:
         """Take the number of virtual users that the plan has now."""
@@ -228,9 +226,9 @@ class LoadTimeline:
             if key in self._requests:
                 self._add_errors(key, counts, second)
         self._vus.add(second, [0 if vus is None else vus + 1 for vus in closing.vus])
-        if closing.lateness:
-            lateness = sorted(closing.lateness)
-            self._lateness.add(second, (len(lateness), percentile(lateness, 95)))
+        if closing.lateness.count:
+            lateness = closing.lateness.in_order()
+            self._lateness.add(second, (lateness.count, lateness.percentile(95)))
         for key, data in closing.data(self._tags).items():
             if key not in self._data:
                 self._data[key] = PointTable(_DATA)
@@ -249,8 +247,7 @@ class LoadTimeline:
     def _close_requests(self, closing: OpenSecond, second: int) -> None:
         by_key = closing.by_scenario_and_name(self._tags)
         self._admit(closing, by_key)
-        closing.sort()
-        known: dict[tuple[int, ...], list[int]] = {}
+        known: dict[tuple[int, ...], OrderedTimes] = {}
         for key, tags_ids in by_key.items():
             table = self._requests.get(key)
             if table is None:
@@ -259,10 +256,10 @@ class LoadTimeline:
             if values is None:
                 values = known[tags_ids] = closing.ordered(tags_ids)
             failed = sum(closing.failed.get(tags_id, 0) for tags_id in tags_ids)
-            times = [percentile(values, rank) for rank in (50, 95, 99, 100)]
-            table.add(second, (len(values), failed, *times))
+            times = map(values.percentile, (50, 95, 99, 100))
+            table.add(second, (values.count, failed, *times))
             heat = self._heat if key == WHOLE else self._heats[key]
-            heat.add(second, histogram(values, EDGES_US))
+            heat.add(second, values.histogram(EDGES_US))
 
     def _admit(self, closing: OpenSecond, by_key: Mapping[Key, Sequence[int]]) -> None:
         """Give the scenarios and names in `by_key` a table each, unless there are too many."""

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_k6api.metrics.sinks.deltas import Delta, samples_of
+from pytest_k6api.metrics.sinks.deltas import Delta, summary_of
 from pytest_k6api.model import Metric, MetricKind
 from pytest_k6api.model import metrics as built_in
 
@@ -72,8 +72,6 @@ class Timeline:
 
     def add_many(self, values: Sequence[float], /) -> None:
         """Add samples, oldest first; there is at least one."""
-        while int(self.now) // self._width >= MOST_POINTS:
-            self._fold()
         count, last = len(values), values[-1]
         if values.count(last) == count:  # as ones and zeros are most of the time
             total, greatest = last * count, last
@@ -81,11 +79,11 @@ class Timeline:
             total, greatest = sum(values), max(values)
         if self._metric.kind is MetricKind.RATE:
             total = count - values.count(0)
-        self._add(int(self.now) // self._width, count, total, greatest, last)
+        self._add_now(count, total, greatest, last)
 
     def merge(self, delta: Delta, /) -> None:
-        """Add all of `delta`; see `samples_of`."""
-        self.add_many(samples_of(delta))
+        """Add all of `delta`; see `summary_of`."""
+        self._add_now(*summary_of(delta))
 
     def points(self) -> tuple[Point, ...]:
         """Return the seconds in their order.
@@ -98,6 +96,11 @@ class Timeline:
         if numbers and self._metric.kind is MetricKind.COUNTER:
             numbers = list(range(numbers[0], numbers[-1] + 1))
         return tuple(map(self._point, numbers))
+
+    def _add_now(self, count: int, total: float, greatest: float, last: float) -> None:
+        while int(self.now) // self._width >= MOST_POINTS:
+            self._fold()
+        self._add(int(self.now) // self._width, count, total, greatest, last)
 
     def _add(self, number: int, count: int, total: float, greatest: float, last: float) -> None:
         missing = number + 1 - len(self._counts)

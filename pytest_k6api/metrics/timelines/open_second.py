@@ -1,13 +1,12 @@
 """The samples of the second that is not over yet, until its numbers are final."""
 
-import math
-import struct
-from array import array
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
+from pytest_k6api.metrics.sinks.deltas import Delta
+from pytest_k6api.metrics.timelines.open_times import OpenTimes, OrderedTimes, Times
 from pytest_k6api.model import Metric, TagTable
 from pytest_k6api.model import metrics as built_in
 
@@ -33,30 +32,32 @@ class OpenSecond:
     """
 
     __slots__ = (
-        "_ordered", "durations", "failed", "failures", "lateness", "received", "samples", "sent", "vus",
+        "durations", "failed", "failures", "lateness", "received", "samples", "sent", "vus",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples = 0
-        self.durations: dict[int, array[int]] = {}
-        self._ordered: dict[int, list[int]] = {}
+        self.durations: dict[int, OpenTimes] = {}
         self.failed: dict[int, int] = {}
-        self.lateness: list[float] = []
+        self.lateness = OpenTimes()
         self.sent: dict[int, int] = {}
         self.received: dict[int, int] = {}
         self.vus: list[int | None] = [None, None]
         self.failures: dict[tuple[str, int], int] = {}
 
-    @staticmethod
-    def takes(metric: Metric) -> bool:
-        """Tell whether `metric` is one of those that matter."""
-        return metric.name in _TAKES
-
     def take(self, metric: Metric, parts: Parts) -> None:
-        """Take the samples of `metric` if it is one of those that matter."""
-        take = _TAKES.get(metric.name)
-        if take is not None:
-            take(self, parts)
+        """Take a column of samples of `metric` if it is one of those that matter."""
+        rule = _RULES.get(metric.name)
+        if rule is not None:
+            for tags_id, part in parts.items():
+                rule.add(self, tags_id, rule.of_column(part))
+
+    def merge(self, metric: Metric, deltas: Mapping[int, Delta]) -> None:
+        """Take what was added to series of `metric` if it is one of those that matter."""
+        rule = _RULES.get(metric.name)
+        if rule is not None:
+            for tags_id, delta in deltas.items():
+                rule.add(self, tags_id, rule.of_delta(delta))
 
     def by_scenario_and_name(self, tags: TagTable) -> dict[Key, tuple[int, ...]]:
         """Return the tag sets of requests: all, those of each scenario and of each name."""
@@ -68,16 +69,15 @@ class OpenSecond:
 
     def count(self, tags_ids: Sequence[int]) -> int:
         """Return the number of requests with these tags."""
-        return sum(len(self.durations.get(tags_id, ())) for tags_id in tags_ids)
+        return sum(self.durations[each].count for each in tags_ids if each in self.durations)
 
-    def sort(self) -> None:
-        """Sort the durations with each tag set, which makes a merge of the sort of several."""
-        self._ordered = {tags_id: sorted(some) for tags_id, some in self.durations.items()}
-
-    def ordered(self, tags_ids: Sequence[int]) -> list[int]:
-        """Return the durations of the requests with these tags, ascending; after `sort`."""
-        parts = [self._ordered[tags_id] for tags_id in tags_ids if tags_id in self._ordered]
-        return parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
+    def ordered(self, tags_ids: Sequence[int]) -> OrderedTimes:
+        """Return the durations of the requests with these tags."""
+        times = OpenTimes()
+        for tags_id in tags_ids:
+            if tags_id in self.durations:
+                times.add_all(self.durations[tags_id])
+        return times.in_order()
 
     def errors(self, tags: TagTable) -> dict[Key, Counter[str]]:
         """Return the numbers of errors by kind: of all, of each scenario and of each name."""
@@ -101,97 +101,91 @@ class OpenSecond:
                     found[key] = before[0] + sent, before[1] + received
         return found
 
-    def add_durations(self, parts: Parts) -> None:
-        """Take durations of requests."""
-        for tags_id, part in parts.items():
-            if tags_id not in self.durations:
-                self.durations[tags_id] = array("q")
-            # A fifth of the room of a list, and quicker than `extend`; times are whole.
-            try:
-                packed = struct.pack(f"{len(part)}q", *part)
-            except struct.error:  # but not in samples of other protocols, perhaps
-                packed = struct.pack(f"{len(part)}q", *map(round, part))
-            self.durations[tags_id].frombytes(packed)
-            self.samples += len(part)
-
-    def add_failed(self, parts: Parts) -> None:
-        """Take the failures of requests, as ones and zeros."""
-        for tags_id, part in parts.items():
-            count = len(part) - part.count(0)
-            if count:
-                self.failed[tags_id] = self.failed.get(tags_id, 0) + count
-                self.samples += count
-
-    def add_lateness(self, parts: Parts) -> None:
-        """Take how late iterations began."""
-        for part in parts.values():
-            self.lateness += part
-            self.samples += len(part)
-
-    def add_data(self, parts: Parts, *, is_sent: bool) -> None:
-        """Take bytes."""
-        self.samples += 1
-        counts = self.sent if is_sent else self.received
-        for tags_id, part in parts.items():
-            counts[tags_id] = counts.get(tags_id, 0) + int(sum(part))
-
-    def add_vus(self, parts: Parts) -> None:
-        """Take numbers of active VUs, of which the last one counts."""
-        *_, part = parts.values()
-        self.samples += 1
-        self.vus[0] = int(part[-1])
-
     def plan_vus(self, vus: int) -> None:
         """Take the number of VUs that the plan has."""
         self.samples += 1
         self.vus[1] = vus
 
-    def add_failures(self, kind: str, parts: Parts, failing: float) -> None:
-        """Take the outcomes of checks or iterations, of which `failing` is a failure."""
-        for tags_id, part in parts.items():
-            zeros = part.count(0)
-            count = len(part) - zeros if failing else zeros
-            if count:
-                key = kind, tags_id
-                self.failures[key] = self.failures.get(key, 0) + count
-                self.samples += count
+    def add_durations(self, tags_id: int, times: Times) -> None:
+        """Take durations of requests."""
+        if tags_id not in self.durations:
+            self.durations[tags_id] = OpenTimes()
+        self.samples += self.durations[tags_id].add(times)
+
+    def add_lateness(self, _tags_id: int, times: Times) -> None:
+        """Take how late iterations began."""
+        self.samples += self.lateness.add(times)
+
+    def add_failed(self, tags_id: int, count: int) -> None:
+        """Take failures of requests."""
+        if count:
+            self.failed[tags_id] = self.failed.get(tags_id, 0) + count
+            self.samples += 1
+
+    def add_failed_checks(self, tags_id: int, count: int) -> None:
+        """Take failures of checks."""
+        self._add_failures("checks failed", tags_id, count)
+
+    def add_failed_iterations(self, tags_id: int, count: int) -> None:
+        """Take failures of iterations."""
+        self._add_failures("iterations failed", tags_id, count)
+
+    def add_sent(self, tags_id: int, size: float) -> None:
+        """Take bytes that were sent."""
+        self.sent[tags_id] = self.sent.get(tags_id, 0) + int(size)
+        self.samples += 1
+
+    def add_received(self, tags_id: int, size: float) -> None:
+        """Take bytes that were received."""
+        self.received[tags_id] = self.received.get(tags_id, 0) + int(size)
+        self.samples += 1
+
+    def set_vus(self, _tags_id: int, vus: float) -> None:
+        """Take the number of active VUs, of which the last one counts."""
+        self.vus[0] = int(vus)
+        self.samples += 1
+
+    def _add_failures(self, kind: str, tags_id: int, count: int) -> None:
+        if count:
+            self.failures[kind, tags_id] = self.failures.get((kind, tags_id), 0) + count
+            self.samples += 1
 
 
-_TAKES: Mapping[str, Callable[[OpenSecond, Parts], None]] = {
-    built_in.HTTP_REQ_DURATION.name: OpenSecond.add_durations,
-    built_in.HTTP_REQ_FAILED.name: OpenSecond.add_failed,
-    built_in.ITERATION_LATENESS.name: OpenSecond.add_lateness,
-    built_in.DATA_SENT.name: lambda second, parts: second.add_data(parts, is_sent=True),
-    built_in.DATA_RECEIVED.name: lambda second, parts: second.add_data(parts, is_sent=False),
-    built_in.VUS.name: OpenSecond.add_vus,
-    built_in.CHECKS.name: lambda second, parts: second.add_failures("checks failed", parts, 0),
-    built_in.ITERATION_FAILURES.name: lambda second, parts: second.add_failures(
-        "iterations failed", parts, 1
+class _Rule(NamedTuple):
+    """How the samples of one metric with one tag set are added, which come as a column or a delta."""
+
+    # Any: what `add` takes, and a delta of the metric's kind, which types cannot tell.
+    add: Callable[[OpenSecond, int, Any], None]
+    of_column: Callable[[Sequence[float]], Any]
+    of_delta: Callable[[Any], Any]
+
+
+def _itself(samples: Any) -> Any:
+    return samples
+
+
+def _ones(part: Sequence[float]) -> int:
+    return len(part) - part.count(0)
+
+
+def _zeros(part: Sequence[float]) -> int:
+    return part.count(0)
+
+
+_passes, _total, _last = attrgetter("passes"), attrgetter("total"), attrgetter("last")
+
+_RULES: Mapping[str, _Rule] = {
+    built_in.HTTP_REQ_DURATION.name: _Rule(OpenSecond.add_durations, _itself, _itself),
+    built_in.HTTP_REQ_FAILED.name: _Rule(OpenSecond.add_failed, _ones, _passes),
+    built_in.ITERATION_LATENESS.name: _Rule(OpenSecond.add_lateness, _itself, _itself),
+    built_in.DATA_SENT.name: _Rule(OpenSecond.add_sent, sum, _total),
+    built_in.DATA_RECEIVED.name: _Rule(OpenSecond.add_received, sum, _total),
+    built_in.VUS.name: _Rule(OpenSecond.set_vus, itemgetter(-1), _last),
+    built_in.CHECKS.name: _Rule(
+        OpenSecond.add_failed_checks, _zeros, lambda delta: delta.count - delta.passes
     ),
+    built_in.ITERATION_FAILURES.name: _Rule(OpenSecond.add_failed_iterations, _ones, _passes),
 }
-
-
-def percentile(ordered: Sequence[float], rank: float) -> int:
-    """Return a percentile of ascending numbers as a whole one, 0 if there are none.
-
-    The rule is that of `TrendSink.percentile`.
-    """
-    if not ordered:
-        return 0
-    position = rank / 100 * (len(ordered) - 1)
-    below = math.floor(position)
-    fraction = position - below
-    low = ordered[below]
-    return round(low + (ordered[below + 1] - low) * fraction if fraction else low)
-
-
-def histogram(ordered: Sequence[float], edges: Sequence[float]) -> list[int]:
-    """Return how many of ascending numbers lie between each two edges, an edge in the upper one.
-
-    Those beyond the edges count in the first and the last bucket.
-    """
-    inner = [bisect_left(ordered, edge) for edge in edges[1:-1]]
-    return [end - start for start, end in pairwise([0, *inner, len(ordered)])]
 
 
 def keys_of(tags: Mapping[str, str]) -> Iterator[Key]:
