@@ -52,6 +52,7 @@ from pytest_k6api.protocols.http.message import (
 )
 from pytest_k6api.protocols.http.net import (
     ClientCertificate,
+    ConnectionRoom,
     DnsRules,
     DuplexLine,
     HostTable,
@@ -59,7 +60,6 @@ from pytest_k6api.protocols.http.net import (
     Proxies,
     TlsRules,
     TlsSocket,
-    descriptor_shortage,
     make_context,
     raised_descriptor_limit,
     read_cipher_suites,
@@ -93,6 +93,7 @@ __all__ = [
     "ClientCertificate",
     "ClientOptions",
     "Connection",
+    "ConnectionRoom",
     "Cookie",
     "CookieSource",
     "Cookies",
@@ -134,7 +135,6 @@ __all__ = [
     "TlsSocket",
     "Upgrade",
     "describe_exchange",
-    "descriptor_shortage",
     "excerpt",
     "explain_transfer",
     "make_context",

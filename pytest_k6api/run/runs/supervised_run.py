@@ -19,7 +19,7 @@ from pytest_k6api.model import (
     WorkerStatus,
     storable,
 )
-from pytest_k6api.protocols.http import descriptor_shortage
+from pytest_k6api.protocols.http import ConnectionRoom
 from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
 from pytest_k6api.run.interrupts import RepeatedSignal, interrupts
@@ -61,7 +61,7 @@ class SupervisedRun(ABC):
         self._settings = settings
         self._portal = portal
         self._repeated = RepeatedSignal()
-        self._warnings: list[str] = []
+        self._room = ConnectionRoom()
         self._load_began_at = 0.0
         self._collector = self._collect(plan, settings)
         self._generator = LoadGenerator(
@@ -128,7 +128,7 @@ class SupervisedRun(ABC):
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
-        return (*self._warnings, *self._scheduler.warnings(), *self._collector.warnings())
+        return (*self._room.warnings, *self._scheduler.warnings(), *self._collector.warnings())
 
     def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
         """Return failures of setup, teardown and VU fixtures, one sentence each."""
@@ -146,6 +146,7 @@ class SupervisedRun(ABC):
             ControlError: It cannot be carried out.
         """
         await self._scheduler.control.execute(command)
+        self._check_descriptors()
 
     async def run(self, view: ProgressView | None) -> RunOutcome | None:
         """Run it from setup to teardown; return None if a third signal cut it off."""
@@ -186,10 +187,9 @@ class SupervisedRun(ABC):
 
     def _check_descriptors(self) -> None:
         """Warn if this process may not open as many connections as there are virtual users."""
-        shortage = descriptor_shortage(self.status().vus_max)
+        shortage = self._room.check(self.status().vus_max)
         if shortage is not None:
             self._settings.tell(shortage)
-            self._warnings.append(shortage)
 
     def _publish(self) -> None:
         self.results.publish()
@@ -259,6 +259,7 @@ class SupervisedRun(ABC):
         while True:
             await trio.sleep(WATCH_PERIOD)
             self._collector.record_vus(self.status())
+            self._check_descriptors()  # an arrival rate adds some by itself
 
     async def _wait_to_judge(self) -> None:
         await trio.sleep(JUDGE_PERIOD)

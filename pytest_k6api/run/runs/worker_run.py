@@ -37,7 +37,7 @@ from pytest_k6api.distributed import (
     WorkerReport,
 )
 from pytest_k6api.model import ControlError, ScenarioProgress
-from pytest_k6api.protocols.http import descriptor_shortage
+from pytest_k6api.protocols.http import ConnectionRoom
 from pytest_k6api.run.endings import one_error
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.runs.load_generator import LoadGenerator
@@ -117,7 +117,7 @@ class WorkerRun:
         self._has_begun = trio.Event()
         self._is_released = trio.Event()
         self._is_finishing = False
-        self._warnings: list[str] = []
+        self._room = ConnectionRoom()
         self._metrics = WorkerMetrics(
             plan, settings, lambda: self.elapsed, wants_samples=wants_samples
         )
@@ -167,7 +167,7 @@ class WorkerRun:
             await services.start(self._generator.http.run)
             services.start_soon(self._keep_pumping)
             services.start_soon(self._keep_listening, services)
-            self._note_shortage()
+            self._room.check(self._scheduler.status().vus_max)
             self._line.send(Prepared())
             exit_text, error_text = None, ""
             try:
@@ -234,6 +234,7 @@ class WorkerRun:
         if message.elapsed is not None:
             self._synchronise(message.elapsed, message.at)
         status, scenarios = self._scheduler.status(), tuple(self._scheduler.scenarios())
+        self._room.check(status.vus_max)
         self._line.send(Steered(number=message.number, status=status, scenarios=scenarios))
 
     def _finish(self, reason: str) -> None:
@@ -247,11 +248,6 @@ class WorkerRun:
         self._finish(reason)
         self._line.send(EndWanted(reason=reason, how="share"))
 
-    def _note_shortage(self) -> None:
-        shortage = descriptor_shortage(self._scheduler.status().vus_max)
-        if shortage is not None:
-            self._warnings.append(shortage)
-
     def _last_words(self, exit_text: str | None, error_text: str) -> Finished:
         return Finished(
             content=self._report(self._last_report + 1, is_last=True),
@@ -263,13 +259,14 @@ class WorkerRun:
 
     def _report(self, number: int, *, is_last: bool = False) -> WorkerReport:
         self._last_report = number
-        scenarios = tuple(self._scheduler.scenarios())
+        scenarios, status = tuple(self._scheduler.scenarios()), self._scheduler.status()
+        self._room.check(status.vus_max)  # an arrival rate adds some by itself
         return WorkerReport(
             number=number,
             # What is told to be done has to be told to be measured, too.
             measured=self._metrics.take(is_last=is_last or self._wants_state),
             failures=self._failures.take(is_last=is_last),
-            status=self._scheduler.status(),
+            status=status,
             scenarios=scenarios,
             figures=GeneratorFigures(
                 cpu=_cpu_used(),
@@ -278,7 +275,7 @@ class WorkerRun:
                 busy=self._metrics.busy_share,
                 limits=self._metrics.warnings(),
             ),
-            warnings=(*self._warnings, *self._scheduler.warnings()),
+            warnings=(*self._room.warnings, *self._scheduler.warnings()),
             state=self._state() if self._wants_state else b"",
         )
 

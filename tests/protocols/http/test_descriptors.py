@@ -1,11 +1,13 @@
 """The limit of open files: raised where that is allowed, and never used up by connections."""
 
 import resource
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from pytest_k6api.protocols.http import descriptor_shortage, raised_descriptor_limit
+from pytest_k6api.protocols.http import ConnectionRoom, raised_descriptor_limit
 from pytest_k6api.protocols.http.net import first_reserved_descriptor
 
 
@@ -37,9 +39,28 @@ def test_32_descriptors_are_left_to_others_and_fewer_where_there_are_few() -> No
 
 
 def test_a_limit_that_is_too_low_is_told_with_a_remedy() -> None:
-    shortage = descriptor_shortage(400)
+    room = ConnectionRoom()
+
+    assert (room.check(3), room.warnings) == (None, ())
+    shortage = room.check(400)
 
     assert shortage is not None
     assert shortage.startswith("open files are limited to 256: ")
     assert " of 400 VUs can have a connection at a time" in shortage
-    assert descriptor_shortage(3) is None
+    assert room.warnings == (shortage,)
+
+
+def test_more_virtual_users_are_told_of_again_and_connections_are_not_counted_against_them() -> (
+    None
+):
+    room = ConnectionRoom()
+    room.check(3)
+    with ExitStack() as stack:
+        for _ in range(150):
+            stack.enter_context(socket.socket())
+
+        assert room.check(90) is None
+        assert "of 400 VUs" in (room.check(400) or "")
+        assert room.check(400) is room.check(399) is None
+        assert "of 500 VUs" in (room.check(500) or "")
+    assert [" of 500 VUs " in each for each in room.warnings] == [True]

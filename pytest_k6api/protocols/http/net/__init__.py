@@ -2,7 +2,7 @@
 
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import (
-    descriptor_shortage,
+    ConnectionRoom,
     first_reserved_descriptor,
     raised_descriptor_limit,
 )
@@ -21,6 +21,7 @@ from pytest_k6api.protocols.http.net.tls_context import (
 
 __all__ = [
     "ClientCertificate",
+    "ConnectionRoom",
     "DnsRules",
     "DuplexLine",
     "HostTable",
@@ -30,7 +31,6 @@ __all__ = [
     "TlsRules",
     "TlsSocket",
     "Traffic",
-    "descriptor_shortage",
     "first_reserved_descriptor",
     "make_context",
     "proxy_variable",

@@ -57,15 +57,40 @@ def check_descriptor(sock: socket.socket, first_reserved: int) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def descriptor_shortage(vus: int) -> str | None:
-    """Return a sentence about a limit that leaves no connection for some of `vus`, or None."""
-    open_now = sum(1 for _ in Path("/dev/fd").iterdir())
-    fitting = first_reserved_descriptor() - open_now
-    if vus <= fitting:
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    enough = vus + open_now + _MOST_RESERVED
-    return (
-        f"open files are limited to {limit:,}: {fitting:,} of {vus:,} VUs can have a connection at"
-        f" a time, requests of the others fail; raise the limit with 'ulimit -n {enough}' or more"
-    )
+class ConnectionRoom:
+    """How many virtual users can have a connection, looked at whenever there are more of them.
+
+    Attributes:
+        warnings: The latest sentence about a limit that is too low; empty without one.
+    """
+
+    __slots__ = ("_most", "_others", "warnings")
+
+    def __init__(self) -> None:
+        self.warnings: tuple[str, ...] = ()
+        self._most = 0
+        # What was open before any connection.
+        self._others: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<ConnectionRoom {'too small' if self.warnings else 'enough'} for {self._most} VUs>"
+
+    def check(self, vus: int) -> str | None:
+        """Return the sentence if some of `vus` have no room, unless as many were told of before."""
+        if vus <= self._most:
+            return None
+        self._most = vus
+        if self._others is None:
+            self._others = sum(1 for _ in Path("/dev/fd").iterdir())
+        fitting = first_reserved_descriptor() - self._others
+        if vus <= fitting:
+            return None
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        enough = vus + self._others + _MOST_RESERVED
+        shortage = (
+            f"open files are limited to {limit:,}: {fitting:,} of {vus:,} VUs can have a connection"
+            f" at a time, requests of the others fail; raise the limit with 'ulimit -n {enough}' or"
+            " more"
+        )
+        self.warnings = (shortage,)
+        return shortage
