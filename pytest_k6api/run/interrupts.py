@@ -4,6 +4,9 @@ Python's own handler would raise KeyboardInterrupt somewhere inside Trio and los
 the results; this one calls a function in the load test's loop. It raises
 KeyboardInterrupt only if the loop is blocked, or after the last step.
 
+Code that swallows KeyboardInterrupt again and again, under a bare ``except:``, cannot be ended.
+Then the process is, as pytest-timeout does it: nobody is left who could unwind it.
+
 Between load tests SIGTERM and SIGHUP end the pytest session as Ctrl-C does. A
 signal that is ignored, as under ``nohup``, or that has another handler keeps it;
 so does every signal in a forked child.
@@ -12,16 +15,23 @@ so does every signal in a forked child.
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import trio
 
+from pytest_k6api.vu import format_location, is_users
+
 _TOGETHER = 0.1  # seconds; `timeout` sends its signal twice
+_MOST_SWALLOWED = 20
+_INTERRUPTED = 2  # pytest's exit code
+_TRIO = str(Path(trio.__file__).parent)
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
@@ -29,9 +39,21 @@ Handle = Callable[[int, FrameType | None], object]
 
 
 class RepeatedSignal:
-    """A signal that the main thread gets ten times a second, from `start` until `stop`."""
+    """A signal that the main thread gets ten times a second, from `start` until `stop`.
 
-    def __init__(self) -> None:
+    If one call in user code goes on however often KeyboardInterrupt was raised, for some seconds,
+    the process ends.
+
+    Attributes:
+        raised: How often it was.
+
+    Args:
+        tell: Called with a sentence for the terminal before that.
+    """
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self.raised = 0
+        self._tell = tell
         self._thread: threading.Thread | None = None
         self._is_over = False
 
@@ -51,11 +73,41 @@ class RepeatedSignal:
     def _repeat(self, number: int) -> None:
         main = threading.main_thread().ident
         assert main is not None
+        lasting: list[FrameType] = []
+        before = 0
         while True:
             time.sleep(_TOGETHER)
             if self._is_over:
                 return
+            frames = _users_frames(main)
+            lasting = [frame for frame in frames if frame in lasting]
+            if not lasting:
+                lasting, before = frames, self.raised
+            if self.raised - before >= _MOST_SWALLOWED:
+                self._end_process(lasting[0])
             signal.pthread_kill(main, number)
+
+    def _end_process(self, frame: FrameType) -> None:
+        place = format_location(frame.f_code.co_filename, frame.f_lineno)
+        text = (
+            f"{place} blocks the event loop and swallows KeyboardInterrupt, as a bare except: does;"
+            " ending the process without results; write except Exception:"
+        )
+        try:
+            self._tell(text)
+        finally:
+            os._exit(_INTERRUPTED)
+
+
+def _users_frames(thread: int) -> list[FrameType]:
+    """Return the frames of user code that `thread` is in within Trio, the innermost first."""
+    found = []
+    frame = sys._current_frames().get(thread)
+    while frame is not None and not frame.f_code.co_filename.startswith(_TRIO):
+        if is_users(frame.f_code.co_filename):
+            found.append(frame)
+        frame = frame.f_back
+    return found if frame is not None else []
 
 
 @contextmanager
@@ -83,6 +135,7 @@ def interrupts(
         # The first two wait for the loop, however long it is blocked.
         if asked >= len(steps) or (asked > 1 and taken < asked):
             if repeated is not None:
+                repeated.raised += 1
                 repeated.start(number)
             raise KeyboardInterrupt
         token.run_sync_soon(take, steps[asked], _NAMES[signal.Signals(number)])

@@ -18,7 +18,7 @@ from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind
 from pytest_k6api.vu.failures.failure_log import FailureLog
 from pytest_k6api.vu.failures.failure_reports import FailureReporter, receive_failures
 from pytest_k6api.vu.failures.forgotten_awaits import ForgottenAwaits
-from pytest_k6api.vu.failures.tracebacks import render_traceback
+from pytest_k6api.vu.failures.tracebacks import format_location, is_users, render_traceback
 from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
 from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
 from pytest_k6api.vu.runner import VirtualUser
@@ -62,8 +62,10 @@ __all__ = [
     "current_vu",
     "declared_metrics",
     "feeder",
+    "format_location",
     "is_real",
     "is_too_deep",
+    "is_users",
     "name_kinds",
     "receive_failures",
     "render_traceback",

@@ -127,6 +127,44 @@ def test_the_third_ctrl_c_ends_all_virtual_users_that_block_the_loop(
     lines.fnmatch_lines(["*::test_blocks: interrupted, *", "!* KeyboardInterrupt !*"])
 
 
+def test_the_third_ctrl_c_ends_even_code_that_swallows_every_interruption(
+    pytester: pytest.Pytester, service: Service
+):
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        def work():
+            try:
+                while True:
+                    pass
+            except:
+                pass
+
+        @pytest.mark.scenario
+        async def test_blocks(vu):
+            print("blocked", flush=True)
+            while True:
+                work()
+    """
+    )
+
+    with session_of(service, "--k6-address=") as session:
+        session.wait_for("blocked")
+        for _ in range(2):
+            session.press_ctrl_c()
+            assert session.goes_on(0.3)
+        session.press_ctrl_c()
+        exit_code = session.end()
+
+    assert exit_code == pytest.ExitCode.INTERRUPTED
+    lines = pytest.LineMatcher(session.output.splitlines())
+    lines.fnmatch_lines([
+        "k6: test_it.py:14 blocks the event loop and swallows KeyboardInterrupt, as a bare except:"
+        " does; ending the process without results; write except Exception:"
+    ])  # fmt: skip
+
+
 def test_ctrl_c_ends_a_load_test_that_waits_for_its_start(
     pytester: pytest.Pytester, service: Service
 ):

@@ -60,7 +60,7 @@ class SupervisedRun(ABC):
         self._options = plan.options
         self._settings = settings
         self._portal = portal
-        self._repeated = RepeatedSignal()
+        self._repeated = RepeatedSignal(settings.tell)
         self._room = ConnectionRoom()
         self._load_began_at = 0.0
         self._collector = self._collect(plan, settings)
