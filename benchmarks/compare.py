@@ -15,18 +15,22 @@ import platform
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from comparing.generators import GENERATORS, Generator, environment
 from comparing.measuring import Run, run_once
 from comparing.results import Pair, table
-from comparing.service import Service, running_nginx, running_program
+from comparing.service import Service, running_caddy, running_nginx, running_program
 from comparing.workloads import Load, Workload, all_workloads
 
 # Services that print their address, and send everything back.
 ECHO = [sys.executable, "-m", "comparing.echo"]
 GRPC_ECHO = [sys.executable, "-m", "comparing.grpc_echo"]
+
+Running = AbstractContextManager[Service]
 
 
 def measure(
@@ -109,6 +113,20 @@ def find_generators(names: str) -> list[Generator]:
     return found
 
 
+def start_services(
+    workloads: list[Workload], there: Mapping[str, Running], stack: ExitStack
+) -> dict[str, Service]:
+    """Start those of the services `there` that `workloads` need; say which are missing."""
+    started: dict[str, Service] = {}
+    for name, running in there.items():
+        if any(workload.service == name for workload in workloads):
+            try:
+                started[name] = stack.enter_context(running)
+            except LookupError as missing:
+                print(f"without the workloads against {name}: {missing}")
+    return started
+
+
 def cores(text: str) -> tuple[int | None, int | None]:
     """Return the generator's core and the service's; None where nothing can be pinned."""
     if text:
@@ -172,11 +190,17 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_nginx(Path(folder), service_core) as nginx,
-        running_program(nginx, ECHO, service_core) as echo,
-        running_program(nginx, shlex.split(options.grpc_service), service_core) as grpc,
+        ExitStack() as stack,
     ):
-        services = {"nginx": nginx, "echo": echo, "grpc": grpc}
+        others = {
+            "echo": running_program(nginx, ECHO, service_core),
+            "grpc": running_program(nginx, shlex.split(options.grpc_service), service_core),
+            "caddy": running_caddy(nginx, service_core),
+        }
+        services = {"nginx": nginx, **start_services(workloads, others, stack)}
         for chosen in workloads:
+            if chosen.service not in services:
+                continue
             rounds = run_rounds(chosen, generators, services[chosen.service], options.rounds, core)
             served = {
                 generator.name: serving_times(generator, chosen, nginx, core)

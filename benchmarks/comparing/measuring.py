@@ -66,16 +66,14 @@ def run_once(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        probes = 0
         try:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             while not ended:
                 if time.perf_counter() - began > _LONGEST_RUN:
                     process.kill()
                 if watch_memory:
-                    probes += 1
                     with suppress(OSError, LookupError):
-                        growth.append((service.count() - before - probes, _resident(process.pid)))
+                        growth.append((service.count() - before, _resident(process.pid)))
                 time.sleep(_LOOK_EVERY)
                 ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         except BaseException:  # somebody ends the benchmark
@@ -85,7 +83,7 @@ def run_once(
     if process.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{_tail(log)}")
     return Run(
-        requests=service.count() - before - probes - 1,
+        requests=service.count() - before,
         cpu=usage.ru_utime + usage.ru_stime,
         wall=time.perf_counter() - began,
         peak=usage.ru_maxrss * 1024,

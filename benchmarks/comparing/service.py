@@ -1,8 +1,8 @@
-"""The measured service: nginx with one worker on a core of its own, which also counts the requests.
+"""The measured services, each on a core of its own; they also count the requests.
 
-nginx answers from memory and is several times faster than every generator, and
-its own counter (``stub_status``) says how many requests there were: no
-generator is believed about itself.
+nginx, with one worker, answers from memory and is several times faster than every generator.
+Its own counter (``stub_status``) says how many requests there were, as the counter of every
+other service does: no generator is believed about itself.
 """
 
 import json
@@ -59,9 +59,37 @@ _SERVER = """
 """
 
 
+# How `Counter` finds the number in the words of nginx, and of Caddy.
+_STUB_STATUS = r"^ \d+ \d+ (\d+)"
+_CADDY = r'^caddy_http_requests_total\{handler="static_response".* (\S+)$'
+
+
+@dataclass(slots=True)
+class Counter:
+    """Where a service tells how many requests it has answered.
+
+    Attributes:
+        url: The page that tells it.
+        pattern: The regular expression that finds the number there.
+        counts_itself: Whether the question is a request that the service counts.
+    """
+
+    url: str
+    pattern: str = _STUB_STATUS
+    counts_itself: bool = True
+    _asked: int = 0
+
+    def read(self) -> int:
+        """Return how many requests the service has answered, without those of this method."""
+        with urllib.request.urlopen(self.url, timeout=_PATIENCE) as response:
+            found = re.search(self.pattern, response.read().decode(), re.MULTILINE)
+        self._asked += self.counts_itself
+        return (int(float(found[1])) if found else 0) - self._asked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A running nginx.
+    """A running service.
 
     Attributes:
         url: Where it answers.
@@ -70,7 +98,8 @@ class Service:
         logging: Where it answers at each of these, in this order, and logs how long it took.
         ca_file: The certificate to trust for that.
         folder: Where it writes.
-        pid: Of nginx's master process.
+        pid: Of its process; of nginx's, the master.
+        counter: Counts the requests.
     """
 
     url: str
@@ -80,13 +109,11 @@ class Service:
     ca_file: Path
     folder: Path
     pid: int
+    counter: Counter
 
     def count(self) -> int:
-        """Return how many requests nginx has answered, those of this method included."""
-        with urllib.request.urlopen(f"{self.url}/requests", timeout=_PATIENCE) as response:
-            found = re.search(r"^ \d+ \d+ (\d+)", response.read().decode(), re.MULTILINE)
-        assert found
-        return int(found[1])
+        """Return how many requests it has answered, without those of this method."""
+        return self.counter.read()
 
     def take_arrivals(self) -> list[float]:
         """Return when requests for ``/logged`` were answered, in seconds, and forget them."""
@@ -122,7 +149,8 @@ def running_program(nginx: Service, command: Sequence[str], core: int | None) ->
     ) as process:
         try:
             assert process.stdout
-            yield replace(nginx, url=process.stdout.readline().strip(), pid=process.pid)
+            url = process.stdout.readline().strip()
+            yield replace(nginx, url=url, pid=process.pid, counter=Counter(f"{url}/requests"))
         finally:
             process.terminate()
 
@@ -168,10 +196,59 @@ def running_nginx(folder: Path, core: int | None) -> Iterator[Service]:
                 ca_file=folder / "certificate.pem",
                 folder=folder,
                 pid=process.pid,
+                counter=Counter(f"{url}/requests"),
             )
         finally:
             process.terminate()
             process.wait(_PATIENCE)
+
+
+@contextmanager
+def running_caddy(nginx: Service, core: int | None) -> Iterator[Service]:
+    """Run Caddy on `core`, beside `nginx`, whose certificate it has.
+
+    Raises:
+        LookupError: It is not installed.
+    """
+    program = shutil.which("caddy")
+    if program is None:
+        raise LookupError("Caddy is missing; install it (Debian, Ubuntu: apt-get install caddy)")
+    port, admin = _free_ports(2)
+    config = nginx.folder / "caddy.json"
+    config.write_text(json.dumps(_caddy_config(nginx.folder, port, admin)))
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, program, "run", "--config", str(config)]
+    here = {**os.environ, "HOME": str(nginx.folder)}  # it writes there
+    with subprocess.Popen(command, env=here, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_open(port, process)
+            yield replace(
+                nginx,
+                http2_url=f"https://127.0.0.1:{port}",
+                pid=process.pid,
+                counter=Counter(f"http://127.0.0.1:{admin}/metrics", _CADDY, counts_itself=False),
+            )
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def _caddy_config(folder: Path, port: int, admin: int) -> dict[str, object]:
+    files = {"certificate": f"{folder}/certificate.pem", "key": f"{folder}/key.pem"}
+    server = {
+        "listen": [f"127.0.0.1:{port}"],
+        "automatic_https": {"disable": True},
+        "tls_connection_policies": [{}],
+        "metrics": {},
+        "routes": [{"handle": [{"handler": "static_response", "body": "Hello, World!"}]}],
+    }
+    return {
+        "admin": {"listen": f"127.0.0.1:{admin}"},
+        "apps": {
+            "http": {"servers": {"measured": server}},
+            "tls": {"certificates": {"load_files": [files]}},
+        },
+    }
 
 
 def _make_certificate(folder: Path) -> None:
@@ -196,4 +273,4 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.02)
-    raise SystemExit("nginx did not start; what it said stands above")
+    raise SystemExit(f"{process.args!r} did not start")

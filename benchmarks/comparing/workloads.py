@@ -33,7 +33,7 @@ class Workload:
         base: What is subtracted from it: the same with less load.
         generators: Who can do it.
         over_tls: Whether requests go over TLS.
-        service: ``nginx``, ``echo`` or ``grpc``.
+        service: ``nginx``, ``echo``, ``grpc`` or ``caddy``.
         over_http2: Whether the service speaks HTTP/2 there.
         shows: ``cpu``, ``memory`` (per VU), ``growth`` (over requests) or ``arrivals``.
         environment: What the scripts are told.
@@ -174,6 +174,14 @@ def all_workloads(
             folder="grpc",
             generators=PLANNERS,
             service="grpc",
+        ),
+        replace(
+            small,
+            key="s",
+            about="(a) over TLS and HTTP/2 against Caddy",
+            over_http2=True,
+            generators=PLANNERS,
+            service="caddy",
         ),
     )
     return {row.key: row for row in rows}
