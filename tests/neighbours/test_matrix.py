@@ -474,6 +474,28 @@ def test_a_retry_is_one_more_load_test_although_thresholds_are_subtests(
     assert result.stdout.str().count("RAN") == 2
 
 
+@needs("xdist")
+@needs("pytest_retry")
+def test_all_attempts_of_a_retry_have_their_summary_with_xdist_too(
+    pytester: pytest.Pytester, run: Run
+):
+    pytester.makepyfile("""
+        import pytest
+
+        attempts = []
+
+        @pytest.mark.scenario(thresholds={"iterations": ["count>5"]})
+        async def test_it(vu):
+            attempts.append(1)
+            await vu.sleep(len(attempts) * 0.2)
+    """)
+
+    result = run("-p", "xdist", "-n", "1", "-p", "pytest-retry", "--retries=2")
+
+    summaries = [line for line in result.outlines if "::test_it: failed, 0." in line]
+    assert [line.partition(" s")[0][-3:] for line in summaries] == ["0.2", "0.4", "0.6"]
+
+
 FROZEN = """
     import datetime
     import freezegun

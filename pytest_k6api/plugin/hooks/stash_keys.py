@@ -27,10 +27,13 @@ API_HAS_ENDED = pytest.StashKey[threading.Event]()
 """Set when the control API ends the session."""
 
 SUMMARY = "k6_summary"
-"""The attribute of a report that carries a summary, also from another process."""
+"""The attribute of a report that carries the summaries of its item, also from another process."""
 
 KEPT_SUMMARY: "pytest.StashKey[KeptSummary]" = pytest.StashKey()
 """The summary of an item's load test, once it has ended."""
+
+ATTEMPTS: "pytest.StashKey[list[KeptSummary]]" = pytest.StashKey()
+"""The summaries of all load tests that an item has run: several if it was run again."""
 
 SUMMARIES: "pytest.StashKey[list[KeptSummary]]" = pytest.StashKey()
 """Summaries of the load tests that this process has run, with or without a report of pytest."""

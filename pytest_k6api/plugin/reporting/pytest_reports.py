@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import printable
-from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, SUMMARIES, SUMMARY, KeptSummary
+from pytest_k6api.plugin.hooks.stash_keys import (
+    ATTEMPTS,
+    KEPT_SUMMARY,
+    SUMMARIES,
+    SUMMARY,
+    KeptSummary,
+)
 from pytest_k6api.plugin.reporting.failure_text import PACKAGE
 from pytest_k6api.plugin.reporting.reporters import SECTION
 from pytest_k6api.plugin.runtime.output_limits import shorten_sections
@@ -22,6 +28,9 @@ def complete_report(item: pytest.Item, report: pytest.TestReport) -> None:
         attach_lines(item.config, report, address_of(item.config))
     elif report.when == "call":
         attach_summary(item, report)
+    elif len(attempts := item.stash.get(ATTEMPTS, [])) > 1:
+        # pytest-retry makes no report of its own for the later ones.
+        setattr(report, SUMMARY, attempts)
 
 
 def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -40,7 +49,7 @@ def attach_summary(item: pytest.Item, report: pytest.TestReport) -> None:
     summary = item.stash.get(KEPT_SUMMARY, None)
     was_skipped = report.skipped and not hasattr(report, "wasxfail")
     if summary is not None and not was_skipped:
-        setattr(report, SUMMARY, summary)
+        setattr(report, SUMMARY, [*item.stash.get(ATTEMPTS, [summary])])
         report.sections.append((SECTION, _text_of(summary)))
         if item.config.pluginmanager.hasplugin("allure_listener"):
             # Allure shows attachments, and of reports captured output only.
@@ -67,3 +76,4 @@ def list_summary(item: pytest.Item) -> None:
     """
     if summary := item.stash.get(KEPT_SUMMARY, None):
         item.config.stash.setdefault(SUMMARIES, []).append(summary)
+        item.stash.setdefault(ATTEMPTS, []).append(summary)

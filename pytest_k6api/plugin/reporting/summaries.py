@@ -37,9 +37,8 @@ def print_summaries(config: pytest.Config, reporter: object) -> None:
     summaries = [*config.stash.get(SUMMARIES, [])]
     # Those of other processes came with their reports, which the reporter has by outcome.
     for report in sorted(reports_with_summary(reporter), key=lambda report: report.start):
-        summary = getattr(report, SUMMARY)
-        if summary not in summaries:
-            summaries.append(summary)
+        found: list[KeptSummary] = getattr(report, SUMMARY)
+        summaries += [summary for summary in found if summary not in summaries]
     if not summaries:
         return
     terminal = Terminal(config)
