@@ -1,43 +1,26 @@
-"""gRPC calls: one request or many, one response or many, and the status at the end.
+"""What all gRPC calls have in common: options, deadline, metadata, the record at the end.
 
 A call begins when it is first awaited, iterated or entered, and runs in the task that does
 so. What grpc.aio calls a call looks the same; no task of its own runs behind it.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
 from pytest_k6api.model import TRACE_HEADER, Tracer
+from pytest_k6api.protocols.grpc.endings import head_metadata, read_encoding
 from pytest_k6api.protocols.grpc.link import Link
-from pytest_k6api.protocols.grpc.rows import (
-    GRPC_RECEIVED_ROWS,
-    GRPC_SENT_ROWS,
-    GRPC_STREAM_ROWS,
-)
 from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes, Outcome
-from pytest_k6api.protocols.grpc.status import (
-    StatusCode,
-    code_of_failure,
-    code_of_http,
-    code_of_text,
-)
-from pytest_k6api.protocols.grpc.wire import (
-    FramedMessages,
-    Metadata,
-    WireError,
-    frame,
-    read_details,
-    read_metadata,
-)
-from pytest_k6api.protocols.http import NetworkError
+from pytest_k6api.protocols.grpc.status import StatusCode, code_of_failure
+from pytest_k6api.protocols.grpc.wire import FramedMessages, Metadata, WireError, frame
+from pytest_k6api.protocols.http import NetworkError, RequestFailure
 from pytest_k6api.protocols.http.h2 import Http2Connection, Stream, encode_block
 
-_MOST_ATTEMPTS = 3  # of a call that no server has seen
-_OK_STATUS = 200
-
 Requests = Iterable[Any] | AsyncIterable[Any]
+
+_CANCELLED = Outcome(StatusCode.CANCELLED, "Locally cancelled")
 
 
 class GrpcError(Exception):
@@ -91,12 +74,17 @@ class CallOptions:
 
 
 class GrpcCall:
-    """A call; see `UnaryCall`, and `StreamingCall` in `streaming`."""
+    """A call; see `UnaryCall` and `StreamingCall`."""
+
+    __slots__ = (
+        "_began", "_connection", "_context", "_ended", "_options", "_outcome", "_reader",
+        "_stream", "_trace",
+    )  # fmt: skip
 
     def __init__(self, options: CallOptions) -> None:
         self._options = options
         self._context = options.samples.context
-        self._began = self._deadline = 0
+        self._began = self._ended = 0
         self._connection: Http2Connection | None = None
         self._stream: Stream | None = None
         self._reader: FramedMessages | None = None
@@ -113,35 +101,36 @@ class GrpcCall:
         """End the call at once; return False if it was over."""
         if self._outcome is not None:
             return False
-        self._finish(Outcome(StatusCode.CANCELLED, "Locally cancelled"), is_wanted=True)
+        stream = self._stream
+        self._finish(_CANCELLED, is_wanted=True)
+        if stream is not None and not stream.is_complete:
+            stream.fail(NetworkError(RequestFailure(0, _CANCELLED.details)))
         return True
 
     def done(self) -> bool:
         """Return whether the call is over."""
         return self._outcome is not None
 
-    async def _open(self, first: bytes | None, *, is_last: bool, is_eager: bool) -> Stream:
-        """Open the stream, with the first message if there is one."""
+    async def _open(self, first: bytes | None) -> Stream:
+        """Open the stream, with the only message if there is one."""
         options = self._options
         self._began = self._began or perf_counter_ns()
-        self._deadline = self._began + options.timeout
-        connection = await options.link.connection(self._deadline, waits=options.waits)
+        deadline = self._began + options.timeout
+        connection = await options.link.connection(deadline, waits=options.waits)
         stream = Stream(connection)
-        stream.deadline = self._deadline
-        stream.is_eager = is_eager
-        if not is_eager:
-            stream.max_size = options.max_size + 5
+        stream.deadline = deadline
         self._connection, self._stream = connection, stream
-        stream.send_headers(options.block + self._trace_field())
+        stream.send_headers(self._block())
         if first is not None:
-            await stream.send(first, is_last=is_last)
+            await stream.send(first, is_last=True)
         return stream
 
-    def _trace_field(self) -> bytes:
+    def _block(self) -> bytes:
+        """Return the header block."""
         if self._trace is None:
-            return b""
+            return self._options.block
         name, context = self._trace
-        return encode_block([(name.encode(), context.encode())])
+        return self._options.block + encode_block([(name.encode(), context.encode())])
 
     def _pack(self, message: Any) -> bytes:
         options = self._options
@@ -153,32 +142,23 @@ class GrpcCall:
         if reader is None:
             assert self._stream is not None
             assert self._stream.block is not None
-            encoding = _field(self._stream.block.fields, b"grpc-encoding") or b"identity"
-            name = encoding.decode("latin-1")
-            reader = self._reader = FramedMessages(name, self._options.max_size)
-        messages = reader.feed(data)
+            encoding = read_encoding(self._stream.block)
+            reader = self._reader = FramedMessages(encoding, self._options.max_size)
+        return [self._message(message) for message in reader.feed(data)]
+
+    def _message(self, data: bytes) -> Any:
         try:
-            return [self._options.deserialize(message) for message in messages]
+            return self._options.deserialize(data)
         except Exception as error:  # a deserializer's
             raise WireError(f"a message cannot be read: {type(error).__name__}: {error}") from error
 
-    def _read_outcome(self) -> Outcome:
+    def _end_of_stream(self) -> Outcome:
         """Return the status that the server sent at the end of the stream."""
         stream = self._stream
         assert stream is not None
-        head = stream.block
-        assert head is not None
-        fields = (stream.trailers or head).fields
-        status = _field(fields, b"grpc-status")
-        if status is not None:
-            details = read_details(_field(fields, b"grpc-message") or b"")
-            return Outcome(code_of_text(status), details, trailers=read_metadata(fields))
-        if head.status != _OK_STATUS:
-            details = f"the server answered with the HTTP status {head.status}"
-            return Outcome(code_of_http(head.status), details)
-        if not (_field(head.fields, b"content-type") or b"").startswith(b"application/grpc"):
-            return Outcome(StatusCode.UNKNOWN, "the server's answer is not of gRPC")
-        return Outcome(StatusCode.INTERNAL, "the server's answer has no grpc-status")
+        assert stream.block is not None
+        self._ended = stream.ended_at
+        return self._options.link.endings.read(stream.block, stream.trailers or stream.block)
 
     def _fail(self, error: NetworkError | WireError) -> Outcome:
         """Return the outcome that `error` stands for."""
@@ -196,10 +176,6 @@ class GrpcCall:
         self._outcome = outcome
         options = self._options
         self._release()
-        ended = perf_counter_ns()
-        stream = self._stream
-        if stream is not None and stream.is_complete:
-            ended = stream.ended_at
         options.samples.record(
             self._context,
             options.tags,
@@ -207,7 +183,7 @@ class GrpcCall:
             sent=options.metadata if self._trace is None else (*options.metadata, self._trace),
             expected=None if is_wanted else options.expected,
             began=self._began,
-            ended=ended,
+            ended=self._ended or perf_counter_ns(),
         )
 
     def _release(self) -> None:
@@ -227,123 +203,11 @@ class GrpcCall:
         return GrpcError(self._outcome.code, self._outcome.details, self._outcome.trailers)
 
     def _head(self) -> Metadata:
-        block = None if self._stream is None else self._stream.block
-        if block is None or (self._stream is not None and self._is_trailers_only(self._stream)):
+        stream = self._stream
+        if stream is None:
             return ()
-        return read_metadata(block.fields)
-
-    @staticmethod
-    def _is_trailers_only(stream: Stream) -> bool:
-        return stream.is_complete and stream.trailers is None
-
-
-class UnaryCall(GrpcCall):
-    """A call with one response: await it.
-
-    Args:
-        options: What it is made with.
-        request: The request; None if there are several.
-        requests: The requests, if there are several.
-    """
-
-    def __init__(
-        self, options: CallOptions, request: Any, requests: Requests | None = None
-    ) -> None:
-        super().__init__(options)
-        self._request = request
-        self._requests = requests
-        self._response: Any = None
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self.response().__await__()
-
-    async def response(self) -> Any:
-        """Return the response.
-
-        Raises:
-            GrpcError: The status is another than OK.
-        """
-        outcome = await self._run()
-        if outcome.code is not StatusCode.OK:
-            raise self._error()
-        return self._response
-
-    async def code(self) -> StatusCode:
-        """Return the status, whatever it is."""
-        return (await self._run()).code
-
-    async def details(self) -> str:
-        """Return the text that came with the status."""
-        return (await self._run()).details
-
-    async def initial_metadata(self) -> Metadata:
-        """Return the metadata before the response."""
-        await self._run()
-        return self._head()
-
-    async def trailing_metadata(self) -> Metadata:
-        """Return the metadata behind the response."""
-        return (await self._run()).trailers
-
-    async def _run(self) -> Outcome:
-        if self._outcome is None:
-            try:
-                outcome = await self._make()
-            except (NetworkError, WireError) as error:
-                outcome = self._fail(error)
-            except BaseException:
-                self._drop()
-                raise
-            self._finish(outcome)
-        assert self._outcome is not None
-        return self._outcome
-
-    async def _make(self) -> Outcome:
-        if self._requests is not None:
-            return await self._make_of_many(self._requests)
-        first = self._pack(self._request)
-        for attempt in range(_MOST_ATTEMPTS):
-            try:
-                stream = await self._open(first, is_last=True, is_eager=False)
-                while not stream.is_complete:
-                    stream.check()
-                    await stream.wait()
-            except NetworkError as error:
-                if not error.is_unseen or attempt == _MOST_ATTEMPTS - 1:
-                    raise
-            else:
-                break
-        return self._take()
-
-    async def _make_of_many(self, requests: Requests) -> Outcome:
-        options = self._options
-        stream = await self._open(None, is_last=False, is_eager=False)
-        options.samples.count(GRPC_STREAM_ROWS, self._context, options.tags)
-        async for request in each(requests):
-            if stream.is_complete:  # the server has seen enough
-                break
-            await stream.send(self._pack(request))
-            options.samples.count(GRPC_SENT_ROWS, self._context, options.tags)
-        await stream.send(b"", is_last=True)
-        while not stream.is_complete:
-            stream.check()
-            await stream.wait()
-        outcome = self._take()
-        if outcome.code is StatusCode.OK:
-            options.samples.count(GRPC_RECEIVED_ROWS, self._context, options.tags)
-        return outcome
-
-    def _take(self) -> Outcome:
-        """Read the response; return the outcome."""
-        assert self._stream is not None
-        outcome = self._read_outcome()
-        if outcome.code is not StatusCode.OK:
-            return outcome
-        messages = self._unpack(self._stream.take_held())
-        if len(messages) != 1 or (self._reader is not None and not self._reader.is_between):
-            return Outcome(StatusCode.INTERNAL, f"{len(messages)} messages where one is due")
-        self._response = messages[0]
-        return outcome
+        is_end = stream.is_complete and stream.trailers is None
+        return head_metadata(stream.block, stream.block if is_end else stream.trailers)
 
 
 async def each(requests: Requests) -> AsyncIterator[Any]:
@@ -354,10 +218,3 @@ async def each(requests: Requests) -> AsyncIterator[Any]:
     else:
         for request in requests:
             yield request
-
-
-def _field(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    for key, value in fields:
-        if key == name:
-            return value
-    return None

@@ -1,20 +1,16 @@
 """Channels for generated stubs: they make the calls of one virtual user to one server."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from types import EllipsisType
 from typing import Any
 
 from pytest_k6api.model import TRACE_HEADER, OptionError, Recorder, parse_duration
-from pytest_k6api.protocols.grpc.calls import (
-    CallOptions,
-    Requests,
-    UnaryCall,
-)
+from pytest_k6api.protocols.grpc.calls import CallOptions, Requests
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes
 from pytest_k6api.protocols.grpc.status import StatusCode
 from pytest_k6api.protocols.grpc.streaming import StreamingCall
+from pytest_k6api.protocols.grpc.unary import UnaryCall
 from pytest_k6api.protocols.grpc.wire import (
     ENCODINGS,
     MetadataSource,
@@ -30,6 +26,9 @@ Codes = int | Iterable[int] | None
 
 MAX_MESSAGE = 4 * 1024 * 1024
 """Bytes of a message that is received, as in all of gRPC."""
+
+# Methods of a channel and options of a method: beyond it they are made anew.
+_MOST_KEPT = 256
 
 # grpc.Compression: NoCompression, Deflate, Gzip.
 _COMPRESSIONS = {None: "identity", 0: "identity", 1: "deflate", 2: "gzip"}
@@ -68,6 +67,8 @@ class Channel:
         self._timeout = timeout
         self._max_size = max_message_size
         self._expected = read_codes(expected_codes)
+        # Stubs are made again and again.
+        self._methods: dict[object, Method] = {}
 
     def __repr__(self) -> str:
         return f"<Channel to {self.target}>"
@@ -80,8 +81,7 @@ class Channel:
         _registered_method: bool | None = False,
     ) -> Callable[..., UnaryCall]:
         """Return what makes calls with one request and one response."""
-        made = self._method(method, request_serializer, response_deserializer)
-        return partial(_unary, made)
+        return self._method(method, request_serializer, response_deserializer).unary
 
     def unary_stream(
         self,
@@ -91,8 +91,7 @@ class Channel:
         _registered_method: bool | None = False,
     ) -> Callable[..., StreamingCall]:
         """Return what makes calls with one request and many responses."""
-        made = self._method(method, request_serializer, response_deserializer)
-        return partial(_unary_stream, made)
+        return self._method(method, request_serializer, response_deserializer).unary_stream
 
     def stream_unary(
         self,
@@ -102,8 +101,7 @@ class Channel:
         _registered_method: bool | None = False,
     ) -> Callable[..., UnaryCall]:
         """Return what makes calls with many requests and one response."""
-        made = self._method(method, request_serializer, response_deserializer)
-        return partial(_stream_unary, made)
+        return self._method(method, request_serializer, response_deserializer).stream_unary
 
     def stream_stream(
         self,
@@ -113,8 +111,7 @@ class Channel:
         _registered_method: bool | None = False,
     ) -> Callable[..., StreamingCall]:
         """Return what makes calls with many requests and many responses."""
-        made = self._method(method, request_serializer, response_deserializer)
-        return partial(_stream_stream, made)
+        return self._method(method, request_serializer, response_deserializer).stream_stream
 
     async def health(self, service: str = "", **options: Any) -> str:
         """Return what the server's health service says of `service`: ``"SERVING"`` and so on.
@@ -135,25 +132,31 @@ class Channel:
     def _method(
         self, path: str, serialize: Serialize | None, deserialize: Deserialize | None
     ) -> "Method":
-        return Method(
-            self._link,
-            CallSamples(self._recorder, self.target, path),
-            path,
-            self._fields,
-            serialize=serialize or bytes,
-            deserialize=deserialize or bytes,
-            timeout=self._timeout,
-            max_size=self._max_size,
-            expected=self._expected,
-        )
+        key = (path, serialize, deserialize)
+        method = self._methods.get(key)
+        if method is None:
+            if len(self._methods) >= _MOST_KEPT:
+                self._methods.clear()
+            method = self._methods[key] = Method(
+                self._link,
+                CallSamples(self._recorder, self.target, path),
+                path,
+                self._fields,
+                serialize=serialize or bytes,
+                deserialize=deserialize or bytes,
+                timeout=self._timeout,
+                max_size=self._max_size,
+                expected=self._expected,
+            )
+        return method
 
 
 class Method:
     """One method of a channel, with what its calls have in common."""
 
     __slots__ = (
-        "_deserialize", "_expected", "_fields", "_known", "_link", "_max_size", "_path", "_samples",
-        "_serialize", "_timeout",
+        "_blocks", "_deserialize", "_expected", "_fields", "_known", "_link", "_max_size", "_path",
+        "_plain", "_samples", "_serialize", "_timeout",
     )  # fmt: skip
 
     def __init__(
@@ -178,10 +181,48 @@ class Method:
         self._timeout = timeout
         self._max_size = max_size
         self._expected = expected
-        # The options of a call that names none.
-        self._known: CallOptions | None = None
+        # The options of calls: of those that name none, and of those that name some.
+        self._plain: CallOptions | None = None
+        self._known: dict[object, CallOptions] = {}
+        # Header blocks without the metadata of the call.
+        self._blocks: dict[object, bytes] = {}
 
-    def options(
+    def unary(self, request: Any, *args: Any, **named: Any) -> UnaryCall:
+        """Return a call with one request and one response."""
+        return UnaryCall(self._options(args, named), request)
+
+    def stream_unary(self, request_iterator: Requests, *args: Any, **named: Any) -> UnaryCall:
+        """Return a call with many requests and one response."""
+        return UnaryCall(self._options(args, named), None, request_iterator)
+
+    def unary_stream(self, request: Any, *args: Any, **named: Any) -> StreamingCall:
+        """Return a call with one request and many responses."""
+        return StreamingCall(self._options(args, named), request, is_unary=True)
+
+    def stream_stream(
+        self, request_iterator: Requests | None = None, *args: Any, **named: Any
+    ) -> StreamingCall:
+        """Return a call with many requests and many responses."""
+        return StreamingCall(self._options(args, named), requests=request_iterator, is_unary=False)
+
+    def _options(self, args: tuple[Any, ...], named: dict[str, Any]) -> CallOptions:
+        """Return what a call is made with, the same for the same arguments."""
+        if not args and not named:
+            if self._plain is None:
+                self._plain = self._make()
+            return self._plain
+        key = (args, *((name, _frozen(value)) for name, value in named.items()))
+        try:
+            known = self._known.get(key)
+        except TypeError:  # metadata that is a list, say
+            return self._make(*args, **named)
+        if known is None:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            known = self._known[key] = self._make(*args, **named)
+        return known
+
+    def _make(
         self,
         timeout: float | None = None,
         metadata: MetadataSource | None = None,
@@ -197,20 +238,17 @@ class Method:
         Raises:
             OptionError, ValueError: An argument cannot be used as given.
         """
-        named = (timeout, metadata, credentials, wait_for_ready, compression, tags)
-        is_plain = expected_codes is ... and all(each is None for each in named)
-        if is_plain and self._known is not None:
-            return self._known
         if credentials is not None:
             raise OptionError("credentials of a call are not taken; send them as metadata")
         seconds = parse_duration(self._timeout if timeout is None else timeout)
-        fields = self._fields + metadata_fields(metadata)
+        own = metadata_fields(metadata)
+        fields = self._fields + own
         is_traced = any(name == TRACE_HEADER.encode() for name, _ in fields)
         encoding = _encoding(compression)
-        made = CallOptions(
+        return CallOptions(
             link=self._link,
             samples=self._samples,
-            block=self._block(fields, round(seconds * 1e9), encoding),
+            block=self._block(round(seconds * 1e9), encoding) + encode_block(own),
             serialize=self._serialize,
             deserialize=self._deserialize,
             timeout=round(seconds * 1e9),
@@ -222,11 +260,17 @@ class Method:
             expected=self._expected if expected_codes is ... else read_codes(expected_codes),
             tags={str(name): str(value) for name, value in (tags or {}).items()},
         )
-        if is_plain:
-            self._known = made
-        return made
 
-    def _block(self, fields: list[tuple[bytes, bytes]], timeout: int, encoding: str) -> bytes:
+    def _block(self, timeout: int, encoding: str) -> bytes:
+        key = (timeout, encoding)
+        block = self._blocks.get(key)
+        if block is None:
+            if len(self._blocks) >= _MOST_KEPT:
+                self._blocks.clear()
+            block = self._blocks[key] = self._encode(timeout, encoding)
+        return block
+
+    def _encode(self, timeout: int, encoding: str) -> bytes:
         origin = self._link.origin
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         named = [(b"grpc-encoding", encoding.encode())] if encoding != "identity" else []
@@ -242,30 +286,9 @@ class Method:
                 (b"grpc-accept-encoding", ",".join(ENCODINGS).encode()),
                 (b"grpc-timeout", timeout_text(timeout)),
                 *named,
-                *fields,
+                *self._fields,
             ]
         )
-
-
-def _unary(method: Method, request: Any, *args: Any, **options: Any) -> UnaryCall:
-    return UnaryCall(method.options(*args, **options), request)
-
-
-def _stream_unary(
-    method: Method, request_iterator: Requests, *args: Any, **options: Any
-) -> UnaryCall:
-    return UnaryCall(method.options(*args, **options), None, request_iterator)
-
-
-def _unary_stream(method: Method, request: Any, *args: Any, **options: Any) -> StreamingCall:
-    return StreamingCall(method.options(*args, **options), request, is_unary=True)
-
-
-def _stream_stream(
-    method: Method, request_iterator: Requests | None = None, *args: Any, **options: Any
-) -> StreamingCall:
-    made = method.options(*args, **options)
-    return StreamingCall(made, requests=request_iterator, is_unary=False)
 
 
 def read_codes(codes: Codes) -> ExpectedCodes:
@@ -283,6 +306,14 @@ def read_codes(codes: Codes) -> ExpectedCodes:
             "expected_codes takes a status code of gRPC, some of them, or None, such as"
             f" {{StatusCode.OK, StatusCode.NOT_FOUND}}, got {codes!r}"
         ) from None
+
+
+def _frozen(value: Any) -> object:
+    """Return `value` as a key; TypeError says later that it can be none."""
+    if type(value) is dict:
+        # 1 and True are one key, but two texts.
+        return tuple((name, each, type(each)) for name, each in value.items())
+    return value
 
 
 def _encoding(compression: Any) -> str:

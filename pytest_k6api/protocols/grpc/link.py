@@ -5,6 +5,7 @@ from time import perf_counter_ns
 
 import trio
 
+from pytest_k6api.protocols.grpc.endings import Endings
 from pytest_k6api.protocols.http import Connection, NetworkError, Origin
 from pytest_k6api.protocols.http.h2 import Http2Connection
 
@@ -15,6 +16,10 @@ _PERIOD = 0.05  # seconds between attempts of a call that waits for a server
 
 class Link:
     """The connections of one virtual user to one server.
+
+    Attributes:
+        origin: The server.
+        endings: Reads the ends of its calls.
 
     Args:
         dial: Opens a connection, until a moment in perf_counter_ns.
@@ -28,6 +33,7 @@ class Link:
         self._dial = dial
         self._connections: list[Http2Connection] = []
         self._opening: trio.Event | None = None
+        self.endings = Endings()
 
     def __repr__(self) -> str:
         return f"<Link to {self.origin.url} with {len(self._connections)} connections>"
@@ -43,7 +49,7 @@ class Link:
             NetworkError: There is none.
         """
         while True:
-            found = self._find()
+            found = self.find(perf_counter_ns())
             if found is not None:
                 return found
             if self._opening is not None:
@@ -56,11 +62,23 @@ class Link:
                     raise
                 await trio.sleep(_PERIOD)
 
-    def _find(self) -> Http2Connection | None:
-        now = perf_counter_ns()
+    def find(self, now: int) -> Http2Connection | None:
+        """Return an open connection with room for a call; None if there is none.
+
+        Args:
+            now: The time, in perf_counter_ns.
+        """
+        for connection in self._connections:
+            if connection.has_news or now - connection.ended_at > _QUIET or not connection.is_open:
+                return self._find_with_care()
+            if connection.has_room:
+                return connection
+        return None
+
+    def _find_with_care(self) -> Http2Connection | None:
+        """Do the same, and look what has become of each connection before."""
         for connection in [*self._connections]:
-            is_doubtful = connection.has_news or now - connection.ended_at > _QUIET
-            if (is_doubtful or not connection.is_open) and connection.has_ended(may_err=False):
+            if connection.has_ended(may_err=False):
                 connection.retire()
                 self._connections.remove(connection)
             elif connection.has_room:

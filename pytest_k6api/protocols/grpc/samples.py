@@ -52,13 +52,15 @@ class CallSamples:
         path: The method: ``/package.Service/Method``.
     """
 
-    __slots__ = ("_path", "_recorder", "_tags", "_target")
+    __slots__ = ("_key", "_ok_key", "_path", "_recorder", "_tags", "_target")
 
     def __init__(self, recorder: Recorder, target: str, path: str) -> None:
         service, _, method = path.removeprefix("/").rpartition("/")
         self._recorder = recorder
         self._target = target
         self._path = path
+        self._key = ("grpc", target, path)
+        self._ok_key = (*self._key, "0", None)
         self._tags = {
             "url": f"{target}{path}",
             "service": service,
@@ -102,16 +104,22 @@ class CallSamples:
             began: When it began, in perf_counter_ns.
             ended: When it ended.
         """
+        recorder = self._recorder
         failed = None if expected is None else 0 if outcome.code in expected else 1
-        number = self._id(context, tags, str(int(outcome.code)), outcome)
-        if self._recorder.tracer is not None:
+        # Most calls end well and have no tags of their own.
+        if outcome.code or tags:
+            number = self._id(context, tags, str(int(outcome.code)), outcome)
+        else:
+            known = context.requests.get(self._ok_key)
+            number = self._id(context, tags, "0", outcome) if known is None else known
+        if recorder.tracer is not None:
             number = with_trace(number, _trace_of(sent))
-        row = (number, failed, max(0, ended - began) // 1000, ended)
-        self._recorder.buffer.rows[GRPC_CALL_ROWS].append(row)
+        took = max(0, ended - began)
+        recorder.buffer.rows[GRPC_CALL_ROWS].append((number, failed, took // 1000, ended))
         if failed:
-            describe = partial(self._describe, outcome, sent, (ended - began) / 1e6)
+            describe = partial(self._describe, outcome, sent, took / 1e6)
             status = 0 if outcome.failure is not None else int(outcome.code)
-            self._recorder.keep_failed(number, status, None, describe)
+            recorder.keep_failed(number, status, None, describe)
 
     def count_bytes(self, sent: int, received: int) -> None:
         """Count bytes on the wire."""
@@ -126,7 +134,7 @@ class CallSamples:
         outcome: Outcome | None = None,
     ) -> int:
         failure = None if outcome is None else outcome.failure
-        key = ("grpc", self._target, self._path, status, failure, *tags.items())
+        key = (*self._key, status, failure, *tags.items())
         number = context.requests.get(key)
         if number is None:
             own = {**self._tags, **tags}

@@ -39,6 +39,8 @@ class StreamingCall(GrpcCall):
         is_unary: Whether there is one request.
     """
 
+    __slots__ = ("_is_unary", "_messages", "_request", "_requests", "_stack")
+
     def __init__(
         self,
         options: CallOptions,
@@ -168,7 +170,7 @@ class StreamingCall(GrpcCall):
             return self._stream
         first = self._pack(self._request) if self._is_unary else None
         try:
-            stream = await self._open(first, is_last=True, is_eager=True)
+            stream = await self._open(first)
         except NetworkError as error:
             self._finish(self._fail(error))
             raise self._error() from None
@@ -222,7 +224,7 @@ class StreamingCall(GrpcCall):
                 self._messages.append(message)
 
     def _complete(self) -> Outcome:
-        outcome = self._read_outcome()
+        outcome = self._end_of_stream()
         is_cut = self._reader is not None and not self._reader.is_between
         if outcome.code is StatusCode.OK and is_cut:
             return Outcome(StatusCode.INTERNAL, "the stream ends within a message")

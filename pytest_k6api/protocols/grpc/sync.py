@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Self, Unpack
 
-from pytest_k6api.protocols.grpc.calls import UnaryCall
 from pytest_k6api.protocols.grpc.channel import Channel
 from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
 from pytest_k6api.protocols.grpc.streaming import StreamingCall
+from pytest_k6api.protocols.grpc.unary import UnaryCall
 
 Run = Callable[..., Any]
 """Lets Trio await ``function(*args)`` and returns or raises what that gives."""

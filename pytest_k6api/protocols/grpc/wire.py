@@ -15,7 +15,9 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 
 MetadataSource = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 
-_PREFIX = 5
+PREFIX = 5
+"""Bytes before each message: whether it is compressed, and its size."""
+
 _LONGEST_TIMEOUT = 99_999_999
 _NAME = re.compile(r"[0-9a-z_.\-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
@@ -64,14 +66,14 @@ class FramedMessages:
         """
         data = self._data + data if self._data else data
         messages, start = [], 0
-        while len(data) - start >= _PREFIX:
-            size = int.from_bytes(data[start + 1 : start + _PREFIX], "big")
+        while len(data) - start >= PREFIX:
+            size = int.from_bytes(data[start + 1 : start + PREFIX], "big")
             if size > self._max_size:
                 raise WireError(f"Received message larger than max ({size} vs. {self._max_size})")
-            end = start + _PREFIX + size
+            end = start + PREFIX + size
             if end > len(data):
                 break
-            messages.append(self._read(data[start], data[start + _PREFIX : end]))
+            messages.append(self._read(data[start], data[start + PREFIX : end]))
             start = end
         self._data = data[start:]
         return messages
@@ -94,6 +96,32 @@ class FramedMessages:
         if not unpacker.eof:
             raise WireError("message that cannot be decompressed")
         return message
+
+
+def plain_message(data: bytes, max_size: int) -> bytes | None:
+    """Return the message that `data` is, not compressed and no more; None if it is no such."""
+    size = len(data) - PREFIX
+    if size < 0 or size > max_size or data[:PREFIX] != b"\0" + size.to_bytes(4):
+        return None
+    return data[PREFIX:]
+
+
+def one_message(data: bytes, encoding: str, max_size: int) -> bytes:
+    """Return the message that `data` is.
+
+    Args:
+        data: The whole of a response.
+        encoding: What it may be compressed with.
+        max_size: The most bytes that it may have.
+
+    Raises:
+        WireError: There is none, or more than one, or it cannot be read.
+    """
+    reader = FramedMessages(encoding, max_size)
+    messages = reader.feed(data)
+    if len(messages) != 1 or not reader.is_between:
+        raise WireError(f"{len(messages)} messages where one is due")
+    return messages[0]
 
 
 def metadata_fields(metadata: MetadataSource | None) -> list[tuple[bytes, bytes]]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -13,7 +12,6 @@ import trio.lowlevel
 from pytest_k6api.model import OptionError, Tracer
 from pytest_k6api.protocols.grpc import (
     Channel,
-    GrpcClient,
     GrpcError,
     StatusCode,
 )
@@ -23,6 +21,7 @@ from pytest_k6api.protocols.grpc.rows import (
     GRPC_SENT_ROWS,
     GRPC_STREAM_ROWS,
 )
+from tests.protocols.grpc.calling import calling
 from tests.protocols.grpc.greeting import PROTO, running_greeter
 from tests.protocols.http.h2.speaking import (
     Speaker,
@@ -34,7 +33,6 @@ from tests.protocols.http.h2.speaking import (
     reset,
     speaking,
 )
-from tests.protocols.http.serving import Harness, a_tester
 from tests.virtual_time import in_real_time
 
 pytest.importorskip("jh2")
@@ -64,27 +62,6 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greeter]:
         import greeter_pb2_grpc  # type: ignore[import-not-found]
 
         yield Greeter(target, greeter_pb2, greeter_pb2_grpc.GreeterStub)
-
-
-class Caller(NamedTuple):
-    tester: Harness
-    client: GrpcClient
-
-    def rows(self, kind: Any = GRPC_CALL_ROWS) -> list[Any]:
-        return self.tester.recorder.buffer.rows[kind]
-
-    def tags(self, index: int = -1) -> dict[str, str]:
-        tags = dict(self.tester.table[self.rows()[index][0]])
-        del tags["scenario"], tags["group"]
-        return tags
-
-
-@asynccontextmanager
-async def calling(**options: Any) -> AsyncIterator[Caller]:
-    async with a_tester(**options) as tester:
-        client = GrpcClient(tester.client, tester.recorder)
-        yield Caller(tester, client)
-        client.close()
 
 
 @in_real_time

@@ -9,6 +9,7 @@ import ssl
 from time import perf_counter_ns
 
 from pytest_k6api.protocols.http.h2 import errors, frames
+from pytest_k6api.protocols.http.h2.calls import CallStream
 from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.exchange import Http2Exchange
 from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, ResponseBlocks, SharedBlocks
@@ -79,7 +80,7 @@ class Http2Connection(DuplexLine):
     """
 
     __slots__ = (
-        "_counted", "_is_congested", "connecting", "ended_at",
+        "_counted", "_is_congested", "calls", "connecting", "ended_at",
         "handshaking", "is_reusable", "max_size", "protocol", "ready_at", "requests", "session", "spare", "starting", "tls",
     )  # fmt: skip
 
@@ -101,6 +102,7 @@ class Http2Connection(DuplexLine):
         self.session = Session(ResponseBlocks(caches.responses))
         self.requests = caches.clear if self._tls is None else caches.tls
         self.spare: list[Http2Exchange] = []
+        self.calls: list[CallStream] = []
         # Streams whose first or last bytes are still to be sent.
         self.starting: list[Stream] = []
         # Whether a task waits for what is unsent to become less.
@@ -115,6 +117,10 @@ class Http2Connection(DuplexLine):
     def open_exchange(self) -> Http2Exchange:
         """Return what the next request runs in."""
         return self.spare.pop() if self.spare else Http2Exchange(self)
+
+    def open_call(self) -> CallStream:
+        """Return what the next call of a protocol over HTTP/2 runs in."""
+        return self.calls.pop() if self.calls else CallStream(self)
 
     @property
     def has_room(self) -> bool:
@@ -161,13 +167,13 @@ class Http2Connection(DuplexLine):
         # does not even answer a PING in the meantime does not.
         if not self.session.probe():
             self.is_reusable = False
-        self._answer()
+        self.answer()
 
     def refill(self, stream: Stream) -> None:
         """Let more of `stream` come, whose data was taken."""
         if stream.id in self.session.streams:
             self.session.refill(stream)
-            self._answer()
+            self.answer()
 
     def _end_sending(self) -> None:
         """Tell the streams when they were sent, and those that wait that they may go on."""
@@ -211,12 +217,12 @@ class Http2Connection(DuplexLine):
             self._break(violation)
             return
         if session.answers:
-            self._answer()
+            self.answer()
         if session.goaway is not None:
             self.is_reusable = False
 
-    def _answer(self) -> None:
-        """Send what the session has to say."""
+    def answer(self) -> None:
+        """Send what the session has to say, when the loop comes round."""
         answers, self.session.answers = self.session.answers, b""
         if len(self.wire) + len(answers) > _FAR_TOO_MUCH:
             self._break(Violation(errors.ENHANCE_YOUR_CALM, "answers that are not taken"))
@@ -296,5 +302,6 @@ class Http2Connection(DuplexLine):
         self.is_reusable = False
         self.session.lose(None, is_gone=False)
         self.spare.clear()
+        self.calls.clear()
         super().close()
         self.has_news = True  # the client is to look

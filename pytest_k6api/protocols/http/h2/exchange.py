@@ -53,6 +53,9 @@ class ExchangeCarrier(Carrier, Protocol):
     def send_soon(self, data: bytes) -> None:
         """Send `data` when the loop comes round."""
 
+    def answer(self) -> None:
+        """Send what the session has to say, likewise."""
+
     def take_counts(self) -> tuple[int, int]:
         """Return the bytes sent and received since the last call."""
 
@@ -87,7 +90,7 @@ class Http2Exchange(Stream):
     # One function, because each call would cost 0.1 µs or more; and what a clean exchange has
     # as it should be is not set again.
     @types.coroutine
-    def run(  # noqa: PLR0915
+    def run(  # noqa: C901, PLR0915
         self, request: PreparedRequest, deadline: int
     ) -> Generator[object, Outcome[object], None]:
         """Send `request` and receive the response; see the client's `Exchange.run`."""
@@ -116,7 +119,8 @@ class Http2Exchange(Stream):
             data = connection.take()
             taken = session.take_like_before(number, data) if data else None
             if taken is not None:
-                block, self.body = taken
+                pattern, self.body = taken
+                block = pattern.block
                 received_at = connection.received_at
                 self.first_byte_at = self.ended_at = connection.ended_at = received_at
                 if block is not self._like:
@@ -124,6 +128,8 @@ class Http2Exchange(Stream):
                     self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
                     self.lowered = block.lowered
                 tls = connection.tls
+                if session.answers:
+                    connection.answer()
                 counts = connection.take_counts() if tls is None else tls.take_counts()
                 self.bytes_sent, self.bytes_received = counts
                 if self.is_plain:

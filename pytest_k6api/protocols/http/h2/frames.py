@@ -6,6 +6,7 @@ a client's frames are ours.
 
 import struct
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pytest_k6api.protocols.http.h2.errors import FRAME_SIZE_ERROR, PROTOCOL_ERROR, Violation
 
@@ -32,6 +33,18 @@ read_header = struct.Struct(">BHBBL").unpack_from
 """Length (its high byte, and the rest), type, flags and stream of the frame at an offset."""
 
 _SETTING = struct.Struct(">HL")
+
+
+class Goaway(NamedTuple):
+    """What the server said last.
+
+    Attributes:
+        last_id: The last stream that it may have seen.
+        code: Why it goes.
+    """
+
+    last_id: int
+    code: int
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:

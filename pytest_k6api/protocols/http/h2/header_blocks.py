@@ -47,7 +47,7 @@ class HeaderBlock:
     Attributes:
         wire: The block.
         changes: Whether it changes the dynamic table.
-        is_stable: Whether it means the same when it comes again at once.
+        refers: Whether it refers to the dynamic table as it was before.
         fields: All fields.
         status: The status; 0 for trailers.
         head: The same as an HTTP/1.1 head.
@@ -58,8 +58,8 @@ class HeaderBlock:
     """
 
     __slots__ = (
-        "changes", "fields", "flaw", "head", "is_plain", "is_stable", "length", "lowered",
-        "status", "wire",
+        "changes", "fields", "flaw", "head", "is_plain", "length", "lowered",
+        "refers", "status", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -70,8 +70,8 @@ class HeaderBlock:
         refers: bool = False,
         changes: bool = False,
     ) -> None:
-        self.wire, self.fields, self.changes = wire, fields, changes
-        self.is_stable = not (refers and changes)
+        self.wire, self.fields = wire, fields
+        self.refers, self.changes = refers, changes
         self.status = 0
         self.head = self.lowered = b""
         self.is_plain = False

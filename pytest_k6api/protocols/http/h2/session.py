@@ -7,17 +7,15 @@ caller, who ends a connection that does not take them.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.errors import StreamFault, Violation
 from pytest_k6api.protocols.http.h2.header_blocks import (
     MAX_HEAD,
-    HeaderBlock,
     ResponseBlocks,
     too_large,
 )
-from pytest_k6api.protocols.http.h2.patterns import Pattern
+from pytest_k6api.protocols.http.h2.patterns import AnyPattern, CallPattern, Lead, Pattern
 from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 
@@ -27,18 +25,6 @@ _MOST_STREAMS = 1000
 _LAST_STREAM = (1 << 31) - 1
 # Bytes of the connection's window that are given back at once.
 _REFILL = 1 << 30
-
-
-class Goaway(NamedTuple):
-    """What the server said last.
-
-    Attributes:
-        last_id: The last stream that it may have seen.
-        code: Why it goes.
-    """
-
-    last_id: int
-    code: int
 
 
 class Session:
@@ -72,14 +58,14 @@ class Session:
         self.frame_size = frames.LEAST_FRAME
         self.most_streams = _FIRST_STREAMS
         self.most_fields: int | None = None
-        self.goaway: Goaway | None = None
+        self.goaway: frames.Goaway | None = None
         self.is_probed = self._is_greeted = False
         self._rest = b""
         # The stream and the flags of a header block that goes on, and its pieces.
         self._begun: tuple[int, int, bytearray] | None = None
         self._consumed = 0
         # The latest response, if the next may be known by it.
-        self._pattern: Pattern | None = None
+        self._pattern: AnyPattern | None = None
 
     def __repr__(self) -> str:
         return f"<Session with {len(self.streams)} of {self.most_streams} streams>"
@@ -195,25 +181,33 @@ class Session:
             self.answers += frames.window_update(stream.id, stream.owed)
             stream.owed = 0
 
-    def take_like_before(self, number: int, data: bytes) -> tuple[HeaderBlock, bytes] | None:
-        """Return what `data` says, if it is the same response as the one before, and no more.
+    def take_like_before(self, number: int, data: bytes) -> tuple[AnyPattern, bytes] | None:
+        """Return what `data` is like and its body, if that is the response before, and no more.
 
         Most responses are, but for their bodies. Stream `number` is the only one, and over then.
         """
         pattern = self._pattern
         if pattern is None or len(self.streams) != 1 or self._rest:
             return None
+        lead = None
+        if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
+            lead = Lead.of(data, self.send_window)
+            data = data[lead.size :] if lead is not None else b""
         body = pattern.body_of(data, number)
         if body is None:
             return None
-        block = pattern.block
-        if block.changes:
+        if pattern.trailers is not None and len(body) > self.streams[number].max_size:
+            return None
+        if lead is not None:
+            self.send_window += lead.credit
+            self.answers += lead.answers
+        for block in pattern.changed:
             self.blocks.pass_over(block)
-        self._consumed += pattern.size
+        self._consumed += len(body)
         if self._consumed > _REFILL:
             self._pattern = None  # the next response is read, and the window given back
         self.streams.clear()
-        return block, body
+        return pattern, body
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()
@@ -255,6 +249,8 @@ class Session:
         stream.take_block(block, is_last=bool(flags & frames.END_STREAM))
         if flags & frames.END_STREAM:
             self._complete(stream)
+            if not self.streams and stream.size and stream.block is not None:
+                self._pattern = CallPattern.of(stream.block, block)
 
     def _on_reset(self, _flags: int, number: int, payload: bytes) -> None:
         if len(payload) != 4:
@@ -336,7 +332,7 @@ class Session:
         if len(payload) < 8:
             raise Violation(errors.FRAME_SIZE_ERROR, "GOAWAY of less than eight bytes")
         last_id = int.from_bytes(payload[:4]) & _LAST_STREAM
-        self.goaway = Goaway(last_id, int.from_bytes(payload[4:8]))
+        self.goaway = frames.Goaway(last_id, int.from_bytes(payload[4:8]))
         failure = errors.goaway_failure(self.goaway.code)
         for stream in [stream for stream in self.streams.values() if stream.id > last_id]:
             del self.streams[stream.id]
