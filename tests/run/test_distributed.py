@@ -80,6 +80,20 @@ def test_setup_runs_once_and_its_data_reaches_every_virtual_user():
     assert tested.results.elapsed == pytest.approx(3.35, abs=0.01)
 
 
+def test_a_setup_that_fails_leaves_nothing_to_report():
+    async def setup() -> None:
+        await trio.sleep(0.5)
+        raise LookupError("no database")
+
+    tested, carriers = load_test(2, (options("constant-vus"), Diary().browse), setup=setup)
+    carriers[1].is_slow_to_leave = True  # so the last words of the other are heard
+    run(tested)
+
+    assert tested.outcome == "failed"
+    assert "LookupError: no database" in tested.verdict.reasons[0]
+    assert "iterations" not in tested.results.snapshot.metrics
+
+
 def test_a_scenario_waits_for_the_end_of_another_on_all_workers():
     began: dict[str, list[float]] = {"first": [], "second": []}
 

@@ -87,6 +87,10 @@ class SeriesMerger:
         left = self._workers.pop(worker, None)
         return self._moments.start(left.until) if left else 0.0
 
+    def awaits(self, worker: str) -> bool:
+        """Tell whether `worker` has joined, and has not left."""
+        return worker in self._workers
+
     def put(self, worker: str, report: bytes, ahead: float = 0.0) -> None:
         """Take a report of `SeriesCollector.take`.
 

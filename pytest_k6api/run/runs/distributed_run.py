@@ -146,8 +146,10 @@ class DistributedRun(SupervisedRun):
                 await self._fleet.steer(step, None if step.paused else self.elapsed)
 
     def take_report(self, worker: Worker, content: WorkerReport) -> None:
-        """Take in what `worker` measured."""
+        """Take in what `worker` measured; nothing of one that was never to begin."""
         name = str(worker.number)
+        if not self._metrics.awaits(name):
+            return
         log, requests = self._generator.failures, self._metrics.requests
         try:
             self._metrics.put(name, content.measured, worker.wall_clock.offset)

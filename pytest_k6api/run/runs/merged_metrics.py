@@ -30,6 +30,10 @@ class MergedMetrics(MetricsCollector):
         """Wait from now on for what `worker` reports."""
         self._merger.join(worker, self._elapsed())
 
+    def awaits(self, worker: str) -> bool:
+        """Tell whether `worker` has joined, and has not left."""
+        return self._merger.awaits(worker)
+
     def put(self, worker: str, measured: bytes, ahead: float) -> None:
         """Take what `worker` measured.
 
