@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pytest_k6api.metrics import SerializationError
+from pytest_k6api.model import storable
 from pytest_k6api.vu.failures.failed_requests import FailedRequests, RequestKind, SeenRequests
 from pytest_k6api.vu.failures.failure import Example, FailureKind, Traceback
 from pytest_k6api.vu.failures.failure_log import CountedFailures, FailureKey, FailureLog
@@ -152,7 +153,7 @@ def _sent_entry(
         scenario=key.scenario,
         place=entry.location if key.place is not None else None,
         cause=f"{cause.__module__}.{cause.__qualname__}" if isinstance(cause, type) else cause,
-        text=key.text,
+        text=storable(key.text),
         message=entry.message,
         location=entry.location,
         hint=entry.hint,

@@ -184,6 +184,16 @@ def fault_at(line: int, file: str = "shop.py") -> Callable[[], None]:
     return partial(exec, compile("\n" * line + "raise OSError", file, "exec"))
 
 
+def test_text_that_no_document_can_carry_travels_too() -> None:
+    controller, worker = Process(), Process()
+    worker.log.add_check("half an emoji: \ud83d", FakeWitness())
+
+    controller.receive(worker, "worker 1")
+
+    (failure,) = controller.log.snapshot()
+    assert failure.message == "half an emoji: \ufffd"
+
+
 def test_a_traceback_waits_for_a_later_report_where_many_are_new() -> None:
     controller, worker = Process(), Process()
     for line in range(8):
