@@ -50,6 +50,7 @@ from pytest_k6api.distributed.messages import (
     decode_to_worker,
     encode,
 )
+from pytest_k6api.distributed.user_output import LogLine, UserOutput
 from pytest_k6api.distributed.worker_link import WorkerLink
 from pytest_k6api.distributed.worker_states import Worker
 from pytest_k6api.late_imports import late_names
@@ -78,6 +79,7 @@ __all__ = [
     "Hello",
     "Leave",
     "LocalProcess",
+    "LogLine",
     "MessageError",
     "NewSetupData",
     "Poll",
@@ -93,6 +95,7 @@ __all__ = [
     "Stop",
     "ToController",
     "ToWorker",
+    "UserOutput",
     "Worker",
     "WorkerCarrier",
     "WorkerLink",

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pytest_k6api.distributed.user_output import UserOutput
 from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot, Takeover
 
 PROTOCOL = 2
@@ -83,6 +84,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         figures: How the process is doing.
         warnings: Remarks on its run, one sentence each.
         state: How far it has come, packed, if that is wanted.
+        output: What user code wrote since the report before.
     """
 
     number: int
@@ -93,6 +95,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     figures: GeneratorFigures
     warnings: tuple[str, ...] = ()
     state: bytes = b""
+    output: UserOutput = UserOutput()
 
 
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):

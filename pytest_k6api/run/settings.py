@@ -10,7 +10,7 @@ from pytest_k6api.scheduling import WHOLE, ExecutionSegment
 from pytest_k6api.vu import ExceptionRules, UserFunction, render_traceback
 
 if TYPE_CHECKING:
-    from pytest_k6api.distributed import Fingerprint, Prepare, Worker
+    from pytest_k6api.distributed import Fingerprint, Prepare, UserOutput, Worker
     from pytest_k6api.report import Baseline
 
 
@@ -70,6 +70,7 @@ class RunSettings:
         render: Makes text of an exception from user code.
         baseline: The baseline to compare the load test with, if there is one.
         tell: Called with a sentence for the terminal.
+        on_output: Called with what user code on workers wrote.
         on_paused: Called when it waits for a resume before the load.
         on_samples: Called with each batch of samples; None for none.
         on_crossed: Called with each threshold that is crossed at one evaluation and
@@ -90,6 +91,7 @@ class RunSettings:
     render: Callable[[BaseException], str] = render_traceback
     baseline: "Baseline | None" = None
     tell: Callable[[str], None] = _say_nothing
+    on_output: "Callable[[UserOutput], None]" = lambda _output: None
     on_paused: Callable[[], None] = lambda: None
     on_samples: Callable[[SampleBatch], None] | None = None
     on_crossed: Callable[[ThresholdSnapshot], None] | None = None

@@ -13,7 +13,7 @@ import pytest
 from pytest_k6api.plugin.runtime import vu_output
 from pytest_k6api.plugin.runtime.vu_output import VULines
 from pytest_k6api.vu import current_vu
-from tests.plugin.conftest import RunPytest
+from tests.plugin.conftest import RunPytest, Service
 
 
 class FakeVU:
@@ -232,3 +232,58 @@ def test_a_stream_that_takes_no_attributes_is_left_alone():
 
     with vu_output._prefixed(Stream()) as lines:
         assert lines is None
+
+
+ON_WORKERS = """
+    import logging, sys
+    import pytest
+
+    @pytest.mark.scenario(vus=2, iterations=2)
+    async def test_browse(vu):
+        print(f"hello from {vu.id}")
+        print(f"trouble of {vu.id}", file=sys.stderr)
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.getLogger("shop").warning("user %s is lost", vu.id, exc_info=True)
+        await vu.http.get("/")
+        pytest.fail("show it")
+"""
+
+
+@pytest.mark.slow
+def test_what_is_written_on_workers_is_shown_where_pytest_is(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(ON_WORKERS)
+
+    result = run_pytest("--k6-workers=2", "--k6-http-debug=all", "--log-file=all.log")
+
+    exchanges, _, sections = str(result.stdout).partition("Captured stdout call")
+    out, _, rest = sections.partition("Captured stderr call")
+    err, _, log = rest.partition("Captured log call")
+    kept = (pytester.path / "all.log").read_text()
+    for number in (1, 2):
+        vu = f"[test_browse vu {number}]"
+        assert f"{vu} > GET http://" in exchanges
+        assert f"{vu} hello from {number}\n" in out
+        assert f"{vu} trouble of {number}\n" in err
+        for records in (log, kept):
+            assert f"{vu} WARNING  shop:" in records
+            assert f"user {number} is lost\n" in records
+            assert records.count("ZeroDivisionError: division by zero\n") == 2
+
+
+@pytest.mark.slow
+def test_what_is_written_on_workers_is_shown_without_capture_and_nothing_else(
+    pytester: pytest.Pytester, service: Service
+):
+    pytester.makepyfile(ON_WORKERS)
+    url, options = f"--k6-base-url={service.url}", ("-s", "-p", "k6api", "--k6-address=")
+
+    result = pytester.runpytest_subprocess(*options, url, "--k6-workers=2")
+
+    shown = str(result.stdout)
+    assert shown.count("[test_browse vu 1] hello from 1\n") == 1
+    assert shown.count("[test_browse vu 2] hello from 2\n") == 1
+    assert shown.count("plugins:") == 1

@@ -90,6 +90,7 @@ def test_a_setup_that_fails_leaves_nothing_to_report():
     run(tested)
 
     assert tested.outcome == "failed"
+    assert tested.verdict is not None
     assert "LookupError: no database" in tested.verdict.reasons[0]
     assert "iterations" not in tested.results.snapshot.metrics
 

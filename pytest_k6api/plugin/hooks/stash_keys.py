@@ -53,5 +53,8 @@ REMARKS = pytest.StashKey[list[str]]()
 RUNNING: "pytest.StashKey[LoadTest]" = pytest.StashKey()
 """The load test that an item runs, for code that may stop it."""
 
+EXCHANGES = pytest.StashKey[list[str]]()
+"""In a worker, lines of exchanges that the controller is to show."""
+
 WORKERS = pytest.StashKey[int]()
 """The number of the last worker that pytest-xdist has started, from 0."""

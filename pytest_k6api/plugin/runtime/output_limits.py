@@ -54,10 +54,11 @@ def bounded_logs(config: pytest.Config) -> Iterator[None]:
 
 def shorten_sections(report: pytest.TestReport) -> None:
     """Cut the middle of captured output that is longer than `MOST_TEXT`."""
-    report.sections = [(title, _shortened(text)) for title, text in report.sections]
+    report.sections = [(title, shortened(text)) for title, text in report.sections]
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return `text`, without its middle if it is longer than `MOST_TEXT`."""
     more = len(text) - MOST_TEXT
     if more <= 0:
         return text

@@ -110,12 +110,9 @@ def _prepare(item: pytest.Function) -> LoadTest:
         code = bound_code(item, plan)
         settings = _settings(item, session.settings, base_url, hooks)
         if PROCESSES in item.config.stash:
-            from pytest_k6api.plugin.workers.ordering import workforce_for
+            from pytest_k6api.plugin.workers.ordering import on_workers
 
-            processes = item.config.stash[PROCESSES]
-            settings = replace(
-                settings, workforce=workforce_for(item, plan, code, processes, settings)
-            )
+            settings = on_workers(settings, item, plan, code, item.config.stash[PROCESSES])
         return session.prepare(plan, code, settings)
     except K6ApiError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None

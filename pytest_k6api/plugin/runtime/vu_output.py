@@ -9,7 +9,7 @@ two VUs never share a line.
 import contextvars
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import Any
@@ -17,8 +17,12 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import printable
+from pytest_k6api.plugin.hooks.stash_keys import EXCHANGES
 from pytest_k6api.plugin.reporting.terminal import Terminal, uncaptured
 from pytest_k6api.vu import current_vu
+
+PREFIX = "pytest_k6api_prefix"
+"""The attribute of a log record that has the prefix of a VU in another process."""
 
 LONGEST_LINE = 10_000
 """Length at which a line without an end is written."""
@@ -119,15 +123,20 @@ def print_exchange(config: pytest.Config, text: str) -> None:
     """Print `text` past pytest's capture, each line with the VU that made the request.
 
     In a worker of pytest-xdist, which has no terminal, it goes to the standard error
-    stream, which is the controller's where both are on one machine.
+    stream, which is the controller's where both are on one machine. A worker of this plugin
+    keeps it for its controller.
     """
     prefix = vu_prefix()
     lines = [f"{prefix}{line}" for line in text.split("\n")]
     # In an empty context, outside of VUs: the lines have their prefix already.
-    contextvars.Context().run(_print_past_capture, config, lines)
+    contextvars.Context().run(print_past_capture, config, lines)
 
 
-def _print_past_capture(config: pytest.Config, lines: list[str]) -> None:
+def print_past_capture(config: pytest.Config, lines: Sequence[str]) -> None:
+    """Print `lines` to the terminal, whether pytest captures output or not."""
+    if (kept := config.stash.get(EXCHANGES, None)) is not None:
+        kept.extend(lines)
+        return
     terminal = Terminal(config)
     with uncaptured(config):
         if terminal.stream is None or hasattr(config, "workerinput"):
@@ -172,7 +181,8 @@ class _PrefixedRecords(logging.Formatter):
         shown.msg, shown.args = _indented(record.getMessage()), None
         if record.exc_info:
             shown.exc_text = _indented(self._formatter.formatException(record.exc_info))
-        return f"{vu_prefix()}{self._formatter.format(shown)}"
+        prefix: str = getattr(record, PREFIX, None) or vu_prefix()
+        return f"{prefix}{self._formatter.format(shown)}"
 
 
 @contextmanager

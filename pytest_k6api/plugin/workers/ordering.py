@@ -1,5 +1,8 @@
 """What workers are told to set up for one load test."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import trio
 
@@ -7,17 +10,34 @@ from pytest_k6api.distributed import Prepare, Worker
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.fixtures import sort_fixtures
 from pytest_k6api.plugin.workers.processes import WorkerProcesses
+from pytest_k6api.plugin.workers.user_output import write_output
 from pytest_k6api.run import LoadTestPlan, RunSettings, UserCode, Workforce
 
 
-def workforce_for(
+def on_workers(
+    settings: RunSettings,
     item: pytest.Function,
     plan: LoadTestPlan,
     code: UserCode,
     processes: WorkerProcesses,
+) -> RunSettings:
+    """Return `settings` of the load test of `item` for a run on workers.
+
+    Raises:
+        OptionError: A fixture cannot be used on workers.
+    """
+    workforce = _workforce_for(settings, item, plan, code, processes)
+    return replace(settings, workforce=workforce, on_output=partial(write_output, item.config))
+
+
+def _workforce_for(
     settings: RunSettings,
+    item: pytest.Function,
+    plan: LoadTestPlan,
+    code: UserCode,
+    processes: WorkerProcesses,
 ) -> Workforce:
-    """Return the workers for the load test of `item`, and what they are told.
+    """Return the workers, and what they are told.
 
     Raises:
         OptionError: A fixture cannot be used on workers.

@@ -129,7 +129,7 @@ class ClusterMachines:
         arguments: Sequence[str],
         identity: Mapping[str, str],
         *,
-        keeps_output: bool,
+        keeps_output: bool,  # noqa: ARG002  # nobody sees what is shown there
     ) -> WorkerCarrier:
         """Start a worker on the machine of its share, or on the next one that is there."""
         told = {name: text for name, text in os.environ.items() if name.startswith(_SHARED)}
@@ -139,11 +139,11 @@ class ClusterMachines:
                 return self._cluster.start(
                     machine,
                     number,
-                    [self._there(each, machine) for each in arguments],
+                    [*(self._there(each, machine) for each in arguments), "--capture=fd"],
                     environment={**told, **identity},
                     line_variable=LINE_VARIABLE,
                     folder=self._there(str(self._folder), machine),
-                    keeps_output=keeps_output,
+                    keeps_output=True,
                 )
             except AgentGoneError as error:
                 last = error

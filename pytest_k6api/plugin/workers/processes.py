@@ -92,6 +92,8 @@ class WorkerProcesses:
             more.append(f"--basetemp={factory.getbasetemp() / f'k6w{number}'}")
         if self._config.pluginmanager.has_plugin("_cov"):
             more.append("--no-cov")
+        if self._config.pluginmanager.has_plugin("logging-plugin"):
+            more.append("--log-file=")  # the controller's has the records of all
         # Collection shuffled by chance would differ from worker to worker.
         seed = getattr(self._config.option, "randomly_seed", None)
         if isinstance(seed, int):

@@ -26,6 +26,7 @@ from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.fixtures import TravelledFixtures
 from pytest_k6api.plugin.workers.identity import take_identity
+from pytest_k6api.plugin.workers.user_output import GatheredOutput
 from pytest_k6api.protocols.http import raised_descriptor_limit
 from pytest_k6api.run import RunSettings, WorkerRun, one_error, tuned_gc
 from pytest_k6api.scheduling import equal_segment
@@ -48,9 +49,13 @@ class WorkerSession:
         self._link.start()
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Leave the terminal to the controller."""
+        _silence(session.config)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run what the controller asks for, instead of all items."""
-        _silence(session.config)
         if session.testsfailed:
             self._link.send(Refused(text="errors during collection, as the controller has none"))
         self._link.send(
@@ -123,14 +128,21 @@ def run_share(item: pytest.Function, order: Prepare, link: WorkerLink) -> None:
     plan, forgotten = item.stash[PLAN], ForgottenAwaits()
     # Both run in the controller.
     plan = replace(plan, options=replace(plan.options, setup=None, teardown=None))
-    settings = _settings(item, order)
-    with tuned_gc(), bounded_logs(item.config), prefixed_output(item), forgotten.noticed():
+    settings, output = _settings(item, order), GatheredOutput(item.config)
+    with (
+        tuned_gc(),
+        bounded_logs(item.config),
+        output.gathering(),
+        prefixed_output(item),
+        forgotten.noticed(),
+    ):
         run = WorkerRun(
             plan,
             bound_code(item, plan),
             settings,
             link,
             trouble=forgotten.sentences,
+            output=output.take,
             wants_samples=order.wants_samples,
             wants_state=order.wants_state,
         )

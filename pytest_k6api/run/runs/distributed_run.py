@@ -147,6 +147,7 @@ class DistributedRun(SupervisedRun):
 
     def take_report(self, worker: Worker, content: WorkerReport) -> None:
         """Take in what `worker` measured; nothing of one that was never to begin."""
+        self._settings.on_output(content.output)
         name = str(worker.number)
         if not self._metrics.awaits(name):
             return

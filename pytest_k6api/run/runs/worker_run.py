@@ -34,6 +34,7 @@ from pytest_k6api.distributed import (
     Stop,
     ToController,
     ToWorker,
+    UserOutput,
     WorkerReport,
 )
 from pytest_k6api.model import ControlError, ScenarioProgress
@@ -89,6 +90,7 @@ class WorkerRun:
         line: The line to the controller.
         now: The clock that the controller knows the offset of, in seconds.
         trouble: Returns further failures at the end, one sentence each.
+        output: Returns what user code wrote since it was called before.
         wants_samples: Whether outputs or hooks of the controller take samples themselves.
         wants_state: Whether reports tell how far it has come, for a successor.
     """
@@ -102,6 +104,7 @@ class WorkerRun:
         *,
         now: Callable[[], float] = time.perf_counter,
         trouble: Callable[[], Iterable[str]] = lambda: (),
+        output: Callable[[], UserOutput] = UserOutput,
         wants_samples: bool = False,
         wants_state: bool = False,
     ) -> None:
@@ -110,6 +113,7 @@ class WorkerRun:
         self._line = line
         self._now = now
         self._trouble = trouble
+        self._output = output
         self._setup_data: str | None = None
         self._last_report = 0
         self._start: Start | None = None
@@ -277,6 +281,7 @@ class WorkerRun:
             ),
             warnings=(*self._room.warnings, *self._scheduler.warnings()),
             state=self._state() if self._wants_state else b"",
+            output=self._output(),
         )
 
     def _state(self) -> bytes:
