@@ -76,20 +76,18 @@ class CallOptions:
 class GrpcCall:
     """A call; see `UnaryCall` and `StreamingCall`."""
 
-    __slots__ = (
-        "_began", "_connection", "_context", "_ended", "_options", "_outcome", "_reader",
-        "_stream", "_trace",
-    )  # fmt: skip
+    # Of the class until a call sets it: each attribute that a new call sets costs its time.
+    _began = 0
+    _ended = 0
+    _connection: Http2Connection | None = None
+    _stream: Stream | None = None
+    _reader: FramedMessages | None = None
+    _outcome: Outcome | None = None
+    _trace: tuple[str, str] | None = None
 
     def __init__(self, options: CallOptions) -> None:
         self._options = options
-        self._context = options.samples.context
-        self._began = self._ended = 0
-        self._connection: Http2Connection | None = None
-        self._stream: Stream | None = None
-        self._reader: FramedMessages | None = None
-        self._outcome: Outcome | None = None
-        self._trace: tuple[str, str] | None = None
+        self._context = options.samples.recorder.context
         if options.tracer is not None:
             self._trace = (TRACE_HEADER, options.tracer.new_context())
 

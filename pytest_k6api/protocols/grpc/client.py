@@ -107,7 +107,7 @@ class GrpcClient:
         Raises:
             OptionError: An argument cannot be used as given, or the extra is not installed.
         """
-        key = (target, repr(sorted(options.items())))
+        key = (target, repr(sorted(options.items()))) if options else target
         channel = self._channels.get(key)
         if channel is None:
             channel = self._channels[key] = self._open(target, options)

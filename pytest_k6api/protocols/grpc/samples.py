@@ -46,17 +46,20 @@ class Outcome(NamedTuple):
 class CallSamples:
     """Writes the samples of the calls of one method, with the tags of where they begin.
 
-    Args:
+    Attributes:
         recorder: The virtual user's.
+
+    Args:
+        recorder: See above.
         target: The server, as the user names it.
         path: The method: ``/package.Service/Method``.
     """
 
-    __slots__ = ("_key", "_ok_key", "_path", "_recorder", "_tags", "_target")
+    __slots__ = ("_key", "_ok_key", "_path", "_tags", "_target", "recorder")
 
     def __init__(self, recorder: Recorder, target: str, path: str) -> None:
         service, _, method = path.removeprefix("/").rpartition("/")
-        self._recorder = recorder
+        self.recorder = recorder
         self._target = target
         self._path = path
         self._key = ("grpc", target, path)
@@ -71,16 +74,11 @@ class CallSamples:
     @property
     def tracer(self) -> Tracer | None:
         """Makes the trace contexts of calls; None if they are not traced."""
-        return self._recorder.tracer
-
-    @property
-    def context(self) -> TagContext:
-        """Where the virtual user is."""
-        return self._recorder.context
+        return self.recorder.tracer
 
     def count(self, rows: RowType, context: TagContext, tags: Mapping[str, str]) -> None:
         """Add a row that is only counted."""
-        self._recorder.buffer.rows[rows].append((self._id(context, tags, ""),))
+        self.recorder.buffer.rows[rows].append((self._id(context, tags, ""),))
 
     def record(
         self,
@@ -104,7 +102,7 @@ class CallSamples:
             began: When it began, in perf_counter_ns.
             ended: When it ended.
         """
-        recorder = self._recorder
+        recorder = self.recorder
         failed = None if expected is None else 0 if outcome.code in expected else 1
         # Most calls end well and have no tags of their own.
         if outcome.code or tags:
@@ -123,8 +121,8 @@ class CallSamples:
 
     def count_bytes(self, sent: int, received: int) -> None:
         """Count bytes on the wire."""
-        self._recorder.bytes_sent += sent
-        self._recorder.bytes_received += received
+        self.recorder.bytes_sent += sent
+        self.recorder.bytes_received += received
 
     def _id(
         self,
@@ -148,7 +146,7 @@ class CallSamples:
         return number
 
     def _describe(self, outcome: Outcome, sent: Metadata, took: float) -> str:
-        secrets = self._recorder.secrets
+        secrets = self.recorder.secrets
         lines = [f"> gRPC {secrets.mask_url(self._target)}{self._path}"]
         lines += [f"> {name}: {secrets.mask_header(name, _shown(value))}" for name, value in sent]
         details = f": {secrets.mask_text(outcome.details)}" if outcome.details else ""

@@ -39,8 +39,6 @@ class StreamingCall(GrpcCall):
         is_unary: Whether there is one request.
     """
 
-    __slots__ = ("_is_unary", "_messages", "_request", "_requests", "_stack")
-
     def __init__(
         self,
         options: CallOptions,

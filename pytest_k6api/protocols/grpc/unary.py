@@ -36,7 +36,8 @@ class UnaryCall(GrpcCall):
         requests: The requests, if there are several.
     """
 
-    __slots__ = ("_answer", "_request", "_requests", "_response")
+    _answer: Answer | None = None
+    _response: Any = None
 
     def __init__(
         self, options: CallOptions, request: Any, requests: Requests | None = None
@@ -44,8 +45,6 @@ class UnaryCall(GrpcCall):
         super().__init__(options)
         self._request = request
         self._requests = requests
-        self._response: Any = None
-        self._answer: Answer | None = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
         outcome = yield from self._run()

@@ -15,7 +15,6 @@ from pytest_k6api.protocols.http.h2.frames import (
     HEADER_SIZE,
     HEADERS,
     LEAST_FRAME,
-    MAX_WINDOW,
     PING,
     WINDOW_UPDATE,
     frame,
@@ -115,22 +114,18 @@ class Lead(NamedTuple):
     Servers in Go say both with every call.
 
     Attributes:
-        size: Bytes of its frames.
+        wire: Its frames.
         credit: How much the connection's window grows.
         answers: The frames to answer with.
     """
 
-    size: int
+    wire: bytes
     credit: int
     answers: bytes
 
     @classmethod
-    def of(cls, data: bytes, window: int) -> "Lead | None":
-        """Return what stands before the first frame of a stream.
-
-        Args:
-            data: Frames.
-            window: The connection's window.
+    def of(cls, data: bytes) -> "Lead | None":
+        """Return what stands before the first frame of a stream in `data`.
 
         Returns:
             None if any of it needs a closer look.
@@ -143,9 +138,12 @@ class Lead(NamedTuple):
                 return None
             if kind == PING:
                 answers += frame(PING, ACK, 0, data[begin:at])
-            else:
-                increment = int.from_bytes(data[begin:at])
-                credit += increment
-                if not increment or window + credit > MAX_WINDOW:
-                    return None
-        return cls(at, credit, answers)
+                continue
+            increment = int.from_bytes(data[begin:at])
+            if not increment:
+                return None
+            credit += increment
+        return cls(data[:at], credit, answers)
+
+
+NO_LEAD = Lead(b"", 0, b"")

@@ -15,7 +15,7 @@ from pytest_k6api.protocols.http.h2.header_blocks import (
     ResponseBlocks,
     too_large,
 )
-from pytest_k6api.protocols.http.h2.patterns import AnyPattern, CallPattern, Lead, Pattern
+from pytest_k6api.protocols.http.h2.patterns import NO_LEAD, AnyPattern, CallPattern, Lead, Pattern
 from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 
@@ -44,7 +44,7 @@ class Session:
     """
 
     __slots__ = (
-        "_begun", "_consumed", "_is_greeted", "_pattern", "_rest", "answers", "blocks", "first_window",
+        "_begun", "_consumed", "_is_greeted", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
         "frame_size", "goaway", "is_probed", "most_fields", "most_streams", "next_id",
         "send_window", "streams",
     )  # fmt: skip
@@ -64,8 +64,9 @@ class Session:
         # The stream and the flags of a header block that goes on, and its pieces.
         self._begun: tuple[int, int, bytearray] | None = None
         self._consumed = 0
-        # The latest response, if the next may be known by it.
+        # The latest response, if the next may be known by it, and what came before it.
         self._pattern: AnyPattern | None = None
+        self._lead: Lead | None = None
 
     def __repr__(self) -> str:
         return f"<Session with {len(self.streams)} of {self.most_streams} streams>"
@@ -104,7 +105,7 @@ class Session:
         Raises:
             Violation: The connection ends.
         """
-        self._pattern = None
+        self._pattern = self._lead = None
         if self._rest:
             data = self._rest + data
         start, end = 0, len(data)
@@ -189,16 +190,16 @@ class Session:
         pattern = self._pattern
         if pattern is None or len(self.streams) != 1 or self._rest:
             return None
-        lead = None
+        lead = NO_LEAD
         if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
-            lead = Lead.of(data, self.send_window)
-            data = data[lead.size :] if lead is not None else b""
+            found = self._lead_of(data)
+            if found is None:
+                return None
+            lead, data = found, data[len(found.wire) :]
         body = pattern.body_of(data, number)
-        if body is None:
+        if body is None or (pattern.trailers and len(body) > self.streams[number].max_size):
             return None
-        if pattern.trailers is not None and len(body) > self.streams[number].max_size:
-            return None
-        if lead is not None:
+        if lead is not NO_LEAD:
             self.send_window += lead.credit
             self.answers += lead.answers
         for block in pattern.changed:
@@ -208,6 +209,15 @@ class Session:
             self._pattern = None  # the next response is read, and the window given back
         self.streams.clear()
         return pattern, body
+
+    def _lead_of(self, data: bytes) -> Lead | None:
+        """Return what `data` says of the connection; None if that needs a closer look."""
+        lead = self._lead
+        if lead is None or not data.startswith(lead.wire):
+            lead = self._lead = Lead.of(data)
+        if lead is None or self.send_window + lead.credit > frames.MAX_WINDOW:
+            return None
+        return lead
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()
