@@ -80,6 +80,16 @@ class Plugin:
         return command
 
 
+class Workers(Plugin):
+    """This plugin with two workers, which are children of it: the kernel counts all three."""
+
+    name = "workers"
+
+    def command(self, workload: Workload, load: Load, service: Service) -> list[str]:
+        """Return the same call, shared among two workers."""
+        return [*super().command(workload, load, service), "--k6-workers=2"]
+
+
 class K6:
     """The k6 binary, quiet, with its REST API on as ours is."""
 
@@ -162,4 +172,4 @@ class Wrk:
         return [*command, _url(workload, service) + path]
 
 
-GENERATORS = {kind.name: kind for kind in (Plugin, K6, Locust, Wrk)}
+GENERATORS = {kind.name: kind for kind in (Plugin, Workers, K6, Locust, Wrk)}

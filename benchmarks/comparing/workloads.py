@@ -169,6 +169,12 @@ def all_workloads(
         ),
         replace(
             small,
+            key="p",
+            about="(a) by one process, and by two workers and their controller on the same core",
+            generators=("plugin", "workers"),
+        ),
+        replace(
+            small,
             key="r",
             about="unary gRPC calls, one group, one check, 50 VUs",
             folder="grpc",

@@ -16,7 +16,6 @@ from pytest_k6api.distributed.carriers import (
     start_process,
 )
 from pytest_k6api.distributed.clock_offset import ClockOffset
-from pytest_k6api.distributed.fleet import Fleet, FleetError, FleetOwner
 from pytest_k6api.distributed.messages import (
     PROTOCOL,
     Accepted,
@@ -51,12 +50,13 @@ from pytest_k6api.distributed.messages import (
     encode,
 )
 from pytest_k6api.distributed.user_output import LogLine, UserOutput
-from pytest_k6api.distributed.worker_link import WorkerLink
 from pytest_k6api.distributed.worker_states import Worker
 from pytest_k6api.late_imports import late_names
 
 if TYPE_CHECKING:
     from pytest_k6api.distributed.cluster import DaskCluster
+    from pytest_k6api.distributed.fleet import Fleet, FleetError, FleetOwner
+    from pytest_k6api.distributed.worker_link import WorkerLink
 
 __all__ = [
     "PROTOCOL",
@@ -106,4 +106,12 @@ __all__ = [
     "start_process",
 ]
 
-__getattr__ = late_names(__name__, {".cluster": ("DaskCluster",)})
+# Processes are started before there is a loop for them.
+__getattr__ = late_names(
+    __name__,
+    {
+        ".cluster": ("DaskCluster",),
+        ".fleet": ("Fleet", "FleetError", "FleetOwner"),
+        ".worker_link": ("WorkerLink",),
+    },
+)

@@ -1,5 +1,8 @@
 """Carriers: what brings frames to a worker and back, and ends it. Here a process of this machine.
 
+Trio is imported when there is a loop: a process is started as soon as it is known to be
+needed, so that it imports while this one does.
+
 A `WorkerCarrier` is all that the rest knows of where a worker runs. Bytes go in order and
 whole; nothing is looked into. It outlives load tests, and so the loops that use it.
 """
@@ -13,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
-
-import trio
 
 from pytest_k6api.model import K6ApiError
 
@@ -86,6 +87,8 @@ class LocalProcess:
 
     async def send(self, frame: bytes) -> None:
         """Send a whole frame."""
+        import trio
+
         rest = memoryview(frame)
         line = trio.socket.from_stdlib_socket(self._line)
         try:
@@ -96,6 +99,8 @@ class LocalProcess:
 
     async def receive(self) -> bytes:
         """Return the next bytes from the worker."""
+        import trio
+
         data = b""
         with suppress(OSError, trio.ClosedResourceError):
             data = await trio.socket.from_stdlib_socket(self._line).recv(_CHUNK)
@@ -140,6 +145,8 @@ class LocalProcess:
         return self._process.poll() is not None
 
     async def _epitaph(self) -> str:
+        import trio
+
         with trio.move_on_after(END_OF_PROCESS):  # which comes a moment after the line's
             while not self.has_ended:  # noqa: ASYNC110 - a process is no event
                 await trio.sleep(0.01)

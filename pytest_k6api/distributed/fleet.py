@@ -1,7 +1,7 @@
 """All workers of one load test, in the controller's loop: sends, listens, polls, notices losses.
 
 Each worker has four tasks. One writes what it is told, one reads what it says. One asks for
-an echo twice a second, which its link gives though its loop may be blocked; one polls, just
+an echo, a few times at once and then twice a second, which its link gives though its loop may be blocked; one polls, just
 after each second of test-run time, when the last poll is answered. A worker whose line breaks, or that
 leaves `MOST_UNANSWERED` echo requests unanswered, is lost: its process is ended, and nobody
 waits for it any more.
@@ -43,6 +43,9 @@ from pytest_k6api.model import Command, K6ApiError, WorkerStatus
 ECHO_PERIOD = 0.5
 MOST_UNANSWERED = 6
 """Pings without an answer, 3 s, after which a worker is lost."""
+
+# The start of a load test waits for one answer, and has the best of a few.
+_FIRST_ECHOES, _FIRST_PERIOD = 5, 0.01
 
 START_PATIENCE = 60.0
 """Seconds that a worker has to start, and to set a load test up."""
@@ -299,18 +302,27 @@ class Fleet:
             self.lose(worker, f"it sent {error}")
 
     async def _keep_asking(self, worker: Worker) -> None:
+        # What a process answers late, because it was starting, tells nothing of its clock.
+        while worker.hello is None:
+            await self._changed.wait()
+        for _ in range(_FIRST_ECHOES):
+            self._ask(worker)
+            await trio.sleep(_FIRST_PERIOD)
         unanswered, heard_at = 0, worker.heard_at
         while True:
             # Requests are counted, not seconds: a controller that is blocked hears nobody.
             unanswered = 0 if worker.heard_at != heard_at else unanswered + 1
             heard_at = worker.heard_at
-            if unanswered > MOST_UNANSWERED and worker.hello is not None:
+            if unanswered > MOST_UNANSWERED:
                 self.lose(worker, f"no answer for {MOST_UNANSWERED * ECHO_PERIOD:g} s")
                 return
-            worker.echoes += 1
-            worker.asked_echo = (worker.echoes, self._now(), time.time())
-            self.tell_one(worker, Echo(number=worker.echoes))
+            self._ask(worker)
             await trio.sleep(ECHO_PERIOD)
+
+    def _ask(self, worker: Worker) -> None:
+        worker.echoes += 1
+        worker.asked_echo = (worker.echoes, self._now(), time.time())
+        self.tell_one(worker, Echo(number=worker.echoes))
 
     async def _keep_polling(self, worker: Worker) -> None:
         while True:

@@ -68,6 +68,9 @@ def pytest_pycollect_makeitem(
     if not may_be_load_test(collector, obj):
         return None
     with importing():
+        from pytest_k6api.plugin.workers.starting import start_early
+
+        start_early(collector.config)
         from pytest_k6api.plugin.collection.collecting import make_items
 
     return make_items(collector, name, obj)

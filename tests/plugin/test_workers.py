@@ -178,6 +178,73 @@ def test_one_worker_is_this_process(pytester: pytest.Pytester, run_pytest: RunPy
     run_pytest("--k6-workers=1").assert_outcomes(passed=1)
 
 
+WORKERS_NOTED = """
+    import os, pathlib, time
+
+    NOTED = pathlib.Path(__file__).with_name("workers.txt")
+
+    def pytest_configure(config):
+        if hasattr(config, "workerinput"):
+            with NOTED.open("a") as file:
+                file.write(f"{os.getpid()}\\n")
+
+    def noted():
+        return NOTED.read_text().split() if NOTED.exists() else []
+
+    def pytest_collection_finish(session):
+        if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+            until = time.monotonic() + 30
+            while len(noted()) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+            print("while collecting:", len(noted()))
+"""
+
+
+@pytest.mark.slow
+def test_workers_start_while_their_controller_collects(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makeconftest(WORKERS_NOTED)
+    pytester.makepyfile("import pytest\n@pytest.mark.scenario\nasync def test_it(vu): ...")
+
+    result = run_pytest("--k6-workers=2", "-s")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*while collecting: 2"])
+
+
+@pytest.mark.slow
+def test_workers_leave_a_session_whose_load_tests_are_not_selected(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makeconftest(WORKERS_NOTED)
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_it(vu): ...
+
+        def test_ordinary(): ...
+    """)
+
+    result = run_pytest("--k6-workers=2", "-s", "-k", "ordinary")
+
+    result.assert_outcomes(passed=1, deselected=1)
+    result.stdout.fnmatch_lines(["*while collecting: 2"])
+    for process in (pytester.path / "workers.txt").read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(process), 0)
+
+
+def test_a_list_of_tests_starts_no_worker(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytester.makeconftest(WORKERS_NOTED)
+    pytester.makepyfile("import pytest\n@pytest.mark.scenario\nasync def test_it(vu): ...")
+
+    run_pytest("--k6-workers=2", "--collect-only")
+
+    assert not (pytester.path / "workers.txt").exists()
+
+
 @pytest.mark.slow
 def test_a_value_that_is_more_than_data_is_refused_with_advice(
     pytester: pytest.Pytester, run_pytest: RunPytest

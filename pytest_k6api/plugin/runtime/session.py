@@ -22,7 +22,8 @@ from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.plugin.workers.counting import PROCESSES, cluster_address, worker_count
+from pytest_k6api.plugin.workers.counting import PROCESSES
+from pytest_k6api.plugin.workers.starting import start_workers
 from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment
@@ -107,7 +108,7 @@ def open_session(session: pytest.Session) -> None:
         end=end,
     )
     try:
-        _start_workers(session)  # first, because they take longest
+        start_workers(session)  # first, because they take longest
         load_tests.open()
     except K6ApiError as error:
         refuse(config, session.items, [str(error)])
@@ -118,17 +119,6 @@ def open_session(session: pytest.Session) -> None:
     config.add_cleanup(signals.close)
     if load_tests.address:
         tell(config, f"k6 control API: {load_tests.address}")
-
-
-def _start_workers(session: pytest.Session) -> None:
-    address, count = cluster_address(session.config), worker_count(session.config)
-    if address or count:
-        from pytest_k6api.plugin.workers.places import open_place
-        from pytest_k6api.plugin.workers.processes import WorkerProcesses
-
-        processes = WorkerProcesses(session, open_place(session.config, address, count))
-        session.config.stash[PROCESSES] = processes
-        session.config.add_cleanup(processes.close)
 
 
 def close_session(session: pytest.Session, exit_status: int) -> None:

@@ -4,12 +4,15 @@ import hashlib
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_k6api.distributed import Fingerprint
 from pytest_k6api.plugin.hooks.stash_keys import PLAN
-from pytest_k6api.run import LoadTestPlan
+
+if TYPE_CHECKING:
+    from pytest_k6api.run import LoadTestPlan
 
 _DISTRIBUTIONS = ("pytest-k6api", "pytest", "trio", "msgspec")
 
@@ -27,7 +30,7 @@ def fingerprint_of(items: Iterable[pytest.Item]) -> Fingerprint:
     )
 
 
-def _plan_text(plan: LoadTestPlan) -> str:
+def _plan_text(plan: "LoadTestPlan") -> str:
     # Functions have no text that is the same in two processes.
     options = {
         name: value

@@ -1,38 +1,41 @@
 """The worker processes of a session: started before its first load test, ended after its last."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 import pytest
 
-from pytest_k6api.distributed import Leave, Worker, encode
-from pytest_k6api.plugin.collection.detection import WORKER_NUMBER
+from pytest_k6api.distributed import Fingerprint, Leave, Worker, encode
+from pytest_k6api.plugin.collection.detection import WORKER_NUMBER, will_run_load_tests
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.places import Place
 
 PATIENCE = 30.0
 """Seconds that workers have to tear their fixtures down, once the session is over."""
 
+_PATIENCE_WITH_IDLE = 5.0  # seconds for one that was given no load test: it may still collect
+
 
 class WorkerProcesses:
     """The workers of one session, each in a process of its own.
 
     Attributes:
-        fingerprint: What workers have to have in common with this session.
+        fingerprint: What workers have to have in common with this session; from `note_items` on.
 
     Args:
-        session: The session of the controller; its items are collected.
+        config: The controller's.
         place: Where they run.
 
     Raises:
         CarrierError: One cannot be started.
     """
 
-    def __init__(self, session: pytest.Session, place: Place) -> None:
-        self._config = session.config
+    fingerprint: Fingerprint
+
+    def __init__(self, config: pytest.Config, place: Place) -> None:
+        self._config = config
         self._place = place
-        self.fingerprint = fingerprint_of(session.items)
         self._numbers = count(1)
         self._workers: list[Worker] = []  # in the order of their shares
         self._lost: list[Worker] = []
@@ -41,6 +44,16 @@ class WorkerProcesses:
         except BaseException:
             self.close()
             raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Let the workers go if load tests were found, but none is about to run."""
+        if not will_run_load_tests(session):
+            self.dismiss()
+
+    def note_items(self, items: Iterable[pytest.Item]) -> None:
+        """Note what the session has collected, which workers have to collect as well."""
+        self.fingerprint = fingerprint_of(items)
 
     def ready(self) -> tuple[Worker, ...]:
         """Return the workers, with new ones in place of those that are lost."""
@@ -59,15 +72,20 @@ class WorkerProcesses:
         self._lost.append(lost)
         return successor
 
+    def dismiss(self) -> None:
+        """Let all workers end, but do not wait for it."""
+        farewell = encode(Leave())
+        for worker in (*self._workers, *self._lost):
+            worker.carrier.close(farewell)
+
     def close(self) -> None:
         """Let all workers end, and end those that do not; harmless when repeated."""
+        self.dismiss()
         workers = [*self._workers, *self._lost]
         self._workers, self._lost = [], []
-        farewell = encode(Leave())
         for worker in workers:
-            worker.carrier.close(farewell)
-        for worker in workers:
-            if not worker.carrier.wait(0.0 if worker.is_lost else PATIENCE):
+            patience = PATIENCE if worker.order else _PATIENCE_WITH_IDLE
+            if not worker.carrier.wait(0.0 if worker.is_lost else patience):
                 worker.carrier.kill()
                 worker.carrier.wait(PATIENCE)
         self._place.close()

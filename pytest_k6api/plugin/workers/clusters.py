@@ -1,0 +1,144 @@
+"""The machines of a Dask cluster as places for workers, and the suite that is shipped to them."""
+
+import gzip
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_k6api.distributed import AgentGoneError, CarrierError, DaskCluster, WorkerCarrier
+from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.settings.sources import Settings
+from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
+
+_LARGEST = 256 * 1024 * 1024  # bytes of a suite that is shipped
+# Variables that say how the load tests are run; others belong to a machine.
+_SHARED = ("K6_", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+
+
+class ClusterMachines:
+    """Workers on the machines of a Dask cluster, one for each of its workers.
+
+    Args:
+        config: The session's.
+        address: The scheduler's address, or the path of its file.
+
+    Raises:
+        CarrierError: It cannot be reached.
+        OptionError: It cannot be used, or the suite cannot be shipped.
+    """
+
+    def __init__(self, config: pytest.Config, address: str) -> None:
+        self._root = config.rootpath
+        self._folder = config.invocation_params.dir
+        archive = pack_suite(self._root) if Settings.of(config).switch("ship") else None
+        self._cluster = DaskCluster(address)
+        self.count = self._cluster.count
+        self._roots: list[str] | None = None
+        if archive is not None:
+            try:
+                self._roots = self._cluster.ship(archive)
+            except BaseException:
+                self._cluster.close()
+                raise
+
+    def start(
+        self,
+        number: int,
+        share: int,
+        arguments: Sequence[str],
+        identity: Mapping[str, str],
+        *,
+        keeps_output: bool,  # noqa: ARG002  # nobody sees what is shown there
+    ) -> WorkerCarrier:
+        """Start a worker on the machine of its share, or on the next one that is there."""
+        told = {name: text for name, text in os.environ.items() if name.startswith(_SHARED)}
+        machines = [*range(share - 1, self.count), *range(share - 1)]
+        for machine in machines:
+            try:
+                return self._cluster.start(
+                    machine,
+                    number,
+                    [*(self._there(each, machine) for each in arguments), "--capture=fd"],
+                    environment={**told, **identity},
+                    line_variable=LINE_VARIABLE,
+                    folder=self._there(str(self._folder), machine),
+                    keeps_output=True,
+                )
+            except AgentGoneError as error:
+                last = error
+        raise last
+
+    def close(self) -> None:
+        """Let go of the cluster."""
+        self._cluster.close()
+
+    def _there(self, text: str, machine: int) -> str:
+        """Return `text` with the place that the shipped suite has on the machine of a worker."""
+        root = str(self._root)
+        if self._roots is None or not (text == root or text.startswith(f"{root}{os.sep}")):
+            return text
+        return self._roots[machine] + text.removeprefix(root)
+
+
+def open_cluster(config: pytest.Config, address: str) -> ClusterMachines:
+    """Return the machines of the cluster whose scheduler is at `address`.
+
+    Raises:
+        OptionError: It cannot be reached, or the suite cannot be shipped.
+    """
+    try:
+        return ClusterMachines(config, address)
+    except CarrierError as error:
+        raise OptionError(f"--k6-workers={address}: {error}") from None
+
+
+def pack_suite(root: Path) -> bytes:
+    """Return the files below `root` that git knows of, packed; those that it ignores stay here.
+
+    Raises:
+        OptionError: git does not know the folder, or there is too much of it.
+    """
+    listing = [
+        "git",
+        "-C",
+        str(root),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
+    try:
+        listed = subprocess.run(listing, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise OptionError(
+            f"--k6-ship sends what git tracks below the root folder {str(root)!r}, which is no"
+            " checkout; run git init there, or give each machine the suite and leave --k6-ship out"
+        ) from None
+    packed = io.BytesIO()
+    size = 0
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
+        for name in sorted(filter(None, os.fsdecode(listed).split("\0"))):
+            path = root / name
+            if not path.is_file():  # deleted, or a submodule
+                continue
+            size += path.stat().st_size
+            if size > _LARGEST:
+                raise OptionError(
+                    f"--k6-ship sends at most {_LARGEST >> 20} MiB, and there is more below"
+                    f" {str(root)!r}; let git ignore what the suite does not need"
+                )
+            member = archive.gettarinfo(path, name)
+            member.type, member.linkname = tarfile.REGTYPE, ""
+            member.size = path.stat().st_size
+            with path.open("rb") as content:
+                archive.addfile(member, content)
+    return packed.getvalue()
