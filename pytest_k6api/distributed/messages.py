@@ -25,6 +25,7 @@ from typing import TypeVar
 import msgspec
 
 from pytest_k6api.distributed.user_output import UserOutput
+from pytest_k6api.metrics import TracedRequest
 from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot, Takeover
 
 PROTOCOL = 2
@@ -82,6 +83,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
         status: The state of its run.
         scenarios: The state of each scenario, in the order of start time and name.
         figures: How the process is doing.
+        slowest: Its slowest requests, if requests are traced.
         warnings: Remarks on its run, one sentence each.
         state: How far it has come, packed, if that is wanted.
         output: What user code wrote since the report before.
@@ -93,6 +95,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     status: StatusSnapshot
     scenarios: tuple[ScenarioSnapshot, ...]
     figures: GeneratorFigures
+    slowest: tuple[TracedRequest, ...] = ()
     warnings: tuple[str, ...] = ()
     state: bytes = b""
     output: UserOutput = UserOutput()

@@ -22,6 +22,7 @@ from pytest_k6api.metrics.sinks.simple import (
 from pytest_k6api.metrics.sinks.trend import TrendSink, is_countable
 from pytest_k6api.metrics.sinks.trend_memory import DEFAULT_LIMIT as DEFAULT_TREND_MEMORY
 from pytest_k6api.metrics.sinks.trend_memory import TrendMemory
+from pytest_k6api.metrics.slowest import SlowestRequests, TracedRequest
 from pytest_k6api.metrics.snapshot import (
     CheckSnapshot,
     GroupSnapshot,
@@ -81,11 +82,13 @@ __all__ = [
     "SeriesCollector",
     "SeriesMerger",
     "Sink",
+    "SlowestRequests",
     "Snapshot",
     "TagFilter",
     "Threshold",
     "ThresholdSnapshot",
     "TimelineDocument",
+    "TracedRequest",
     "TrendMemory",
     "TrendSink",
     "Unjudged",

@@ -7,6 +7,7 @@ see; none of them ever touches the engine itself.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pytest_k6api.metrics.slowest import TracedRequest
 from pytest_k6api.model import Contains, MetricKind
 
 
@@ -123,6 +124,7 @@ class Snapshot:
         root: The tree of groups and checks.
         tainted: Whether any threshold failed at the last evaluation.
         warnings: What the engine wants people to know, such as too many series.
+        slowest: The slowest requests that have a trace, the slowest first; none without traces.
         unjudged: For the rates of `FAILURE_RATES` (``checks``, ``http_req_failed``, …), the
             samples that no threshold covers; those of setup and teardown included.
     """
@@ -132,6 +134,7 @@ class Snapshot:
     root: GroupSnapshot
     tainted: bool = False
     warnings: tuple[str, ...] = field(default=())
+    slowest: tuple[TracedRequest, ...] = ()
     unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
 
     @property

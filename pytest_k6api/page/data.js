@@ -117,6 +117,7 @@ import { sumOfRows } from "./shapes.js";
  * @property {Threshold[]} thresholds
  * @property {Group} root_group
  * @property {import("./table.js").Row[]} requests
+ * @property {import("./table.js").Row[]} [slowest] With their traces; of reports that know of such.
  * @property {Failure[]} failures
  * @property {Worker[]} [workers] In saved results.
  * @property {Record<string, Record<string, number>>} numbers

@@ -36,6 +36,15 @@ const REQUEST_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "size", label: "Size", unit: "B", isExtra: true },
 ]);
 
+const SLOWEST_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
+  { key: "duration", label: "Duration", unit: "ms" },
+  { key: "trace_id", label: "Trace", unit: "text" },
+  { key: "method", label: "Method", unit: "text" },
+  { key: "name", label: "Name", unit: "text" },
+  { key: "scenario", label: "Scenario", unit: "text" },
+  { key: "status", label: "Status", unit: "text" },
+]);
+
 const CHECK_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "check", label: "Check", unit: "text" },
   { key: "group", label: "Group", unit: "text" },
@@ -93,6 +102,7 @@ export class LoadTestView {
       sortedBy: "count", onChoose: (row) => this.choose(row), canChoose: (row) => this.selectionOf(row) !== null,
       isChosen: (row) => isOf(row, this.selection), isMarked: (row, key) => key === "failed" && Number(row.failed) > 0,
     });
+    this.slowest = new Table("Slowest requests", SLOWEST_COLUMNS);
     this.checks = new Table("Checks", CHECK_COLUMNS, { sortedBy: "fails", isMarked: (row, key) => key === "fails" && Number(row.fails) > 0 });
     this.failures = new FailureList();
     this.workers = new Table("Workers", WORKER_COLUMNS, { isMarked: (_row, key) => key === "lost" });
@@ -106,6 +116,7 @@ export class LoadTestView {
       charts: part("Over time", element("div", { class: "tools sticky" }, this.picker, this.whole, this.hint), this.chartGrid),
       failures: part("Failures", this.failures.element),
       requests: part("Requests by name", this.requests.element),
+      slowest: part("Slowest requests", this.slowest.element),
       checks: part("Checks", this.checks.element),
       workers: part("Workers", this.workers.element),
       comparison: part("Compared with the baseline", this.comparison),
@@ -128,6 +139,8 @@ export class LoadTestView {
     this.showThresholds();
     this.requests.show(test.requests);
     this.parts.requests.hidden = !test.requests.length;
+    this.slowest.show(test.slowest ?? []);
+    this.parts.slowest.hidden = !test.slowest?.length;
     const checks = checkRows(test.root_group);
     this.checks.show(checks);
     this.parts.checks.hidden = !checks.length;

@@ -9,8 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer, SampleBatch
-from pytest_k6api.model import SampleBuffer, StatusSnapshot, TagContext, TagTable
+from pytest_k6api.metrics import (
+    EvaluationSummary,
+    MetricsEngine,
+    Observer,
+    SampleBatch,
+    SlowestRequests,
+)
+from pytest_k6api.model import Batch, SampleBuffer, StatusSnapshot, TagContext, TagTable
 from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
 from pytest_k6api.run.generator import GeneratorProbe
 from pytest_k6api.run.plan import LoadTestPlan
@@ -37,6 +43,7 @@ class MetricsCollector:
     Attributes:
         engine: The metrics.
         requests: The kinds of failed requests.
+        slowest: The slowest requests, if requests are traced.
         buffer: The buffer that virtual users write to.
         tag_context: The tags of the whole load test, outside of scenarios and groups.
 
@@ -59,15 +66,14 @@ class MetricsCollector:
         )
         self._feed: Feed = self.engine
         self.requests = FailedRequests(self._tags, settings.client.secrets)
+        self.slowest = SlowestRequests(self._tags)
         self.buffer = SampleBuffer()
         self.tag_context = TagContext(self._tags, plan.tags)
 
     def pump(self) -> None:
         """Move the rows written since the last call into the engine."""
-        batch = self.buffer.drain()
+        batch = self._drain()
         elapsed = self._elapsed()
-        if batch.exchanges or batch.accepted:
-            self.requests.note(batch, elapsed)
         if self._settings.on_samples is None or not batch:
             self.engine.ingest(batch, elapsed)
             return
@@ -78,6 +84,15 @@ class MetricsCollector:
                 self._tags, at=time.time(), elapsed=elapsed, now_ns=time.perf_counter_ns()
             )
         )
+
+    def _drain(self) -> Batch:
+        """Return the rows written since the last call, once they were looked at for reports."""
+        batch, elapsed = self.buffer.drain(), self._elapsed()
+        if batch.exchanges or batch.accepted:
+            self.requests.note(batch, elapsed)
+        if self._settings.client.tracer is not None:
+            self.slowest.note(batch, elapsed)
+        return batch
 
     def evaluate(self, *, final: bool = False) -> EvaluationSummary:
         """Pump, then judge all thresholds, and tell outputs of them."""

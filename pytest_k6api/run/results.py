@@ -18,6 +18,7 @@ from pytest_k6api.metrics import (
     Point,
     RequestsRow,
     Snapshot,
+    TracedRequest,
 )
 from pytest_k6api.model import LoadTestOptions, ScenarioSnapshot, StatusSnapshot, WorkerStatus
 from pytest_k6api.run.verdict import failing, those_that_count
@@ -74,6 +75,9 @@ class ResultsSource(Protocol):
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
+
+    def slowest(self) -> tuple[TracedRequest, ...]:
+        """Return the slowest requests that have a trace, the slowest first."""
 
 
 class RunResults:
@@ -147,7 +151,7 @@ class RunResults:
             metrics[metric_id] = metric
             yield
         snapshot = self._engine.assemble(elapsed, metrics)
-        return self._with_warnings(snapshot, self._source)
+        return self._with_remarks(snapshot, self._source)
 
     def query(self, metric_id: str, stats: Sequence[str] = ()) -> MetricSnapshot | None:
         """Return one metric with any tag filter; see `MetricsEngine.query`.
@@ -213,10 +217,11 @@ class RunResults:
             self._source = None
 
     def _snapshot_now(self, source: ResultsSource) -> Snapshot:
-        return self._with_warnings(self._engine.snapshot(self.elapsed), source)
+        return self._with_remarks(self._engine.snapshot(self.elapsed), source)
 
-    def _with_warnings(self, snapshot: Snapshot, source: ResultsSource) -> Snapshot:
-        return replace(snapshot, warnings=(*source.warnings(), *snapshot.warnings))
+    def _with_remarks(self, snapshot: Snapshot, source: ResultsSource) -> Snapshot:
+        warnings = (*source.warnings(), *snapshot.warnings)
+        return replace(snapshot, warnings=warnings, slowest=source.slowest())
 
     def _freeze(self, snapshot: Snapshot) -> LiveState:
         return LiveState(

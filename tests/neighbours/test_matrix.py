@@ -474,6 +474,24 @@ def test_a_retry_is_one_more_load_test_although_thresholds_are_subtests(
     assert result.stdout.str().count("RAN") == 2
 
 
+@needs("pytest_retry")
+def test_workers_take_no_harm_from_pytest_retry(pytester: pytest.Pytester, run: Run):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(iterations=3, thresholds={"iterations": ["count>5"]})
+        async def test_it(vu):
+            await vu.sleep(0)
+    """)
+
+    result = run("-p", "pytest-retry", "--retries=1", "--k6-workers=1")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    summaries = [line for line in result.outlines if "::test_it: failed, 0." in line]
+    assert len(summaries) == 2
+    assert "stopped early" not in result.stdout.str()
+
+
 @needs("xdist")
 @needs("pytest_retry")
 def test_all_attempts_of_a_retry_have_their_summary_with_xdist_too(

@@ -69,6 +69,28 @@ def test_workers_are_listed_with_their_losses_and_successors(
     ]
 
 
+def test_the_slowest_requests_are_listed_with_their_traces(
+    tmp_path: Path, open_page: OpenPage, report: str
+) -> None:
+    assert open_page(report).get_by_role("heading", name="Slowest requests").is_hidden()
+    whole = sample_report()
+    some = {"scenario": "test_browse", "name": "home", "method": "GET", "status": "200", "at": 1.0}
+    whole["load_tests"][0]["slowest"] = [
+        {"duration": 28.2, "trace_id": "dc0742" + 26 * "a", **some},
+        {"duration": 812.5, "trace_id": "dc0742" + 26 * "b", **some},
+    ]
+    path = tmp_path / "report.html"
+    path.write_text(html_report(whole, "Load tests of shop"), encoding="utf-8")
+
+    page = open_page(path.as_uri())
+
+    table = page.get_by_role("region", name="Slowest requests")
+    assert [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()] == [
+        ["813 ms", "dc0742" + 26 * "b", "GET", "home", "test_browse", "200"],
+        ["28.2 ms", "dc0742" + 26 * "a", "GET", "home", "test_browse", "200"],
+    ]
+
+
 def test_the_values_of_the_second_under_the_pointer_are_shown_in_all_charts(
     report: str, open_page: OpenPage
 ) -> None:

@@ -35,7 +35,7 @@ def test_outputs_and_failures_name_the_trace_of_each_request(
 
     result = run_pytest(
         "--k6-trace=1", "--k6-out=json=run.json", "--k6-out=csv=run.csv", *workers,
-        "--k6-report=report.json",
+        "--k6-report=report.json", "--k6-report=report.md",
     )  # fmt: skip
 
     result.assert_outcomes(passed=1)
@@ -48,6 +48,12 @@ def test_outputs_and_failures_name_the_trace_of_each_request(
     (failure,) = load_test["failures"]
     _, _, context = failure["details"].partition("> traceparent: 00-")
     assert context[:32] in traces
+    slowest = load_test["slowest"]
+    assert len({each["trace_id"] for each in slowest} & set(traces)) == 5
+    assert slowest == sorted(slowest, key=lambda each: -each["duration"])
+    first = f"{slowest[0]['trace_id']}  {slowest[0]['status']} GET {slowest[0]['name']}"
+    result.stdout.re_match_lines([r" +SLOWEST REQUESTS AND THEIR TRACES$", rf" +\S+s  {first}$"])
+    assert slowest[0]["trace_id"] in (pytester.path / "report.md").read_text()
 
 
 def test_the_terminal_shows_the_trace_of_a_failed_request(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_k6api.metrics import MetricSnapshot, Snapshot
 from pytest_k6api.model import PROTOCOLS, MetricKind, printable
 from pytest_k6api.report.comparison.comparing import Comparison
+from pytest_k6api.report.text.requests_table import slowest_rows
 from pytest_k6api.report.text.threshold_text import observed_text
 from pytest_k6api.report.text.units import (
     format_count,
@@ -43,6 +44,7 @@ def markdown_summary(
         lines += [*(f"- ⚠️ {_text(warning)}" for warning in snapshot.warnings), ""]
     lines += [*_table(_threshold_rows(snapshot)), *_table(_metric_rows(snapshot))]
     lines += _table(requests) if requests else []
+    lines += _table(slowest_rows(snapshot.slowest, "")) if snapshot.slowest else []
     if comparison is not None:
         lines += [f"Compared with {_text(comparison.title)}:", ""]
         lines += _table(_comparison_rows(comparison))

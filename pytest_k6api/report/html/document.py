@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pytest_k6api.metrics import RequestsRow, Snapshot
+from pytest_k6api.metrics import RequestsRow, Snapshot, TracedRequest
 from pytest_k6api.model import MetricKind, ScenarioOptions, storable
 from pytest_k6api.report.comparison.comparing import Comparison
 from pytest_k6api.report.files.results_file import Results, judged_document, results_document
@@ -120,6 +120,7 @@ def shown_document(facts: LoadTestFacts) -> Document:
             if metric.samples or metric.kind is MetricKind.COUNTER
         },
         "requests": [_request(row) for row in facts.requests],
+        "slowest": [_slowest(request) for request in snapshot.slowest],
         "failures": [_failure(failure) for failure in facts.failures],
         "comparison": _comparison(facts.comparison) if facts.comparison else None,
     }
@@ -161,6 +162,18 @@ def _request(row: RequestsRow) -> Document:
         "failed_share": row.failed / row.count if row.count else None,
         **times,
         "size": row.received / row.count if row.count else None,
+    }
+
+
+def _slowest(request: TracedRequest) -> Document:
+    return {
+        "duration": request.duration_us / 1000,
+        "trace_id": request.trace_id,
+        "scenario": request.scenario,
+        "name": storable(request.name),
+        "method": request.method,
+        "status": request.status,
+        "at": request.at,
     }
 
 

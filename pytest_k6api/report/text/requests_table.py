@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_k6api.metrics import RequestsRow
+from pytest_k6api.metrics import RequestsRow, TracedRequest
+from pytest_k6api.model import printable
 from pytest_k6api.report.text.units import format_count, format_per_second, format_time
 
 _LONGEST_NAME = 36
@@ -54,10 +55,36 @@ def request_lines(requests: Sequence[RequestsRow], target: str) -> list[str]:
     ]
 
 
+def slowest_rows(slowest: Sequence[TracedRequest], target: str) -> Iterator[list[str]]:
+    """Yield the head of the table of the slowest requests, then their cells; nothing without any.
+
+    Args:
+        slowest: The requests, the slowest first.
+        target: What relative URLs are joined to; names leave it out.
+    """
+    if slowest:
+        yield ["slowest", "trace", "request"]
+    for each in slowest:
+        what = (each.status, each.method, _short(each.name, target))
+        shown = " ".join(filter(None, what))
+        yield [format_time(each.duration_us / 1000), each.trace_id, printable(shown)]
+
+
+def slowest_lines(slowest: Sequence[TracedRequest], target: str) -> list[str]:
+    """Return the table as lines for a terminal, its title first; empty without requests."""
+    _, *rows = list(slowest_rows(slowest, target)) or [[]]
+    width = max((len(row[0]) for row in rows), default=0)
+    lines = [f"  {took:>{width}}  {trace}  {request}" for took, trace, request in rows]
+    return ["SLOWEST REQUESTS AND THEIR TRACES", *lines] if lines else []
+
+
 def _label(row: RequestsRow, target: str) -> str:
     if not row.name:
         return row.scenario or f"{format_count(row.names)} more names"
-    name = row.name
+    return _short(row.name, target)
+
+
+def _short(name: str, target: str) -> str:
     if target and name.startswith(f"{target.rstrip('/')}/"):
         name = name[len(target.rstrip("/")) :]
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"

@@ -14,7 +14,7 @@ from pytest_k6api.metrics import (
     Snapshot,
 )
 from pytest_k6api.model import BUILT_IN, PROTOCOLS, Contains, MetricKind, ProtocolMetrics
-from pytest_k6api.report.text.requests_table import request_lines
+from pytest_k6api.report.text.requests_table import request_lines, slowest_lines
 from pytest_k6api.report.text.threshold_text import observed_text
 from pytest_k6api.report.text.units import (
     NOTHING,
@@ -73,6 +73,7 @@ def summary_lines(
         _threshold_lines(snapshot),
         _check_lines(snapshot),
         *_metric_sections(snapshot, request_lines(requests, target)),
+        slowest_lines(snapshot.slowest, target),
         [f"! {warning}" for warning in snapshot.warnings],
     ]
     lines: list[str] = []

@@ -154,6 +154,7 @@ class DistributedRun(SupervisedRun):
         log, requests = self._generator.failures, self._metrics.requests
         try:
             self._metrics.put(name, content.measured, worker.wall_clock.offset)
+            self._metrics.slowest.take_in(content.slowest)
             receive_failures(content.failures, f"worker {name}", log, requests)
         except SerializationError as error:
             self._fleet.lose(worker, f"it sent {error}")

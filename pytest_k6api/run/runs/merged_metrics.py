@@ -53,9 +53,7 @@ class MergedMetrics(MetricsCollector):
 
     def pump(self) -> None:
         """Let the engine take in what all have told of."""
-        batch, elapsed = self.buffer.drain(), self._elapsed()
-        if batch.exchanges or batch.accepted:
-            self.requests.note(batch, elapsed)
+        batch, elapsed = self._drain(), self._elapsed()
         if batch:
             keeps = self._settings.on_samples is not None
             now = Instant(time.time(), time.perf_counter_ns()) if keeps else None

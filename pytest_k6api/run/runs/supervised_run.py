@@ -12,6 +12,7 @@ from functools import partial
 
 import trio
 
+from pytest_k6api.metrics import TracedRequest
 from pytest_k6api.model import (
     Command,
     ScenarioSnapshot,
@@ -129,6 +130,10 @@ class SupervisedRun(ABC):
     def warnings(self) -> tuple[str, ...]:
         """Return warnings beside those of the engine, one sentence each."""
         return (*self._room.warnings, *self._scheduler.warnings(), *self._collector.warnings())
+
+    def slowest(self) -> tuple[TracedRequest, ...]:
+        """Return the slowest requests that have a trace, the slowest first."""
+        return self._collector.slowest.slowest()
 
     def trouble(self, outcome: RunOutcome | None) -> tuple[str, ...]:
         """Return failures of setup, teardown and VU fixtures, one sentence each."""

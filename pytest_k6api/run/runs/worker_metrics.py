@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from pytest_k6api.metrics import Instant, SeriesCollector
+from pytest_k6api.metrics import Instant, SeriesCollector, SlowestRequests
 from pytest_k6api.model import SampleBuffer, TagContext, TagTable
 from pytest_k6api.model.metrics import GENERATOR_LATENESS
 from pytest_k6api.run.generator import GeneratorProbe
@@ -17,6 +17,7 @@ class WorkerMetrics:
 
     Attributes:
         requests: The kinds of failed requests.
+        slowest: The slowest requests, if requests are traced.
         buffer: The buffer that virtual users write to.
         tag_context: The tags of the whole load test, outside of scenarios and groups.
 
@@ -42,6 +43,8 @@ class WorkerMetrics:
         self._probe = GeneratorProbe()
         self._series = SeriesCollector(self._tags, plan.thresholds)
         self.requests = FailedRequests(self._tags, settings.client.secrets)
+        self.slowest = SlowestRequests(self._tags)
+        self._is_traced = settings.client.tracer is not None
         self._late = 0.0
         self.buffer = SampleBuffer()
         self.tag_context = TagContext(self._tags, plan.tags)
@@ -56,6 +59,8 @@ class WorkerMetrics:
         batch, elapsed = self.buffer.drain(), self._elapsed()
         if batch.exchanges or batch.accepted:
             self.requests.note(batch, elapsed)
+        if self._is_traced:
+            self.slowest.note(batch, elapsed)
         now = Instant(time.time(), time.perf_counter_ns()) if self._wants_samples else None
         self._series.ingest(batch, elapsed, now)
 

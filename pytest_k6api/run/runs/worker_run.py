@@ -279,6 +279,7 @@ class WorkerRun:
                 busy=self._metrics.busy_share,
                 limits=self._metrics.warnings(),
             ),
+            slowest=self._metrics.slowest.slowest(),
             warnings=(*self._room.warnings, *self._scheduler.warnings()),
             state=self._state() if self._wants_state else b"",
             output=self._output(),
