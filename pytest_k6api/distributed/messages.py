@@ -26,7 +26,14 @@ import msgspec
 
 from pytest_k6api.distributed.user_output import UserOutput
 from pytest_k6api.metrics import TracedRequest
-from pytest_k6api.model import Command, K6ApiError, ScenarioSnapshot, StatusSnapshot, Takeover
+from pytest_k6api.model import (
+    Command,
+    K6ApiError,
+    ScenarioSnapshot,
+    StatusSnapshot,
+    Takeover,
+    storable,
+)
 
 PROTOCOL = 2
 
@@ -320,9 +327,23 @@ _to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(
 
 
 def encode(message: ToWorker | ToController) -> bytes:
-    """Return `message` as a frame."""
-    payload = _encoder.encode(message)
+    """Return `message` as a frame; halves of surrogate pairs become U+FFFD."""
+    try:
+        payload = _encoder.encode(message)
+    except UnicodeEncodeError:  # texts of test code: reasons, tracebacks
+        payload = _encoder.encode(_storable(msgspec.to_builtins(message, builtin_types=(bytes,))))
     return len(payload).to_bytes(LENGTH, "little") + payload
+
+
+def _storable(value: object) -> object:
+    match value:
+        case str():
+            return storable(value, len(value) + 40)
+        case dict():
+            return {_storable(key): _storable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_storable(each) for each in value]
+    return value
 
 
 def decode_to_worker(payload: bytes) -> ToWorker:

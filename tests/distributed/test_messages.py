@@ -79,6 +79,12 @@ def test_what_a_worker_sends_arrives(message: ToController):
     assert decode_from_worker(payload) == message
 
 
+def test_text_that_no_document_can_carry_arrives_without_what_cannot():
+    [payload] = MessageReader().feed(encode(Refused(text="half an emoji: \ud83d")))
+
+    assert decode_from_worker(payload) == Refused(text="half an emoji: \ufffd")
+
+
 @given(st.lists(to_worker, max_size=5), st.data())
 def test_frames_arrive_whole_however_they_are_cut(messages: list[ToWorker], data: st.DataObject):
     stream = b"".join(map(encode, messages))
