@@ -8,7 +8,8 @@ import pytest
 import trio
 
 from pytest_k6api.model import MarkedTags, OptionError, Tracer, current_recorder, read_trace_rate
-from pytest_k6api.protocols.http import ClientOptions, HttpRuntime
+from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
+from pytest_k6api.protocols.http.client.prepare import prepare
 from pytest_k6api.protocols.http.net import Traffic
 from pytest_k6api.protocols.instrument import instrument
 from tests.protocols.http.h2.speaking import Speaker, response, speaking
@@ -74,6 +75,19 @@ async def test_each_request_has_a_trace_of_its_own_that_its_row_names() -> None:
     assert sorted(told(tester.rows)) == sorted(ids(server.heads))
     assert server.bodies[3] == b"body"
     assert len({row[0] for row in tester.rows}) == 2  # GET and POST: traces make no series
+
+
+def test_another_context_changes_nothing_else_of_a_request() -> None:
+    client = Client(HttpRuntime(ClientOptions(tracer=Tracer())), Harness(HttpRuntime()).recorder)
+    first = prepare(
+        client, "POST", "http://shop.test/cart", {"content": b"body", "tags": {"a": "b"}}
+    )
+
+    again = first.with_context(HERS)
+
+    parts = {name: (getattr(first, name), getattr(again, name)) for name in type(first).__slots__}
+    assert {name for name, (one, other) in parts.items() if one != other} == {"trace", "wire"}
+    assert again.wire == first.wire.replace(first.trace.encode(), HERS.encode())
 
 
 @in_real_time

@@ -106,9 +106,17 @@ class PreparedRequest:
         return f"<PreparedRequest {self.method} {self.name}>"
 
     def __copy__(self) -> Self:
-        again = object.__new__(type(self))  # `copy` by itself takes three times as long
-        for name in PreparedRequest.__slots__:
-            setattr(again, name, getattr(self, name))
+        # `copy` by itself takes ten times as long, and a loop over the slots four times.
+        again = object.__new__(type(self))
+        again.method, again.target, again.origin = self.method, self.target, self.origin
+        again.wire, again.content, again.upload = self.wire, self.content, self.upload
+        again.name, again.tags, again.key = self.name, self.tags, self.key
+        again.timeout, again.expected, again.redirects = self.timeout, self.expected, self.redirects
+        again.throw, again.digest, again.is_hop = self.throw, self.digest, self.is_hop
+        again.has_body, again.keeps_body = self.has_body, self.keeps_body
+        again.is_repeatable, again.options, again.trace = (
+            self.is_repeatable, self.options, self.trace
+        )  # fmt: skip
         return again
 
     def with_context(self, context: str) -> Self:
