@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Unpack
 
 from pytest_k6api.model import Recorder, read_http_versions, with_trace
-from pytest_k6api.protocols.http.client.batches import BatchRequest, run_batch
+from pytest_k6api.protocols.http.client.batches import BatchRequest, Begun, run_batch
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
 from pytest_k6api.protocols.http.client.options import ConnectionOptions, checked_versions
@@ -55,14 +55,12 @@ _QUIET = 50_000_000
 class Client:
     """The HTTP client of one virtual user: one kept-alive connection for each server.
 
-    Responses are httpx's, plus ``timings``, ``error`` and ``error_code``. What the
-    network does to a request is counted and not raised: the response tells of it, with
-    a ``status_code`` of 0.
+    Responses are httpx's, plus ``timings``, ``error`` and ``error_code``. What the network does
+    to a request is counted and not raised: the response tells of it, with a ``status_code`` of 0.
 
     Attributes:
         headers: Header fields sent with every request.
-        cookies: The jar; it lives as long as the virtual user (k6 empties its
-            jar before each iteration).
+        cookies: The jar; it lives as long as the virtual user (k6 empties its before each iteration).
         auth: How requests are signed, unless they say otherwise.
         routes: The load test's routes and prepared requests.
 
@@ -130,8 +128,7 @@ class Client:
 
     @http_versions.setter
     def http_versions(self, versions: str) -> None:
-        checked = checked_versions(read_http_versions(versions))
-        self._kept.replace_options(versions=checked)
+        self._kept.replace_options(versions=checked_versions(read_http_versions(versions)))
 
     @property
     def cert(self) -> str | tuple[str, ...] | None:
@@ -251,9 +248,8 @@ class Client:
     def stream(self, method: str, url: str, **options: Unpack[StreamOptions]) -> ResponseStream:
         """Return a context manager for a request whose response is read as it comes.
 
-        ``async with vu.http.stream("GET", url) as response`` enters when the head is
-        there. `StreamedResponse` says how to read the body, `StreamOptions` what the
-        options are beside those of `request`.
+        ``async with vu.http.stream("GET", url) as response`` enters when the head is there.
+        `StreamedResponse` says how to read the body, `StreamOptions` what else can be said.
         """
         return ResponseStream(self, method, url, options)
 
@@ -277,21 +273,29 @@ class Client:
         return await run_batch(self, requests, **limits)
 
     # One function, because each call would cost 0.1 µs or more.
-    async def _round_trip(  # noqa: C901, PLR0915
-        self, request: PreparedRequest, first: Attempt | None = None
+    async def _round_trip(  # noqa: C901, PLR0912, PLR0915
+        self, request: PreparedRequest, first: Attempt | None = None, begun: Begun | None = None
     ) -> Response:
         recorder = self._recorder
         context = recorder.context
         origin = request.origin
         began = perf_counter_ns()
         deadline = began + request.timeout if first is None else first.deadline
-        exchange = None
-        connection = self._idle.pop(origin, None)
+        exchange: Exchange | None = None
         try:
-            if connection is None or connection.has_news or began - connection.ended_at > _QUIET:
-                connection = await self._kept.obtain(request, connection, deadline)
-            exchange = connection.open_exchange()
-            await exchange.run(request, deadline)
+            if begun is None:
+                connection = self._idle.pop(origin, None)
+                if (
+                    connection is None
+                    or connection.has_news
+                    or began - connection.ended_at > _QUIET
+                ):
+                    connection = await self._kept.obtain(request, connection, deadline)
+                exchange = connection.open_exchange()
+                await exchange.run(request, deadline)
+            else:
+                _, connection, exchange, began, deadline = begun
+                await begun.exchange.finish()
             if exchange.is_plain and request.keeps_body:
                 body = exchange.body
             else:
@@ -308,9 +312,7 @@ class Client:
             raise
 
         status, protocol = exchange.status, exchange.protocol
-        expected = request.expected
-        if expected is ...:
-            expected = self._ledger.expected
+        expected = self._ledger.expected if request.expected is ... else request.expected
         failed = None if expected is None else 0 if status in expected else 1
         key = (request.key, status, failed, protocol)
         tags = context.requests.get(key)
@@ -320,9 +322,8 @@ class Client:
             tags = with_trace(tags, request.trace)
         row = (tags, failed, *phases(exchange, began, first))
         recorder.buffer.rows[HTTP_ROWS].append(row)
-        received = exchange.bytes_received
         recorder.bytes_sent += exchange.bytes_sent
-        recorder.bytes_received += received
+        recorder.bytes_received += (received := exchange.bytes_received)
         response = Response(status, body, request, exchange.head, row, protocol, received)
         if (
             not connection.is_reusable
@@ -371,8 +372,7 @@ class Client:
         self, response: Response, request: PreparedRequest, deadline: int
     ) -> Response:
         history: list[Response] = []
-        left = request.redirects
-        is_cross_origin = False
+        left, is_cross_origin = request.redirects, False
         while (to := next_request(response, request, left)) is not None:
             left -= not to.is_answer
             history.append(response)
@@ -383,8 +383,9 @@ class Client:
                 failed = self._ledger.fail(request, to.failure)
                 response = await self._conclude(failed, request, deadline)
                 break
-            left_over = max(1, deadline - perf_counter_ns())
-            hop = Hop(left_over, is_cross_origin, request.trace, to.is_answer)
+            hop = Hop(
+                max(1, deadline - perf_counter_ns()), is_cross_origin, request.trace, to.is_answer
+            )
             request = prepare(self, to.method, to.url, to.options, hop)
             response = await self._round_trip(request)
         response.history = tuple(history)

@@ -6,7 +6,7 @@ The client knows nothing else of a protocol version. HTTP/1.1 is
 there by ALPN; one over UDP needs a dial of its own.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from pytest_k6api.protocols.http.client.samples import Timed
@@ -63,6 +63,32 @@ class Exchange(Timed, Protocol):
 
     def close(self) -> None:
         """End the exchange at once: over HTTP/1.1 by closing the connection."""
+
+
+class BegunExchange(Exchange, Protocol):
+    """An exchange whose request was sent by `Connection.begin_all`."""
+
+    def finish(self) -> Awaitable[None]:
+        """Receive the response, as `run` does."""
+
+
+class Together(Protocol):
+    """Exchanges that one task waits for.
+
+    Attributes:
+        exchanges: In the order of the requests.
+    """
+
+    @property
+    def exchanges(self) -> Sequence[BegunExchange]:
+        """See above."""
+
+    def wait_for_all(self) -> Awaitable[bool]:
+        """Wait until all have their responses, or one needs more than to be finished.
+
+        Returns:
+            Whether `finish` of each returns at once, and no other request follows from any.
+        """
 
 
 class IncomingBody(Protocol):
@@ -133,6 +159,14 @@ class Connection(Watched, Protocol):
 
     def open_exchange(self) -> Exchange:
         """Return what the next request runs in."""
+
+    def begin_all(self, requests: Sequence[PreparedRequest], deadline: int) -> "Together | None":
+        """Send several requests now, if the connection takes all of them without another look.
+
+        Args:
+            requests: They were made before, and have no body.
+            deadline: When to give up, in perf_counter_ns.
+        """
 
     def has_ended(self, *, may_err: bool) -> bool:
         """Return whether the server closed the idle connection, or spoke unasked.

@@ -52,6 +52,9 @@ class Http1Connection(Http1Line):
 
     has_room = False
 
+    def begin_all(self, _requests: object, _deadline: int) -> None:
+        """Begin nothing: there is one exchange at a time."""
+
     __slots__ = (
         "_is_streamed", "_known_heads", "_max_size", "_reader", "_says",
         "body", "connecting", "first_byte_at", "handshaking", "head", "is_plain", "is_used",

@@ -6,6 +6,7 @@ to the streams.
 """
 
 import ssl
+from collections.abc import Sequence
 from time import perf_counter_ns
 
 from pytest_k6api.protocols.http.h2 import errors, frames
@@ -17,7 +18,9 @@ from pytest_k6api.protocols.http.h2.hpack import NO_TABLE
 from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
+from pytest_k6api.protocols.http.h2.together import Http2Together
 from pytest_k6api.protocols.http.message.errors import explain_transfer, is_end_of_tls, is_gone
+from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffic
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
 from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, NonBlockingSocket
@@ -122,6 +125,19 @@ class Http2Connection(DuplexLine):
         """Return what the next call of a protocol over HTTP/2 runs in."""
         return self.calls.pop() if self.calls else CallStream(self)
 
+    def begin_all(self, requests: Sequence[PreparedRequest], deadline: int) -> Http2Together | None:
+        """Send all of `requests` for one task; see the client's `Connection.begin_all`."""
+        session, known = self.session, self.requests.known
+        blocks = [known.get(request.wire) for request in requests]
+        is_easy = all(block is not None and block.start for block in blocks)
+        if not is_easy or not self.has_room or not session.takes_more:
+            return None
+        if len(session.streams) + len(requests) > session.most_streams:
+            return None
+        together = Http2Together(self)
+        together.begin(zip(requests, filter(None, blocks), strict=True), deadline)
+        return together
+
     @property
     def has_room(self) -> bool:
         """Whether another exchange may be opened beside those under way."""
@@ -204,9 +220,9 @@ class Http2Connection(DuplexLine):
             return
         for stream in self.session.streams.values():
             for waiter in (stream, stream.sender):
-                if waiter is not None and waiter.is_parked:
-                    assert waiter.task is not None
-                    self.resume_later(waiter.task)
+                sleeper = None if waiter is None else waiter.sleeper
+                if sleeper is not None:
+                    self.resume_later(sleeper)
                     return
 
     def _receive(self, data: bytes) -> None:

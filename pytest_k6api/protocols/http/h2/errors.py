@@ -95,3 +95,10 @@ def _failure(base: int, words: str, code: int, detail: str = "") -> RequestFailu
     return RequestFailure(
         base + 1 + code if is_known else base, f"{text}: {detail}" if detail else text
     )
+
+
+def frame_too_large(data: bytes, *, is_first: bool) -> Violation:
+    """Return what ends a connection whose peer sends `data`, a frame of more bytes than we take."""
+    is_http1 = is_first and data.startswith(b"HTTP/")
+    failure = NOT_HTTP2 if is_http1 else FRAME_TOO_LARGE
+    return Violation(FRAME_SIZE_ERROR, failure.text, failure)

@@ -12,7 +12,7 @@ from pytest_k6api.protocols.http.h2 import errors
 from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED, StreamFault
 from pytest_k6api.protocols.http.h2.frames import LEAST_FRAME
 from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
-from pytest_k6api.protocols.http.h2.requests import RequestBlocks
+from pytest_k6api.protocols.http.h2.requests import RequestBlock, RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
 from pytest_k6api.protocols.http.message.bodies import Nowhere
@@ -147,12 +147,34 @@ class Http2Exchange(Stream):
             raise
         self._finish()
 
-    async def _run_anyhow(self, request: PreparedRequest, deadline: int) -> None:
-        """Do the same whatever the request, the connection and the exchange before are like."""
-        self._prepare(request, deadline)
-        self._expect_body(is_kept=request.keeps_body)
+    def begin(self, request: PreparedRequest, known: RequestBlock, deadline: int) -> bytes:
+        """Open the stream for a request without body, of which `finish` gives the response.
+
+        Args:
+            request: The request.
+            known: Its block, which fits in a frame.
+            deadline: When to give up, in perf_counter_ns.
+
+        Returns:
+            What is to be sent.
+        """
+        connection = self._carrier
+        if self._is_clean:  # as in `run`
+            self._is_clean = False
+            self.deadline = deadline
+            self.started_at = self.bytes_sent = self.bytes_received = 0
+            self._has_body = request.has_body
+            self._forget_response()
+        else:
+            self._prepare(request, deadline)
+        self.has_sent_all = True
+        number = connection.session.open(self)
+        connection.starting.append(self)
+        return b"%b%b%b" % (known.start, number.to_bytes(4), known.block)
+
+    async def finish(self) -> None:
+        """Receive the response to what was begun; see the client's `Exchange.run`."""
         try:
-            await self._send_request(request)
             while not self.is_complete:
                 self.check()
                 await self.wait()
@@ -160,6 +182,17 @@ class Http2Exchange(Stream):
             self._give_up()
             raise
         self._finish()
+
+    async def _run_anyhow(self, request: PreparedRequest, deadline: int) -> None:
+        """Do the same whatever the request, the connection and the exchange before are like."""
+        self._prepare(request, deadline)
+        self._expect_body(is_kept=request.keeps_body)
+        try:
+            await self._send_request(request)
+        except BaseException:
+            self._give_up()
+            raise
+        await self.finish()
 
     def _give_up(self) -> None:
         self.body = self.take_held()

@@ -8,7 +8,12 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pytest_k6api.protocols.http.h2.errors import FRAME_SIZE_ERROR, PROTOCOL_ERROR, Violation
+from pytest_k6api.protocols.http.h2.errors import (
+    FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR,
+    PROTOCOL_ERROR,
+    Violation,
+)
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
@@ -64,8 +69,17 @@ def settings(values: dict[int, int]) -> bytes:
 
 
 def read_settings(payload: bytes) -> Iterable[tuple[int, int]]:
-    """Return the settings of a frame, whose payload is a multiple of six bytes."""
-    return _SETTING.iter_unpack(payload)
+    """Yield the settings of a frame, whose payload is a multiple of six bytes.
+
+    Raises:
+        Violation: A value is out of range.
+    """
+    for name, value in _SETTING.iter_unpack(payload):
+        if name == MAX_FRAME_SIZE and not LEAST_FRAME <= value < 1 << 24:
+            raise Violation(PROTOCOL_ERROR, f"MAX_FRAME_SIZE of {value}")
+        if name == INITIAL_WINDOW_SIZE and value > MAX_WINDOW:
+            raise Violation(FLOW_CONTROL_ERROR, f"INITIAL_WINDOW_SIZE of {value}")
+        yield name, value
 
 
 def window_update(stream_id: int, increment: int) -> bytes:
@@ -125,3 +139,17 @@ def without_padding(payload: bytes, extra: int = 0) -> bytes:
     if end < 1 + extra:
         raise Violation(PROTOCOL_ERROR, "more padding than the frame has bytes")
     return payload[1 + extra : end]
+
+
+def block_of_headers(flags: int, payload: bytes) -> bytes:
+    """Return the header block of a HEADERS frame, or the first part of it.
+
+    Raises:
+        Violation: Padding or priority do not fit into the frame.
+    """
+    extra = 5 if flags & PRIORITIZED else 0
+    if flags & PADDED:
+        return without_padding(payload, extra)
+    if len(payload) < extra:
+        raise Violation(FRAME_SIZE_ERROR, "HEADERS that end in their priority")
+    return payload[extra:]

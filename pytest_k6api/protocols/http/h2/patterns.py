@@ -37,6 +37,7 @@ class Pattern(NamedTuple):
         block: The header block.
         size: Bytes of the body.
         changed: The block, if it changes the dynamic table.
+        length: Bytes of both frames.
         trailers: None.
     """
 
@@ -45,6 +46,7 @@ class Pattern(NamedTuple):
     data: bytes
     size: int
     changed: tuple[HeaderBlock, ...]
+    length: int
     trailers: None = None
 
     @classmethod
@@ -54,7 +56,8 @@ class Pattern(NamedTuple):
             return None
         head = len(block.wire).to_bytes(3) + _BEGINS
         last = b"%b%c%c" % (size.to_bytes(3), DATA, END_STREAM)
-        return cls(head, block, last, size, (block,) if block.changes else ())
+        length = 2 * HEADER_SIZE + len(block.wire) + size
+        return cls(head, block, last, size, (block,) if block.changes else (), length)
 
     def body_of(self, data: bytes, stream_id: int) -> bytes | None:
         """Return the body, if `data` is such a response as a whole and nothing else."""
@@ -124,12 +127,18 @@ class Lead(NamedTuple):
     answers: bytes
 
     @classmethod
-    def of(cls, data: bytes) -> "Lead | None":
+    def of(cls, data: bytes, before: "Lead | None") -> "Lead | None":
         """Return what stands before the first frame of a stream in `data`.
+
+        Args:
+            data: Frames.
+            before: What stood there the last time.
 
         Returns:
             None if any of it needs a closer look.
         """
+        if before is not None and data.startswith(before.wire):
+            return before
         at, credit, answers = 0, 0, b""
         while data[at + 5 : at + HEADER_SIZE] == _OF_CONNECTION:
             high, size, kind, flags, _ = read_header(data, at)

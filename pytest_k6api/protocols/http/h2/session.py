@@ -12,6 +12,7 @@ from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.errors import StreamFault, Violation
 from pytest_k6api.protocols.http.h2.header_blocks import (
     MAX_HEAD,
+    HeaderBlock,
     ResponseBlocks,
     too_large,
 )
@@ -44,7 +45,7 @@ class Session:
     """
 
     __slots__ = (
-        "_begun", "_consumed", "_is_greeted", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
+        "_begun", "_consumed", "_is_greeted", "_latest", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
         "frame_size", "goaway", "is_probed", "most_fields", "most_streams", "next_id",
         "send_window", "streams",
     )  # fmt: skip
@@ -64,7 +65,9 @@ class Session:
         # The stream and the flags of a header block that goes on, and its pieces.
         self._begun: tuple[int, int, bytearray] | None = None
         self._consumed = 0
-        # The latest response, if the next may be known by it, and what came before it.
+        # The block that came last; the response that did, if the next may be known by it; and
+        # what came before that.
+        self._latest: HeaderBlock | None = None
         self._pattern: AnyPattern | None = None
         self._lead: Lead | None = None
 
@@ -105,15 +108,15 @@ class Session:
         Raises:
             Violation: The connection ends.
         """
-        self._pattern = self._lead = None
+        self._lead = None
         if self._rest:
             data = self._rest + data
-        start, end = 0, len(data)
+        start, end = self._take_repeated(data), len(data)
         while end - start >= 9:
             high, low, kind, flags, number = frames.read_header(data, start)
             stop = start + 9 + (high << 16 | low)
             if stop - start > frames.LEAST_FRAME + 9:
-                raise self._too_large(data)
+                raise errors.frame_too_large(data, is_first=not self._is_greeted)
             if stop > end:
                 break
             number &= _LAST_STREAM
@@ -127,11 +130,6 @@ class Session:
                     self._fail(number, fault)
             start = stop
         self._rest = data[start:]
-
-    def _too_large(self, data: bytes) -> Violation:
-        is_http1 = not self._is_greeted and data.startswith(b"HTTP/")
-        failure = errors.NOT_HTTP2 if is_http1 else errors.FRAME_TOO_LARGE
-        return Violation(errors.FRAME_SIZE_ERROR, failure.text, failure)
 
     def _check_place(self, kind: int, number: int) -> None:
         if self._begun is not None and (kind != frames.CONTINUATION or number != self._begun[0]):
@@ -163,7 +161,8 @@ class Session:
         stream.take_data(payload)
         if flags & frames.END_STREAM:
             self._complete(stream)
-            if not self.streams and stream.size == size and stream.block is not None:
+            # A block that came in between may have changed the table.
+            if stream.size == size and stream.block is not None and stream.block is self._latest:
                 self._pattern = Pattern.of(stream.block, size)
         else:
             stream.owed += size
@@ -192,8 +191,8 @@ class Session:
             return None
         lead = NO_LEAD
         if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
-            found = self._lead_of(data)
-            if found is None:
+            self._lead = found = Lead.of(data, self._lead)
+            if found is None or self.send_window + found.credit > frames.MAX_WINDOW:
                 return None
             lead, data = found, data[len(found.wire) :]
         body = pattern.body_of(data, number)
@@ -210,14 +209,22 @@ class Session:
         self.streams.clear()
         return pattern, body
 
-    def _lead_of(self, data: bytes) -> Lead | None:
-        """Return what `data` says of the connection; None if that needs a closer look."""
-        lead = self._lead
-        if lead is None or not data.startswith(lead.wire):
-            lead = self._lead = Lead.of(data)
-        if lead is None or self.send_window + lead.credit > frames.MAX_WINDOW:
-            return None
-        return lead
+    def _take_repeated(self, data: bytes) -> int:
+        """Take all responses in front that are like the one before; return where they end."""
+        pattern, start = self._pattern, 0
+        while isinstance(pattern, Pattern):
+            number = int.from_bytes(data[start + 5 : start + frames.HEADER_SIZE])
+            stream = self.streams.get(number)
+            end = start + pattern.length
+            body = None if stream is None else pattern.body_of(data[start:end], number)
+            if stream is None or body is None or not stream.take_whole(pattern.block, body):
+                break
+            for block in pattern.changed:
+                self.blocks.pass_over(block)
+            self._consume(len(body))
+            del self.streams[number]
+            start = end
+        return start
 
     def _complete(self, stream: Stream) -> None:
         stream.complete()
@@ -226,13 +233,8 @@ class Session:
             self.answers += frames.reset(stream.id, errors.NO_ERROR)
 
     def _on_headers(self, flags: int, number: int, payload: bytes) -> None:
-        extra = 5 if flags & frames.PRIORITIZED else 0
-        if flags & frames.PADDED:
-            payload = frames.without_padding(payload, extra)
-        elif extra:
-            if len(payload) < extra:
-                raise Violation(errors.FRAME_SIZE_ERROR, "HEADERS that end in their priority")
-            payload = payload[extra:]
+        self._pattern = None
+        payload = frames.block_of_headers(flags, payload)
         if flags & frames.END_HEADERS:
             self._take_block(number, flags, payload)
         else:
@@ -253,13 +255,15 @@ class Session:
 
     def _take_block(self, number: int, flags: int, wire: bytes) -> None:
         stream = self._find(number, "HEADERS")
-        block = self.blocks.read(wire)  # also of a stream that is over: the table goes on
+        # Also of a stream that is over: the table goes on.
+        before, block = self._latest, self.blocks.read(wire)
+        self._latest = block
         if stream is None:
             return
         stream.take_block(block, is_last=bool(flags & frames.END_STREAM))
         if flags & frames.END_STREAM:
             self._complete(stream)
-            if not self.streams and stream.size and stream.block is not None:
+            if stream.size and stream.block is not None and stream.block is before:
                 self._pattern = CallPattern.of(stream.block, block)
 
     def _on_reset(self, _flags: int, number: int, payload: bytes) -> None:
@@ -293,12 +297,8 @@ class Session:
         elif name == frames.MAX_HEADER_LIST_SIZE:
             self.most_fields = value
         elif name == frames.MAX_FRAME_SIZE:
-            if not frames.LEAST_FRAME <= value < 1 << 24:
-                raise Violation(errors.PROTOCOL_ERROR, f"MAX_FRAME_SIZE of {value}")
             self.frame_size = value
         elif name == frames.INITIAL_WINDOW_SIZE:
-            if value > frames.MAX_WINDOW:
-                raise Violation(errors.FLOW_CONTROL_ERROR, f"INITIAL_WINDOW_SIZE of {value}")
             self._resize_windows(value)
 
     def _resize_windows(self, size: int) -> None:

@@ -80,21 +80,25 @@ class Waiter:
 
     Attributes:
         connection: The connection.
+        group: What waits in its place, if one task waits for several.
         task: The task, while it waits.
     """
 
-    __slots__ = ("_parking", "connection", "task")
+    __slots__ = ("_parking", "connection", "group", "task")
 
     def __init__(self, connection: Carrier) -> None:
         self.connection = connection
+        self.group: Waiter | None = None
         self.task: Task | None = None
         self._parking: object = way_to_park(self._abort)
 
     @property
-    def is_parked(self) -> bool:
-        """Whether its task sleeps, and was not resumed already."""
+    def sleeper(self) -> Task | None:
+        """The task that waits; None if none does, or it was resumed already."""
+        waiter = self.group or self
+        task = waiter.task
         # Trio forgets the data of a task that is resumed, be it by `Traffic`.
-        return self.task is not None and self.task.custom_sleep_data is self
+        return task if task is not None and task.custom_sleep_data is waiter else None
 
     @types.coroutine
     def wait(self) -> Generator[object, Outcome[object], None]:
@@ -113,8 +117,9 @@ class Waiter:
 
     def notify(self) -> None:
         """Resume the task; no-op if it does not wait, or is resumed already."""
-        task = self.task
-        if task is None or task.custom_sleep_data is not self:
+        waiter = self.group or self  # `sleeper`, without the call
+        task = waiter.task
+        if task is None or task.custom_sleep_data is not waiter:
             return
         if self.connection.task is task:
             self.connection.task = None
@@ -311,6 +316,16 @@ class Stream(Waiter):
             too_large = head_too_large(MAX_HEAD)
             raise StreamFault(errors.CANCEL, too_large.text, too_large)
         return "an informational response that is the end" if is_last else ""
+
+    def take_whole(self, block: HeaderBlock, body: bytes) -> bool:
+        """Take a whole response at once; return False if only its parts may tell what it is."""
+        if self.is_eager or self.block or not self.has_sent_all or len(body) > self.max_size:
+            return False
+        self.block, self._data, self.size = block, body, len(body)
+        self.is_complete = True
+        self.first_byte_at = self.ended_at = self.connection.received_at
+        self.notify()
+        return True
 
     def take_data(self, data: bytes) -> None:
         """Take the data of a frame.
