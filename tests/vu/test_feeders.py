@@ -1,4 +1,5 @@
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from pytest_k6api.model import OptionError
 from pytest_k6api.vu import VU, Feeder, FeederError, FeederExhausted, VirtualUser, feeder
+from pytest_k6api.vu.feeders import feeder as feeder_module
 from tests.virtual_time import in_virtual_time
 from tests.vu.fake_load_test import FakeLoadTest
 
@@ -217,8 +219,24 @@ async def test_an_exhausted_feeder_ends_the_load_test_once_and_gracefully() -> N
 
 
 @in_virtual_time
-async def test_rows_that_a_lost_process_has_handed_out_are_not_handed_out_again() -> None:
+async def test_feeders_of_one_line_have_rows_of_their_own() -> None:
+    first, second = (feeder(rows) for rows in ([1, 2, 3], [10, 20, 30]))
+    seen = []
+
+    async def browse() -> None:
+        seen.append((next(first), next(first), next(second)))
+
+    await FakeLoadTest().user(browse).run_iteration()
+
+    assert seen == [(1, 2, 10)]
+
+
+@in_virtual_time
+async def test_rows_that_a_lost_process_has_handed_out_are_not_handed_out_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def suite() -> Feeder[int]:  # as another process imports it
+        monkeypatch.setattr(feeder_module, "_made", Counter())
         return feeder(range(100, 110))
 
     seen = []

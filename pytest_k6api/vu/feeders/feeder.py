@@ -8,9 +8,11 @@ the rows at the positions of its share, so that processes together take each row
 import random
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
 from pathlib import Path
+from types import FrameType
 from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 from pytest_k6api.model import K6ApiError, OptionError
@@ -21,6 +23,9 @@ from pytest_k6api.vu.vu import BaseVU, current_vu
 Row = TypeVar("Row")
 Order = Literal["unique", "circular", "random"]
 Exhaustion = Literal["stop", "fail"]
+
+# Of each place in the suite's code, as they are imported.
+_made: Counter[str] = Counter()
 
 
 class FeederError(K6ApiError):
@@ -163,16 +168,21 @@ def feeder(
     _check_choice("order", order, ("unique", "circular", "random"))
     _check_choice("on_exhausted", on_exhausted, ("stop", "fail"))
     caller = sys._getframe(1)
-    place = f"{caller.f_globals.get('__name__')}:{caller.f_lineno}"
     if not isinstance(source, (str, Path)):
         if not isinstance(source, Iterable):
             raise OptionError(f"a feeder takes a path or an iterable, got {source!r}")
         name = f"a {type(source).__name__}"
-        return Feeder(f"{place}:{name}", name, lambda: source, order, on_exhausted)
+        return Feeder(_key(caller), name, lambda: source, order, on_exhausted)
     here = caller.f_globals.get("__file__")
     read = read_rows(source, Path(here).parent if here else Path.cwd())
-    name = Path(source).name
-    return Feeder(f"{place}:{name}", name, read, order, on_exhausted)
+    return Feeder(_key(caller), Path(source).name, read, order, on_exhausted)
+
+
+def _key(caller: FrameType) -> str:
+    """Return what tells the feeder that `caller` makes from others, in every process of the suite."""
+    place = f"{caller.f_globals.get('__name__')}:{caller.f_lineno}"
+    _made[place] += 1  # a loop or a helper makes several in one line
+    return f"{place}:{_made[place]}"
 
 
 def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
