@@ -150,7 +150,7 @@ class GrpcClient:
             raise TypeError(_no_option("a call", unknown, InvokeOptions.__annotations__))
         target, is_tls = self._target(options)
         channel = self.channel(target, tls=is_tls)
-        schema = await self._schemas(target).find(method, channel)
+        schema = await self._schemas(target).find(method, channel, options.get("timeout"))
         given = {name: each for name, each in options.items() if name not in {"target", "tls"}}
         requests: list[Any] = [request] if isinstance(request, Mapping) else [*request]
         if not schema.is_client_streaming:

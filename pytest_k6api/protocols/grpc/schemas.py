@@ -73,16 +73,17 @@ class Schemas:
     def __repr__(self) -> str:
         return f"<Schemas of {len(self._methods)} methods>"
 
-    async def find(self, name: str, channel: Channel) -> MethodSchema:
+    async def find(self, name: str, channel: Channel, seconds: float | None = None) -> MethodSchema:
         """Return the method `name`, asking the server if no file has it.
 
         Args:
             name: ``package.Service/Method``, with a slash in front or without.
             channel: The server.
+            seconds: Time for its answer; the channel's unless given.
 
         Raises:
             OptionError: There is no such method.
-            GrpcError: The server has no reflection.
+            GrpcError: The server has no reflection, or one that cannot be used.
         """
         path = "/" + name.removeprefix("/")
         known = self._methods.get(path)
@@ -95,10 +96,14 @@ class Schemas:
             async with self._lock:
                 known = self._methods.get(path)
                 if known is None:
-                    known = self._methods[path] = await self._look_up(service, method, channel)
+                    known = self._methods[path] = await self._look_up(
+                        service, method, channel, seconds
+                    )
         return known
 
-    async def _look_up(self, service: str, method: str, channel: Channel) -> MethodSchema:
+    async def _look_up(
+        self, service: str, method: str, channel: Channel, seconds: float | None
+    ) -> MethodSchema:
         need_protobuf()
         from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -109,8 +114,7 @@ class Schemas:
         try:
             found = self._pool.FindServiceByName(service)
         except KeyError:
-            for file in await reflect(service, channel):
-                self._pool.AddSerializedFile(file)
+            await self._ask(service, channel, seconds, self._pool)
             try:
                 found = self._pool.FindServiceByName(service)
             except KeyError:
@@ -120,6 +124,24 @@ class Schemas:
             methods = ", ".join(found.methods_by_name)
             raise OptionError(f"the service {service!r} has no method {method!r}; it has {methods}")
         return _schema(f"/{service}/{method}", descriptor)
+
+    @staticmethod
+    async def _ask(
+        service: str, channel: Channel, seconds: float | None, pool: "DescriptorPool"
+    ) -> None:
+        """Add what the server says of `service` to `pool`."""
+        from graphlib import CycleError
+
+        from google.protobuf.message import DecodeError
+
+        try:
+            for file in await reflect(service, channel, seconds):
+                pool.AddSerializedFile(file)
+        except (DecodeError, CycleError, TypeError) as error:
+            why = str(error).partition("\n")[0]
+            raise GrpcError(
+                StatusCode.INTERNAL, f"the server's reflection cannot be read: {why}"
+            ) from None
 
 
 def _schema(path: str, descriptor: Any) -> MethodSchema:
@@ -181,17 +203,18 @@ def read_proto_files(paths: tuple[str, ...], include: tuple[str, ...]) -> tuple[
     return tuple(file.SerializeToString() for file in files)
 
 
-async def reflect(service: str, channel: Channel) -> list[bytes]:
+async def reflect(service: str, channel: Channel, seconds: float | None = None) -> list[bytes]:
     """Ask the server for the descriptors of `service` and of all that it depends on.
 
     Raises:
         GrpcError: It has no reflection, or does not know the service.
+        DecodeError, CycleError: What it says makes no sense.
 
     Source: grpc/doc/server-reflection.md of the gRPC project.
     """
     for version in _REFLECTION:
         try:
-            return await _reflect(service, channel, _PATH.format(version))
+            return await _reflect(service, channel, _PATH.format(version), seconds)
         except GrpcError as error:
             if error.code is not StatusCode.UNIMPLEMENTED:
                 raise
@@ -201,11 +224,11 @@ async def reflect(service: str, channel: Channel) -> list[bytes]:
     )
 
 
-async def _reflect(service: str, channel: Channel, path: str) -> list[bytes]:
+async def _reflect(service: str, channel: Channel, path: str, seconds: float | None) -> list[bytes]:
     ask = channel.stream_stream(path, _message_request, _message_files)
     found: dict[str, bytes] = {}
     missing: list[str] = []
-    async with ask(expected_codes=None) as call:
+    async with ask(timeout=seconds, expected_codes=None) as call:
         await call.write((_BY_SYMBOL, service))
         _add(found, missing, await _answer(call.read))
         while missing:

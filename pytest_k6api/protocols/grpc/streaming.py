@@ -69,13 +69,21 @@ class StreamingCall(GrpcCall):
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> bool | None:
         if kind is not None and not issubclass(kind, Exception):
             self._drop()
         self.cancel()
         stack, self._stack = self._stack, None
-        if stack is not None:
-            await stack.__aexit__(kind, error, traceback)
+        if stack is None:
+            return None
+        try:
+            return await stack.__aexit__(kind, error, traceback)
+        except BaseExceptionGroup as group:  # the nursery's
+            if group.exceptions == (error,):
+                return None
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
 from pytest_k6api.model import OptionError, Tracer
 from pytest_k6api.protocols.grpc import (
@@ -171,6 +172,22 @@ async def test_a_deadline_ends_a_call(greeter: Greeter) -> None:
 
 
 @in_real_time
+async def test_a_call_that_another_task_cancels_ends_and_has_not_failed(greeter: Greeter) -> None:
+    async with calling() as caller, trio.open_nursery() as nursery:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        await stub.Greet(greeter.pb2.Greeting(name="Ann"))
+        call = stub.Greet(greeter.pb2.Greeting(name="slow"))
+        nursery.start_soon(call.code)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+
+        assert call.cancel()
+        with trio.fail_after(2):
+            assert await call.code() is StatusCode.CANCELLED
+        assert not call.cancel()
+        assert [row[1] for row in caller.rows()] == [0, None]
+
+
+@in_real_time
 async def test_a_stream_of_responses_is_iterated_over(greeter: Greeter) -> None:
     async with calling() as caller:
         stub = greeter.stub(caller.client.channel(greeter.target))
@@ -262,6 +279,28 @@ async def test_an_iterator_of_requests_beside_responses_is_entered(greeter: Gree
         call = greeter.stub(caller.client.channel(greeter.target)).Chat(iter(()))
         with pytest.raises(RuntimeError, match="async with stub.Chat"):
             await call.read()
+
+
+@pytest.mark.parametrize("is_in_block", [True, False])
+@in_real_time
+async def test_an_error_beside_a_chat_is_raised_as_it_is(
+    greeter: Greeter, is_in_block: bool
+) -> None:
+    def requests() -> Iterator[Any]:
+        yield greeter.pb2.Greeting(name="Ann")
+        if not is_in_block:
+            raise KeyError("Bob")
+
+    async def chat_with(stub: Any) -> None:
+        async with stub.Chat(requests()) as chat:
+            await chat.read()
+            if is_in_block:
+                raise KeyError("Bob")
+            await chat.read()
+
+    async with calling() as caller:
+        with pytest.raises(KeyError):
+            await chat_with(greeter.stub(caller.client.channel(greeter.target)))
 
 
 @pytest.mark.parametrize("compression", ["gzip", "deflate", 2])
