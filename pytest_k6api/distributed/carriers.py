@@ -162,7 +162,7 @@ class LocalProcess:
         return f"{how}; its last line was: {said}" if said else how
 
     def _last_line(self) -> str:
-        if self._output is None:
+        if self._output is None or self._output.closed:  # the process was waited for
             return ""
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - _MOST_OUTPUT))

@@ -60,6 +60,7 @@ class DaskCluster:
         )
         self._thread.start()
         self._agents: list[Any] = []  # actors, which have no types
+        self._doubtful: set[Any] = set()
         self._client: Any = None  # Dask's, whose types are few
         try:
             self.call(self._connect(), _CONNECT_TIME + _CALL_TIME)
@@ -71,6 +72,15 @@ class DaskCluster:
     def count(self) -> int:
         """How many workers it has: one of ours on each."""
         return len(self._agents)
+
+    def machines(self, first: int) -> list[int]:
+        """Return all machines by their numbers, from `first` on; last those that may be gone."""
+        order = [*range(first, self.count), *range(first)]
+        return sorted(order, key=lambda machine: self._agents[machine] in self._doubtful)
+
+    def doubt(self, agent: Any) -> None:
+        """Note that the machine of `agent` may be gone."""
+        self._doubtful.add(agent)
 
     def ship(self, archive: bytes) -> list[str]:
         """Unpack a suite on each worker; return where."""
@@ -234,6 +244,8 @@ class ClusterProcess:
 
     def kill(self) -> None:
         """End the worker's process and all that it has started, at once."""
+        if self._end is None:  # it has fallen silent, perhaps with its machine
+            self._cluster.doubt(self._agent)
         self._cluster.soon(self._ignoring("kill"))
 
     def close(self, farewell: bytes) -> None:
@@ -260,6 +272,7 @@ class ClusterProcess:
             try:
                 data, end = await ask(self._agent, "read", self._number)
             except CarrierError as error:
+                self._cluster.doubt(self._agent)
                 data, end = b"", str(error)
             if data or end is not None:
                 self._keep(data, end)

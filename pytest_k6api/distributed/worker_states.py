@@ -129,11 +129,10 @@ class Worker:
         """Note that it was given up at `elapsed` of test-run time, and told all until `kept_until`."""
         if self.is_running:
             self.lost_at, self.kept_until = elapsed, kept_until
-        # What it did is done; what it was about to do is not.
+        # What it reported as done is done; what it told with an answer to a command is not measured.
+        reported = self.content.scenarios if self.content else ()
         self._status = None
-        self._scenarios = tuple(
-            replace(each, vus=0, vus_max=0, rate=None) for each in self._scenarios
-        )
+        self._scenarios = tuple(replace(each, vus=0, vus_max=0, rate=None) for each in reported)
 
     @property
     def status(self) -> StatusSnapshot | None:

@@ -119,6 +119,40 @@ def test_a_worker_of_a_cluster_that_dies_ends_the_load_test(
     assert time.monotonic() - began < 55
 
 
+@pytest.mark.slow
+def test_the_share_of_a_process_or_a_machine_that_is_lost_goes_on_where_there_is_one_left(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(f"""
+        import os, signal
+        import pytest
+
+        def scenario(lose):
+            @pytest.mark.scenario(vus=4, iterations=80, thresholds={{"iterations": ["count==80"]}})
+            async def test(vu):
+                await vu.sleep(0.05)
+                if vu.id == 2 and vu.iteration == 5 and not os.path.exists(lose.__name__):
+                    open(lose.__name__, "w").close()
+                    os.kill(lose(), {int(signal.SIGKILL)})
+
+            return test
+
+        test_process = scenario(os.getpid)
+        test_machine = scenario(os.getppid)
+    """)
+
+    with running_cluster() as scheduler:  # its own: one of its workers ends
+        result = run(pytester, f"--k6-workers={scheduler}", "--k6-worker-loss=replan")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*! worker 2 (process *) was lost at * s: killed by SIGKILL; *, when worker 3 (process *",
+            "*! worker 3 (process *) was lost at * s: the cluster's worker is gone: *, when worker 4 (*",
+        ]
+    )
+
+
 def test_shipping_needs_a_cluster(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE)
 

@@ -193,7 +193,7 @@ def test_a_share_goes_on_paused_and_with_what_commands_have_set():
         result = await tested.execute(Command(paused=True))
         assert result.status.vus == 0
         before = tested.results.elapsed
-        await trio.sleep(100.0)
+        await trio.sleep(12.0)
         assert tested.results.elapsed == before
         states = {each.number: each.state for each in tested.results.workers}
         assert states[4] is WorkerState.RUNNING
@@ -297,6 +297,51 @@ def test_workers_that_have_ended_before_the_load_test_have_successors():
     assert tested.outcome == "passed"
     assert count(tested, "iterations") == 31
     assert [each.number for each in tested.results.workers if not each.lost] == [3, 5]
+
+
+def test_a_worker_that_is_lost_before_the_first_resume_has_a_successor():
+    async def resume() -> None:
+        await trio.sleep(1.0)
+        carriers[0].die()
+        await trio.sleep(12.0)
+        await tested.execute(Command(paused=False))
+
+    async def setup() -> None: ...
+
+    log = Log()
+    tested, carriers = load_test(
+        2,
+        (options("shared-iterations"), log.browse),
+        setup=setup,
+        replans=True,
+        paused=True,
+        on_paused=lambda: trio.lowlevel.spawn_system_task(resume),
+    )
+    run(tested)
+
+    assert tested.outcome == "passed"
+    assert len(log.began) == 31
+    assert tested.results.workers[2].follows == 1
+
+
+def test_a_threshold_that_is_crossed_aborts_while_a_share_is_missing():
+    async def lose_one(tested: LoadTest) -> None:
+        await trio.sleep(LOST_AT)
+        carriers_of(tested)[1].die()
+
+    log = Log()
+    tested = steered(
+        3,
+        lose_one,
+        (options("constant-vus", duration=3600.0), log.browse),
+        replans=True,
+        # It is crossed in the fourth second, when the successor is being prepared.
+        thresholds={"iterations": [{"threshold": "count<18", "abort_on_fail": True}]},
+    )
+
+    assert tested.verdict is not None
+    assert tested.verdict.reasons[0].startswith("stopped early: abort_on_fail: the threshold")
+    assert tested.results.elapsed == pytest.approx(3.3, abs=1.1)
 
 
 def test_an_end_after_the_share_is_done_and_told_loses_nothing():

@@ -57,8 +57,7 @@ class ClusterMachines:
     ) -> WorkerCarrier:
         """Start a worker on the machine of its share, or on the next one that is there."""
         told = {name: text for name, text in os.environ.items() if name.startswith(_SHARED)}
-        machines = [*range(share - 1, self.count), *range(share - 1)]
-        for machine in machines:
+        for machine in self._cluster.machines(first=share - 1):
             try:
                 return self._cluster.start(
                     machine,
