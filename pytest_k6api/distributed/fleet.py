@@ -16,7 +16,6 @@ from msgspec import structs
 
 from pytest_k6api.distributed.carriers import CarrierError
 from pytest_k6api.distributed.messages import (
-    PROTOCOL,
     Accepted,
     Echo,
     Echoed,
@@ -37,6 +36,7 @@ from pytest_k6api.distributed.messages import (
     decode_from_worker,
     encode,
 )
+from pytest_k6api.distributed.worker_misfits import problem_of
 from pytest_k6api.distributed.worker_states import Worker
 from pytest_k6api.model import Command, K6ApiError, WorkerStatus
 
@@ -175,34 +175,38 @@ class Fleet:
             raise FleetError(_late(workers))
         _refuse_misfits(workers, fingerprint)
 
-    def start(self, worker: Worker, elapsed: Callable[[], float], start: Start) -> None:
+    def start(
+        self, worker: Worker, elapsed: Callable[[], float], start: Start, moment: float
+    ) -> None:
         """Have `worker` start.
 
         Args:
             worker: The worker, which is prepared.
             elapsed: Returns test-run time as of now.
-            start: What it is told, but for the time.
+            start: What it is told, but for its own time.
+            moment: The controller's time at which `start.elapsed` is reached.
         """
         self._elapsed = elapsed
         worker.is_running, worker.is_joining = True, False
         worker.state = start.state
         # What commands have changed is a part of the start.
         worker.steered = self._commands
-        at = worker.clock.theirs(self._now())
-        self.tell_one(worker, structs.replace(start, elapsed=elapsed(), at=at))
+        self.tell_one(worker, structs.replace(start, at=worker.clock.theirs(moment)))
 
-    async def steer(self, command: Command, elapsed: float | None = None) -> None:
+    async def steer(
+        self, command: Command, elapsed: float | None = None, moment: float = 0.0
+    ) -> None:
         """Have all workers carry `command` out; return when they have.
 
         Args:
             command: The command.
             elapsed: Test-run time now, to go on from; None where it does not matter.
+            moment: The controller's time at which it is reached.
         """
         self._commands = number = self._commands + 1
-        now = self._now()
         for worker in self.live:
             steer = Steer(
-                number=number, command=command, elapsed=elapsed, at=worker.clock.theirs(now)
+                number=number, command=command, elapsed=elapsed, at=worker.clock.theirs(moment)
             )
             self.tell_one(worker, steer)
         await self.wait_until(lambda each: each.steered >= number or each.finished is not None)
@@ -356,7 +360,7 @@ class Fleet:
 
 
 def _refuse_misfits(workers: Sequence[Worker], ours: Fingerprint) -> None:
-    problems = [problem for each in workers if (problem := _problem_of(each, ours))]
+    problems = [problem for each in workers if (problem := problem_of(each, ours, START_PATIENCE))]
     if problems:
         raise FleetError("; ".join(problems))
 
@@ -364,35 +368,3 @@ def _refuse_misfits(workers: Sequence[Worker], ours: Fingerprint) -> None:
 def _late(workers: Sequence[Worker]) -> str:
     late = ", ".join(str(each.number) for each in workers if not (each.is_prepared or each.is_lost))
     return f"not set up within {START_PATIENCE:g} s on worker {late}"
-
-
-def _problem_of(worker: Worker, ours: Fingerprint) -> str:
-    """Return why `worker` cannot run the load test; empty if it can."""
-    name = f"worker {worker.number} ({worker.carrier.name})"
-    hello = worker.hello
-    if worker.refusal:
-        return f"{name}: {worker.refusal}"
-    if worker.is_lost:
-        return ""
-    if hello is None:
-        return f"{name} has not started within {START_PATIENCE:g} s"
-    if hello.protocol != PROTOCOL or hello.fingerprint is None:
-        return f"{name} speaks version {hello.protocol} of the protocol, the controller {PROTOCOL}"
-    return "; ".join(f"{name} {text}" for text in _differences(hello.fingerprint, ours))
-
-
-def _differences(theirs: Fingerprint, ours: Fingerprint) -> Iterator[str]:
-    for name in sorted(ours.versions.keys() | theirs.versions.keys()):
-        here, there = ours.versions.get(name, "none"), theirs.versions.get(name, "none")
-        if here != there:
-            yield f"has {name} {there}, the controller {here}; install the same on both"
-    if theirs.items != ours.items:
-        yield (
-            "has collected other load tests than the controller; collection must not depend on"
-            " time, chance or the process"
-        )
-    elif theirs.options != ours.options:
-        yield (
-            "has planned the load tests with other options than the controller; options must not"
-            " depend on time, chance or the process"
-        )

@@ -62,9 +62,9 @@ class RunClock:
     def synchronise(self, elapsed: float, moment: float) -> None:
         """Count on as if `elapsed` were reached at `moment` of the time around it, or Trio's.
 
-        Until then it reads 0. A clock that is stopped takes `elapsed` as it is.
+        Until then it stands at `elapsed`. A clock that is stopped takes it as it is.
         """
-        self._floor = 0.0
+        self._floor = elapsed
         if self._stood_at is None:
             self._began = moment - elapsed
         else:

@@ -81,8 +81,8 @@ def test_a_lost_share_goes_on_and_the_verdict_warns_of_the_gap():
 
     assert tested.outcome == "passed"
     assert tested.results.snapshot.warnings == (
-        "worker 2 (in the loop) was lost at 2.4 s: killed by SIGKILL; nothing of its share counts"
-        " from 2.0 s to 3.8 s, when worker 4 (in the loop) went on with it",
+        "worker 2 (in the loop) was lost at 2.3 s: killed by SIGKILL; nothing of its share counts"
+        " from 2.1 s to 3.7 s, when worker 4 (in the loop) went on with it",
     )
     states = [(each.number, each.share, each.state) for each in tested.results.workers]
     assert states == [
@@ -167,7 +167,7 @@ def test_a_share_that_loses_all_its_successors_fails_the_load_test():
     assert tested.outcome == "failed"
     assert tested.verdict is not None
     assert tested.verdict.reasons == (
-        "worker 5 (in the loop) was lost at 13.4 s: killed by SIGKILL; its share has had 3 others"
+        "worker 5 (in the loop) was lost at 13.3 s: killed by SIGKILL; its share has had 3 others"
         " before; what it measured until 13.1 s counts",
     )
     assert len(tested.results.snapshot.warnings) == 3

@@ -5,6 +5,7 @@ process would do: when the clock starts, when a scenario begins, commands, the e
 lost worker's share is missing from then on, and what it told until then counts.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ from pytest_k6api.run.endings import trouble_of
 from pytest_k6api.run.loop_portal import LoopPortal
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.runs.merged_metrics import MergedMetrics
-from pytest_k6api.run.runs.remote_executor import RemoteExecutor
+from pytest_k6api.run.runs.remote_executor import LEAD, RemoteExecutor
 from pytest_k6api.run.runs.succession import Succession
 from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
@@ -143,7 +144,9 @@ class DistributedRun(SupervisedRun):
                 pause = Command(scenario=command.scenario, paused=command.paused)
                 steps.insert(0, pause)
             for step in steps if self._scheduler.control.has_started else ():
-                await self._fleet.steer(step, None if step.paused else self.elapsed)
+                await self._fleet.steer(
+                    step, None if step.paused else self.elapsed, self._reached_at()
+                )
 
     def take_report(self, worker: Worker, content: WorkerReport) -> None:
         """Take in what `worker` measured; nothing of one that was never to begin."""
@@ -222,12 +225,20 @@ class DistributedRun(SupervisedRun):
         if former is not None:
             former.successor, worker.began_at = worker, self.elapsed
         start = Start(
+            elapsed=self.elapsed,
             load_began_at=self._load_began_at,
             setup_data=self.setup_teardown.data,
             takeover=self._takeover_from(former) if former else None,
             state=former.state if former else b"",
         )
-        self._fleet.start(worker, lambda: self.elapsed, start)
+        self._fleet.start(worker, lambda: self.elapsed, start, self._reached_at())
+        for executor in self._executors.values():
+            executor.announce(worker)
+
+    def _reached_at(self) -> float:
+        """Return the loop's time at which test-run time reads as it does: later where it waits."""
+        moment = self._scheduler.clock.trio_time(self.elapsed)
+        return trio.current_time() if math.isinf(moment) else moment
 
     def _takeover_from(self, former: Worker) -> Takeover:
         lost_at = self._load_began_at if former.lost_at is None else former.lost_at
@@ -263,6 +274,10 @@ class DistributedRun(SupervisedRun):
     async def _set_up(self) -> None:
         await super()._set_up()
         self._has_load = True
+        # Test-run time waits until all have heard that it goes on.
+        self._scheduler.clock.synchronise(self._load_began_at, trio.current_time() + LEAD)
+        for executor in self._executors.values():
+            executor.plan_start(self._load_began_at)
         for worker in self._fleet.live:
             self._start(worker)
 

@@ -27,7 +27,7 @@ from pytest_k6api.scheduling import (
 )
 
 LEAD = 0.05
-"""Seconds by which a start is agreed in advance: all workers know of it by then."""
+"""Seconds by which a start is told in advance: all workers know of it by then."""
 
 
 class RemoteExecutor:
@@ -58,6 +58,7 @@ class RemoteExecutor:
         self._fleet = fleet
         self._forward = forward
         self._leave = leave
+        self._starts_at: float | None = None
         self._began_at: float | None = None
 
     @property
@@ -100,11 +101,24 @@ class RemoteExecutor:
         """Values set by commands that override the plan."""
         return self._shadow.overrides
 
+    def plan_start(self, load_began_at: float) -> None:
+        """Plan its start, now that the load begins; one that comes after another has no time yet."""
+        if not self.options.after:
+            self._starts_at = load_began_at + self.options.start_time
+
+    def announce(self, worker: Worker) -> None:
+        """Tell `worker` when the scenario begins, if that is known and yet to come."""
+        if self._starts_at is not None and self._began_at is None:
+            begin = Begin(scenario=self.options.name, elapsed=self._starts_at)
+            self._fleet.tell_one(worker, begin)
+
     async def run(self) -> None:
         """Have the scenario begin everywhere, and wait until its last VU is closed."""
         name = self.options.name
-        at = self._began_at = self._context.clock.elapsed + LEAD
-        self._fleet.tell(Begin(scenario=name, elapsed=at))
+        if self._starts_at is None:
+            self._starts_at = self._context.clock.elapsed + LEAD
+            self._fleet.tell(Begin(scenario=name, elapsed=self._starts_at))
+        at = self._began_at = self._starts_at
         self.clock.start()
         self.clock.synchronise(0.0, at)
         await self._fleet.wait_for_shares(

@@ -5,6 +5,7 @@ starts, when each scenario begins, and what changes. What is measured waits here
 the controller asks for it.
 """
 
+import math
 import os
 import resource
 import time
@@ -46,7 +47,7 @@ from pytest_k6api.run.runs.supervised_run import PUMP_PERIOD
 from pytest_k6api.run.runs.worker_metrics import WorkerMetrics
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.scheduling import Scheduler
-from pytest_k6api.vu import FailureReporter, asyncio_loop
+from pytest_k6api.vu import FailureReporter, WakeEvent, asyncio_loop
 
 
 class ShareState(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +197,9 @@ class WorkerRun:
             self._generator.load.rows.update(state.rows)
         self._synchronise(start.elapsed, start.at)
         self._metrics.load_began(start.load_began_at)
+        clock = self._scheduler.clock
+        if trio.current_time() < clock.trio_time(start.elapsed) < math.inf:
+            await clock.wait_until(start.elapsed, WakeEvent())
         self._has_begun.set()
 
     def _synchronise(self, elapsed: float, at: float) -> None:
