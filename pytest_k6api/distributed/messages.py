@@ -276,14 +276,15 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     Attributes:
         content: All that it has to report.
-        exit: The message of ``pytest.exit()`` in user code; None without one.
+        exit: An exception of user code that ends the session: its type, its message, and the exit
+            code of ``pytest.exit()``; None without one.
         error: The error that ended it; empty without one.
         failed_teardowns: VU fixtures that failed to be torn down.
         trouble: Other failures, one sentence each.
     """
 
     content: WorkerReport
-    exit: str | None = None
+    exit: tuple[str, str, int | None] | None = None
     error: str = ""
     failed_teardowns: int = 0
     trouble: tuple[str, ...] = ()

@@ -156,6 +156,37 @@ def test_a_scenario_has_the_client_that_its_marker_asks_for(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("leave", "code", "text"),
+    [
+        ("sys.exit(3)", 1, "load test failed: SystemExit: 3"),
+        ("pytest.exit('enough', 7)", 7, "Exit: enough"),
+        ("raise KeyboardInterrupt", 2, "KeyboardInterrupt"),
+    ],
+)
+def test_what_ends_a_session_on_a_worker_ends_this_one_with_its_code(
+    pytester: pytest.Pytester, run_pytest: RunPytest, leave: str, code: int, text: str
+):
+    pytester.makepyfile(
+        f"""
+        import pytest, sys
+
+        @pytest.mark.scenario(vus=2, iterations=4)
+        async def test_leaves(vu):
+            vu.check(1, {{"is one": True}})
+            {leave}
+        """
+    )
+
+    result = run_pytest("--k6-workers=2", no_reraise_ctrlc=True)
+
+    assert result.ret == code
+    output = result.stdout.str()
+    assert text in output
+    assert "CHECKS  " in output
+
+
+@pytest.mark.slow
 def test_the_examples_pass_on_two_workers():
     examples = sorted(str(path) for path in (ROOT / "examples").glob("test_*.py"))
     options = ["-q", "-p", "no:cacheprovider", "--k6-workers=2", "--k6-address="]

@@ -311,7 +311,10 @@ class DistributedRun(SupervisedRun):
     def _leave_if_asked(self) -> None:
         for worker in self._fleet.workers:
             if worker.finished is not None and worker.finished.exit is not None:
-                raise self._settings.exceptions.exits[0](worker.finished.exit)
+                name, text, code = worker.finished.exit
+                exits = self._settings.exceptions.exits
+                kind = next((each for each in exits if each.__name__ == name), exits[0])
+                raise kind(text) if code is None else kind(text, code)
 
     def _warnings_of_workers(self) -> Iterator[str]:
         for worker in self._fleet.workers:

@@ -174,15 +174,17 @@ class WorkerRun:
             services.start_soon(self._keep_listening, services)
             self._room.check(self._scheduler.status().vus_max)
             self._line.send(Prepared())
-            exit_text, error_text = None, ""
+            leaving, error_text = None, ""
             try:
                 with one_error():
                     await self._scheduler.run()
             except self._settings.exceptions.exits as error:
-                exit_text = str(error)
+                leaving = type(error).__name__, str(error), getattr(error, "returncode", None)
+            except SystemExit as error:  # to pytest a test that fails
+                error_text = f"SystemExit: {error}"
             except Exception as error:  # noqa: BLE001 - told to the controller, whatever it is
                 error_text = self._settings.render(error)
-            self._line.send(self._last_words(exit_text, error_text))
+            self._line.send(self._last_words(leaving, error_text))
             await self._is_released.wait()
             services.cancel_scope.cancel()
 
@@ -256,10 +258,10 @@ class WorkerRun:
         self._finish(reason)
         self._line.send(EndWanted(reason=reason, how="share"))
 
-    def _last_words(self, exit_text: str | None, error_text: str) -> Finished:
+    def _last_words(self, leaving: tuple[str, str, int | None] | None, error_text: str) -> Finished:
         return Finished(
             content=self._report(self._last_report + 1, is_last=True),
-            exit=exit_text,
+            exit=leaving,
             error=error_text,
             failed_teardowns=self._scheduler.failed_teardowns,
             trouble=tuple(self._trouble()),
