@@ -9,6 +9,18 @@ import warnings
 from typing import ClassVar, NoReturn
 
 
+def warn_unused(call: str, lacks: str, written: str) -> None:
+    """Warn, where the caller's caller is, of something that was thrown away before it did anything.
+
+    Args:
+        call: What has given it, such as ``vu.ws.connect``.
+        lacks: What was not done with it, such as ``entered``.
+        written: What to write.
+    """
+    text = f"{call}(...) was never {lacks}; write: {written}"
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
 class Block:
     """The base of blocks.
 
@@ -26,8 +38,7 @@ class Block:
         # One whose options were refused was never made.
         if getattr(self, "is_unused", False):
             call = self.written.partition("with ")[2].partition("(")[0]
-            text = f"{call}(...) was never entered; write: {self.written}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn_unused(call, "entered", self.written)
 
     def _refuse(self, where: str = "") -> NoReturn:
         self.is_unused = False  # told already

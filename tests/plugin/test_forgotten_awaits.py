@@ -1,5 +1,7 @@
 """A forgotten ``await`` fails its load test, with the place and the cure."""
 
+import sys
+
 import pytest
 
 from tests.plugin.conftest import RunPytest, Service
@@ -44,6 +46,30 @@ def test_every_call_that_was_not_awaited_is_counted_at_its_place(
     )
     result.stdout.no_fnmatch_line("*RuntimeWarning*")
     assert service.paths == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux")
+@pytest.mark.parametrize(
+    ("kind", "lacks", "cure"),
+    [
+        ("unary_unary", "awaited", "await stub.Get(...)"),
+        ("stream_unary", "awaited", "await stub.Get(...)"),
+        ("unary_stream", "iterated over or entered", "async for response in stub.Get(...):"),
+    ],
+)
+def test_a_call_of_a_stub_that_was_thrown_away_is_told_likewise(
+    pytester: pytest.Pytester, run_pytest: RunPytest, kind: str, lacks: str, cure: str
+):
+    pytest.importorskip("jh2")
+    result = run(pytester, run_pytest, f"vu.grpc.channel('127.0.0.1:1').{kind}('/a.B/Get')(b'')")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            f"load test failed: test_load.py:5: stub.Get(...) was called 3 times and never {lacks},"
+            f" so it did nothing; write: {cure}"
+        ]
+    )
 
 
 @pytest.mark.parametrize(

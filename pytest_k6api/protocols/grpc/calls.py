@@ -99,11 +99,24 @@ class GrpcCall:
         """End the call at once; return False if it was over."""
         if self._outcome is not None:
             return False
+        if not self._began:
+            self._outcome = _CANCELLED
+            return True
         stream = self._stream
         self._finish(_CANCELLED, is_wanted=True)
         if stream is not None and not stream.is_complete:
             stream.fail(NetworkError(RequestFailure(0, _CANCELLED.details)))
         return True
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was neither begun nor cancelled."""
+        return not self._began and self._outcome is None
+
+    @property
+    def name(self) -> str:
+        """How it is written with a stub."""
+        return f"stub.{self._options.samples.method}"
 
     def done(self) -> bool:
         """Return whether the call is over."""
@@ -132,7 +145,16 @@ class GrpcCall:
 
     def _pack(self, message: Any) -> bytes:
         options = self._options
-        return frame(options.serialize(message), options.encoding)
+        try:
+            data = options.serialize(message)
+        except TypeError:
+            if isinstance(message, Mapping):
+                raise TypeError(
+                    f"{self.name}() takes the message that it is declared with, got the dict"
+                    f" {message!r}; vu.grpc.invoke() takes dicts"
+                ) from None
+            raise
+        return frame(data, options.encoding)
 
     def _unpack(self, data: bytes) -> list[Any]:
         """Return the messages that are whole with `data`."""
@@ -161,8 +183,13 @@ class GrpcCall:
     def _fail(self, error: NetworkError | WireError) -> Outcome:
         """Return the outcome that `error` stands for."""
         if isinstance(error, NetworkError):
-            failure = error.failure
-            return Outcome(code_of_failure(failure), failure.text, failure)
+            failure, connection = error.failure, self._connection
+            details = failure.text
+            if connection is not None and not connection.session.is_greeted:
+                details += " before the server said anything in HTTP/2"
+                if not self._options.link.origin.is_tls:
+                    details += "; if it speaks TLS, write channel(..., tls=True)"
+            return Outcome(code_of_failure(failure), details, failure)
         is_large = "larger than" in str(error)
         code = StatusCode.RESOURCE_EXHAUSTED if is_large else StatusCode.INTERNAL
         return Outcome(code, str(error))

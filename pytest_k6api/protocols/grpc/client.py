@@ -185,7 +185,9 @@ class GrpcClient:
         if unknown:
             raise TypeError(_no_option("a channel", unknown, ChannelOptions.__annotations__))
         if "://" in target or "/" in target:
-            raise OptionError(f"a target of gRPC is 'host:port', got {target!r}")
+            raise OptionError(
+                f"a target of gRPC is 'host:port', and tls=True for TLS, got {target!r}"
+            )
         require_http2("vu.grpc")
         is_tls = bool(options.get("tls", False))
         try:

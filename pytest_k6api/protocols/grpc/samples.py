@@ -76,6 +76,11 @@ class CallSamples:
         """Makes the trace contexts of calls; None if they are not traced."""
         return self.recorder.tracer
 
+    @property
+    def method(self) -> str:
+        """The method's name without its service."""
+        return self._tags["method"]
+
     def count(self, rows: RowType, context: TagContext, tags: Mapping[str, str]) -> None:
         """Add a row that is only counted."""
         self.recorder.buffer.rows[rows].append((self._id(context, tags, ""),))

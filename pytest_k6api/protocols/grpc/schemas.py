@@ -111,23 +111,28 @@ class Schemas:
             self._pool = DescriptorPool()
             for file in self._files:
                 self._pool.AddSerializedFile(file)
-        try:
-            found = self._pool.FindServiceByName(service)
-        except KeyError:
+        found = self._service(service)
+        if found is None:
             await self._ask(service, channel, seconds, self._pool)
-            try:
-                found = self._pool.FindServiceByName(service)
-            except KeyError:
-                raise OptionError(f"the server knows no service {service!r}") from None
+            found = self._service(service)
+        if found is None:
+            raise OptionError(f"the server knows no service {service!r}")
         descriptor = found.methods_by_name.get(method)
         if descriptor is None:
             methods = ", ".join(found.methods_by_name)
             raise OptionError(f"the service {service!r} has no method {method!r}; it has {methods}")
         return _schema(f"/{service}/{method}", descriptor)
 
-    @staticmethod
+    def _service(self, name: str) -> Any:
+        """Return the descriptor of a service that is known; None if it is not."""
+        assert self._pool is not None
+        try:
+            return self._pool.FindServiceByName(name)
+        except KeyError:
+            return None
+
     async def _ask(
-        service: str, channel: Channel, seconds: float | None, pool: "DescriptorPool"
+        self, service: str, channel: Channel, seconds: float | None, pool: "DescriptorPool"
     ) -> None:
         """Add what the server says of `service` to `pool`."""
         from graphlib import CycleError
@@ -137,6 +142,13 @@ class Schemas:
         try:
             for file in await reflect(service, channel, seconds):
                 pool.AddSerializedFile(file)
+        except GrpcError as error:
+            if error.code is StatusCode.UNIMPLEMENTED and self._files:
+                raise OptionError(
+                    f"no file that was loaded has the service {service!r}, and the server has no"
+                    " reflection"
+                ) from None
+            raise
         except (DecodeError, CycleError, TypeError) as error:
             why = str(error).partition("\n")[0]
             raise GrpcError(

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import trio
 
+from pytest_k6api.protocols.blocks import warn_unused
 from pytest_k6api.protocols.grpc.calls import (
     CallOptions,
     GrpcCall,
@@ -98,8 +99,11 @@ class StreamingCall(GrpcCall):
         return message
 
     def __del__(self) -> None:
+        if self.is_unused:
+            written = f"async for response in {self.name}(...):"
+            warn_unused(self.name, "iterated over or entered", written)
         # A loop that was left by `break`: the server need not go on.
-        if self._began and self._outcome is None:
+        elif self._outcome is None:
             self.cancel()
 
     async def read(self) -> Any:
@@ -174,8 +178,8 @@ class StreamingCall(GrpcCall):
         """Open the call if that was not done."""
         if self._stream is not None:
             return self._stream
-        first = self._pack(self._request) if self._is_unary else None
         try:
+            first = self._pack(self._request) if self._is_unary else None
             stream = await self._open(first)
         except NetworkError as error:
             self._finish(self._fail(error))
@@ -203,6 +207,7 @@ class StreamingCall(GrpcCall):
         """Return the next response, or `_END`; the outcome is known then."""
         if not self._messages and self._outcome is None:
             if self._requests is not None and self._stack is None:
+                self.cancel()
                 raise RuntimeError(
                     "a gRPC call that sends an iterator of requests beside its responses is"
                     " entered: async with stub.Chat(requests()) as call"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Self, Unpack
 
+from pytest_k6api.protocols.blocks import warn_unused
 from pytest_k6api.protocols.grpc.channel import Channel
 from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
 from pytest_k6api.protocols.grpc.streaming import StreamingCall
@@ -99,8 +100,12 @@ class SyncStreamingCall:
         self._run_soon = run_soon
 
     def __del__(self) -> None:
+        if self._call.is_unused:
+            self._call.cancel()
+            name = self._call.name
+            warn_unused(name, "iterated over or entered", f"for response in {name}(...):")
         # A loop that was left by `break`; only Trio's thread may end the call.
-        if not self._call.done():
+        elif not self._call.done():
             self._run_soon(self._call.cancel)
 
     def __enter__(self) -> Self:

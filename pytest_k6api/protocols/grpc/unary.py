@@ -5,6 +5,7 @@ from collections.abc import Generator
 from time import perf_counter_ns
 from typing import Any
 
+from pytest_k6api.protocols.blocks import warn_unused
 from pytest_k6api.protocols.grpc.calls import CallOptions, GrpcCall, Requests, each
 from pytest_k6api.protocols.grpc.endings import head_metadata, read_encoding
 from pytest_k6api.protocols.grpc.rows import (
@@ -45,6 +46,10 @@ class UnaryCall(GrpcCall):
         super().__init__(options)
         self._request = request
         self._requests = requests
+
+    def __del__(self) -> None:
+        if not self._began and self.is_unused:
+            warn_unused(self.name, "awaited", f"await {self.name}(...)")
 
     def __await__(self) -> Generator[Any, Any, Any]:
         outcome = yield from self._run()

@@ -3,7 +3,7 @@
 ``vu.http.get("/")`` without ``await`` sends nothing and raises nothing. Python warns
 when such a coroutine is collected, perhaps once for a thousand of them and without
 advice. These warnings are counted here, so awaited calls cost nothing. Blocks without
-``async with`` warn in the same way (`pytest_k6api.protocols.blocks`).
+``async with`` and calls of stubs warn in the same way (`pytest_k6api.protocols.blocks`).
 """
 
 import linecache
@@ -17,10 +17,14 @@ from typing import Any, NamedTuple
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users
 from pytest_k6api.vu.vu import current_vu
 
-_WARNING = r"coroutine '(Client|VU|WebSocket|WebSocketSession)\.(\w+)' was never awaited"
-_NEVER_ENTERED = r"(vu\.[\w.]+)\(\.\.\.\) was never entered; write: (.+)"
+_WARNING = (
+    r"coroutine '(Client|VU|WebSocket|WebSocketSession|GrpcClient|Channel|StreamingCall)\.(\w+)'"
+    r" was never awaited"
+)
+_NEVER_USED = r"((?:vu|stub)\.[\w.]+)\(\.\.\.\) was never ([\w ]+); write: (.+)"
 _WRITTEN = re.compile(
-    r"(?<!await )\b(?:vu\.(?:http\.)?\w+|\w+\.(?:send|receive|request|ping|close))(?=\()"
+    r"(?<!await )\b(?:vu\.(?:(?:http|grpc)\.)?\w+"
+    r"|\w+\.(?:send|receive|request|ping|close|read|write|done_writing|health))(?=\()"
 )
 _AWAITED = {
     "VU.sleep": "vu.sleep",
@@ -31,6 +35,11 @@ _AWAITED = {
     "WebSocket._request": "ws.request",
     "WebSocket._ping": "ws.ping",
     "WebSocket.close": "ws.close",
+    "GrpcClient.invoke": "vu.grpc.invoke",
+    "Channel.health": "channel.health",
+    "StreamingCall.read": "call.read",
+    "StreamingCall.write": "call.write",
+    "StreamingCall.done_writing": "call.done_writing",
 }
 
 
@@ -40,7 +49,7 @@ class _Forgotten(NamedTuple):
     Attributes:
         location: The place or the scenario, with a colon; empty if neither is known.
         call: What was called.
-        lacks: What was not done with it: ``awaited`` or ``entered``.
+        lacks: What was not done with it: ``awaited``, ``entered`` or ``iterated over``.
         cure: What to write.
     """
 
@@ -60,7 +69,7 @@ class ForgottenAwaits:
     def noticed(self) -> Iterator[None]:
         """Count them while the context is open; other warnings are passed on."""
         with warnings.catch_warnings():
-            for text in (_WARNING, _NEVER_ENTERED):
+            for text in (_WARNING, _NEVER_USED):
                 warnings.filterwarnings("always", text, RuntimeWarning)
             show = warnings.showwarning
 
@@ -74,9 +83,9 @@ class ForgottenAwaits:
             ) -> None:
                 if found := re.match(_WARNING, str(message)):
                     self._count_await(f"{found[1]}.{found[2]}", filename, lineno)
-                elif found := re.match(_NEVER_ENTERED, str(message)):
+                elif found := re.match(_NEVER_USED, str(message)):
                     location = _location(filename, lineno)
-                    self._counts[_Forgotten(location, found[1], "entered", found[2])] += 1
+                    self._counts[_Forgotten(location, *found.groups())] += 1
                 else:
                     show(message, category, filename, lineno, *passed, **named)
 

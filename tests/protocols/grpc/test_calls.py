@@ -421,6 +421,8 @@ async def test_arguments_that_cannot_be_used_are_refused() -> None:
             client.channel("127.0.0.1:1", time_out=1)  # type: ignore[call-arg]
         with pytest.raises(OptionError, match="expected_codes takes a status code"):
             client.channel("127.0.0.1:1", expected_codes=99)
+        with pytest.raises(TypeError, match=r"stub.b\(\) takes the message .* got the dict"):
+            await client.channel("127.0.0.1:1").unary_unary("/a/b", _serialize)({"id": 1})
         with pytest.raises(OptionError, match="compression takes one of identity"):
             client.channel("127.0.0.1:1").unary_unary("/a/b")(b"", compression="br")
         with pytest.raises(OptionError, match="credentials of a call are not taken"):
@@ -429,6 +431,24 @@ async def test_arguments_that_cannot_be_used_are_refused() -> None:
             await client.invoke("a/b", {})
         with pytest.raises(OptionError, match="cannot compile no_such.proto"):
             client.load("no_such.proto")
+
+
+def _serialize(message: Any) -> bytes:
+    raise TypeError(type(message))
+
+
+@in_real_time
+async def test_a_server_that_speaks_no_http2_is_told_as_such() -> None:
+    async def speech(speaker: Speaker) -> None:
+        await speaker.end()
+
+    async with speaking(speech) as server, calling() as caller:
+        call = caller.client.channel(f"127.0.0.1:{server.port}").unary_unary("/a.B/C")(b"")
+
+        assert await call.code() is StatusCode.UNAVAILABLE
+        assert (await call.details()).endswith(
+            "before the server said anything in HTTP/2; if it speaks TLS, write channel(..., tls=True)"
+        )
 
 
 TYPE = literal(b"content-type", b"application/grpc")

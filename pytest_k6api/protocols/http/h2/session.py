@@ -41,12 +41,13 @@ class Session:
         most_streams: Streams that it takes at once.
         most_fields: Bytes of header fields that it takes; None if it does not say.
         goaway: Its GOAWAY, once there was one.
+        is_greeted: Whether the server has said its SETTINGS.
         is_probed: Whether a PING of ours waits for its answer.
     """
 
     __slots__ = (
-        "_begun", "_consumed", "_is_greeted", "_latest", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
-        "frame_size", "goaway", "is_probed", "most_fields", "most_streams", "next_id",
+        "_begun", "_consumed", "_latest", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
+        "frame_size", "goaway", "is_greeted", "is_probed", "most_fields", "most_streams", "next_id",
         "send_window", "streams",
     )  # fmt: skip
 
@@ -60,7 +61,7 @@ class Session:
         self.most_streams = _FIRST_STREAMS
         self.most_fields: int | None = None
         self.goaway: frames.Goaway | None = None
-        self.is_probed = self._is_greeted = False
+        self.is_probed = self.is_greeted = False
         self._rest = b""
         # The stream and the flags of a header block that goes on, and its pieces.
         self._begun: tuple[int, int, bytearray] | None = None
@@ -116,11 +117,11 @@ class Session:
             high, low, kind, flags, number = frames.read_header(data, start)
             stop = start + 9 + (high << 16 | low)
             if stop - start > frames.LEAST_FRAME + 9:
-                raise errors.frame_too_large(data, is_first=not self._is_greeted)
+                raise errors.frame_too_large(data, is_first=not self.is_greeted)
             if stop > end:
                 break
             number &= _LAST_STREAM
-            if not self._is_greeted or self._begun is not None:
+            if not self.is_greeted or self._begun is not None:
                 self._check_place(kind, number)
             handle = _HANDLERS.get(kind)
             if handle is not None:  # others are ignored (5.5)
@@ -134,7 +135,7 @@ class Session:
     def _check_place(self, kind: int, number: int) -> None:
         if self._begun is not None and (kind != frames.CONTINUATION or number != self._begun[0]):
             raise Violation(errors.PROTOCOL_ERROR, "a header block that is interrupted")
-        if not self._is_greeted and kind != frames.SETTINGS:
+        if not self.is_greeted and kind != frames.SETTINGS:
             raise Violation(errors.PROTOCOL_ERROR, "no SETTINGS at first")
 
     def _fail(self, number: int, fault: StreamFault) -> None:
@@ -284,8 +285,8 @@ class Session:
             raise Violation(errors.FRAME_SIZE_ERROR, "SETTINGS of another size")
         if flags & frames.ACK:
             return
-        if not self._is_greeted:
-            self._is_greeted = True
+        if not self.is_greeted:
+            self.is_greeted = True
             self.most_streams = _MOST_STREAMS
         for name, value in frames.read_settings(payload):
             self._set(name, value)
