@@ -36,7 +36,7 @@ from pytest_k6api.distributed.messages import (
     decode_from_worker,
     encode,
 )
-from pytest_k6api.distributed.worker_misfits import problem_of
+from pytest_k6api.distributed.worker_misfits import misfits_of
 from pytest_k6api.distributed.worker_states import Worker
 from pytest_k6api.model import Command, K6ApiError, WorkerStatus
 
@@ -230,14 +230,18 @@ class Fleet:
         self._is_closing = True
         for outbox in self._outboxes.values():
             outbox.close()
-        with trio.move_on_after(_DRAIN_TIME):
+        # Where `run` was cancelled, nothing is written any more.
+        with trio.move_on_after(_DRAIN_TIME if self._is_open else 0.0):
             while self._outboxes:
                 await self._changed.wait()
         for scope in self._scopes.values():
             scope.cancel()
+        reason = (
+            "it took no message at the end" if self._is_open else "the load test ended without it"
+        )
         for worker in list(self._outboxes):
             # Half of a message may be on its way: the line is of no use any more.
-            self.lose(worker, "it took no message at the end")
+            self.lose(worker, reason)
         self._outboxes.clear()
         self._is_over.set()
 
@@ -360,9 +364,8 @@ class Fleet:
 
 
 def _refuse_misfits(workers: Sequence[Worker], ours: Fingerprint) -> None:
-    problems = [problem for each in workers if (problem := problem_of(each, ours, START_PATIENCE))]
-    if problems:
-        raise FleetError("; ".join(problems))
+    if misfits := misfits_of(workers, ours, START_PATIENCE):
+        raise FleetError(misfits)
 
 
 def _late(workers: Sequence[Worker]) -> str:

@@ -224,9 +224,11 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The worker cannot run the load test, for the reason `text`."""
+    """The worker cannot run the load test, for the reason `text`, an error at `location` if it has one."""
 
     text: str
+    location: str = ""
+    traceback: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):

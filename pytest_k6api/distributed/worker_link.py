@@ -5,11 +5,13 @@ is known to live, and so that the clock is measured apart from the loop's latene
 writing thread sends, so that the loop never waits for a controller that is behind.
 
 When the line breaks without a `Leave`, the controller is gone: the worker has
-`LEAVING_TIME` to end by itself, and then its process ends.
+`LEAVING_TIME` to end by itself, and `FAREWELL_TIME` after a `Leave`, should the controller
+not live to see its end. Then its process ends, and all that it has started.
 """
 
 import os
 import queue
+import signal
 import socket
 import threading
 import time
@@ -35,6 +37,9 @@ from pytest_k6api.distributed.messages import (
 LEAVING_TIME = 10.0
 """Seconds that a worker without a controller has to end by itself."""
 
+FAREWELL_TIME = 40.0
+"""Seconds that a worker has for the teardown of its fixtures; the controller ends it earlier."""
+
 _CHUNK = 262_144
 _ABANDONED = 70  # the exit code
 
@@ -44,12 +49,12 @@ class WorkerLink:
 
     Args:
         line: The worker's end of the line.
-        leave: Ends the process when it does not end by itself.
+        leave: Ends the process when it does not end by itself; None to end its group.
     """
 
-    def __init__(self, line: socket.socket, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, line: socket.socket, leave: Callable[[int], object] | None = None) -> None:
         self._line = line
-        self._leave = leave
+        self._leave = leave or _end_all
         self._outbox: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         self._inbox: deque[ToWorker] = deque()
         self._arrived = threading.Condition()
@@ -112,9 +117,8 @@ class WorkerLink:
         except (OSError, MessageError):
             pass  # as the end of the line: there is no controller to talk to
         self._keep()
-        if not is_leaving:
-            time.sleep(LEAVING_TIME)
-            self._leave(_ABANDONED)
+        time.sleep(FAREWELL_TIME if is_leaving else LEAVING_TIME)
+        self._leave(_ABANDONED)
 
     def _keep_writing(self) -> None:
         try:
@@ -126,6 +130,13 @@ class WorkerLink:
                     self._line.sendall(item)
         except OSError:
             return  # the reading thread sees it too
+
+
+def _end_all(exit_code: int) -> None:
+    """End this process, and all that it has started, if it leads a group of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(exit_code)
 
 
 def _nobody_waits() -> None:

@@ -51,7 +51,7 @@ class Worker:
         is_joining: Whether it is being prepared for a share of a load test that has begun.
         began_at: Test-run time at which a successor was started; None before.
         state: What it told last of how far it has come, packed, for a successor.
-        refusal: Why it cannot run the load test; empty if it can.
+        refused: Its refusal to run the load test; None if it can.
         is_prepared: Whether the load test is set up there.
         is_running: Whether it was told to start, and has not finished.
         ended: Names of the scenarios that have ended there.
@@ -85,7 +85,7 @@ class Worker:
         self.successor: Worker | None = None
         self.began_at: float | None = None
         self.state = b""
-        self.refusal = ""
+        self.refused: Refused | None = None
         self.is_prepared = self.is_running = False
         self.ended: set[str] = set()
         self.steered = 0
@@ -98,6 +98,11 @@ class Worker:
         self._cpu_at: tuple[float, float] | None = None
         self._status: StatusSnapshot | None = None
         self._scenarios: Sequence[ScenarioSnapshot] = ()
+
+    @property
+    def refusal(self) -> str:
+        """Why it cannot run the load test; empty if it can."""
+        return self.refused.text if self.refused is not None else ""
 
     @property
     def is_lost(self) -> bool:
@@ -149,7 +154,7 @@ class Worker:
             case Hello():
                 self.hello = message
             case Refused():
-                self.refusal = message.text
+                self.refused = message
             case Accepted():
                 self.is_listening = message.number == self.order
             case Prepared():

@@ -16,7 +16,11 @@ from pytest_k6api.vu.custom_metrics import Counter, Gauge, Rate, Trend, declared
 from pytest_k6api.vu.failures.failed_requests import FailedRequests, name_kinds
 from pytest_k6api.vu.failures.failure import Example, Failure, FailureKind
 from pytest_k6api.vu.failures.failure_log import FailureLog
-from pytest_k6api.vu.failures.failure_reports import FailureReporter, receive_failures
+from pytest_k6api.vu.failures.failure_reports import (
+    FailureReporter,
+    receive_failures,
+    receive_setup_failure,
+)
 from pytest_k6api.vu.failures.forgotten_awaits import ForgottenAwaits
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users, render_traceback
 from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
@@ -68,6 +72,7 @@ __all__ = [
     "is_users",
     "name_kinds",
     "receive_failures",
+    "receive_setup_failure",
     "render_traceback",
     "resolve_vu_fixtures",
 ]

@@ -1,5 +1,6 @@
 """A worker's end of the line: pings, messages in and out of loops, and a controller that is gone."""
 
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -115,17 +116,16 @@ def test_the_end_of_the_line_is_the_last_message_again_and_again(
     assert exits == []
 
 
+@pytest.mark.parametrize("said", [b"", encode(Leave())])
 def test_a_worker_without_a_controller_ends_in_the_end(
-    controller: Controller,
-    link: WorkerLink,
-    exits: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    lines: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, said: bytes
 ):
-    monkeypatch.setattr("pytest_k6api.distributed.worker_link.LEAVING_TIME", 0.01)
-    controller.line.close()
+    for time in ("LEAVING_TIME", "FAREWELL_TIME"):
+        monkeypatch.setattr(f"pytest_k6api.distributed.worker_link.{time}", 0.01)
+    exits: queue.SimpleQueue[int] = queue.SimpleQueue()
+    WorkerLink(lines[1], exits.put).start()
 
-    assert link.wait_for_message() is None
-    for thread in threading.enumerate():
-        if thread.name == "k6-worker_keep_reading":
-            thread.join(30)
-    assert exits == [70]
+    lines[0].sendall(said)
+    lines[0].close()
+
+    assert exits.get(timeout=30) == 70

@@ -2,15 +2,11 @@
 
 import json
 import os
-import signal
-import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.plugin.conftest import RunPytest, Service
-from tests.plugin.sessions import session_of
 
 
 def notes(pytester: pytest.Pytester) -> list[dict[str, object]]:
@@ -354,61 +350,18 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
     }
 
 
-def wait_for_end(processes: set[int]) -> None:
-    """Wait until none of `processes` is there."""
-    ends = time.monotonic() + 30
-    while any(Path(f"/proc/{each}").exists() for each in processes):
-        assert time.monotonic() < ends, f"some of {processes} are still there"
-        time.sleep(0.05)
-
-
-LONG = (
-    NOTE
-    + """
-    @pytest.mark.scenario(vus=2, duration="1h", graceful_stop="1h")
-    async def test_browse(vu):
-        if vu.iteration == 0:
-            note(vu=vu.id)
-            print(f"VU {vu.id} is under way", flush=True)
-        await vu.sleep(0.1)
-"""
-)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "exit_code"),
-    [(signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)],
-)
-def test_no_worker_outlives_its_session(
-    pytester: pytest.Pytester, service: Service, number: signal.Signals, exit_code: int
-):
-    pytester.makepyfile(LONG)
-
-    with session_of(service, "--k6-address=", "--k6-workers=2") as session:
-        for vu in ("VU", "VU"):
-            session.wait_for(f"{vu} ")
-        session.send(number)
-        ended = session.wait()
-
-    assert ended == exit_code
-    processes = {int(str(each["process"])) for each in notes(pytester)}
-    assert len(processes) == 2
-    wait_for_end(processes)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("conftest", "told"),
     [
         (
             "def pytest_collection_modifyitems(items):\n    items[:] = items[: 2 * (os.getpid() == {mine})]",
-            " has collected other load tests than the controller; collection must not depend on"
+            ", worker 2 (process *): it has collected other load tests than the controller; collection must not depend on"
             " time, chance or the process",
         ),
         (
             "def pytest_sessionstart():\n    assert os.getpid() == {mine}, 'not here'",
-            ": its pytest session failed: AssertionError: not here; worker 2",
+            ", worker 2 (process *): its pytest session failed: AssertionError: not here",
         ),
     ],
 )
@@ -460,7 +413,10 @@ def test_what_is_left_of_a_load_test_that_was_refused_does_not_disturb_the_next(
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
-            "load test interrupted: stopped early: worker 1 (process *): setup failed:*no pool here*",
+            "load test interrupted: stopped early: worker 1 (process *): setup failed: AssertionError: no pool here",
+            "1x setup failed: AssertionError: no pool here",
+            "    test_*.py:6, on worker 1; first at 0.0 s, last at 0.0 s",
+            "    E       AssertionError: no pool here",
             "*::test_next: passed, *",
         ]
     )

@@ -1,6 +1,7 @@
 """The worker processes of a session: started before its first load test, ended after its last."""
 
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -8,6 +9,7 @@ import pytest
 
 from pytest_k6api.distributed import Fingerprint, Leave, Worker, encode
 from pytest_k6api.plugin.collection.detection import WORKER_NUMBER, will_run_load_tests
+from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
 from pytest_k6api.plugin.workers.places import Place
 
@@ -83,12 +85,28 @@ class WorkerProcesses:
         self.dismiss()
         workers = [*self._workers, *self._lost]
         self._workers, self._lost = [], []
+        try:
+            self._wait(workers)
+        except KeyboardInterrupt:
+            tell(self._config, "k6: not waiting for the teardown of fixtures on workers")
+        finally:
+            for worker in workers:
+                if not worker.carrier.wait(0.0):
+                    worker.carrier.kill()
+                    worker.carrier.wait(PATIENCE)
+            self._place.close()
+
+    def _wait(self, workers: Iterable[Worker]) -> None:
+        began = time.monotonic()
         for worker in workers:
             patience = PATIENCE if worker.order else _PATIENCE_WITH_IDLE
-            if not worker.carrier.wait(0.0 if worker.is_lost else patience):
-                worker.carrier.kill()
-                worker.carrier.wait(PATIENCE)
-        self._place.close()
+            rest = max(0.0, began + patience - time.monotonic())
+            if not (worker.is_lost or worker.carrier.wait(rest)) and worker.order:
+                text = (
+                    f"k6: {worker} has not torn its fixtures down within {PATIENCE:g} s, and is"
+                    " ended"
+                )
+                tell(self._config, text, yellow=True)
 
     def _start(self, share: int) -> Worker:
         config, number = self._config, next(self._numbers)

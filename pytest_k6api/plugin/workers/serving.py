@@ -94,8 +94,7 @@ class WorkerSession:
         if self._order is None or report.when == "teardown":
             return
         if report.failed or report.skipped:
-            text = report.longreprtext.strip() or str(report.longrepr)
-            self._link.send(Refused(text=f"{report.when} failed:\n{text}"))
+            self._link.send(_refusal(report))
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell the controller why this session ends, before it does."""
@@ -121,6 +120,19 @@ class WorkerSession:
             )
         finally:
             self._order = None
+
+
+def _refusal(report: pytest.TestReport) -> Refused:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:  # a skip, or an error without a place
+        text = report.longreprtext.strip() or str(report.longrepr)
+        return Refused(text=f"{report.when} failed: {' '.join(text.split())}")
+    message = crash.message.partition("\n")[0]
+    return Refused(
+        text=f"{report.when} failed: {message}",
+        location=f"{report.location[0]}:{crash.lineno}",
+        traceback=report.longreprtext,
+    )
 
 
 def run_share(item: pytest.Function, order: Prepare, link: WorkerLink) -> None:
@@ -161,7 +173,6 @@ def _settings(item: pytest.Function, order: Prepare) -> RunSettings:
 
 
 def _silence(config: pytest.Config) -> None:
-    """Keep pytest's own lines out of the output: the terminal belongs to the controller."""
     writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
     if writer is not None:
         # Open as long as the process lives.

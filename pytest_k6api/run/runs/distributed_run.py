@@ -33,7 +33,7 @@ from pytest_k6api.run.runs.succession import Succession
 from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
 from pytest_k6api.scheduling import ExecutorContext, ExecutorPlan, RunOutcome, Scheduler
-from pytest_k6api.vu import receive_failures
+from pytest_k6api.vu import receive_failures, receive_setup_failure
 
 _TOLD_AFTER = 0.2
 """Seconds after a second of test-run time at which workers have told of it, as a rule."""
@@ -267,9 +267,22 @@ class DistributedRun(SupervisedRun):
             force = self._workforce
             await self._fleet.prepare([*self._fleet.live], force.order, force.fingerprint)
         except FleetError as error:
+            self._note_refusals()
             self.stop(str(error))
         else:
             await self._fleet.wait_for_shares(lambda _: True)
+
+    def _note_refusals(self) -> None:
+        for worker in self._fleet.workers:
+            told = worker.refused
+            if told is not None and told.traceback:
+                receive_setup_failure(
+                    told.text.removeprefix("setup failed: "),
+                    told.location,
+                    told.traceback,
+                    f"worker {worker.number}",
+                    self._generator.failures,
+                )
 
     async def _set_up(self) -> None:
         await super()._set_up()

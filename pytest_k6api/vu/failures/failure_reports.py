@@ -143,6 +143,30 @@ def receive_failures(data: bytes, worker: str, log: FailureLog, requests: Failed
         requests.take_in(kind, seen)
 
 
+def receive_setup_failure(
+    text: str, location: str, traceback: str, worker: str, log: FailureLog
+) -> None:
+    """Add a failure of a worker to set a load test up.
+
+    Args:
+        text: The failure in one sentence.
+        location: ``file:line`` of the error.
+        traceback: The error as text.
+        worker: The worker's name.
+        log: Takes it in.
+    """
+    entry = CountedFailures(
+        message=text,
+        location=location,
+        first_at=0.0,
+        last_at=0.0,
+        traceback=Traceback.of_text(traceback),
+        count=1,
+        workers={worker},
+    )
+    log.take_in(FailureKey(FailureKind.SETUP, "", location, None, text), entry)
+
+
 def _sent_entry(
     key: FailureKey, entry: CountedFailures, told: CountedFailures | None, traceback: str | None
 ) -> _SentEntry:
