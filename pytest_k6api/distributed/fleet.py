@@ -9,6 +9,7 @@ waits for it any more.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import trio
@@ -98,7 +99,7 @@ class Fleet:
         self._nursery: trio.Nursery | None = None
         self._commands = 0
         self._elapsed: Callable[[], float] = lambda: 0.0
-        self._is_open = self._is_closing = False
+        self._is_closing = False
         self._is_over = trio.Event()
         self._looked_at = 0.0
 
@@ -114,22 +115,17 @@ class Fleet:
 
     def describe(self) -> tuple[WorkerStatus, ...]:
         """Return the state of each worker, before and after `run` too."""
-        if self._is_open:
+        with suppress(RuntimeError):  # there is no loop yet, or any more
             self._looked_at = self._now()
         return tuple(worker.describe(self._looked_at) for worker in self.workers)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the workers until `close`, or until it is cancelled."""
-        self._is_open = True
-        try:
-            async with trio.open_nursery() as self._nursery:
-                for worker in self.workers:
-                    self._admit(worker)
-                task_status.started()
-                await self._is_over.wait()
-        finally:
-            self.describe()
-            self._is_open = False
+        async with trio.open_nursery() as self._nursery:
+            for worker in self.workers:
+                self._admit(worker)
+            task_status.started()
+            await self._is_over.wait()
 
     def tell(self, message: ToWorker) -> None:
         """Tell all workers."""
@@ -213,16 +209,18 @@ class Fleet:
 
     async def wait_until(self, is_done: Callable[[Worker], bool]) -> None:
         """Wait until `is_done` holds for all live workers, or they refuse."""
-        while not all(is_done(each) or each.refusal for each in self.live):
+        while not self._holds(is_done):
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
 
     async def wait_for_shares(self, is_done: Callable[[Worker], bool]) -> None:
         """Wait until `is_done` holds for the worker of each share, or it refuses."""
-        await self.wait_until(is_done)
-        while self.lacks_shares:
+        while self.lacks_shares or not self._holds(is_done):
             await self._changed.wait()
-            await self.wait_until(is_done)
+        await trio.lowlevel.checkpoint()
+
+    def _holds(self, is_done: Callable[[Worker], bool]) -> bool:
+        return all(is_done(each) or bool(each.refusal) for each in self.live)
 
     async def close(self) -> None:
         """Let the workers leave the load test."""

@@ -50,6 +50,11 @@ class InLoopWorker:
         self._messages: tuple[Any, Any] | None = None
         self._scope = trio.CancelScope()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it has said something, and has not ended."""
+        return self._frames is not None and not self._scope.cancel_called
+
     def now(self) -> float:
         return trio.current_time() + self._ahead
 

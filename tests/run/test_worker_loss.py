@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import trio
 import trio.lowlevel
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_k6api.model import Command, ScenarioSnapshot, ScenarioState, WorkerState
 from pytest_k6api.run import LoadTest
@@ -144,6 +147,42 @@ def test_virtual_users_go_on_with_their_numbers_and_the_iterations_that_were_tol
         numbers = sorted({iteration for number, iteration in log.began if number == vu})
         assert numbers == list(range(len(numbers)))
     assert tested.results.elapsed == pytest.approx(one.results.elapsed, abs=0.15)
+
+
+@pytest.mark.slow
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(
+    kind=st.sampled_from(
+        ["shared-iterations", "per-vu-iterations", "constant-arrival-rate", "ramping-arrival-rate"]
+    ),
+    workers=st.integers(1, 4),
+    losses=st.lists(st.tuples(st.floats(0.01, 3.0), st.integers(0, 3)), min_size=1, max_size=4),
+)
+def test_every_planned_iteration_is_accounted_for_once_whenever_workers_are_lost(
+    kind: str, workers: int, losses: list[tuple[float, int]]
+):
+    async def lose_some(tested: LoadTest) -> None:
+        for pause, place in losses:
+            with suppress(trio.Cancelled):  # the load test may end before
+                await trio.sleep(pause)
+                live = [each for each in carriers_of(tested) if each.is_there]
+                if live:
+                    live[place % len(live)].die()
+
+    planned = {"shared-iterations": 31, "per-vu-iterations": 45}
+    if kind not in planned:
+        alone, _ = load_test(0, (options(kind, **LONGER[kind]), Log().browse))
+        run(alone)
+        planned[kind] = int(count(alone, "iterations"))
+
+    tested, _ = replanned(workers, lose_some, kind)
+
+    scenario = browsing(tested)
+    assert count(tested, "iterations") == scenario.iterations
+    assert count(tested, "dropped_iterations") == scenario.dropped
+    if tested.outcome == "passed":  # no share has lost four workers
+        total = scenario.iterations + scenario.interrupted + scenario.dropped
+        assert total == planned[kind]
 
 
 def test_all_workers_may_be_lost_at_once():

@@ -60,6 +60,8 @@ class Succession:
     def follow(self, lost: Worker) -> None:
         """Find a successor for `lost`, or give its share up."""
         assert self._nursery is not None
+        if self._scope.cancel_called:
+            return
         if self._tried[lost.share] >= MOST_SUCCESSORS:
             self._give_up(lost, f"its share has had {MOST_SUCCESSORS} others before")
             return
