@@ -99,7 +99,7 @@ class Fleet:
         self._nursery: trio.Nursery | None = None
         self._commands = 0
         self._elapsed: Callable[[], float] = lambda: 0.0
-        self._is_closing = False
+        self._is_open = self._is_closing = False
         self._is_over = trio.Event()
         self._looked_at = 0.0
 
@@ -121,11 +121,15 @@ class Fleet:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the workers until `close`, or until it is cancelled."""
-        async with trio.open_nursery() as self._nursery:
-            for worker in self.workers:
-                self._admit(worker)
-            task_status.started()
-            await self._is_over.wait()
+        self._is_open = True
+        try:
+            async with trio.open_nursery() as self._nursery:
+                for worker in self.workers:
+                    self._admit(worker)
+                task_status.started()
+                await self._is_over.wait()
+        finally:
+            self._is_open = False
 
     def tell(self, message: ToWorker) -> None:
         """Tell all workers."""
