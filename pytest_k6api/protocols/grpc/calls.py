@@ -4,7 +4,7 @@ A call begins when it is first awaited, iterated or entered, and runs in the tas
 so. What grpc.aio calls a call looks the same; no task of its own runs behind it.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
@@ -235,7 +235,7 @@ class GrpcCall:
         return head_metadata(stream.block, stream.block if is_end else stream.trailers)
 
 
-async def each(requests: Requests) -> AsyncIterator[Any]:
+async def each(requests: Requests) -> AsyncGenerator[Any, None]:
     """Yield requests, whichever way they are iterated over."""
     if isinstance(requests, AsyncIterable):
         async for request in requests:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -195,10 +195,11 @@ class StreamingCall(GrpcCall):
 
     async def _send_all(self, requests: Requests) -> None:
         try:
-            async for request in each(requests):
-                await self.write(request)
-                if self._outcome is not None:
-                    return
+            async with aclosing(each(requests)) as them:
+                async for request in them:
+                    await self.write(request)
+                    if self._outcome is not None:
+                        return
             await self.done_writing()
         except GrpcError:
             pass  # the reader is told

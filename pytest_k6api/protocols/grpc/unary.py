@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Generator
+from contextlib import aclosing
 from time import perf_counter_ns
 from typing import Any
 
@@ -138,11 +139,12 @@ class UnaryCall(GrpcCall):
         stream = await self._open(None)
         stream.is_eager, stream.max_size = False, options.max_size + PREFIX
         options.samples.count(GRPC_STREAM_ROWS, self._context, options.tags)
-        async for request in each(requests):
-            if stream.is_complete:  # the server has seen enough
-                break
-            await stream.send(self._pack(request))
-            options.samples.count(GRPC_SENT_ROWS, self._context, options.tags)
+        async with aclosing(each(requests)) as them:
+            async for request in them:
+                if stream.is_complete:  # the server has seen enough
+                    break
+                await stream.send(self._pack(request))
+                options.samples.count(GRPC_SENT_ROWS, self._context, options.tags)
         await stream.send(b"", is_last=True)
         while not stream.is_complete:
             stream.check()
