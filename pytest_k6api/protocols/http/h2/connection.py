@@ -129,8 +129,8 @@ class Http2Connection(DuplexLine):
         """Send all of `requests` for one task; see the client's `Connection.begin_all`."""
         session, known = self.session, self.requests.known
         blocks = [known.get(request.wire) for request in requests]
-        is_easy = all(block is not None and block.start for block in blocks)
-        if not is_easy or not self.has_room or not session.takes_more:
+        is_easy = all(block and block.start and session.takes(block.size) for block in blocks)
+        if not is_easy or not self.has_room:
             return None
         if len(session.streams) + len(requests) > session.most_streams:
             return None

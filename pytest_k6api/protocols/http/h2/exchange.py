@@ -97,7 +97,7 @@ class Http2Exchange(Stream):
         connection = self._carrier
         session = connection.session
         known = connection.requests.known.get(request.wire)
-        if known is None or not known.start or not self._is_clean or not session.takes_more:
+        if known is None or not known.start or not self._is_clean or not session.takes(known.size):
             yield from self._run_anyhow(request, deadline).__await__()
             return
         self._is_clean = False
@@ -109,20 +109,25 @@ class Http2Exchange(Stream):
             number = session.open(self)
             connection.starting.append(self)
             connection.send_soon(b"%b%b%b" % (known.start, number.to_bytes(4), known.block))
-            # `wait`, but for what is done with the data.
-            self.task = task = current_task()
-            task.custom_sleep_data = self
-            if connection.task is None:
-                connection.resume_later(task)
-            (yield self._parking).unwrap()
-            self.task = None
-            data = connection.take()
-            taken = session.take_like_before(number, data) if data else None
+            first_byte_at, task = 0, current_task()
+            while True:
+                # `wait`, but for what is done with the data.
+                self.task = task
+                task.custom_sleep_data = self
+                if connection.task is None:
+                    connection.resume_later(task)
+                (yield self._parking).unwrap()
+                self.task = None
+                data = connection.take()
+                taken = session.take_like_before(number, data) if data else None
+                if taken is not None or not data or not session.keep_beginning(number, data):
+                    break
+                first_byte_at = connection.received_at
             if taken is not None:
                 pattern, self.body = taken
                 block = pattern.block
-                received_at = connection.received_at
-                self.first_byte_at = self.ended_at = connection.ended_at = received_at
+                self.ended_at = connection.ended_at = received_at = connection.received_at
+                self.first_byte_at = first_byte_at or received_at
                 if block is not self._like:
                     self._like = block
                     self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
@@ -257,8 +262,7 @@ class Http2Exchange(Stream):
     async def _send_request(self, request: PreparedRequest) -> None:
         carrier, upload = self._carrier, request.upload
         known = carrier.requests.of(request)
-        most = carrier.session.most_fields
-        if most is not None and known.size > most:
+        if known.size > carrier.session.most_fields:
             raise NetworkError(FIELDS_TOO_LARGE)
         if not carrier.is_open or not carrier.session.takes_streams:
             raise NetworkError(CLOSED_EARLY, is_stale=True, is_unseen=True)

@@ -27,8 +27,10 @@ ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 2, 3, 4
 MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 5, 6
 
 HEADER_SIZE = 9
+ANY_FIELDS = 1 << 32
+"""More bytes of header fields than a peer can limit them to."""
 DEFAULT_WINDOW = 65_535
-MAX_WINDOW = (1 << 31) - 1
+MAX_WINDOW = LAST_STREAM = (1 << 31) - 1
 LEAST_FRAME = 16_384
 """Bytes of a frame that every peer takes, and the most that we take."""
 
@@ -92,6 +94,17 @@ def reset(stream_id: int, code: int) -> bytes:
     return frame(RST_STREAM, 0, stream_id, code.to_bytes(4))
 
 
+def read_goaway(payload: bytes) -> Goaway:
+    """Return what the payload of a GOAWAY frame says.
+
+    Raises:
+        Violation: It is too short.
+    """
+    if len(payload) < 8:
+        raise Violation(FRAME_SIZE_ERROR, "GOAWAY of less than eight bytes")
+    return Goaway(int.from_bytes(payload[:4]) & LAST_STREAM, int.from_bytes(payload[4:8]))
+
+
 def goaway(code: int) -> bytes:
     """Return the GOAWAY frame of a client, which has seen no stream of the server's."""
     return frame(GOAWAY, 0, 0, bytes(4) + code.to_bytes(4))
@@ -125,6 +138,27 @@ def data_frames(
         flags = END_STREAM if is_last and start + size >= len(data) else 0
         frames.append(frame(DATA, flags, stream_id, piece))
     return b"".join(frames)
+
+
+_OF_CONNECTION = {SETTINGS: "SETTINGS", PING: "PING", GOAWAY: "GOAWAY"}
+_SIZES = {
+    RST_STREAM: (4, "RST_STREAM that has not four bytes"),
+    PING: (8, "PING that has not eight bytes"),
+    WINDOW_UPDATE: (4, "WINDOW_UPDATE that has not four bytes"),
+}
+
+
+def check(kind: int, stream_id: int, payload: bytes) -> None:
+    """Check where a frame stands and how large it is, for kinds in which both are fixed.
+
+    Raises:
+        Violation: It is a stream's and belongs to the connection, or has another size.
+    """
+    if stream_id and kind in _OF_CONNECTION:
+        raise Violation(PROTOCOL_ERROR, f"{_OF_CONNECTION[kind]} of a stream")
+    size, flaw = _SIZES.get(kind, (len(payload), ""))
+    if len(payload) != size:
+        raise Violation(FRAME_SIZE_ERROR, flaw)
 
 
 def without_padding(payload: bytes, extra: int = 0) -> bytes:

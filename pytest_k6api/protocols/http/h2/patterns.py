@@ -68,6 +68,10 @@ class Pattern(NamedTuple):
             return None
         return data[len(start) :]
 
+    def begins_with(self, data: bytes, stream_id: int) -> bool:
+        """Return whether `data` is the first frame of such a response."""
+        return data == b"%b%b%b" % (self.head, stream_id.to_bytes(4), self.block.wire)
+
 
 class CallPattern(NamedTuple):
     """A response of HEADERS, one DATA frame of any size, and trailers, as those of gRPC are.

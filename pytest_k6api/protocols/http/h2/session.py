@@ -39,7 +39,7 @@ class Session:
         first_window: The same of a new stream.
         frame_size: Bytes of a frame that it takes.
         most_streams: Streams that it takes at once.
-        most_fields: Bytes of header fields that it takes; None if it does not say.
+        most_fields: Bytes of header fields that it takes.
         goaway: Its GOAWAY, once there was one.
         is_greeted: Whether the server has said its SETTINGS.
         is_probed: Whether a PING of ours waits for its answer.
@@ -59,7 +59,7 @@ class Session:
         self.send_window = self.first_window = frames.DEFAULT_WINDOW
         self.frame_size = frames.LEAST_FRAME
         self.most_streams = _FIRST_STREAMS
-        self.most_fields: int | None = None
+        self.most_fields = frames.ANY_FIELDS
         self.goaway: frames.Goaway | None = None
         self.is_probed = self.is_greeted = False
         self._rest = b""
@@ -80,10 +80,9 @@ class Session:
         """Whether another stream may be opened now."""
         return len(self.streams) < self.most_streams and self.takes_streams
 
-    @property
-    def takes_more(self) -> bool:
-        """Whether a further small request can be sent without another look."""
-        return self.goaway is None and self.most_fields is None and 1 < self.next_id <= _LAST_STREAM
+    def takes(self, size: int) -> bool:
+        """Return whether a small request with `size` bytes of fields is sent without another look."""
+        return self.goaway is None and size <= self.most_fields and 1 < self.next_id <= _LAST_STREAM
 
     @property
     def takes_streams(self) -> bool:
@@ -110,8 +109,7 @@ class Session:
             Violation: The connection ends.
         """
         self._lead = None
-        if self._rest:
-            data = self._rest + data
+        data = self._rest + data
         start, end = self._take_repeated(data), len(data)
         while end - start >= 9:
             high, low, kind, flags, number = frames.read_header(data, start)
@@ -188,8 +186,9 @@ class Session:
         Most responses are, but for their bodies. Stream `number` is the only one, and over then.
         """
         pattern = self._pattern
-        if pattern is None or len(self.streams) != 1 or self._rest:
+        if pattern is None or len(self.streams) != 1:
             return None
+        data = self._rest + data
         lead = NO_LEAD
         if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
             self._lead = found = Lead.of(data, self._lead)
@@ -208,7 +207,21 @@ class Session:
         if self._consumed > _REFILL:
             self._pattern = None  # the next response is read, and the window given back
         self.streams.clear()
+        self._rest = b""
         return pattern, body
+
+    def keep_beginning(self, number: int, data: bytes) -> bool:
+        """Keep `data` for the next call, if it is the head of such a response; return whether it is.
+
+        Servers in Go send head and body one after the other.
+        """
+        pattern = self._pattern
+        if not isinstance(pattern, Pattern) or self._rest or len(self.streams) != 1:
+            return False
+        if not pattern.begins_with(data, number):
+            return False
+        self._rest = data
+        return True
 
     def _take_repeated(self, data: bytes) -> int:
         """Take all responses in front that are like the one before; return where they end."""
@@ -268,8 +281,7 @@ class Session:
                 self._pattern = CallPattern.of(stream.block, block)
 
     def _on_reset(self, _flags: int, number: int, payload: bytes) -> None:
-        if len(payload) != 4:
-            raise Violation(errors.FRAME_SIZE_ERROR, "RST_STREAM that has not four bytes")
+        frames.check(frames.RST_STREAM, number, payload)
         if self._find(number, "RST_STREAM") is None:
             return
         stream = self.streams.pop(number)
@@ -279,8 +291,7 @@ class Session:
         stream.fail(NetworkError(failure, is_stale=is_unseen, is_unseen=is_unseen))
 
     def _on_settings(self, flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise Violation(errors.PROTOCOL_ERROR, "SETTINGS of a stream")
+        frames.check(frames.SETTINGS, number, payload)
         if len(payload) % 6 or (flags & frames.ACK and payload):
             raise Violation(errors.FRAME_SIZE_ERROR, "SETTINGS of another size")
         if flags & frames.ACK:
@@ -320,10 +331,7 @@ class Session:
             raise StreamFault(errors.FRAME_SIZE_ERROR, "PRIORITY that has not five bytes")
 
     def _on_ping(self, flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise Violation(errors.PROTOCOL_ERROR, "PING of a stream")
-        if len(payload) != 8:
-            raise Violation(errors.FRAME_SIZE_ERROR, "PING that has not eight bytes")
+        frames.check(frames.PING, number, payload)
         if flags & frames.ACK:
             self.is_probed = False
         else:
@@ -338,20 +346,15 @@ class Session:
         return True
 
     def _on_goaway(self, _flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise Violation(errors.PROTOCOL_ERROR, "GOAWAY of a stream")
-        if len(payload) < 8:
-            raise Violation(errors.FRAME_SIZE_ERROR, "GOAWAY of less than eight bytes")
-        last_id = int.from_bytes(payload[:4]) & _LAST_STREAM
-        self.goaway = frames.Goaway(last_id, int.from_bytes(payload[4:8]))
-        failure = errors.goaway_failure(self.goaway.code)
+        frames.check(frames.GOAWAY, number, payload)
+        last_id, code = self.goaway = frames.read_goaway(payload)
+        failure = errors.goaway_failure(code)
         for stream in [stream for stream in self.streams.values() if stream.id > last_id]:
             del self.streams[stream.id]
             stream.fail(NetworkError(failure, is_stale=True, is_unseen=True))
 
     def _on_window_update(self, _flags: int, number: int, payload: bytes) -> None:
-        if len(payload) != 4:
-            raise Violation(errors.FRAME_SIZE_ERROR, "WINDOW_UPDATE that has not four bytes")
+        frames.check(frames.WINDOW_UPDATE, number, payload)
         increment = int.from_bytes(payload) & _LAST_STREAM
         fault = StreamFault if number else Violation
         stream = self._find(number, "WINDOW_UPDATE") if number else None
@@ -375,14 +378,11 @@ class Session:
             failure: Why; None if the server has said all that there is to say.
             is_gone: Whether the server has closed it, perhaps before it saw the requests.
         """
-        if failure is None:
-            failure = (
-                CLOSED_MIDWAY if self.goaway is None else errors.goaway_failure(self.goaway.code)
-            )
+        ended = CLOSED_MIDWAY if self.goaway is None else errors.goaway_failure(self.goaway.code)
         streams, self.streams = self.streams, {}
         for stream in streams.values():
             is_stale = is_gone and stream.may_be_unseen and self.goaway is None
-            stream.fail(NetworkError(failure, is_stale=is_stale))
+            stream.fail(NetworkError(failure or ended, is_stale=is_stale))
 
 
 _HANDLERS: dict[int, Callable[[Session, int, int, bytes], None]] = {
