@@ -63,6 +63,9 @@ class InvokeOptions(TypedDict, total=False):
     expected_codes: Codes
 
 
+_INVOKE_OPTIONS = InvokeOptions.__annotations__.keys()
+
+
 class GrpcResponse(NamedTuple):
     """The end of a call by `GrpcClient.invoke`.
 
@@ -93,6 +96,8 @@ class GrpcClient:
         self._recorder = recorder
         self._channels: dict[object, Channel] = {}
         self._files: tuple[bytes, ...] = ()
+        # What `invoke` has looked up, by method, target and TLS.
+        self._invoked: dict[object, tuple[Channel, MethodSchema]] = {}
 
     def __repr__(self) -> str:
         return f"<GrpcClient with {len(self._channels)} channels>"
@@ -124,6 +129,7 @@ class GrpcClient:
             OptionError: One cannot be compiled, or the extra is not installed.
         """
         self._files += read_proto_files((*map(str, paths),), (*map(str, include),))
+        self._invoked.clear()
 
     async def invoke(
         self,
@@ -145,40 +151,55 @@ class GrpcClient:
             OptionError: The method or a field of the request is unknown.
             GrpcError: The server has no reflection.
         """
-        unknown = options.keys() - InvokeOptions.__annotations__.keys()
-        if unknown:
-            raise TypeError(_no_option("a call", unknown, InvokeOptions.__annotations__))
-        target, is_tls = self._target(options)
-        channel = self.channel(target, tls=is_tls)
-        schema = await self._schemas(target).find(method, channel, options.get("timeout"))
-        given = {name: each for name, each in options.items() if name not in {"target", "tls"}}
-        requests: list[Any] = [request] if isinstance(request, Mapping) else [*request]
-        if not schema.is_client_streaming:
+        if not options.keys() <= _INVOKE_OPTIONS:
+            raise TypeError(_no_option("a call", options.keys() - _INVOKE_OPTIONS, _INVOKE_OPTIONS))
+        key = (method, options.pop("target", None), options.pop("tls", None))
+        known = self._invoked.get(key)
+        if known is None:
+            known = await self._look_up(*key, options.get("timeout"))
+            self._invoked[key] = known
+        channel, schema = known
+        if schema.is_client_streaming or schema.is_server_streaming:
+            return await _invoke_stream(channel, schema, _listed(request), options)
+        if not isinstance(request, Mapping):
+            requests = _listed(request)
             if len(requests) > 1:
                 raise OptionError(f"{schema.path} takes one request, got {len(requests)}")
-            requests = requests or [{}]
-        return await _invoke(channel, schema, requests, given)
+            request = requests[0] if requests else {}
+        call = channel.unary_unary(schema.path, schema.pack, schema.unpack)(request, **options)
+        (code, details, _, trailers), message = await call.end()
+        return GrpcResponse(code, message, details, call.headers, trailers)
+
+    async def _look_up(
+        self, method: str, target: str | None, is_tls: bool | None, seconds: float | None
+    ) -> tuple[Channel, MethodSchema]:
+        """Return where a call of `invoke` goes, and what its messages are."""
+        target, is_tls = self._target(target, is_tls)
+        channel = self.channel(target, tls=is_tls)
+        return channel, await self._schemas(target).find(method, channel, seconds)
 
     def close(self) -> None:
         """Close all connections at once."""
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
+        self._invoked.clear()
 
     def _schemas(self, target: str) -> Schemas:
         known = _KNOWN.setdefault(self._client.routes, {})
         return known.setdefault((target, self._files), Schemas(self._files))
 
-    def _target(self, options: InvokeOptions) -> tuple[str, bool]:
+    def _target(self, target: str | None, is_tls: bool | None) -> tuple[str, bool]:
         """Return the server, and whether it speaks TLS."""
-        if "target" in options:
-            return options["target"], options.get("tls", False)
+        if target is not None:
+            return target, bool(is_tls)
         base = urlsplit(self._client.base_url)
         if not base.netloc:
             raise OptionError(
                 "vu.grpc.invoke() takes target='host:port', unless --k6-base-url names the server"
             )
-        return base.netloc.rpartition("@")[2], options.get("tls", base.scheme == "https")
+        is_given = is_tls is not None
+        return base.netloc.rpartition("@")[2], bool(is_tls) if is_given else base.scheme == "https"
 
     def _open(self, target: str, options: ChannelOptions) -> Channel:
         unknown = options.keys() - ChannelOptions.__annotations__.keys()
@@ -210,25 +231,28 @@ def _no_option(of: str, unknown: Iterable[str], known: Iterable[str]) -> str:
     return f"{of} has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
 
 
-async def _invoke(
-    channel: Channel, schema: MethodSchema, requests: list[Any], given: dict[str, Any]
+def _listed(request: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [request] if isinstance(request, Mapping) else [*request]
+
+
+async def _invoke_stream(
+    channel: Channel, schema: MethodSchema, requests: list[Any], given: Any
 ) -> GrpcResponse:
-    """Make a call of any kind to its end."""
+    """Make a call with a stream of requests, of responses or of both to its end."""
     of_path = (schema.path, schema.pack, schema.unpack)
-    first = requests if schema.is_client_streaming else requests[0]
     if not schema.is_server_streaming:
-        make = channel.stream_unary if schema.is_client_streaming else channel.unary_unary
-        call = make(*of_path)(first, **given)
-        code = await call.code()
-        message = await call if code is StatusCode.OK else None
-        headers = await call.initial_metadata()
-        return GrpcResponse(
-            code, message, await call.details(), headers, await call.trailing_metadata()
-        )
-    stream = channel.stream_stream if schema.is_client_streaming else channel.unary_stream
+        call = channel.stream_unary(*of_path)(requests, **given)
+        (code, details, _, trailers), message = await call.end()
+        return GrpcResponse(code, message, details, call.headers, trailers)
+    if schema.is_client_streaming:
+        streaming = channel.stream_stream(*of_path)(requests, **given)
+    else:
+        if len(requests) > 1:
+            raise OptionError(f"{schema.path} takes one request, got {len(requests)}")
+        streaming = channel.unary_stream(*of_path)(requests[0] if requests else {}, **given)
     messages: list[Any] = []
     try:
-        async with stream(*of_path)(first, **given) as streaming:
+        async with streaming:
             async for message in streaming:
                 messages.append(message)  # noqa: PERF401  # those before an error are kept
             headers = await streaming.initial_metadata()

@@ -13,12 +13,13 @@ _OK_STATUS = 200
 class Endings:
     """Reads the ends of one server's calls; most end as the one before."""
 
-    __slots__ = ("_head", "_outcome", "_trailers")
+    __slots__ = ("_head", "_metadata", "_outcome", "_trailers")
 
     def __init__(self) -> None:
         self._head: HeaderBlock | None = None
         self._trailers: HeaderBlock | None = None
         self._outcome = Outcome(StatusCode.UNKNOWN)
+        self._metadata: Metadata | None = None
 
     def read(self, head: HeaderBlock, trailers: HeaderBlock) -> Outcome:
         """Return the status that the server sent.
@@ -29,8 +30,16 @@ class Endings:
         """
         if head is not self._head or trailers is not self._trailers:
             self._outcome = _read(head, trailers)
-            self._head, self._trailers = head, trailers
+            self._head, self._trailers, self._metadata = head, trailers, None
         return self._outcome
+
+    def metadata(self, head: HeaderBlock, trailers: HeaderBlock) -> Metadata:
+        """Return the metadata before the response; the arguments are those of `read`."""
+        if head is not self._head or trailers is not self._trailers:
+            return head_metadata(head, trailers)
+        if self._metadata is None:
+            self._metadata = head_metadata(head, trailers)
+        return self._metadata
 
 
 def _read(head: HeaderBlock, trailers: HeaderBlock) -> Outcome:

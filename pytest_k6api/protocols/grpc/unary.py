@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_k6api.protocols.blocks import warn_unused
 from pytest_k6api.protocols.grpc.calls import CallOptions, GrpcCall, Requests, each
-from pytest_k6api.protocols.grpc.endings import head_metadata, read_encoding
+from pytest_k6api.protocols.grpc.endings import read_encoding
 from pytest_k6api.protocols.grpc.rows import (
     GRPC_RECEIVED_ROWS,
     GRPC_SENT_ROWS,
@@ -77,8 +77,19 @@ class UnaryCall(GrpcCall):
     async def initial_metadata(self) -> Metadata:
         """Return the metadata before the response."""
         await self._run()
+        return self.headers
+
+    @property
+    def headers(self) -> Metadata:
+        """The metadata before the response, once the call is over."""
         answer = self._answer
-        return self._head() if answer is None else head_metadata(answer.block, answer.trailers)
+        if answer is None:
+            return self._head()
+        return self._options.link.endings.metadata(answer.block, answer.trailers)
+
+    async def end(self) -> tuple[Outcome, Any]:
+        """Return how it ended, and the response; None if the status is another than OK."""
+        return await self._run(), self._response
 
     async def trailing_metadata(self) -> Metadata:
         """Return the metadata behind the response."""
