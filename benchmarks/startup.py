@@ -10,6 +10,8 @@ disturbs both alike; byte code is written by the rounds that are thrown away.
 * *first request*: from the start of ``pytest`` until a listening socket reads the
   first byte that a scenario sends, beside an ordinary test that connects by
   itself. Asked for: at most 360 ms.
+* *with two workers*: the same until one of them sends its first byte. Asked for: at
+  most 1.5 s.
 
 Other plugins of the environment are switched off: they cost both sides the same
 and would only add noise. Without ours a session loads an empty plugin by ``-p`` as well, because
@@ -97,7 +99,12 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def compare(rounds: int, one: Callable[[], float], other: Callable[[], float]) -> None:
+def compare(
+    rounds: int,
+    one: Callable[[], float],
+    other: Callable[[], float],
+    names: tuple[str, str] = ("with the plugin", "without"),
+) -> None:
     """Print the medians of two measurements taken in turn, and of their difference, in ms."""
     one(), other()
     pairs = []
@@ -105,11 +112,11 @@ def compare(rounds: int, one: Callable[[], float], other: Callable[[], float]) -
         first = one() if number % 2 else None
         second = other()
         pairs.append((one() if first is None else first, second))
-    with_plugin, without = (statistics.median(side) * 1e3 for side in zip(*pairs, strict=True))
+    ours, theirs = (statistics.median(side) * 1e3 for side in zip(*pairs, strict=True))
     differences = sorted((one - other) * 1e3 for one, other in pairs)
     quarter = len(differences) // 4
     print(
-        f"  with the plugin {with_plugin:6.1f} ms   without {without:6.1f} ms   "
+        f"  {names[0]} {ours:6.1f} ms   {names[1]} {theirs:6.1f} ms   "
         f"difference {statistics.median(differences):6.1f} ms "
         f"(middle half {differences[quarter]:.1f} to {differences[-1 - quarter]:.1f})"
     )
@@ -146,8 +153,12 @@ def main() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([name, os.environ.get("PYTHONPATH", "")])
         core = options.core
 
-        def load(port: int) -> list[str]:
-            arguments = [f"--k6-base-url=http://127.0.0.1:{port}", "--k6-address=127.0.0.1:0"]
+        def load(port: int, *more: str) -> list[str]:
+            arguments = [
+                f"--k6-base-url=http://127.0.0.1:{port}",
+                "--k6-address=127.0.0.1:0",
+                *more,
+            ]
             return pytest_command(scenario, *PLUGIN, *arguments, core=core)
 
         print("a suite without load tests, to its end:")
@@ -163,6 +174,13 @@ def main() -> None:
             lambda: seconds_to_first_byte(
                 lambda _port: pytest_command(bare, *EMPTY_PLUGIN, core=core)
             ),
+        )
+        print("to the first request with two workers, beside one process:")
+        compare(
+            options.rounds,
+            lambda: seconds_to_first_byte(lambda port: load(port, "--k6-workers=2")),
+            lambda: seconds_to_first_byte(load),
+            ("two workers", "one process"),
         )
 
 
