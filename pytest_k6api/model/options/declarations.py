@@ -190,8 +190,8 @@ class LoadTestOptions:
     http_versions: str = _option(
         "auto",
         read_http_versions,
-        "versions of HTTP: `auto`, `1.1`, `2`, `2-prior-knowledge`; see"
-        " [HTTP/2](../how-to/use-http2.md)",
+        "versions of HTTP: `auto`, `1.1`, `2`, `2-prior-knowledge`, `3`; see"
+        " [HTTP/2](../how-to/use-http2.md) and [HTTP/3](../how-to/use-http3.md)",
     )
     discard_response_bodies: bool = _switch("read the bodies of responses without keeping them")
     no_connection_reuse: bool = _switch("open a connection for each request")

@@ -93,7 +93,7 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
-_HTTP_VERSIONS = ("auto", "1.1", "2", "2-prior-knowledge")
+_HTTP_VERSIONS = ("auto", "1.1", "2", "2-prior-knowledge", "3")
 
 
 def read_text(value: object) -> str:
@@ -119,9 +119,7 @@ def read_http_versions(value: object) -> str:
     """Read the versions of HTTP that connections may speak."""
     if value in _HTTP_VERSIONS:
         return str(value)
-    known = ", ".join(_HTTP_VERSIONS)
-    hint = "; HTTP/3 cannot be spoken yet" if value == "3" else ""
-    raise OptionError(f"takes one of {known}, got {value!r}{hint}")
+    raise OptionError(f"takes one of {', '.join(_HTTP_VERSIONS)}, got {value!r}")
 
 
 def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:

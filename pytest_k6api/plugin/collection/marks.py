@@ -41,7 +41,7 @@ class LoadTestKeywords(TypedDict, total=False):
     setup_timeout: Duration
     teardown_timeout: Duration
     base_url: str
-    http_versions: Literal["auto", "1.1", "2", "2-prior-knowledge"]
+    http_versions: Literal["auto", "1.1", "2", "2-prior-knowledge", "3"]
     discard_response_bodies: bool
     no_connection_reuse: bool
     no_vu_connection_reuse: bool

@@ -74,12 +74,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="http_version",
-        metavar="auto|1.1|2|2-prior-knowledge",
+        metavar="auto|1.1|2|2-prior-knowledge|3",
         option="http_versions",
         is_common_word=True,
         about="Versions of HTTP that connections may speak: HTTP/2 where the server chooses it"
-        " (auto, the default; needs the extra http2), HTTP/1.1 alone, HTTP/2 alone over TLS, or"
-        " HTTP/2 everywhere.",
+        " (auto, the default; needs the extra http2), HTTP/1.1 alone, HTTP/2 alone over TLS,"
+        " HTTP/2 everywhere, or HTTP/3 alone (needs the extra http3).",
     ),
     Setting(
         name="tag",

@@ -16,7 +16,8 @@ from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes, Outc
 from pytest_k6api.protocols.grpc.status import StatusCode, code_of_failure
 from pytest_k6api.protocols.grpc.wire import FramedMessages, Metadata, WireError, frame
 from pytest_k6api.protocols.http import NetworkError, RequestFailure
-from pytest_k6api.protocols.http.h2 import Http2Connection, Stream, encode_block
+from pytest_k6api.protocols.http.h2 import Http2Connection, encode_block
+from pytest_k6api.protocols.http.multiplexed import Stream
 
 Requests = Iterable[Any] | AsyncIterable[Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pytest_k6api.protocols.grpc.samples import Outcome
 from pytest_k6api.protocols.grpc.status import StatusCode, code_of_http, code_of_text
 from pytest_k6api.protocols.grpc.wire import Metadata, read_details, read_metadata
-from pytest_k6api.protocols.http.h2 import HeaderBlock
+from pytest_k6api.protocols.http.multiplexed import HeaderBlock
 
 _OK_STATUS = 200
 

@@ -25,7 +25,7 @@ from pytest_k6api.protocols.grpc.samples import Outcome
 from pytest_k6api.protocols.grpc.status import StatusCode
 from pytest_k6api.protocols.grpc.wire import Metadata, WireError
 from pytest_k6api.protocols.http import NetworkError
-from pytest_k6api.protocols.http.h2 import Stream
+from pytest_k6api.protocols.http.multiplexed import Stream
 
 _END = object()
 

@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from pytest_k6api.protocols.http.client.connection import Connection
-from pytest_k6api.protocols.http.client.options import HTTP2, ConnectionOptions, offered
+from pytest_k6api.protocols.http.client.options import HTTP1, ConnectionOptions, offered
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -107,7 +107,7 @@ class KeptConnections:
 
     async def _open(self, origin: Origin, deadline: int) -> Connection:
         is_first = self._shared.get(origin, ()) is not None and origin not in self._dialing
-        if not is_first or HTTP2 not in offered(self.options.versions, is_tls=origin.is_tls):
+        if not is_first or offered(self.options.versions, is_tls=origin.is_tls) == (HTTP1,):
             connection = await self._dial(origin, deadline, self.options)
         else:
             event = self._dialing[origin] = trio.Event()

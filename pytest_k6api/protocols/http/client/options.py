@@ -21,7 +21,7 @@ try:
 except PackageNotFoundError:  # pragma: no cover - a source tree that is not installed
     _VERSION = "unknown"
 
-HTTP1, HTTP2 = "http/1.1", "h2"
+HTTP1, HTTP2, HTTP3 = "http/1.1", "h2", "h3"
 """Versions, as ALPN names them."""
 
 _logger = logging.getLogger("pytest_k6api.protocols.http")
@@ -57,7 +57,7 @@ class ClientOptions:
         max_response_size: Bytes that a response's body may have, decoded or not;
             None for no limit.
         http_versions: The versions of HTTP that connections may speak: ``auto``, ``1.1``,
-            ``2`` or ``2-prior-knowledge``.
+            ``2``, ``2-prior-knowledge`` or ``3``.
         user_agent: The header ``User-Agent``; ``""`` sends none.
         http_debug: Show ``"failed"`` exchanges or ``"all"``; ``""`` for none.
         show_exchange: Called with the text of each exchange to show; logs it unless set.
@@ -89,6 +89,11 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         checked_versions(read_http_versions(self.http_versions))
+        if self.http_versions == "3" and self.tls.versions and self.tls.versions[1] != "tls1.3":
+            raise OptionError(
+                f"http_versions='3' needs TLS 1.3, got {'-'.join(self.tls.versions)}; leave the"
+                " version of TLS out"
+            )
         for name in ("timeout", "connect_timeout"):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):
@@ -134,9 +139,10 @@ def checked_versions(versions: str) -> str:
     """
     if versions in {"auto", "1.1"}:
         return versions
-    if not _has_decoder():
+    extra, is_there = ("http3", _has_quic()) if versions == "3" else ("http2", _has_decoder())
+    if not is_there:
         raise OptionError(
-            f"http_versions={versions!r} needs the extra `http2`: pip install 'pytest-k6api[http2]'"
+            f"http_versions={versions!r} needs the extra `{extra}`: pip install 'pytest-k6api[{extra}]'"
         )
     if not Traffic.is_available:
         raise OptionError(f"http_versions={versions!r} is for Linux; write '1.1'")
@@ -164,9 +170,12 @@ def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
     | ``1.1`` | HTTP/1.1 | HTTP/1.1 |
     | ``2`` | HTTP/2 | HTTP/1.1 |
     | ``2-prior-knowledge`` | HTTP/2 | HTTP/2 |
+    | ``3`` | HTTP/3, over UDP | HTTP/3, which fails |
 
     Source: k6 v1.1.0, which offers both over TLS and lets the server choose.
     """
+    if versions == "3":
+        return (HTTP3,)
     if versions == "2-prior-knowledge" or (versions == "2" and is_tls):
         return (HTTP2,)
     if versions == "auto" and is_tls and Traffic.is_available and _has_decoder():
@@ -177,3 +186,8 @@ def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
 @cache
 def _has_decoder() -> bool:
     return find_spec("jh2") is not None
+
+
+@cache
+def _has_quic() -> bool:
+    return find_spec("qh3") is not None

@@ -8,11 +8,12 @@ from time import perf_counter_ns
 import trio
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http import h2  # its modules are imported when it is spoken
+from pytest_k6api.protocols.http import h2, h3  # its modules are imported when it is spoken
 from pytest_k6api.protocols.http.client.connection import Connection, Watched
 from pytest_k6api.protocols.http.client.options import (
     HTTP1,
     HTTP2,
+    HTTP3,
     ClientOptions,
     ConnectionOptions,
     offered,
@@ -62,6 +63,7 @@ class HttpRuntime:
         self._contexts: dict[object, ssl.SSLContext] = {}
         self._known_heads: KnownHeads = {}
         self._traffic: Traffic | None = None
+        self._nursery: trio.Nursery | None = None
 
     def __repr__(self) -> str:
         return f"<HttpRuntime with {len(self._connections)} connections>"
@@ -93,6 +95,15 @@ class HttpRuntime:
         """What connections of HTTP/2 share."""
         return h2.Http2Caches()
 
+    @cached_property
+    def _http3(self) -> "h3.Http3Dialer":
+        """What opens connections of HTTP/3."""
+        assert self._nursery is not None
+        options = self.options
+        return h3.Http3Dialer(
+            self._dialer, self.traffic, options.verify, options.max_response_size, self._nursery
+        )
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send and receive for all clients, and abort overdue requests, until cancelled."""
         if not Traffic.is_available:
@@ -102,10 +113,13 @@ class HttpRuntime:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(traffic.run)
+                self._nursery = nursery
+                if self.options.http_versions == "3":
+                    self._http3.prepare()  # what takes long is done before any request
                 task_status.started()
                 await self._watch()
         finally:
-            self._traffic = None
+            self._traffic = self._nursery = None
             traffic.close()
 
     async def _watch(self) -> None:
@@ -171,6 +185,10 @@ class HttpRuntime:
             OptionError: The file of authorities cannot be read.
         """
         names = offered(options.versions, is_tls=origin.is_tls)
+        if HTTP3 in names:
+            quic = await self._http3.dial(origin, deadline, options.certificate, options.address)
+            self._connections.add(quic)
+            return quic
         context = self.tls(names, options.certificate) if origin.is_tls else None
         sock, connecting, forwarder = await self._dialer.connect(
             origin, deadline, self._traffic, options.address, tunnels=options.tunnels

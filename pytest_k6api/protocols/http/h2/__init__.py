@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from pytest_k6api.protocols.http.h2.calls import Answer
     from pytest_k6api.protocols.http.h2.connection import Http2Caches, Http2Connection
     from pytest_k6api.protocols.http.h2.errors import NOT_CHOSEN
-    from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
     from pytest_k6api.protocols.http.h2.hpack import encode_block
-    from pytest_k6api.protocols.http.h2.streams import Stream
+    from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 
 __all__ = [
-    "NOT_CHOSEN", "Answer", "HeaderBlock", "Http2Caches", "Http2Connection", "Stream", "encode_block",
+    "NOT_CHOSEN", "Answer", "Http2Caches", "Http2Connection", "RequestBlocks", "encode_block",
 ]  # fmt: skip
 
 __getattr__ = late_names(
@@ -30,8 +29,7 @@ __getattr__ = late_names(
             "Http2Connection",
         ),
         ".errors": ("NOT_CHOSEN",),
-        ".header_blocks": ("HeaderBlock",),
         ".hpack": ("encode_block",),
-        ".streams": ("Stream",),
+        ".requests": ("RequestBlocks",),
     },
 )

@@ -8,10 +8,9 @@ from outcome import Outcome
 from trio.lowlevel import current_task
 
 from pytest_k6api.protocols.http.h2.frames import LEAST_FRAME
-from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
 from pytest_k6api.protocols.http.h2.patterns import AnyPattern
 from pytest_k6api.protocols.http.h2.session import Session
-from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
+from pytest_k6api.protocols.http.multiplexed import Carrier, HeaderBlock, Stream
 
 
 class Answer(NamedTuple):

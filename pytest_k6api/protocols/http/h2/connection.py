@@ -5,33 +5,33 @@ of the loop goes out in one system call, and whichever task is resumed with byte
 to the streams.
 """
 
-import ssl
 from collections.abc import Sequence
-from time import perf_counter_ns
 
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.calls import CallStream
 from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.exchange import Http2Exchange
-from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, ResponseBlocks, SharedBlocks
+from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks
 from pytest_k6api.protocols.http.h2.hpack import NO_TABLE
 from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
-from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.h2.together import Http2Together
 from pytest_k6api.protocols.http.message.errors import explain_transfer, is_end_of_tls, is_gone
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
-from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffic
-from pytest_k6api.protocols.http.net.duplex import DuplexLine
-from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, NonBlockingSocket
+from pytest_k6api.protocols.http.multiplexed import (
+    MAX_HEAD,
+    STREAM_WINDOW,
+    MultiplexedConnection,
+    SharedBlocks,
+    Stream,
+)
+from pytest_k6api.protocols.http.net.batched_io import Traffic
+from pytest_k6api.protocols.http.net.tcp import NonBlockingSocket
 
 # Bytes that wait to be sent: beyond it bodies wait, and beyond the second a peer
 # that asks without end and does not read is left.
 _MOST_UNSENT = 256 * 1024
 _FAR_TOO_MUCH = 1024 * 1024
-# Receipts of an idle connection that are read at once.
-_MOST_NEWS = 16
-_WANTS_MORE = ssl.SSLWantReadError
 
 
 _GREETING = (
@@ -61,31 +61,23 @@ class Http2Caches:
         return f"<Http2Caches of {self.responses!r}>"
 
 
-class Http2Connection(DuplexLine):
+class Http2Connection(MultiplexedConnection[Session]):
     """One connection; see `Connection` of the client for what that uses.
 
     Attributes:
-        session: Its state.
         requests: The blocks of requests.
-        protocol: k6's tags ``proto`` and ``tls_version``.
-        ready_at: When it was open.
-        connecting, handshaking: Nanoseconds that TCP and TLS took.
-        ended_at: When the last byte of a response came.
-        is_reusable: Whether another stream may be opened, now or later.
-        max_size: The most bytes that a response's body may have.
+        calls: Calls that are over and serve again.
+        tls: The socket, if there is TLS over it.
 
     Args:
         sock: The connected socket.
-        protocol: See above.
-        max_size: See above; None for no limit.
+        protocol: k6's tags ``proto`` and ``tls_version``.
+        max_size: The most bytes that a response's body may have; None for no limit.
         caches: Those of the load test.
         traffic: Sends and receives.
     """
 
-    __slots__ = (
-        "_counted", "_is_congested", "calls", "connecting", "ended_at",
-        "handshaking", "is_reusable", "max_size", "protocol", "ready_at", "requests", "session", "spare", "starting", "tls",
-    )  # fmt: skip
+    __slots__ = ("_counted", "calls", "requests", "tls")
 
     def __init__(
         self,
@@ -95,27 +87,13 @@ class Http2Connection(DuplexLine):
         caches: Http2Caches,
         traffic: Traffic,
     ) -> None:
-        super().__init__(sock, traffic)
-        self.ready_at = perf_counter_ns()
-        self.protocol = protocol
-        self.max_size = float("inf") if max_size is None else max_size
-        self.connecting = self.handshaking = self.ended_at = 0
-        self.is_reusable = True
+        session = Session(ResponseBlocks(caches.responses))
+        super().__init__(sock, protocol, max_size, session, traffic)
         self.tls = self._tls
-        self.session = Session(ResponseBlocks(caches.responses))
         self.requests = caches.clear if self._tls is None else caches.tls
-        self.spare: list[Http2Exchange] = []
         self.calls: list[CallStream] = []
-        # Streams whose first or last bytes are still to be sent.
-        self.starting: list[Stream] = []
-        # Whether a task waits for what is unsent to become less.
-        self._is_congested = False
         self._counted = (0, 0)
         self.send_soon(_GREETING)
-
-    def __repr__(self) -> str:
-        state = "open" if self.is_open else "closed"
-        return f"<Http2Connection {self.protocol} fd={self.fd} {state}, {len(self.session.streams)} streams>"
 
     def open_exchange(self) -> Http2Exchange:
         """Return what the next request runs in."""
@@ -142,14 +120,6 @@ class Http2Connection(DuplexLine):
     def has_room(self) -> bool:
         """Whether another exchange may be opened beside those under way."""
         return self.is_open and self.is_reusable and self.session.has_room
-
-    @property
-    def deadline(self) -> int:
-        """When the first of the streams is overdue; 0 if the server has said something else."""
-        streams = self.session.streams
-        if not streams:
-            return 0 if self.has_news and self.is_open else NEVER
-        return min(stream.deadline for stream in streams.values())
 
     def open_stream(self, stream: Stream, block: bytes, *, is_last: bool) -> None:
         """Give `stream` a number and send its header block."""
@@ -190,40 +160,6 @@ class Http2Connection(DuplexLine):
         if stream.id in self.session.streams:
             self.session.refill(stream)
             self.answer()
-
-    def _end_sending(self) -> None:
-        """Tell the streams when they were sent, and those that wait that they may go on."""
-        for stream in self.starting:
-            stream.started_at = stream.started_at or self.started_at
-            stream.sent_at = self.sent_at
-        self.starting.clear()
-        if self._is_congested:
-            self._is_congested = False
-            for stream in self.session.streams.values():
-                stream.notify_sender()
-
-    def hand_out(self, data: bytes | None) -> None:
-        """Hand what was received to the streams: data, or the end, or an error."""
-        if data:
-            self.ended_at = self.received_at
-            self._receive(data)
-        elif data is not None:
-            self._lose(None)
-        elif self.error is not None:
-            self._lose(self.error)
-        if len(self.session.streams) > 1 or self.task is None:
-            self.appoint()
-
-    def appoint(self) -> None:
-        """See to it that a task is resumed with what comes next, if any waits."""
-        if self.task is not None:
-            return
-        for stream in self.session.streams.values():
-            for waiter in (stream, stream.sender):
-                sleeper = None if waiter is None else waiter.sleeper
-                if sleeper is not None:
-                    self.resume_later(sleeper)
-                    return
 
     def _receive(self, data: bytes) -> None:
         session = self.session
@@ -269,55 +205,7 @@ class Http2Connection(DuplexLine):
         self._counted = self.bytes_sent, self.bytes_received
         return self.bytes_sent - sent, self.bytes_received - received
 
-    def has_ended(self, *, may_err: bool) -> bool:
-        """Return whether no exchange can be opened; see `Connection.has_ended`."""
-        if self.is_open and not self.session.streams and (self.has_news or not may_err):
-            self._read_news()
-        return not (self.is_open and self.is_reusable)
-
-    def _read_news(self) -> None:
-        """Deal with what came while no stream was open: PING, SETTINGS, GOAWAY, the end."""
-        self.has_news = False
-        for _ in range(_MOST_NEWS):
-            try:
-                self.data, *_ = self.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if not isinstance(error, _WANTS_MORE):
-                    self._lose(error)
-                return
-            self.hand_out(self.take())
-            if not self.is_open:
-                return
-        self.has_news = True
-
-    def wake(self) -> None:
-        """Resume the tasks of overdue streams, or deal with what an idle connection received."""
-        streams = [*self.session.streams.values()]
-        if not streams and self.is_open:
-            self._read_news()
-            if not self.is_reusable:
-                self.close()
-        now = perf_counter_ns()
-        for stream in streams:
-            if stream.deadline <= now:
-                stream.notify()
-                stream.notify_sender()
-
-    def retire(self) -> None:
-        """Close the connection once no stream is under way; none is opened any more."""
-        self.is_reusable = False
-        if not self.session.streams:
-            self.close()
-
     def close(self) -> None:
         """Close the socket at once; streams under way fail."""
-        if not self.is_open:
-            return
-        self.is_reusable = False
-        self.session.lose(None, is_gone=False)
-        self.spare.clear()
-        self.calls.clear()
         super().close()
-        self.has_news = True  # the client is to look
+        self.calls.clear()

@@ -7,6 +7,7 @@ Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary wr
 """
 
 from pytest_k6api.protocols.http.message.errors import GENERIC, RequestFailure
+from pytest_k6api.protocols.http.multiplexed import StreamFault
 
 NO_ERROR = 0
 PROTOCOL_ERROR = 1
@@ -59,20 +60,6 @@ class Violation(Exception):
         self.failure = failure or connection_failure(code, detail)
 
 
-class StreamFault(Exception):
-    """The peer broke a rule of one stream, which ends by it.
-
-    Attributes:
-        code: The code to send with RST_STREAM.
-        failure: What its request is told.
-    """
-
-    def __init__(self, code: int, detail: str, failure: RequestFailure | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.failure = failure or stream_failure(code, detail)
-
-
 def goaway_failure(code: int) -> RequestFailure:
     """Return what a request is told whose connection the server ended with GOAWAY."""
     return _failure(_GOAWAY, "http2: received GoAway", code)
@@ -81,6 +68,11 @@ def goaway_failure(code: int) -> RequestFailure:
 def stream_failure(code: int, detail: str = "") -> RequestFailure:
     """Return what a request is told whose stream was reset, by the server or for `detail`."""
     return _failure(_STREAM, "http2: stream error", code, detail)
+
+
+def fault_failure(fault: StreamFault) -> RequestFailure:
+    """Return what a request is told whose stream was ended by `fault`."""
+    return fault.failure or stream_failure(fault.code, str(fault))
 
 
 def connection_failure(code: int, detail: str = "") -> RequestFailure:

@@ -1,6 +1,5 @@
 """One request and its response over HTTP/2: the client's `Exchange`."""
 
-import math
 import types
 from collections.abc import Generator
 from typing import Protocol
@@ -8,46 +7,34 @@ from typing import Protocol
 from outcome import Outcome
 from trio.lowlevel import current_task
 
-from pytest_k6api.protocols.http.h2 import errors
-from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED, StreamFault
+from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED
 from pytest_k6api.protocols.http.h2.frames import LEAST_FRAME
-from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
 from pytest_k6api.protocols.http.h2.requests import RequestBlock, RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
-from pytest_k6api.protocols.http.h2.streams import Carrier, Stream
-from pytest_k6api.protocols.http.message.bodies import Nowhere
-from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, CLOSED_MIDWAY, NetworkError
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.multiplexed import (
+    ExchangeCarrier,
+    HeaderBlock,
+    Stream,
+    StreamExchange,
+)
 from pytest_k6api.protocols.http.net.batched_io import NEVER
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 
-_NOT_MODIFIED = 304
 
-
-class ExchangeCarrier(Carrier, Protocol):
+class Http2Carrier(ExchangeCarrier, Protocol):
     """The part of a connection that its exchanges use.
 
     Attributes:
-        ready_at, connecting, handshaking, ended_at, is_open, protocol: See the client's `Connection`.
-        max_size: The most bytes that a body may have.
         requests: The blocks of requests.
         session: The connection's state.
         starting: Streams of which something is still to be sent.
-        spare: Exchanges that are over and serve further requests.
         tls: The socket, if there is TLS over it.
     """
 
-    ready_at: int
-    connecting: int
-    handshaking: int
-    ended_at: int
-    is_open: bool
-    protocol: str
-    max_size: float
     requests: RequestBlocks
     session: Session
     starting: list[Stream]
-    spare: "list[Http2Exchange]"
     tls: TlsSocket | None
 
     def send_soon(self, data: bytes) -> None:
@@ -56,36 +43,24 @@ class ExchangeCarrier(Carrier, Protocol):
     def answer(self) -> None:
         """Send what the session has to say, likewise."""
 
-    def take_counts(self) -> tuple[int, int]:
-        """Return the bytes sent and received since the last call."""
 
-
-class Http2Exchange(Stream):
+class Http2Exchange(StreamExchange[Http2Carrier]):
     """A stream as the client takes it; it serves another request when it is over.
 
-    Its attributes are `Exchange`'s, and those of `Stream`.
+    Its attributes are those of `StreamExchange`.
     """
 
-    __slots__ = (
-        "_carrier", "_has_body", "_is_clean", "_like", "body", "bytes_received", "bytes_sent", "connecting",
-        "handshaking", "head", "is_plain", "lowered", "protocol", "ready_at", "status",
-    )  # fmt: skip
+    first_id = 1
+    fields_too_large, truncated = FIELDS_TOO_LARGE, TRUNCATED
 
-    def __init__(self, connection: ExchangeCarrier) -> None:
-        super().__init__(connection)
-        self._carrier = connection
-        self.is_eager = False
-        self.max_size = connection.max_size
-        self.protocol = connection.protocol
-        self.ready_at = connection.ready_at
-        self.connecting = self.handshaking = 0
-        self.is_plain = self._has_body = False
+    __slots__ = ("_is_clean", "_like")
+
+    def __init__(self, connection: Http2Carrier) -> None:
         # Whether it is as `renew` leaves it, but for the times; and what the attributes of the
         # response were taken from, if that was all.
         self._is_clean = False
         self._like: HeaderBlock | None = None
-        self.bytes_sent = self.bytes_received = self.status = 0
-        self.head = self.lowered = self.body = b""
+        super().__init__(connection)
 
     # One function, because each call would cost 0.1 µs or more; and what a clean exchange has
     # as it should be is not set again.
@@ -177,32 +152,6 @@ class Http2Exchange(Stream):
         connection.starting.append(self)
         return b"%b%b%b" % (known.start, number.to_bytes(4), known.block)
 
-    async def finish(self) -> None:
-        """Receive the response to what was begun; see the client's `Exchange.run`."""
-        try:
-            while not self.is_complete:
-                self.check()
-                await self.wait()
-        except BaseException:
-            self._give_up()
-            raise
-        self._finish()
-
-    async def _run_anyhow(self, request: PreparedRequest, deadline: int) -> None:
-        """Do the same whatever the request, the connection and the exchange before are like."""
-        self._prepare(request, deadline)
-        self._expect_body(is_kept=request.keeps_body)
-        try:
-            await self._send_request(request)
-        except BaseException:
-            self._give_up()
-            raise
-        await self.finish()
-
-    def _give_up(self) -> None:
-        self.body = self.take_held()
-        self.close()
-
     def _finish(self) -> None:
         self._take_head()
         self.body = self.take_held()
@@ -223,118 +172,10 @@ class Http2Exchange(Stream):
         self._is_clean = self._carrier.max_size >= LEAST_FRAME
         self._like = None
 
-    async def start(self, request: PreparedRequest, deadline: int) -> "Http2Body":
-        """Send `request` and receive the head of the response; see the client's `Exchange.start`."""
-        self._prepare(request, deadline)
-        self.is_eager = True
-        self.max_size = math.inf
-        try:
-            await self._send_request(request)
-            await self.wait_head()
-        except BaseException:
-            self.close()
-            raise
-        self._take_head()
-        self.count()
-        return Http2Body(self)
-
     def _prepare(self, request: PreparedRequest, deadline: int) -> None:
-        self.renew(deadline)
         self._is_clean = False
-        connection = self._carrier
-        is_used = self.may_be_unseen = connection.session.next_id > 1
-        self.connecting = 0 if is_used else connection.connecting
-        self.handshaking = 0 if is_used else connection.handshaking
-        self.bytes_sent = self.bytes_received = 0
-        self._has_body = request.has_body
-        self._forget_response()
+        super()._prepare(request, deadline)
 
     def _forget_response(self) -> None:
-        self.status = 0
-        self.head = self.lowered = self.body = b""
+        super()._forget_response()
         self._like = None
-
-    def _expect_body(self, *, is_kept: bool) -> None:
-        """Be ready for the data of the response; what is not kept may have any size."""
-        self.max_size = self._carrier.max_size if is_kept else math.inf
-        self._pieces = None if is_kept else Nowhere()
-
-    async def _send_request(self, request: PreparedRequest) -> None:
-        carrier, upload = self._carrier, request.upload
-        known = carrier.requests.of(request)
-        if known.size > carrier.session.most_fields:
-            raise NetworkError(FIELDS_TOO_LARGE)
-        if not carrier.is_open or not carrier.session.takes_streams:
-            raise NetworkError(CLOSED_EARLY, is_stale=True, is_unseen=True)
-        self.send_headers(known.block, is_last=not (request.content or upload))
-        if request.content:
-            await self.send(request.content, is_last=True)
-        elif upload is not None:
-            await upload.send(self.send, self.deadline, is_framed=False)
-            await self.send(b"", is_last=True)
-
-    def _take_head(self) -> None:
-        block = self.block
-        assert block is not None
-        self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
-        self.lowered = block.lowered
-
-    def count(self) -> None:
-        """Add the bytes that went over the wire since the last time, and tell when they did."""
-        sent, received = self._carrier.take_counts()
-        self.bytes_sent += sent
-        self.bytes_received += received
-        self.ended_at = max(self.ended_at, self._carrier.received_at)
-
-    def complete(self) -> None:
-        """Take note of the end of the response; see `Stream.complete`."""
-        block = self.block
-        if (
-            block is not None
-            and block.length not in (-1, self.size)
-            and self._has_body
-            and block.status != _NOT_MODIFIED
-        ):
-            failure = CLOSED_MIDWAY if self.size < block.length else TRUNCATED
-            raise StreamFault(errors.PROTOCOL_ERROR, failure.text, failure)
-        super().complete()
-
-    def close(self) -> None:
-        """Reset the stream, if it is under way; the connection stays."""
-        if self.block is not None:
-            self.head = self.block.head
-        self.reset()
-        sent, received = self._carrier.take_counts()
-        self.bytes_sent += sent
-        self.bytes_received += received
-
-
-class Http2Body:
-    """The body of a response in pieces: `IncomingBody` of the client."""
-
-    __slots__ = ("_exchange",)
-
-    def __init__(self, exchange: Http2Exchange) -> None:
-        self._exchange = exchange
-
-    def __repr__(self) -> str:
-        return f"<Http2Body of {self._exchange!r}>"
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the end of the body was seen."""
-        return self._exchange.is_complete and not self._exchange.size_held
-
-    async def receive(self, deadline: int) -> bytes:
-        """Return the next bytes of the body; see `IncomingBody.receive`."""
-        exchange = self._exchange
-        exchange.deadline = deadline
-        try:
-            data = await exchange.receive()
-        except NetworkError:
-            exchange.close()
-            raise
-        finally:
-            exchange.deadline = NEVER
-        exchange.count()
-        return data

@@ -20,7 +20,7 @@ from pytest_k6api.protocols.http.h2.frames import (
     frame,
     read_header,
 )
-from pytest_k6api.protocols.http.h2.header_blocks import HeaderBlock
+from pytest_k6api.protocols.http.multiplexed import HeaderBlock
 
 _OF_CONNECTION = bytes(4)
 _SIZES = {WINDOW_UPDATE: 4, PING: 8}

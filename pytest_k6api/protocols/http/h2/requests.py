@@ -1,10 +1,11 @@
 """What a request is in HTTP/2: its header block, made from the HTTP/1.1 head, once for all."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pytest_k6api.model import TRACE_HEADER
 from pytest_k6api.protocols.http.h2.frames import END_HEADERS, END_STREAM, HEADERS, LEAST_FRAME
-from pytest_k6api.protocols.http.h2.hpack import encode_block
+from pytest_k6api.protocols.http.h2.hpack import Fields, encode_block
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
 # What belongs to a connection has no place in a request (RFC 9113, 8.2.2). Of ``TE`` only
@@ -41,11 +42,13 @@ class RequestBlocks:
 
     Args:
         is_tls: Whether the requests go over TLS.
+        encode: Makes a block of fields.
     """
 
-    __slots__ = ("_scheme", "known")
+    __slots__ = ("_encode", "_scheme", "known")
 
-    def __init__(self, *, is_tls: bool) -> None:
+    def __init__(self, *, is_tls: bool, encode: Callable[[Fields], bytes] = encode_block) -> None:
+        self._encode = encode
         self.known: dict[bytes, RequestBlock] = {}
         self._scheme = b"https" if is_tls else b"http"
 
@@ -65,7 +68,7 @@ class RequestBlocks:
             return self._of_head(head)
         # It is another each time, so that it has no place in what is made once.
         rest = self._of_head(before + after)
-        return _whole(rest.block + encode_block([field]), rest.size + _size_of(*field))
+        return _whole(rest.block + self._encode([field]), rest.size + _size_of(*field))
 
     def _of_head(self, head: bytes) -> RequestBlock:
         known = self.known.get(head)
@@ -77,7 +80,7 @@ class RequestBlocks:
 
     def _make(self, head: bytes) -> RequestBlock:
         fields = request_fields(head, self._scheme)
-        return _whole(encode_block(fields), sum(_size_of(*field) for field in fields))
+        return _whole(self._encode(fields), sum(_size_of(*field) for field in fields))
 
 
 def _whole(block: bytes, size: int) -> RequestBlock:

@@ -9,16 +9,17 @@ caller, who ends a connection that does not take them.
 from collections.abc import Callable
 
 from pytest_k6api.protocols.http.h2 import errors, frames
-from pytest_k6api.protocols.http.h2.errors import StreamFault, Violation
-from pytest_k6api.protocols.http.h2.header_blocks import (
-    MAX_HEAD,
-    HeaderBlock,
-    ResponseBlocks,
-    too_large,
-)
+from pytest_k6api.protocols.http.h2.errors import Violation
+from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, too_large
 from pytest_k6api.protocols.http.h2.patterns import NO_LEAD, AnyPattern, CallPattern, Lead, Pattern
-from pytest_k6api.protocols.http.h2.streams import STREAM_WINDOW, Stream
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
+from pytest_k6api.protocols.http.multiplexed import (
+    MAX_HEAD,
+    STREAM_WINDOW,
+    HeaderBlock,
+    Stream,
+    StreamFault,
+)
 
 # Until a server says how many streams it takes at once; and where it never does.
 _FIRST_STREAMS = 100
@@ -140,7 +141,7 @@ class Session:
         stream = self.streams.pop(number, None)
         if stream is not None:
             self.answers += frames.reset(number, fault.code)
-            stream.fail(NetworkError(fault.failure))
+            stream.fail(NetworkError(errors.fault_failure(fault)))
 
     def _find(self, number: int, name: str) -> Stream | None:
         """Return the stream `number`, None if it is over."""

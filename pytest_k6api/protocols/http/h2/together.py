@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from time import perf_counter_ns
 
-from pytest_k6api.protocols.http.h2.exchange import ExchangeCarrier, Http2Exchange
+from pytest_k6api.protocols.http.h2.exchange import Http2Carrier, Http2Exchange
 from pytest_k6api.protocols.http.h2.requests import RequestBlock
-from pytest_k6api.protocols.http.h2.streams import Waiter
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+from pytest_k6api.protocols.http.multiplexed import Waiter
 
 _FIRST_REDIRECT = 300
 
@@ -20,7 +20,7 @@ class Http2Together(Waiter):
 
     __slots__ = ("_carrier", "exchanges")
 
-    def __init__(self, connection: ExchangeCarrier) -> None:
+    def __init__(self, connection: Http2Carrier) -> None:
         super().__init__(connection)
         self._carrier = connection
         self.exchanges: list[Http2Exchange] = []

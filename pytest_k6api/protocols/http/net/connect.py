@@ -30,9 +30,10 @@ from pytest_k6api.protocols.http.message.errors import (
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
 from pytest_k6api.protocols.http.net.dns import Resolver
-from pytest_k6api.protocols.http.net.hosts import Address, IpAddress
+from pytest_k6api.protocols.http.net.hosts import IpAddress
 from pytest_k6api.protocols.http.net.nested_tls import NestedTlsSocket
 from pytest_k6api.protocols.http.net.proxies import Proxies, Proxy
+from pytest_k6api.protocols.http.net.reach import Attempt, ClosableT, End, Reached, Way, reach_any
 from pytest_k6api.protocols.http.net.tcp import tell_arrivals
 from pytest_k6api.protocols.http.net.tls import TlsSocket
 from pytest_k6api.protocols.http.net.tunnels import open_tunnel
@@ -40,12 +41,6 @@ from pytest_k6api.protocols.http.net.tunnels import open_tunnel
 _IPV4 = 4
 _BIND_ADDRESS_NO_PORT = 24  # Linux, IP_BIND_ADDRESS_NO_PORT, which Python does not name
 _QUEUE_PERIOD = 0.005
-# Seconds after which the next address of a name is tried beside the one before.
-_HEAD_START = 0.25
-
-
-# An address of the server, and one of this machine.
-Way = tuple[Address, IpAddress | None]
 
 
 class Dialed(NamedTuple):
@@ -165,11 +160,50 @@ class Dialer:
         Raises:
             NetworkError: There is none, because of DNS, TCP, the proxy or time.
         """
+        proxy = self._proxies.find(origin)
+
+        async def attempt(way: Way, limit: int) -> socket.socket:
+            return await self._connect(way, limit, traffic)
+
+        try:
+            reached = await self.reach(proxy or origin, deadline, local, attempt)
+        except NetworkError as error:
+            is_timeout = error.failure in {TIMED_OUT, DIAL_TIMED_OUT}
+            if proxy is not None and not is_timeout:  # k6's code and word for it
+                error.failure = RequestFailure(TCP, f"proxyconnect: {error.failure.text}")
+            raise
+        sock, began, limit = reached.connection, reached.began, reached.limit
+        connecting = perf_counter_ns() - began
+        if proxy is None:
+            return Dialed(sock, connecting, None)
+        way = await self._enter(sock, proxy, limit)
+        is_tunnel = tunnels or proxy.needs_tunnel(origin)
+        if is_tunnel:
+            overdue = TIMED_OUT if deadline <= limit else DIAL_TIMED_OUT
+            await _tunnel(way, proxy, origin, limit, overdue)
+        return Dialed(way, perf_counter_ns() - began, None if is_tunnel else proxy)
+
+    def leads_through_proxy(self, origin: Origin) -> bool:
+        """Return whether `origin` is reached through a proxy."""
+        return self._proxies.find(origin) is not None
+
+    async def reach(
+        self, end: End, deadline: int, local: IpAddress | None, attempt: Attempt[ClosableT]
+    ) -> Reached[ClosableT]:
+        """Return what `attempt` makes of the first address of `end` that answers.
+
+        Args:
+            end: Where to.
+            deadline: When the request is overdue, in perf_counter_ns.
+            local: The address of this machine to connect from; None for the system's choice.
+            attempt: Connects one way until a moment in perf_counter_ns.
+
+        Raises:
+            NetworkError: There is none, because of DNS, the network or time.
+        """
         limit = perf_counter_ns() + self._timeout
         overdue = TIMED_OUT if deadline <= limit else DIAL_TIMED_OUT
         limit = min(limit, deadline)
-        proxy = self._proxies.find(origin)
-        end = proxy or origin
         try:
             addresses = self._resolver.known(end.host, end.port)
             if addresses is None:
@@ -177,23 +211,12 @@ class Dialer:
                     addresses = await self._resolver.resolve(end.host, end.port)
             began = perf_counter_ns()
             ways = [(address, local) for address in self._resolver.in_turn(end.host, addresses)]
-            sock = await self._connect_to_any(ways, limit, traffic)
+            return Reached(await reach_any(ways, limit, attempt), began, limit)
         except (trio.TooSlowError, TimeoutError) as error:
             is_ours = isinstance(error, trio.TooSlowError)
             raise NetworkError(overdue if is_ours else DIAL_TIMED_OUT) from error
         except OSError as error:
-            failure = explain_dial(error)
-            if proxy is not None:  # k6's code and word for it
-                failure = RequestFailure(TCP, f"proxyconnect: {failure.text}")
-            raise NetworkError(failure) from error
-        connecting = perf_counter_ns() - began
-        if proxy is None:
-            return Dialed(sock, connecting, None)
-        way = await self._enter(sock, proxy, limit)
-        is_tunnel = tunnels or proxy.needs_tunnel(origin)
-        if is_tunnel:
-            await _tunnel(way, proxy, origin, limit, overdue)
-        return Dialed(way, perf_counter_ns() - began, None if is_tunnel else proxy)
+            raise NetworkError(explain_dial(error)) from error
 
     async def _enter(
         self, sock: socket.socket, proxy: Proxy, limit: int
@@ -210,56 +233,34 @@ class Dialer:
                 error.failure = RequestFailure(failure.code, text)
             raise
 
-    async def _connect_to_any(
-        self, ways: list[Way], limit: int, traffic: Traffic | None
-    ) -> socket.socket:
-        """Return a socket that took one of `ways`, the first of them if it answers.
+    def open_socket(self, way: Way, kind: socket.SocketKind) -> socket.socket:
+        """Return a non-blocking socket for `way`, which is not connected yet.
 
-        One that refuses is followed by the next at once, one that does not answer is
-        left to go on and joined by the next (RFC 8305).
+        Raises:
+            OSError: There is none, or it cannot come from that address of this machine.
         """
-        if len(ways) == 1:
-            return await self._connect(ways[0], limit, traffic)
-        sockets: list[socket.socket] = []
-        errors: list[OSError | trio.TooSlowError] = []
-
-        async def attempt(way: Way, has_failed: trio.Event) -> None:
-            try:
-                sockets.append(await self._connect(way, limit, traffic))
-            except (OSError, trio.TooSlowError) as error:
-                errors.append(error)
-                has_failed.set()
-            else:
-                nursery.cancel_scope.cancel()
-
-        try:
-            async with trio.open_nursery() as nursery:
-                for way in ways:
-                    has_failed = trio.Event()
-                    nursery.start_soon(attempt, way, has_failed)
-                    with trio.move_on_after(_HEAD_START):
-                        await has_failed.wait()
-        finally:
-            for unused in sockets[1:]:
-                unused.close()
-        if not sockets:
-            raise errors[0]
-        return sockets[0]
-
-    async def _connect(self, way: Way, limit: int, traffic: Traffic | None) -> socket.socket:
-        (family, peer), local = way
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        (family, _), local = way
+        sock = socket.socket(family, kind)
         try:
             check_descriptor(sock, self._first_reserved)
             sock.setblocking(False)
+            if local is not None and family != socket.AF_UNIX:
+                _bind(sock, local)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def _connect(self, way: Way, limit: int, traffic: Traffic | None) -> socket.socket:
+        (family, peer), _ = way
+        sock = self.open_socket(way, socket.SOCK_STREAM)
+        try:
             if traffic is not None:
                 tell_arrivals(sock)
             if family == socket.AF_UNIX:
                 await _connect_in_file_system(sock, peer, limit)
                 return sock
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if local is not None:
-                _bind(sock, local)
             try:
                 sock.connect(peer)
             except BlockingIOError:

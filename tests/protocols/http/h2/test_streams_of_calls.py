@@ -9,9 +9,10 @@ import trio
 import trio.testing
 
 from pytest_k6api.protocols.http.client.options import ConnectionOptions
-from pytest_k6api.protocols.http.h2 import Http2Connection, Stream, encode_block
+from pytest_k6api.protocols.http.h2 import Http2Connection, encode_block
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import NetworkError
+from pytest_k6api.protocols.http.multiplexed import Stream
 from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import (
     DATA,

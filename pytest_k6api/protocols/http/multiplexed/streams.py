@@ -1,7 +1,7 @@
-"""One stream of an HTTP/2 connection: what a request and its response, or a call, go over.
+"""One stream of a connection: what a request and its response, or a call, go over.
 
 Any task of the connection's streams may receive for all of them: the one that the line
-resumes hands frames out (`Http2Connection.hand_out`), and resumes the others. So a lone
+resumes hands frames out (`MultiplexedConnection.hand_out`), and resumes the others. So a lone
 stream costs no task and no other switch than the one to its own task.
 """
 
@@ -15,15 +15,14 @@ from typing import Protocol
 from outcome import Outcome
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task
 
-from pytest_k6api.protocols.http.h2 import errors
-from pytest_k6api.protocols.http.h2.errors import StreamFault
-from pytest_k6api.protocols.http.h2.header_blocks import MAX_HEAD, HeaderBlock
 from pytest_k6api.protocols.http.message.errors import (
     TIMED_OUT,
     NetworkError,
     body_too_large,
     head_too_large,
 )
+from pytest_k6api.protocols.http.multiplexed.faults import CANCEL, PROTOCOL_ERROR, StreamFault
+from pytest_k6api.protocols.http.multiplexed.header_blocks import MAX_HEAD, HeaderBlock
 from pytest_k6api.protocols.http.net.batched_io import NEVER, wake_up, way_to_park
 
 STREAM_WINDOW = 4 * 1024 * 1024
@@ -254,7 +253,7 @@ class Stream(Waiter):
             await self.wait()
         return self.block
 
-    def reset(self, code: int = errors.CANCEL) -> None:
+    def reset(self, code: int = CANCEL) -> None:
         """End the stream at once; no-op if it has ended."""
         self.connection.end_stream(self, code)
 
@@ -295,7 +294,7 @@ class Stream(Waiter):
             self.first_byte_at = self.connection.received_at
         flaw = block.flaw or self._place(block, is_last=is_last)
         if flaw:
-            raise StreamFault(errors.PROTOCOL_ERROR, flaw)
+            raise StreamFault(PROTOCOL_ERROR, flaw)
         if self.is_eager:
             self.notify()
 
@@ -314,7 +313,7 @@ class Stream(Waiter):
         self._informed += len(block.wire)
         if self._informed > MAX_HEAD:
             too_large = head_too_large(MAX_HEAD)
-            raise StreamFault(errors.CANCEL, too_large.text, too_large)
+            raise StreamFault(CANCEL, too_large.text, too_large)
         return "an informational response that is the end" if is_last else ""
 
     def take_whole(self, block: HeaderBlock, body: bytes) -> bool:
@@ -334,11 +333,11 @@ class Stream(Waiter):
             StreamFault: It has no place here, or is too much.
         """
         if self.block is None:
-            raise StreamFault(errors.PROTOCOL_ERROR, "DATA before HEADERS")
+            raise StreamFault(PROTOCOL_ERROR, "DATA before HEADERS")
         self.size += len(data)
         if self.size > self.max_size:
             too_large = body_too_large(int(self.max_size))
-            raise StreamFault(errors.CANCEL, too_large.text, too_large)
+            raise StreamFault(CANCEL, too_large.text, too_large)
         if self._pieces is not None:
             self._pieces.write(data)
         elif not self._data:
@@ -357,7 +356,7 @@ class Stream(Waiter):
             StreamFault: It is none.
         """
         if self.block is None:  # 1xx cannot end a stream
-            raise StreamFault(errors.PROTOCOL_ERROR, "a response without head")
+            raise StreamFault(PROTOCOL_ERROR, "a response without head")
         self.is_complete = True
         self.ended_at = self.connection.received_at
         self.notify()

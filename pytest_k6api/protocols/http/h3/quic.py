@@ -1,0 +1,320 @@
+"""A UDP socket with QUIC over it, which a `DuplexLine` uses as it uses a socket with TLS.
+
+`qh3` knows QUIC and has no socket; here datagrams come and go. What is received is a mark that
+there is something to hand out (`take_events`), what is sent is a mark as well: each
+stream's data was given to QUIC before. Timers (loss, acknowledgements, idleness) are looked
+after by one task for all connections of a load test (`QuicTimers`).
+"""
+
+import errno
+import heapq
+import logging
+import math
+import socket
+from contextlib import suppress
+from itertools import count
+from time import perf_counter, perf_counter_ns
+from typing import Any, Protocol
+
+import trio
+from qh3.quic.configuration import QuicConfiguration
+from qh3.quic.connection import QuicConnection, QuicConnectionError
+from qh3.quic.events import HandshakeCompleted, QuicEvent
+from qh3.quic.packet import QuicFrameType
+from trio.lowlevel import wait_readable
+
+from pytest_k6api.protocols.http.h3.errors import NO_ERROR, connection_failure, transport_failure
+from pytest_k6api.protocols.http.message.errors import RequestFailure
+from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, Received
+
+_DATAGRAM = 65_535
+# Datagrams that are received at once: others have their turn then.
+_MOST_AT_ONCE = 64
+# How late a timer may be: well below the 25 ms by which a peer expects an acknowledgement.
+_PERIOD = 0.01
+_REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+# A datagram that is too large for the way, or for which there is no room: as good as lost.
+_LOST = frozenset({errno.EMSGSIZE, errno.ENOBUFS})
+_MARK = b"."
+
+# It warns of each connection that a server closes, which pytest would show.
+logging.getLogger("quic").setLevel(logging.CRITICAL)
+
+
+class QuicSocket:
+    """A connected UDP socket and the QUIC connection over it.
+
+    Attributes:
+        quic: The connection.
+        bytes_sent, bytes_received: Bytes of datagrams since it was made.
+        datagrams_received: How many have come.
+        may_have_more: Whether datagrams may be there that were not received.
+        is_paused: Whether events wait with QUIC, so that the windows of streams are used up.
+        answered_at: When the first datagram came, in perf_counter_ns; 0 before.
+
+    Args:
+        sock: The connected, non-blocking socket, which is this one's from now on.
+        configuration: What QUIC and its TLS go by.
+    """
+
+    __slots__ = (
+        "_address", "_sock", "_unsent", "answered_at", "bytes_received", "bytes_sent",
+        "datagrams_received", "is_paused", "may_have_more", "quic",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, configuration: QuicConfiguration) -> None:
+        self._sock = sock
+        self._address = sock.getpeername()[:2]
+        self._unsent: list[bytes] = []
+        self.bytes_sent = self.bytes_received = self.datagrams_received = self.answered_at = 0
+        self.may_have_more = self.is_paused = False
+        self.quic = QuicConnection(configuration=configuration)
+        self.quic.connect(self._address, perf_counter())
+
+    def __repr__(self) -> str:
+        return f"<QuicSocket fd={self._sock.fileno()}>"
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self._sock.fileno()
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Send what QUIC has to say; return the size of `data`, which is a mark.
+
+        Raises:
+            OSError: The system does not take it now, or there is nobody.
+        """
+        self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Send what QUIC has to say, likewise."""
+        if not self._unsent:
+            try:
+                datagrams = self.quic.datagrams_to_send(perf_counter())
+            except QuicConnectionError as error:
+                raise _broken(error) from error
+            self._unsent = [data for data, _ in datagrams]
+        unsent, position = self._unsent, 0
+        try:
+            for data in unsent:
+                try:
+                    self.bytes_sent += self._sock.send(data)
+                except OSError as error:
+                    if error.errno not in _LOST:
+                        raise
+                position += 1
+        finally:
+            self._unsent = unsent[position:]
+
+    def recvmsg(self, _size: int, ancillary_size: int, /) -> Received:
+        """Receive all datagrams that are there; return a mark if there is something to hand out.
+
+        Raises:
+            BlockingIOError: There is not.
+            OSError: There is nobody, or QUIC cannot go on.
+        """
+        datagrams: list[bytes] = []
+        told: list[tuple[int, int, bytes]] = []
+        try:
+            while len(datagrams) < _MOST_AT_ONCE:
+                data, told, _, _ = self._sock.recvmsg(_DATAGRAM, ancillary_size)
+                datagrams.append(data)
+            self.may_have_more = True
+        except BlockingIOError:
+            self.may_have_more = False
+            if not datagrams:
+                raise
+        except OSError:
+            self.may_have_more = False
+            if not datagrams:
+                raise
+        self._take_in(datagrams)
+        if self.may_have_more or self.has_events:
+            return _MARK, told, 0, None
+        self.flush()
+        raise BlockingIOError
+
+    def _take_in(self, datagrams: list[bytes]) -> None:
+        if not self.answered_at:
+            self.answered_at = perf_counter_ns()
+        self.datagrams_received += len(datagrams)
+        self.bytes_received += sum(map(len, datagrams))
+        now = perf_counter()
+        try:
+            if self.is_paused:
+                core = self.quic._require_core()  # what is there is not handed out yet
+                core.receive_many_datagrams(datagrams, self._address, now)
+            else:
+                self.quic.receive_many_datagrams(datagrams, self._address, now)
+        except Exception as error:
+            raise _broken(error) from error
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is something to hand out."""
+        return not self.is_paused and (
+            bool(self.quic._events) or self.quic._close_event is not None
+        )
+
+    def take_events(self) -> list[QuicEvent]:
+        """Return what is to be handed out."""
+        events = self.quic._events
+        taken = [*events]
+        events.clear()
+        return taken
+
+    def pause(self) -> None:
+        """Let what comes wait with QUIC, whose windows tell the server to stop."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Hand out again what comes, and what waited.
+
+        Raises:
+            OSError: QUIC cannot go on.
+        """
+        self.is_paused = False
+        try:
+            self.quic._drain_core()
+        except Exception as error:
+            raise _broken(error) from error
+
+    @property
+    def failure(self) -> RequestFailure | None:
+        """Why the connection has ended; None while it has not, or if it ended well."""
+        event = self.quic._close_event
+        if event is None or (event.frame_type is None and event.error_code == NO_ERROR):
+            return None
+        # What QUIC gives for its own mistakes and refusals has its own type.
+        is_ours = isinstance(event.frame_type, QuicFrameType)
+        reason, code = event.reason_phrase, int(event.error_code)
+        if event.frame_type is None and code >= NO_ERROR:
+            return connection_failure(code, reason if is_ours else "")
+        if not code:
+            return None
+        return transport_failure(code, reason, is_ours=is_ours)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether one of the sides has ended the connection."""
+        return self.quic._close_event is not None
+
+    @property
+    def timer(self) -> float:
+        """When `handle_timer` is due, in perf_counter."""
+        due = self.quic.get_timer()
+        return math.inf if due is None else due
+
+    def handle_timer(self) -> None:
+        """Do what is due, and send what follows from it.
+
+        Raises:
+            OSError: The system does not take it now, or there is nobody.
+        """
+        try:
+            if self.is_paused:
+                self.quic._require_core().handle_timer(perf_counter())
+            else:
+                self.quic.handle_timer(perf_counter())
+        except Exception as error:
+            raise _broken(error) from error
+        self.flush()
+
+    async def shake_hands(self, limit: int) -> bool:
+        """Complete the handshake; return False if the server, or this side, refuses it.
+
+        Args:
+            limit: When to give up, in perf_counter_ns.
+
+        Raises:
+            OSError: There is nobody.
+            trio.TooSlowError: It is not over by `limit`.
+        """
+        while True:
+            with suppress(BlockingIOError):
+                self.flush()
+            now = perf_counter()
+            left = limit / 1e9 - now
+            if left <= 0:
+                raise trio.TooSlowError
+            with trio.move_on_after(max(0.0, min(left, self.timer - now))):
+                await wait_readable(self._sock)
+            with suppress(BlockingIOError):
+                self.recvmsg(_DATAGRAM, ROOM_FOR_ARRIVAL)
+            if self.timer <= perf_counter():
+                with suppress(BlockingIOError):
+                    self.handle_timer()
+            if self.has_ended:
+                with suppress(OSError):
+                    self.flush()
+                return False
+            if any(isinstance(event, HandshakeCompleted) for event in self.quic._events):
+                return True
+
+    def close(self, code: int = NO_ERROR) -> None:
+        """Tell the server, as far as that goes at once, and close the socket."""
+        if self._sock.fileno() < 0:
+            return
+        try:
+            with suppress(Exception):  # whatever state a server has left it in
+                self.quic.close(code)
+                self._unsent.clear()
+                self.flush()
+        finally:
+            self._sock.close()
+
+
+class QuicTimed(Protocol):
+    """What `QuicTimers` look after.
+
+    Attributes:
+        due_at: When they look at it next, in perf_counter; infinity for never.
+        is_open: False once closed.
+    """
+
+    due_at: float
+    is_open: bool
+
+    def fire(self) -> float:
+        """Do what is due; return when to look again."""
+
+
+class QuicTimers:
+    """The timers of all QUIC connections of a load test, looked after by one task."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, QuicTimed]] = []
+        self._numbers = count()
+
+    def __repr__(self) -> str:
+        return f"<QuicTimers: {len(self._heap)}>"
+
+    def watch(self, thing: QuicTimed, due: float) -> None:
+        """Look at `thing` when it is `due`; no-op if that is to be done before."""
+        if due < thing.due_at:
+            thing.due_at = due
+            heapq.heappush(self._heap, (due, next(self._numbers), thing))
+
+    async def run(self) -> None:
+        """Look after them until cancelled."""
+        while True:
+            await trio.sleep(_PERIOD)
+            self._look(perf_counter())
+
+    def _look(self, now: float) -> None:
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            due, _, thing = heapq.heappop(heap)
+            if due == thing.due_at and thing.is_open:
+                thing.due_at = math.inf
+                self.watch(thing, max(thing.fire(), now + _PERIOD))
+
+
+def _broken(error: Any) -> OSError:  # anything that QUIC raises
+    return OSError(errno.EPROTO, f"QUIC: {error}")
+
+
+def is_refusal(error: OSError) -> bool:
+    """Return whether `error` tells that nobody is at the server's address."""
+    return error.errno in _REFUSED

@@ -1,0 +1,183 @@
+"""A QUIC server for one test each, which says what the test wants, and loses what it wants lost."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import trio
+import trustme
+from qh3.quic.configuration import QuicConfiguration
+from qh3.quic.connection import QuicConnection
+from qh3.quic.events import ConnectionTerminated, StreamDataReceived
+
+from pytest_k6api.protocols.http.h3.frames import DATA, HEADERS, SETTINGS, frame
+
+# :status 200, 103, 404 and 503 of QPACK's static table, behind the prefix.
+OK = frame(HEADERS, b"\0\0\xd9")
+EARLY_HINTS = frame(HEADERS, b"\0\0\xd8")
+NOT_FOUND = frame(HEADERS, b"\0\0\xdb")
+GREETING = b"\0" + frame(SETTINGS, b"")
+
+Answer = Callable[["Peer", int], None]
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """Return a field line with a name of up to six bytes and a short value."""
+    return bytes([0x20 | len(name)]) + name + bytes([len(value)]) + value
+
+
+def hello(peer: "Peer", number: int) -> None:
+    """Answer with a small body."""
+    peer.send(number, OK + frame(DATA, b"hello"), end=True)
+
+
+class Peer:
+    """The server's end of one connection.
+
+    Attributes:
+        quic: The connection.
+        bodies: What came of each stream up to now.
+        code: The code that the client has closed the connection with; None before.
+        control: The number of its control stream.
+    """
+
+    def __init__(self, quic: QuicConnection, answer: Answer, greeting: bytes) -> None:
+        self.quic = quic
+        self.bodies: dict[int, bytes] = {}
+        self.code: int | None = None
+        self.control = 3
+        self._answer, self._greeting = answer, greeting
+        self._is_greeted = False
+
+    def send(self, number: int, data: bytes, *, end: bool = False) -> None:
+        self.quic.send_stream_data(number, data, end)
+
+    def handle(self) -> None:
+        """Deal with what has come."""
+        if not self._is_greeted and self.quic._handshake_complete:
+            self._is_greeted = True
+            if self._greeting:
+                self.send(self.control, self._greeting)
+        while (event := self.quic.next_event()) is not None:
+            if isinstance(event, ConnectionTerminated):
+                self.code = event.error_code
+            elif isinstance(event, StreamDataReceived):
+                is_new = event.stream_id not in self.bodies
+                self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
+                if event.stream_id % 4 == 0 and (event.end_stream if self.waits else is_new):
+                    self._answer(self, event.stream_id)
+        if self.quic._close_event is not None:
+            self.code = self.quic._close_event.error_code
+
+    # Whether a request is answered when all of it has come, not when it begins.
+    waits = True
+
+
+class Server:
+    """Where a test's server listens.
+
+    Attributes:
+        url: Of it.
+        ca: Has signed its certificate.
+        peers: Its connections, the oldest first.
+        received, sent: Datagrams.
+    """
+
+    def __init__(self, port: int, folder: Path, **options: Any) -> None:
+        self.url = f"https://127.0.0.1:{port}"
+        self.ca = trustme.CA()
+        self.peers: list[Peer] = []
+        self.received = self.sent = 0
+        self.configuration = QuicConfiguration(
+            is_client=False, alpn_protocols=["h3"], idle_timeout=10.0, **options
+        )
+        chain = self.ca.issue_cert("127.0.0.1")
+        chain.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+        chain.private_key_pem.write_to_path(str(folder / "key.pem"))
+        self.configuration.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        self.configuration.verify_mode = ssl.CERT_NONE
+
+
+class Speech(NamedTuple):
+    """What a server says; see `serving`."""
+
+    answer: Answer
+    greeting: bytes
+    loses: Callable[[int], bool]
+    garbage: Sequence[bytes]
+
+
+class _Serving:
+    """Carries datagrams between a socket and the connections behind it."""
+
+    def __init__(self, sock: trio.socket.SocketType, server: Server, speech: Speech) -> None:
+        self.sock, self.server, self.speech = sock, server, speech
+        self.peers: dict[Any, Peer] = {}
+        self._count = 0
+
+    async def run(self) -> None:
+        while True:
+            with trio.move_on_after(0.01):
+                data, address = await self.sock.recvfrom(65_535)
+                self.server.received += 1
+                if not self._is_lost():
+                    self._peer(address, data).quic.receive_datagram(data, address, perf_counter())
+            for address, peer in self.peers.items():
+                await self._go_on(peer, address)
+
+    def _is_lost(self) -> bool:
+        self._count += 1
+        return self.speech.loses(self._count)
+
+    def _peer(self, address: Any, data: bytes) -> Peer:
+        if address not in self.peers:
+            quic = QuicConnection(
+                configuration=self.server.configuration,
+                original_destination_connection_id=data[6 : 6 + data[5]],
+            )
+            self.peers[address] = Peer(quic, self.speech.answer, self.speech.greeting)
+            self.server.peers.append(self.peers[address])
+        return self.peers[address]
+
+    async def _go_on(self, peer: Peer, address: Any) -> None:
+        timer = peer.quic.get_timer()
+        if timer is not None and timer <= perf_counter():
+            peer.quic.handle_timer(perf_counter())
+        peer.handle()
+        for data, _ in peer.quic.datagrams_to_send(perf_counter()):
+            self.server.sent += 1
+            if not self._is_lost():
+                for piece in (*self.speech.garbage, data):
+                    await self.sock.sendto(piece, address)
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path,
+    answer: Answer = hello,
+    greeting: bytes = GREETING,
+    loses: Callable[[int], bool] = lambda _: False,
+    garbage: Sequence[bytes] = (),
+    **options: Any,
+) -> AsyncIterator[Server]:
+    """Serve `answer`, which is called for each request, on 127.0.0.1.
+
+    Args:
+        folder: For its certificate.
+        answer: See above.
+        greeting: What the control stream begins with.
+        loses: Whether the datagram of a number, either way, is lost.
+        garbage: What is sent before each datagram.
+        options: Of QUIC.
+    """
+    sock = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    await sock.bind(("127.0.0.1", 0))
+    server = Server(sock.getsockname()[1], folder, **options)
+    with sock:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_Serving(sock, server, Speech(answer, greeting, loses, garbage)).run)
+            yield server
+            nursery.cancel_scope.cancel()
