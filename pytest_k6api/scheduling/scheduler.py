@@ -133,7 +133,9 @@ class Scheduler:
             ticks=self._ticks,
             stuck=self._stuck,
         )
-        plans = {options.name: make_plan(options, segment) for options in scenarios}
+        plans = {
+            options.name: make_plan(options, segment, may_grow=is_led) for options in scenarios
+        }
         self._plans = plans
         self._planned = planned_vus(scenarios, plans, segment)
         self._runs = [

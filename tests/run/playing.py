@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_k6api.run import LoadTest
 from tests.api.recorded import Exchange
 from tests.run.comparing import differences
+from tests.run.in_loop_workers import workforce
 from tests.run.live import Answer, Client, Live, Running, live, wait_until
 from tests.run.twins import Twin, make_twin
 
@@ -59,6 +60,7 @@ class Player:
         shop: Where HTTP requests go.
         deviating: Names of exchanges whose replies differ on purpose.
         unsure: Names of those that may differ, or not.
+        workers: How many workers share each load test; 0 for none.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Player:
         *,
         deviating: AbstractSet[str],
         unsure: AbstractSet[str],
+        workers: int = 0,
     ) -> None:
         self._exchanges = exchanges
         self._shop = shop
         self._deviating = deviating
         self._unsure = unsure
+        self._workers = workers
         self._now: _Now | None = None
 
     def play(self) -> dict[str, Answer | None]:
@@ -151,7 +155,11 @@ class Player:
 
     def _begin(self, stage: Live, exchange: Exchange) -> _Now:
         twin = make_twin(exchange.script, exchange.args, exchange.env, self._shop)
-        return _Now(twin, stage.session.prepare(twin.plan, twin.code, twin.settings))
+        settings = twin.settings
+        if self._workers:
+            force, _ = workforce(self._workers, twin.plan, twin.code, settings)
+            settings = replace(settings, workforce=force)
+        return _Now(twin, stage.session.prepare(twin.plan, twin.code, settings))
 
     def _leave(self, client: Client) -> None:
         now, self._now = self._now, None

@@ -208,6 +208,54 @@ def test_virtual_users_and_their_maximum_are_set_for_all_workers_together():
     steered(3, scale, (options("externally-controlled"), Diary().browse))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_set_while_it_waits_for_its_start_holds_from_the_start(workers: int):
+    diary = Diary()
+
+    async def scale_and_resume() -> None:
+        await trio.sleep(1.7)
+        told = tested.results.query("vus_max")
+        assert told is not None
+        assert told.sample == {"value": 6}
+        await tested.execute(Command(vus=5, vus_max=7))
+        await tested.execute(Command(paused=False))
+
+    tested, _ = load_test(
+        workers,
+        (options("externally-controlled"), diary.browse),
+        paused=True,
+        on_paused=lambda: trio.lowlevel.spawn_system_task(scale_and_resume),
+    )
+    run(tested)
+
+    assert {number for number, *_ in diary.entries} == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("workers", [0, 2, 3])
+def test_the_maximum_of_virtual_users_is_raised_beyond_the_number_of_workers(workers: int):
+    async def raise_it(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        result = await tested.execute(Command(vus_max=4))
+        assert (result.status.vus, result.status.vus_max) == (1, 4)
+        result = await tested.execute(Command(vus=4))
+        assert (result.status.vus, result.status.vus_max) == (4, 4)
+
+    steered(workers, raise_it, (options("externally-controlled", vus=1, max_vus=1), Diary().browse))
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_virtual_users_are_added_on_workers_that_had_none(workers: int):
+    diary = Diary()
+
+    async def add(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        await tested.execute(Command(scenario="browse", vus=3))
+
+    steered(workers, add, (options("constant-vus", vus=1), diary.browse))
+
+    assert {number for number, *_ in diary.entries} == {1, 2, 3}
+
+
 def test_a_rate_is_set_for_all_workers_together():
     diary = Diary()
 

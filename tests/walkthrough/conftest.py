@@ -11,18 +11,29 @@ def page():
         yield url
 
 
+@pytest.fixture(
+    params=[
+        pytest.param((), id="one process"),
+        pytest.param(("--k6-workers=2",), id="two workers", marks=pytest.mark.slow),
+    ]
+)
+def processes(request):
+    """The option that says how many processes share the load."""
+    return request.param
+
+
 @pytest.fixture
-def paused(page, tmp_path):
+def paused(page, tmp_path, processes):
     """A session whose load test waits for a resume; the API stays when it has ended."""
-    with a_session(tmp_path, page, "--k6-paused", "--k6-linger") as session:
+    with a_session(tmp_path, page, "--k6-paused", "--k6-linger", *processes) as session:
         session.wait_for(status=4)
         yield session
 
 
 @pytest.fixture
-def running(page, tmp_path):
+def running(page, tmp_path, processes):
     """A session whose load test makes load; the API stays when it has ended."""
-    with a_session(tmp_path, page, "--k6-linger") as session:
+    with a_session(tmp_path, page, "--k6-linger", *processes) as session:
         session.wait_for(status=7, vus=3)
         session.wait_for_requests()
         yield session

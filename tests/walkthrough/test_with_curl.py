@@ -13,6 +13,12 @@ GROUP = "b0470a9324a4ae563b04e9ac49fbc9cf"
 VISIT = "::visit homepage"
 
 
+@pytest.fixture
+def processes():
+    """One: that workers answer the same is tested with recorded exchanges."""
+    return ()
+
+
 def error(code, title, detail):
     return {"errors": [{"status": str(code), "title": title, "detail": detail}]}
 

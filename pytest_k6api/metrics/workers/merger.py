@@ -139,6 +139,8 @@ class SeriesMerger:
             The test-run time up to which that is everything: `elapsed` at most, and the
             beginning of a second as a rule.
         """
+        if not self._workers:  # before the load, and after it
+            self.merge_all()
         told = min([elapsed, *(worker.until for worker in self._workers.values())])
         self._merge_before(self._moments.at(told).__gt__)
         known = self._moments.start(told)

@@ -130,7 +130,7 @@ def _refusal(report: pytest.TestReport) -> Refused:
     message = crash.message.partition("\n")[0]
     return Refused(
         text=f"{report.when} failed: {message}",
-        location=f"{report.location[0]}:{crash.lineno}",
+        location=f"{os.path.relpath(crash.path)}:{crash.lineno}",
         traceback=report.longreprtext,
     )
 
@@ -173,6 +173,7 @@ def _settings(item: pytest.Function, order: Prepare) -> RunSettings:
 
 
 def _silence(config: pytest.Config) -> None:
+    """Keep pytest's own lines out of the output: the terminal belongs to the controller."""
     writer = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
     if writer is not None:
         # Open as long as the process lives.

@@ -53,6 +53,7 @@ class DistributedRun(SupervisedRun):
         self._workforce = workforce
         self._fleet = Fleet(workforce.workers, self)
         self._forwarded: list[Command] = []
+        self._early: list[Command] = []  # before setup, when workers may not be there
         self._one_command = trio.Lock()
         self._preparing = trio.CancelScope()
         self._has_load = False
@@ -140,10 +141,13 @@ class DistributedRun(SupervisedRun):
             self._forwarded.clear()
             await super().execute(command)
             steps, self._forwarded[:] = list(self._forwarded), []
+            if not self._scheduler.control.has_started:
+                self._early += steps
+                return
             if command.paused is not None:
                 pause = Command(scenario=command.scenario, paused=command.paused)
                 steps.insert(0, pause)
-            for step in steps if self._scheduler.control.has_started else ():
+            for step in steps:
                 await self._fleet.steer(
                     step, None if step.paused else self.elapsed, self._reached_at()
                 )
@@ -285,6 +289,9 @@ class DistributedRun(SupervisedRun):
                 )
 
     async def _set_up(self) -> None:
+        async with self._one_command:
+            for command in self._early:
+                await self._fleet.steer(command)
         await super()._set_up()
         self._has_load = True
         # Test-run time waits until all have heard that it goes on.

@@ -94,16 +94,33 @@ class ArrivalPlan:
 ExecutorPlan = LoopPlan | ArrivalPlan
 
 
-def make_plan(options: ScenarioOptions, segment: ExecutionSegment) -> ExecutorPlan | None:
+def make_plan(
+    options: ScenarioOptions, segment: ExecutionSegment, *, may_grow: bool = False
+) -> ExecutorPlan | None:
     """Return the plan of the scenario `options` for an instance that runs `segment` of it.
+
+    Args:
+        options: The scenario's options.
+        segment: The part that this instance runs.
+        may_grow: Whether commands to all instances reach this one: then VUs that are added for
+            as long as the scenario lasts may give it a share.
 
     Returns:
         None if this instance has no share in it.
     """
-    return _PLANNERS[options.executor](options, segment)
+    plan = _PLANNERS[options.executor](options, segment)
+    if isinstance(plan, LoopPlan) and not _has_share(plan, segment):
+        return plan if may_grow and plan.source.total is None else None
+    return plan
 
 
-def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+def _has_share(plan: LoopPlan, segment: ExecutionSegment) -> bool:
+    if plan.vus_are_steered:
+        return segment.is_whole or segment.scale(plan.vus_max) > 0
+    return plan.steps.highest > 0
+
+
+def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
     return _loop(
         options,
         StepFunction.constant(segment.scale(options.vus)),
@@ -127,7 +144,7 @@ def _shared_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> L
     )
 
 
-def _per_vu_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+def _per_vu_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
     vus = segment.scale(options.vus)
     return _loop(
         options,
@@ -138,7 +155,7 @@ def _per_vu_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> L
     )
 
 
-def _ramping_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+def _ramping_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
     return _loop(
         options,
         ramp(options.start_vus, options.stages, segment),
@@ -155,9 +172,7 @@ def _loop(
     vus_max: int,
     source: IterationSource,
     ends_at: float,
-) -> LoopPlan | None:
-    if not steps.highest:
-        return None
+) -> LoopPlan:
     return LoopPlan(
         steps=steps,
         source=source,
@@ -168,9 +183,7 @@ def _loop(
     )
 
 
-def _externally_controlled(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
-    if not segment.scale(options.max_vus) and not segment.is_whole:
-        return None
+def _externally_controlled(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
     return LoopPlan(
         steps=StepFunction.constant(segment.scale(options.vus)),
         source=UnlimitedSource(),
