@@ -1,7 +1,8 @@
 """What does a load test lose with a worker that is killed, whenever that is?
 
 Each trial runs a load test of two or three seconds on two workers, and kills one with
-SIGKILL at a random moment between the start of its process and the end of the session.
+SIGKILL, or stops it with `--stop`, at a random moment between the start of its process and
+the end of the session.
 Virtual users note each iteration that they end. What must hold each time:
 
 - the loss is told, within five seconds of the kill, or of the load test's begin;
@@ -166,7 +167,9 @@ def check(session: Session, folder: Path, lost: int, at: float) -> Iterator[str]
         yield f"{counted} of {SHARED} iterations count"
 
 
-def trial(kind: str, policy: str, dice: random.Random) -> tuple[str, list[str]]:
+def trial(
+    kind: str, policy: str, how: signal.Signals, dice: random.Random
+) -> tuple[str, list[str]]:
     """Return what happened, and what is wrong."""
     mark = f"{os.getpid()}-{dice.random()}"
     with tempfile.TemporaryDirectory() as name:
@@ -179,7 +182,7 @@ def trial(kind: str, policy: str, dice: random.Random) -> tuple[str, list[str]]:
         is_over = session.process.poll() is not None or lost not in processes_of(mark)
         at = time.monotonic()
         if not is_over:
-            os.kill(lost, signal.SIGKILL)
+            os.kill(lost, how)
         try:
             session.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
@@ -222,14 +225,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--policy", choices=("fail", "replan"), default="fail")
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument(
+        "--stop", action="store_true", help="stop workers instead, which are silent"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     dice = random.Random(options.seed)
+    how = signal.SIGSTOP if options.stop else signal.SIGKILL
     stages: Counter[str] = Counter()
     wrong = 0
     for number in range(options.kills):
         kind = KINDS[number % len(KINDS)]
-        what, problems = trial(kind, options.policy, dice)
+        what, problems = trial(kind, options.policy, how, dice)
         stages[what] += 1
         wrong += bool(problems)
         print(f"{number + 1:4} {kind:12} {what:14} {'; '.join(problems) or 'ok'}", flush=True)

@@ -43,7 +43,7 @@ def samples(file: Path) -> Counter[tuple[str, frozenset[tuple[str, str]]]]:
     )
 
 
-def test_calls_are_counted_and_tagged_as_k6s(tmp_path: Path) -> None:
+def test_calls_and_streams_are_counted_and_tagged_as_k6s(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "k6.json", tmp_path / "plugin.json"
     with running_greeter(tmp_path) as target:
         told = {"TARGET": target}
@@ -51,5 +51,5 @@ def test_calls_are_counted_and_tagged_as_k6s(tmp_path: Path) -> None:
         outcome = run_plugin("greeter", tmp_path, told, f"--k6-out=json={ours}")
 
     assert samples(ours) == samples(theirs)
-    assert sum(samples(ours).values()) == 6
+    assert sum(samples(ours).values()) == 45
     assert outcome.metric("grpc_req_failed")["value"] == 0.5

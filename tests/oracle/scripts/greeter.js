@@ -11,5 +11,26 @@ export default function () {
     check(reply, { 'is ok': (r) => r.status === grpc.StatusOK });
     client.invoke('shop.Greeter/Greet', { name: 'nobody' });
   });
-  client.close();
+  chat();
+  often();
+}
+
+// Streams go on when the function has ended; a client that is closed before would end them.
+function chat() {
+  const stream = new grpc.Stream(client, 'shop.Greeter/Chat', { tags: { team: 'chat' } });
+  let left = 3;
+  stream.on('data', () => {
+    left -= 1;
+    if (left > 0) stream.write({ name: 'Bob' });
+    else stream.end();
+  });
+  stream.on('error', () => {});
+  stream.write({ name: 'Ann' });
+}
+
+function often() {
+  const stream = new grpc.Stream(client, 'shop.Greeter/GreetOften');
+  stream.on('data', () => {});
+  stream.on('error', () => {});
+  stream.write({ name: 'nobody', times: 2 });
 }
