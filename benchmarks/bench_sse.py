@@ -1,8 +1,9 @@
-"""CPU that one server-sent event costs, rows included, with many slow streams at once.
+"""CPU that one server-sent event costs, metrics included, with many slow streams at once.
 
 Starts a service on the second core that sends an event to each of 1,000 streams ten times a
-second, and itself on the first. Prints microseconds of CPU per event (user and system, the
-kernel's share of the loopback included), and what the parser alone takes.
+second, and itself on the first, with garbage collected as seldom as in load tests. Prints
+microseconds of CPU per event (user and system, the kernel's share of the loopback included),
+and what the parser alone takes.
 
     python benchmarks/bench_sse.py [--streams 1000] [--rate 10] [--seconds 5] [--profile]
 """
@@ -21,6 +22,7 @@ from functools import partial
 
 import trio
 
+from pytest_k6api.metrics import MetricsEngine
 from pytest_k6api.model import Recorder, SampleBuffer, TagContext, TagTable
 from pytest_k6api.protocols.http import (
     SSE_ROWS,
@@ -30,6 +32,7 @@ from pytest_k6api.protocols.http import (
     raised_descriptor_limit,
 )
 from pytest_k6api.protocols.http.sse import EventParser
+from pytest_k6api.run.generator import tuned_gc
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _DATA = b'id: 12345\ndata: {"price": 123.45, "volume": 1000, "symbol": "ABCDEF"}\n\n'
@@ -78,25 +81,35 @@ def service(streams: int, rate: float) -> Iterator[str]:
 async def load(url: str, streams: int, seconds: float) -> tuple[int, float]:
     """Read `streams` streams; return how many events came within `seconds`, and the CPU seconds."""
     runtime = HttpRuntime(ClientOptions())
-    context = TagContext(TagTable(), {"scenario": "bench"})
-    buffer = SampleBuffer()
+    tags = TagTable()
+    context = TagContext(tags, {"scenario": "bench"})
+    buffer, engine = SampleBuffer(), MetricsEngine(tags, [])
+    events = 0
+
+    async def pump() -> None:
+        nonlocal events
+        while True:
+            await trio.sleep(0.05)
+            batch = buffer.drain()
+            events += len(batch.rows.get(SSE_ROWS, ()))
+            engine.ingest(batch, trio.current_time())
 
     async def vu() -> None:
         client = Client(runtime, Recorder(buffer, context))
-        async with client.sse(url) as events:
-            async for event in events:
+        async with client.sse(url) as stream:
+            async for event in stream:
                 if len(event.data) < 10:
                     raise RuntimeError(f"an event came as {event!r}")
 
     async with trio.open_nursery() as nursery:
         await nursery.start(runtime.run)
+        nursery.start_soon(pump)
         for _ in range(streams):
             nursery.start_soon(vu)
         await trio.sleep(1 + streams / 1000)
-        rows = buffer.rows[SSE_ROWS]
-        count, began = len(rows), time.process_time()
+        count, began = events, time.process_time()
         await trio.sleep(seconds)
-        count, spent = len(rows) - count, time.process_time() - began
+        count, spent = events - count, time.process_time() - began
         nursery.cancel_scope.cancel()
     return count, spent
 
@@ -127,7 +140,8 @@ def main() -> None:
         os.sched_setaffinity(0, {0})
     print(f"parser alone: {parse(100_000) / 100_000 * 1e6:.2f} µs per event")
     for _ in range(1 if arguments.profile else arguments.rounds):
-        with raised_descriptor_limit(), service(arguments.streams, arguments.rate) as url:
+        limits = raised_descriptor_limit()
+        with limits, service(arguments.streams, arguments.rate) as url, tuned_gc():
             run = (url, arguments.streams, arguments.seconds)
             if arguments.profile:
                 profile = cProfile.Profile()

@@ -29,13 +29,14 @@ class Outgoing:
     Attributes:
         line: The connection.
         close_sent: The close frame sent; None before.
-        is_simple: Whether `count` has nothing to do but to add up.
+        tls: The connection, if it is one of TLS; else None.
+        unsent: What waits for the answer to something that was not sent yet.
 
     Args:
         deflater: Compresses messages; None if that was not agreed on.
     """
 
-    __slots__ = ("_deflater", "_next_mask", "_recorder", "_tls", "_unsent", "close_sent", "line")
+    __slots__ = ("_deflater", "_next_mask", "_recorder", "close_sent", "line", "tls", "unsent")
 
     def __init__(self, line: DuplexLine, recorder: Recorder, deflater: Deflater | None) -> None:
         self.line = line
@@ -43,14 +44,8 @@ class Outgoing:
         self._recorder = recorder
         self._deflater = deflater
         self._next_mask = random_masks().__next__
-        self._tls = line.sock if isinstance(line.sock, TlsSocket) else None
-        # Waits for the answer to something that was not sent yet.
-        self._unsent: list[Wait] = []
-
-    @property
-    def is_simple(self) -> bool:
-        """See above."""
-        return self._tls is None and not self._unsent
+        self.tls = line.sock if isinstance(line.sock, TlsSocket) else None
+        self.unsent: list[Wait] = []
 
     def put_message(self, message: Message) -> None:
         """Send `message`.
@@ -71,7 +66,7 @@ class Outgoing:
             data = deflater.deflate(data)
             frame = encode_frame(kind, data, self._next_mask(), is_compressed=True)
         line = self.line
-        if line.wire or self._unsent or self._tls is not None:
+        if self.unsent or self.tls is not None:
             self._put(frame)
         else:
             self._recorder.bytes_sent += len(frame)
@@ -94,33 +89,33 @@ class Outgoing:
 
     def measure(self, wait: Wait) -> None:
         """Let `wait` begin at the moment at which what was just put is sent."""
-        self._unsent.append(wait)
+        self.unsent.append(wait)
 
     def count(self, data: bytes) -> None:
         """Count the bytes `data`, which were received; of TLS, all since the last call."""
-        if self._tls is None:
+        if self.tls is None:
             self._recorder.bytes_received += len(data)
         else:
-            sent, received = self._tls.take_counts()
+            sent, received = self.tls.take_counts()
             self._recorder.bytes_sent += sent
             self._recorder.bytes_received += received
-        if self._unsent:
+        if self.unsent:
             self._fix_beginnings()
 
     def _put(self, frame: bytes) -> None:
         line = self.line
-        if self._tls is None:
+        if self.tls is None:
             self._recorder.bytes_sent += len(frame)
         if line.wire:
             line.wire += frame
             return
-        if self._unsent:
+        if self.unsent:
             self._fix_beginnings()
         line.send_soon(frame)
 
     def _fix_beginnings(self) -> None:
         if not self.line.wire:
-            for wait in self._unsent:
+            for wait in self.unsent:
                 # Not when it ended: a quick server answers before `send` returns.
                 wait.began = self.line.started_at
-            self._unsent.clear()
+            self.unsent.clear()

@@ -62,6 +62,63 @@ async def test_events_are_given_counted_and_timed() -> None:
 
 
 @in_real_time
+async def test_chunks_are_events_however_they_come() -> None:
+    pieces = [
+        b"9\r\ndata: a\n\n\r\n",  # one whole chunk
+        b"009;seq=1\r\ndata: b\n\n\r\n",  # with an extension
+        b"9\r\ndata: c\n\n\r\n9\r\ndata: d\n\n\r\n",  # two
+        b"9\r\ndata:", b" e\n\n\r", b"\n",  # in pieces
+        b"B\r\ndata: f\r\n\r\n\r\n",  # with lines of its own
+        b"8\r\ndata: g\n\r\n",  # of which the event ends in the next
+        b"1\r\n\n\r\n",
+        b"0\r\n\r\n",
+    ]  # fmt: skip
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        for piece in pieces:
+            await trio.sleep(0.005)  # most come alone then; if not, the events are the same
+            await peer.send(piece)
+
+    async with (
+        serving(serve) as server,
+        a_tester() as tester,
+        tester.client.sse(server.url, reconnections=0) as events,
+    ):
+        seen = [each.data async for each in events]
+
+    assert seen == ["a", "b", "c", "d", "e", "f", "g"]
+    assert samples(tester) == [("sse_failed", 0)]
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"8\r\ndata: a\n\n\r\n", b"A\r\ndata: a\n\n\r\n", b"+9\r\ndata: a\n\n\r\n"]
+)
+@in_real_time
+async def test_a_chunk_whose_size_is_wrong_breaks_the_stream(chunk: bytes) -> None:
+    answer = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+    async def serve(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(answer)
+        await trio.sleep(0.005)
+        await peer.send(chunk)
+
+    async with (
+        serving(serve) as server,
+        a_tester() as tester,
+        tester.client.sse(server.url, reconnections=0) as events,
+    ):
+        async for _ in events:
+            pass
+        error = events.response.error
+
+    assert error
+    assert samples(tester) == [("sse_failed", 1)]
+
+
+@in_real_time
 async def test_gaps_are_those_between_arrivals() -> None:
     async def slowly(peer: Peer) -> None:
         await peer.head()

@@ -55,6 +55,22 @@ async def test_text_and_bytes_go_out_and_come_back_as_what_they_are():
 
 
 @in_real_time
+async def test_a_system_without_epoll_is_told_what_to_do_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Traffic, "is_available", False)
+    async with upgrading(WsPeer.echo) as server, a_ws() as tester:
+        with pytest.raises(OptionError) as raised:
+            async with tester.ws.connect(server.url):
+                pass
+
+    assert str(raised.value) == (
+        "vu.ws needs Linux; on another system, run pytest in a container or a virtual machine of it"
+    )
+    assert server.connections == 0
+
+
+@in_real_time
 async def test_messages_of_one_turn_go_out_in_one_piece():
     pieces = []
 

@@ -145,7 +145,7 @@ def checked_versions(versions: str) -> str:
             f"http_versions={versions!r} needs the extra `{extra}`: pip install 'pytest-k6api[{extra}]'"
         )
     if not Traffic.is_available:
-        raise OptionError(f"http_versions={versions!r} is for Linux; write '1.1'")
+        raise OptionError(f"http_versions={versions!r} {Traffic.needs}, or write '1.1'")
     return versions
 
 
@@ -158,7 +158,7 @@ def require_http2(asker: str) -> None:
     if not _has_decoder():
         raise OptionError(f"{asker} needs the extra `grpc`: pip install 'pytest-k6api[grpc]'")
     if not Traffic.is_available:
-        raise OptionError(f"{asker} is for Linux")
+        raise OptionError(f"{asker} {Traffic.needs}")
 
 
 def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:

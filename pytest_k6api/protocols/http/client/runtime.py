@@ -155,7 +155,7 @@ class HttpRuntime:
             OptionError: There are none on this system, or the runtime does not run.
         """
         if self._traffic is None:
-            raise OptionError("vu.ws needs Linux, where connections share their system calls")
+            raise OptionError(f"vu.ws {Traffic.needs}")
         return self._traffic
 
     def watch(self, thing: Watched) -> None:

@@ -83,6 +83,8 @@ class Http1Body:
         """Return what `data` holds of the body."""
         chunks = self._chunks
         if chunks is not None:
+            if piece := chunks.take_lone(data):
+                return piece
             chunks.feed(data)
             piece = b"".join(self._decoded)
             self._decoded.clear()

@@ -41,9 +41,9 @@ from trio.lowlevel import (
 
 from pytest_k6api.protocols.http.net.tcp import (
     ROOM_FOR_ARRIVAL,
+    TIMESPEC,
     KernelClock,
     NonBlockingSocket,
-    arrived_at,
 )
 
 # Only Linux has it.
@@ -140,9 +140,11 @@ class Traffic(trio.abc.Instrument):
         outbox: Lines whose `wire` is to be sent when the loop comes round.
         duplex_outbox: Duplex lines that have something to send then, or to look for.
         clock: Translates the kernel's times of arrival.
+        needs: What an error says where it is not available.
     """
 
     is_available = sys.platform == "linux"
+    needs = "needs Linux; on another system, run pytest in a container or a virtual machine of it"
 
     def __init__(self) -> None:
         self.outbox: list[Line] = []
@@ -261,7 +263,11 @@ class Traffic(trio.abc.Instrument):
                 continue
             try:
                 line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
-                line.received_at = arrived_at(told[0][2], now, offset, earliest) if told else now
+                arrived = now
+                if told:  # `arrived_at`, without the call
+                    seconds, nanoseconds = TIMESPEC(told[0][2])
+                    arrived = seconds * 1_000_000_000 + nanoseconds - offset
+                line.received_at = arrived if earliest <= arrived <= now else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue
             except Exception as error:  # noqa: BLE001 - as above

@@ -14,7 +14,8 @@ Received = tuple[bytes, list[tuple[int, int, bytes]], int, Any]
 # Linux, SO_TIMESTAMPNS: each receipt tells the wall time at which the bytes came in
 # from the network. Python does not name it, and a few architectures number it otherwise.
 _TIMESTAMPS: int | None = 35 if sys.platform == "linux" else None
-_TIMESPEC = struct.Struct("@ll").unpack
+TIMESPEC = struct.Struct("@ll").unpack
+"""Reads the seconds and nanoseconds of one item of ancillary data."""
 ROOM_FOR_ARRIVAL = socket.CMSG_SPACE(struct.calcsize("@ll"))
 """Bytes of ancillary data to ask ``recvmsg`` for, so that `arrived_at` can read it."""
 
@@ -57,7 +58,7 @@ class KernelClock:
             took = perf_counter_ns() - began
             if told and took < shortest:
                 shortest = took
-                seconds, nanoseconds = _TIMESPEC(told[0][2])
+                seconds, nanoseconds = TIMESPEC(told[0][2])
                 self.offset = seconds * 1_000_000_000 + nanoseconds - began - took // 2
 
     def close(self) -> None:
@@ -78,7 +79,7 @@ def arrived_at(told: bytes, now: int, offset: int, earliest: int) -> int:
     Returns:
         The time in perf_counter_ns; `now` if the wall clock was set in the meantime.
     """
-    seconds, nanoseconds = _TIMESPEC(told)
+    seconds, nanoseconds = TIMESPEC(told)
     arrived: int = seconds * 1_000_000_000 + nanoseconds - offset
     return arrived if earliest <= arrived <= now else now
 

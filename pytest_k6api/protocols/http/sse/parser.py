@@ -125,6 +125,9 @@ class EventParser:
         name, last_id, retry = "", self.last_id, None
         data = []
         for line in block.decode("utf-8", "replace").split("\n"):
+            if line.startswith("data: "):  # as most lines do
+                data.append(line[6:])
+                continue
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if field == "data":
