@@ -76,10 +76,31 @@ def test_every_test_has_its_outcome_and_runs_once(arguments: list[str], suite: P
     assert sorted(suite.read_text().split()) == LOAD_TESTS
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        neighbour("timeout", "pytest_timeout", "--timeout=30"),
+        neighbour("pytest_cov", "pytest_cov", "--cov=.", "--cov-report="),
+        neighbour("randomly", "pytest_randomly"),
+        neighbour("html", "pytest_html", "-p", "metadata", "--html=report.html"),
+    ],
+)
+def test_load_tests_on_workers_have_their_outcomes_and_run_once(
+    arguments: list[str], suite: Path, run: Run
+):
+    result = run(*arguments, "--k6-workers=2", "--k6-address=", "--junitxml=junit.xml")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(**OUTCOMES)
+    assert sorted(suite.read_text().split()) == LOAD_TESTS
+    assert (suite.parent / "junit.xml").read_text().count("<testcase ") == 9
+
+
 @needs("xdist")
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
+        (("--k6-workers=2",), "--k6-workers and pytest-xdist (-n, --dist) both start workers;"),
         (("--k6-duration=10",), "the duration '10' has no unit"),
         (("--k6-address=192.0.2.1:6565", "--k6-token=a"), "cannot listen on '192.0.2.1:"),
     ],

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.distributed.clusters import running_cluster
 from tests.plugin.conftest import RunPytest
 
 ROOT = Path(__file__).parents[2]
@@ -95,10 +97,20 @@ def samples(lines: str) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.fixture(params=["1", "2", "3", "7", "cluster"])
+def workers(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give what `--k6-workers` takes; a cluster has two machines."""
+    if request.param != "cluster":
+        yield request.param
+        return
+    pytest.importorskip("distributed")
+    with running_cluster() as scheduler:
+        yield scheduler
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 3, 7])
 def test_workers_measure_what_one_process_measures(
-    pytester: pytest.Pytester, run_pytest: RunPytest, workers: int
+    pytester: pytest.Pytester, run_pytest: RunPytest, workers: str
 ):
     pytester.makepyfile(test_shop=SUITE)
 
@@ -117,7 +129,8 @@ def test_workers_measure_what_one_process_measures(
     split = run("split", f"--k6-workers={workers}")
 
     assert split == alone
-    assert "\nworker " in (pytester.path / "split.json").read_text().replace("\\n", "\n")
+    told = (pytester.path / "split.json").read_text().replace("\\n", "\n")
+    assert ("\nworker " in told) == (workers != "1")
     assert (len(alone["thresholds"]), len(alone["failures"])) == (7, 7)
     assert len(alone["output"]) > 42 * 10
 
