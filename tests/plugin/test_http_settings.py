@@ -221,6 +221,34 @@ def test_a_version_that_is_not_there_is_refused_before_any_request(
     assert service.paths == []
 
 
+def test_the_extra_of_http3_is_told_when_it_is_missing(
+    pytester: pytest.Pytester,
+    run_pytest: RunPytest,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytester.makepyfile(HTTP2_SUITE)
+    monkeypatch.setattr("pytest_k6api.protocols.http.client.options._has_quic", lambda: False)
+
+    result = run_pytest("--k6-http-version=3")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["http_versions='3' needs the extra `http3`: pip install 'pytest-k6api[[]http3]'"]
+    )
+    assert service.paths == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/3 is for Linux")
+def test_http3_is_chosen_on_the_command_line(pytester: pytest.Pytester, run_pytest: RunPytest):
+    pytest.importorskip("qh3")
+    pytester.makepyfile(HTTP2_SUITE)
+
+    result = run_pytest("--k6-http-version=3")
+
+    assert "http3: http:// has no HTTP/3; write https://" in str(result.stdout)
+
+
 def test_a_missing_extra_is_told_with_its_command(
     pytester: pytest.Pytester,
     run_pytest: RunPytest,

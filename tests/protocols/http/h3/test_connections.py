@@ -12,7 +12,7 @@ import trio
 pytest.importorskip("qh3")
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http import ClientOptions, HostTable, Proxies, TlsRules
+from pytest_k6api.protocols.http import ClientOptions, HostTable, Proxies, SyncClient, TlsRules
 from pytest_k6api.protocols.http.h3 import errors
 from pytest_k6api.protocols.http.h3.frames import DATA, GOAWAY, HEADERS, frame, number
 from pytest_k6api.protocols.http.net import Traffic
@@ -407,3 +407,44 @@ async def test_bytes_are_those_of_datagrams(tmp_path: Path) -> None:
     assert first[0] >= 1200  # QUIC's first datagram is filled up
     assert first[1] >= 1200
     assert 30 < second < 1200
+
+
+@in_real_time
+async def test_a_scenario_in_a_thread_asks_likewise(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, a_client() as tester:
+        client = SyncClient(tester.client)
+        got = await trio.to_thread.run_sync(client.get, server.url)
+        both = await trio.to_thread.run_sync(client.batch, [server.url] * 2)
+
+    assert [each.text for each in (got, *both)] == ["hello"] * 3
+
+
+@in_real_time
+async def test_server_sent_events_come_one_by_one(tmp_path: Path) -> None:
+    fields = b"\0\0\xd9" + b"\x5f\x1d\x11text/event-stream"
+    data = b"data: a\n\ndata: b\n\n"
+
+    async with (
+        serving(tmp_path, sending(frame(HEADERS, fields) + frame(DATA, data))) as server,
+        a_client() as tester,
+        tester.client.sse(server.url, reconnections=0) as events,
+    ):
+        told = [event.data async for event in events]
+
+    assert told == ["a", "b"]
+
+
+@in_real_time
+async def test_an_upload_that_is_not_wanted_is_left_out(tmp_path: Path) -> None:
+    def answer(peer: Peer, number_: int) -> None:
+        peer.quic.stop_stream(number_, errors.NO_ERROR)
+        hello(peer, number_)
+
+    async with serving(tmp_path, answer) as server, a_client() as tester:
+        Peer.waits = False
+        try:
+            got = await tester.client.post(server.url, content=b"x" * 3_000_000)
+        finally:
+            Peer.waits = True
+
+    assert (got.text, got.error) == ("hello", "")
