@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -300,13 +299,11 @@ async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     sock = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
     await sock.bind(("127.0.0.1", 0))
     url = f"https://127.0.0.1:{sock.getsockname()[1]}"
-    began = perf_counter()
     with sock:
         async with a_client(connect_timeout=0.3) as tester:
             silent = await tester.client.get(url)
 
     assert (silent.error_code, silent.error) == (1211, "dial: i/o timeout")
-    assert perf_counter() - began < 8
 
 
 @in_real_time
