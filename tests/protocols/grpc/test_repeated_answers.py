@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     """What a server says to one call.
 
     Attributes:
-        lead: Of the connection, in front.
+        lead, behind: Of the connection.
         shop, till: Metadata before and behind the response.
         indexed: Whether they go into the dynamic table.
         text: The response.
@@ -45,6 +45,7 @@ class Answer(NamedTuple):
     indexed: bool
     text: bytes
     is_cut: bool
+    behind: list[str]
 
 
 answers = st.builds(
@@ -55,6 +56,7 @@ answers = st.builds(
     indexed=st.booleans(),
     text=st.binary(max_size=20),
     is_cut=st.booleans(),
+    behind=st.lists(st.sampled_from(["update", "ping"]), max_size=2),
 )
 # The same again and again, as most servers answer, and now and then another.
 conversations = st.lists(st.tuples(answers, st.integers(1, 4)), min_size=1, max_size=4).map(
@@ -82,6 +84,7 @@ def said(speaker: Speaker, number: int, answer: Answer) -> bytes:
             ),
             *(data(number, piece, ends=False) for piece in pieces),
             head(number, block(("grpc-status", "0"), ("till", answer.till)), ends=True),
+            *(leads[each] for each in answer.behind),
         ]
     )
 
@@ -113,6 +116,6 @@ def test_answers_are_what_they_say_however_alike_they_are(conversation: list[Ans
         (answer.text, (("shop", answer.shop),), (("till", answer.till),)) for answer in conversation
     ]
     pongs = sum(each.kind == PING and each.flags == ACK for each in spoken[0].frames)
-    asked = sum(answer.lead.count("ping") for answer in conversation[:-1])
+    asked = sum((a.lead + a.behind).count("ping") for a in conversation[:-1])
     assert len(spoken) == 1
     assert pongs >= asked

@@ -5,7 +5,7 @@ the last time if it, and what comes with it, does not both change the dynamic ta
 to it. Pure.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pytest_k6api.protocols.http.h2.frames import (
     ACK,
@@ -15,6 +15,7 @@ from pytest_k6api.protocols.http.h2.frames import (
     HEADER_SIZE,
     HEADERS,
     LEAST_FRAME,
+    MAX_WINDOW,
     PING,
     WINDOW_UPDATE,
     frame,
@@ -68,6 +69,11 @@ class Pattern(NamedTuple):
             return None
         return data[len(start) :]
 
+    def split(self, data: bytes, stream_id: int) -> tuple[bytes, bytes] | None:
+        """Return the body, behind which there is nothing, if `data` is such a response."""
+        body = self.body_of(data, stream_id)
+        return None if body is None else (body, b"")
+
     def begins_with(self, data: bytes, stream_id: int) -> bool:
         """Return whether `data` is the first frame of such a response."""
         return data == b"%b%b%b" % (self.head, stream_id.to_bytes(4), self.block.wire)
@@ -97,8 +103,8 @@ class CallPattern(NamedTuple):
         head, tail = len(block.wire).to_bytes(3), len(trailers.wire).to_bytes(3)
         return cls(head + _BEGINS, block, tail + _ENDS, trailers, changed)
 
-    def body_of(self, data: bytes, stream_id: int) -> bytes | None:
-        """Return the body, if `data` is such a response as a whole and nothing else."""
+    def split(self, data: bytes, stream_id: int) -> tuple[bytes, bytes] | None:
+        """Return the body and what is behind the response, if `data` begins with such a response."""
         head, block, tail, trailers, _ = self
         number = stream_id.to_bytes(4)
         start = b"%b%b%b" % (head, number, block.wire)
@@ -107,18 +113,19 @@ class CallPattern(NamedTuple):
         if not data.startswith(start) or data[size_at + 3 : begin] != _CALL_DATA + number:
             return None
         end = begin + int.from_bytes(data[size_at : size_at + 3])
-        if data[end:] != b"%b%b%b" % (tail, number, trailers.wire) or end - begin > LEAST_FRAME:
+        last = b"%b%b%b" % (tail, number, trailers.wire)
+        if not data.startswith(last, end) or end - begin > LEAST_FRAME:
             return None
-        return data[begin:end]
+        return data[begin:end], data[end + len(last) :]
 
 
 AnyPattern = Pattern | CallPattern
 
 
 class Lead(NamedTuple):
-    """What a server says of the connection before a response: WINDOW_UPDATE and PING.
+    """What a server says of the connection around a response: WINDOW_UPDATE and PING.
 
-    Servers in Go say both with every call.
+    Servers in Go say both before the response to each call, grpcio's behind it.
 
     Attributes:
         wire: Its frames.
@@ -132,17 +139,19 @@ class Lead(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes, before: "Lead | None") -> "Lead | None":
-        """Return what stands before the first frame of a stream in `data`.
+        """Return what `data` says of the connection, up to the first frame of a stream.
 
         Args:
             data: Frames.
-            before: What stood there the last time.
+            before: What it was the last time.
 
         Returns:
             None if any of it needs a closer look.
         """
         if before is not None and data.startswith(before.wire):
-            return before
+            end = len(before.wire)
+            if data[end + 8 : end + 9] != b"\0":  # it says no more than that
+                return before
         at, credit, answers = 0, 0, b""
         while data[at + 5 : at + HEADER_SIZE] == _OF_CONNECTION:
             high, size, kind, flags, _ = read_header(data, at)
@@ -160,3 +169,56 @@ class Lead(NamedTuple):
 
 
 NO_LEAD = Lead(b"", 0, b"")
+
+
+class Taker(Protocol):
+    """The part of a stream that is asked for.
+
+    Attributes:
+        id: Its number.
+        max_size: The most bytes of data that may come.
+    """
+
+    id: int
+    max_size: float
+
+
+class Asides:
+    """Reads responses with what is said of the connection around them, mostly what was said before."""
+
+    __slots__ = ("_before", "_behind")
+
+    def __init__(self) -> None:
+        self._before: Lead | None = None
+        self._behind: Lead | None = None
+
+    def read(
+        self, pattern: AnyPattern, data: bytes, stream: Taker, window: int
+    ) -> tuple[Lead, bytes] | None:
+        """Return what is said of the connection, and the body.
+
+        Args:
+            pattern: What the response should be like.
+            data: Frames.
+            stream: The one that waits for it.
+            window: The connection's window.
+
+        Returns:
+            None if any of it needs a closer look.
+        """
+        lead: Lead | None = NO_LEAD
+        if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
+            lead = self._before = Lead.of(data, self._before)
+        taken = lead and pattern.split(data[len(lead.wire) :], stream.id)
+        if lead is None or taken is None:
+            return None
+        body, rest = taken
+        credit, answers = lead.credit, lead.answers
+        if rest:
+            behind = self._behind = Lead.of(rest, self._behind)
+            if behind is None or len(behind.wire) != len(rest):
+                return None
+            credit, answers = credit + behind.credit, answers + behind.answers
+        if len(body) > stream.max_size or window + credit > MAX_WINDOW:
+            return None
+        return (lead if not rest else Lead(b"", credit, answers)), body

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, too_large
-from pytest_k6api.protocols.http.h2.patterns import NO_LEAD, AnyPattern, CallPattern, Lead, Pattern
+from pytest_k6api.protocols.http.h2.patterns import (
+    NO_LEAD,
+    AnyPattern,
+    Asides,
+    CallPattern,
+    Pattern,
+)
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 from pytest_k6api.protocols.http.multiplexed import (
     MAX_HEAD,
@@ -47,7 +53,7 @@ class Session:
     """
 
     __slots__ = (
-        "_begun", "_consumed", "_latest", "_lead", "_pattern", "_rest", "answers", "blocks", "first_window",
+        "_asides", "_begun", "_consumed", "_latest", "_pattern", "_rest", "answers", "blocks", "first_window",
         "frame_size", "goaway", "is_greeted", "is_probed", "most_fields", "most_streams", "next_id",
         "send_window", "streams",
     )  # fmt: skip
@@ -55,7 +61,7 @@ class Session:
     def __init__(self, blocks: ResponseBlocks) -> None:
         self.blocks = blocks
         self.streams: dict[int, Stream] = {}
-        self.answers = b""
+        self.answers = self._rest = b""
         self.next_id = 1
         self.send_window = self.first_window = frames.DEFAULT_WINDOW
         self.frame_size = frames.LEAST_FRAME
@@ -63,15 +69,12 @@ class Session:
         self.most_fields = frames.ANY_FIELDS
         self.goaway: frames.Goaway | None = None
         self.is_probed = self.is_greeted = False
-        self._rest = b""
-        # The stream and the flags of a header block that goes on, and its pieces.
+        # Stream, flags and pieces of a header block that goes on.
         self._begun: tuple[int, int, bytearray] | None = None
-        self._consumed = 0
-        # The block that came last; the response that did, if the next may be known by it; and
-        # what came before that.
+        self._consumed, self._asides = 0, Asides()
+        # The block that came last; and the response that did, if the next may be known by it.
         self._latest: HeaderBlock | None = None
         self._pattern: AnyPattern | None = None
-        self._lead: Lead | None = None
 
     def __repr__(self) -> str:
         return f"<Session with {len(self.streams)} of {self.most_streams} streams>"
@@ -109,7 +112,6 @@ class Session:
         Raises:
             Violation: The connection ends.
         """
-        self._lead = None
         data = self._rest + data
         start, end = self._take_repeated(data), len(data)
         while end - start >= 9:
@@ -187,17 +189,15 @@ class Session:
         Most responses are, but for their bodies. Stream `number` is the only one, and over then.
         """
         pattern = self._pattern
-        if pattern is None or len(self.streams) != 1:
+        stream = self.streams.get(number)
+        if pattern is None or stream is None or len(self.streams) != 1:
             return None
-        data = self._rest + data
-        lead = NO_LEAD
-        if data[8:9] == b"\0":  # a stream's number is odd: it is of the connection
-            self._lead = found = Lead.of(data, self._lead)
-            if found is None or self.send_window + found.credit > frames.MAX_WINDOW:
-                return None
-            lead, data = found, data[len(found.wire) :]
-        body = pattern.body_of(data, number)
-        if body is None or (pattern.trailers and len(body) > self.streams[number].max_size):
+        data, lead, body = self._rest + data, NO_LEAD, None
+        if type(pattern) is Pattern and data[8:9] != b"\0":
+            body = pattern.body_of(data, number)
+        elif found := self._asides.read(pattern, data, stream, self.send_window):
+            lead, body = found
+        if body is None:
             return None
         if lead is not NO_LEAD:
             self.send_window += lead.credit
