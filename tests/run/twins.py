@@ -191,7 +191,7 @@ def extctl_dur(stage: Stage) -> Script:
         await stage.setup.wait()
         return "S"
 
-    return Script({"ext": (external(1, 4, 2.0), nap)}, setup=setup)
+    return Script({"ext": (external(1, 4, 4.0), nap)}, setup=setup)
 
 
 def ext_long_iter(_: Stage) -> Script:
@@ -229,7 +229,7 @@ def ext_slow_init(_: Stage) -> Script:
 
 
 def slow_init(_: Stage) -> Script:
-    return Script({"main": (constant(20, 1.0), nap)})
+    return Script({"main": (constant(20, 4.0), nap)})
 
 
 def nosetup(_: Stage) -> Script:

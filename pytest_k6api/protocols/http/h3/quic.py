@@ -121,11 +121,7 @@ class QuicSocket:
                 data, told, _, _ = self._sock.recvmsg(_DATAGRAM, ancillary_size)
                 datagrams.append(data)
             self.may_have_more = True
-        except BlockingIOError:
-            self.may_have_more = False
-            if not datagrams:
-                raise
-        except OSError:
+        except OSError:  # no more now, or nobody is there
             self.may_have_more = False
             if not datagrams:
                 raise
