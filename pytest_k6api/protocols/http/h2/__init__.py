@@ -14,22 +14,15 @@ if TYPE_CHECKING:
     from pytest_k6api.protocols.http.h2.connection import Http2Caches, Http2Connection
     from pytest_k6api.protocols.http.h2.errors import NOT_CHOSEN
     from pytest_k6api.protocols.http.h2.hpack import encode_block
-    from pytest_k6api.protocols.http.h2.requests import RequestBlocks
 
-__all__ = [
-    "NOT_CHOSEN", "Answer", "Http2Caches", "Http2Connection", "RequestBlocks", "encode_block",
-]  # fmt: skip
+__all__ = ["NOT_CHOSEN", "Answer", "Http2Caches", "Http2Connection", "encode_block"]
 
 __getattr__ = late_names(
     __name__,
     {
         ".calls": ("Answer",),
-        ".connection": (
-            "Http2Caches",
-            "Http2Connection",
-        ),
+        ".connection": ("Http2Caches", "Http2Connection"),
         ".errors": ("NOT_CHOSEN",),
         ".hpack": ("encode_block",),
-        ".requests": ("RequestBlocks",),
     },
 )

@@ -9,30 +9,28 @@ from collections.abc import Sequence
 
 from pytest_k6api.protocols.http.h2 import errors, frames
 from pytest_k6api.protocols.http.h2.calls import CallStream
-from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.exchange import Http2Exchange
 from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks
-from pytest_k6api.protocols.http.h2.hpack import NO_TABLE
-from pytest_k6api.protocols.http.h2.requests import RequestBlocks
+from pytest_k6api.protocols.http.h2.hpack import NO_TABLE, encode_block
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.h2.together import Http2Together
 from pytest_k6api.protocols.http.message.errors import explain_transfer, is_end_of_tls, is_gone
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.multiplexed import (
     MAX_HEAD,
+    MOST_UNSENT,
     STREAM_WINDOW,
     MultiplexedConnection,
+    RequestBlocks,
     SharedBlocks,
     Stream,
+    Violation,
 )
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.tcp import NonBlockingSocket
 
-# Bytes that wait to be sent: beyond it bodies wait, and beyond the second a peer
-# that asks without end and does not read is left.
-_MOST_UNSENT = 256 * 1024
+# Bytes that wait to be sent, beyond which a peer that asks without end and does not read is left.
 _FAR_TOO_MUCH = 1024 * 1024
-
 
 _GREETING = (
     frames.PREFACE
@@ -55,7 +53,10 @@ class Http2Caches:
 
     def __init__(self) -> None:
         self.responses = SharedBlocks()
-        self.tls, self.clear = RequestBlocks(is_tls=True), RequestBlocks(is_tls=False)
+        self.tls, self.clear = (
+            RequestBlocks(is_tls=is_tls, encode=encode_block, start_of=frames.start_of_whole)
+            for is_tls in (True, False)
+        )
 
     def __repr__(self) -> str:
         return f"<Http2Caches of {self.responses!r}>"
@@ -131,7 +132,7 @@ class Http2Connection(MultiplexedConnection[Session]):
 
     def room_for(self, stream: Stream) -> int:
         """Return how many bytes of data can be sent now; 0 or less for none."""
-        unsent = _MOST_UNSENT - len(self.wire)
+        unsent = MOST_UNSENT - len(self.wire)
         self._is_congested = self._is_congested or unsent <= 0
         return min(stream.send_window, self.session.send_window, unsent)
 
@@ -141,7 +142,7 @@ class Http2Connection(MultiplexedConnection[Session]):
         self.session.send_window -= len(data)
         if stream not in self.starting:
             self.starting.append(stream)
-        size = min(self.session.frame_size, _MOST_UNSENT)
+        size = min(self.session.frame_size, MOST_UNSENT)
         self.send_soon(frames.data_frames(stream.id, data, size, is_last=is_last))
 
     def end_stream(self, stream: Stream, code: int) -> None:
@@ -184,7 +185,8 @@ class Http2Connection(MultiplexedConnection[Session]):
     def _break(self, violation: Violation) -> None:
         self.send_soon(frames.goaway(violation.code))
         self.flush()
-        self.session.lose(violation.failure, is_gone=False)
+        failure = violation.failure or errors.connection_failure(violation.code, str(violation))
+        self.session.lose(failure, is_gone=False)
         self.close()
 
     def _lose(self, error: Exception | None) -> None:

@@ -6,17 +6,18 @@ protocol's codes it was; behind a colon follows which rule was broken, where it 
 Source: k6 v1.1.0, ``lib/netext/httpext/error_codes.go``; texts as its binary writes them.
 """
 
-from pytest_k6api.protocols.http.message.errors import GENERIC, RequestFailure
-from pytest_k6api.protocols.http.multiplexed import StreamFault
+from pytest_k6api.protocols.http.message.errors import (
+    GENERIC,
+    HTTP2_CONNECTION,
+    HTTP2_GOAWAY,
+    HTTP2_STREAM,
+    RequestFailure,
+)
+from pytest_k6api.protocols.http.multiplexed import Violation
 
-NO_ERROR = 0
-PROTOCOL_ERROR = 1
-INTERNAL_ERROR = 2
 FLOW_CONTROL_ERROR = 3
-STREAM_CLOSED = 5
 FRAME_SIZE_ERROR = 6
 REFUSED_STREAM = 7
-CANCEL = 8
 COMPRESSION_ERROR = 9
 ENHANCE_YOUR_CALM = 11
 
@@ -25,10 +26,6 @@ _NAMES = (
     "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR",
     "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 )  # fmt: skip
-
-_GOAWAY = 1610
-_STREAM = 1630
-_CONNECTION = 1650
 
 FRAME_TOO_LARGE = RequestFailure(GENERIC, "http2: frame too large")
 NOT_HTTP2 = RequestFailure(
@@ -46,38 +43,19 @@ NOT_CHOSEN = RequestFailure(
 )
 
 
-class Violation(Exception):
-    """The peer broke a rule of the connection, which ends by it.
-
-    Attributes:
-        code: The code to send with GOAWAY.
-        failure: What the requests under way are told.
-    """
-
-    def __init__(self, code: int, detail: str, failure: RequestFailure | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.failure = failure or connection_failure(code, detail)
-
-
 def goaway_failure(code: int) -> RequestFailure:
     """Return what a request is told whose connection the server ended with GOAWAY."""
-    return _failure(_GOAWAY, "http2: received GoAway", code)
+    return _failure(HTTP2_GOAWAY, "http2: received GoAway", code)
 
 
 def stream_failure(code: int, detail: str = "") -> RequestFailure:
     """Return what a request is told whose stream was reset, by the server or for `detail`."""
-    return _failure(_STREAM, "http2: stream error", code, detail)
-
-
-def fault_failure(fault: StreamFault) -> RequestFailure:
-    """Return what a request is told whose stream was ended by `fault`."""
-    return fault.failure or stream_failure(fault.code, str(fault))
+    return _failure(HTTP2_STREAM, "http2: stream error", code, detail)
 
 
 def connection_failure(code: int, detail: str = "") -> RequestFailure:
     """Return what the requests are told of a connection that was ended for `detail`."""
-    return _failure(_CONNECTION, "http2: connection error", code, detail)
+    return _failure(HTTP2_CONNECTION, "http2: connection error", code, detail)
 
 
 def _failure(base: int, words: str, code: int, detail: str = "") -> RequestFailure:
@@ -92,5 +70,4 @@ def _failure(base: int, words: str, code: int, detail: str = "") -> RequestFailu
 def frame_too_large(data: bytes, *, is_first: bool) -> Violation:
     """Return what ends a connection whose peer sends `data`, a frame of more bytes than we take."""
     is_http1 = is_first and data.startswith(b"HTTP/")
-    failure = NOT_HTTP2 if is_http1 else FRAME_TOO_LARGE
-    return Violation(FRAME_SIZE_ERROR, failure.text, failure)
+    return Violation(FRAME_SIZE_ERROR, NOT_HTTP2 if is_http1 else FRAME_TOO_LARGE)

@@ -9,12 +9,12 @@ from trio.lowlevel import current_task
 
 from pytest_k6api.protocols.http.h2.errors import FIELDS_TOO_LARGE, TRUNCATED
 from pytest_k6api.protocols.http.h2.frames import LEAST_FRAME
-from pytest_k6api.protocols.http.h2.requests import RequestBlock, RequestBlocks
 from pytest_k6api.protocols.http.h2.session import Session
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.multiplexed import (
     ExchangeCarrier,
     HeaderBlock,
+    RequestBlock,
     Stream,
     StreamExchange,
 )
@@ -26,13 +26,11 @@ class Http2Carrier(ExchangeCarrier, Protocol):
     """The part of a connection that its exchanges use.
 
     Attributes:
-        requests: The blocks of requests.
         session: The connection's state.
         starting: Streams of which something is still to be sent.
         tls: The socket, if there is TLS over it.
     """
 
-    requests: RequestBlocks
     session: Session
     starting: list[Stream]
     tls: TlsSocket | None
@@ -152,16 +150,7 @@ class Http2Exchange(StreamExchange[Http2Carrier]):
         connection.starting.append(self)
         return b"%b%b%b" % (known.start, number.to_bytes(4), known.block)
 
-    def _finish(self) -> None:
-        self._take_head()
-        self.body = self.take_held()
-        self.count()
-        if self.is_plain:  # the client is done with it before it waits again
-            self._renew_cleanly()
-            self._carrier.spare.append(self)
-
-    def _renew_cleanly(self) -> None:
-        """Be ready for the next request, but for what the client still reads of the last one."""
+    def _be_spare(self) -> None:
         started_at, sent_at = self.started_at, self.sent_at
         first_byte_at, ended_at = self.first_byte_at, self.ended_at
         self.renew(NEVER)

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from pytest_k6api.protocols.http.h2.errors import (
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
-    PROTOCOL_ERROR,
-    Violation,
 )
+from pytest_k6api.protocols.http.multiplexed import PROTOCOL_ERROR, Violation
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
@@ -27,8 +26,6 @@ ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 2, 3, 4
 MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 5, 6
 
 HEADER_SIZE = 9
-ANY_FIELDS = 1 << 32
-"""More bytes of header fields than a peer can limit them to."""
 DEFAULT_WINDOW = 65_535
 MAX_WINDOW = LAST_STREAM = (1 << 31) - 1
 LEAST_FRAME = 16_384
@@ -126,6 +123,13 @@ def header_frames(stream_id: int, block: bytes, size: int, *, is_last: bool) -> 
     frames = [frame(HEADERS, last, stream_id, pieces[0])]
     frames += [frame(CONTINUATION, 0, stream_id, piece) for piece in pieces[1:-1]]
     return b"".join([*frames, frame(CONTINUATION, END_HEADERS, stream_id, pieces[-1])])
+
+
+def start_of_whole(block: bytes) -> bytes:
+    """Return the first bytes of the HEADERS frame that is a whole request; ``b""`` if `block` is too long."""
+    if len(block) > LEAST_FRAME:
+        return b""
+    return b"%b%c%c" % (len(block).to_bytes(3), HEADERS, END_HEADERS | END_STREAM)
 
 
 def data_frames(

@@ -17,10 +17,17 @@ itself is `jh2`'s, which is imported when a block is first decoded.
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pytest_k6api.protocols.http.h2.errors import COMPRESSION_ERROR, PROTOCOL_ERROR, Violation
+from pytest_k6api.protocols.http.h2.errors import COMPRESSION_ERROR, ENHANCE_YOUR_CALM
+from pytest_k6api.protocols.http.h2.frames import END_HEADERS
 from pytest_k6api.protocols.http.h2.hpack import classify
-from pytest_k6api.protocols.http.message.errors import head_too_large
-from pytest_k6api.protocols.http.multiplexed import MAX_HEAD, HeaderBlock, SharedBlocks
+from pytest_k6api.protocols.http.multiplexed import (
+    HEAD_TOO_LARGE,
+    MAX_HEAD,
+    PROTOCOL_ERROR,
+    HeaderBlock,
+    SharedBlocks,
+    Violation,
+)
 
 if TYPE_CHECKING:
     from jh2._hazmat import Decoder
@@ -29,6 +36,33 @@ if TYPE_CHECKING:
 # Entries that the table can have: 4096 bytes, of which each takes 32 and more.
 _MOST_ENTRIES = 128
 _MOST_OWN = 16
+
+
+class UnfinishedBlock:
+    """A header block that goes on in CONTINUATION frames.
+
+    Attributes:
+        stream_id: Its stream.
+        flags: Those of its HEADERS frame.
+        block: What has come of it.
+    """
+
+    __slots__ = ("block", "flags", "stream_id")
+
+    def __init__(self, stream_id: int, flags: int, block: bytes) -> None:
+        self.stream_id, self.flags, self.block = stream_id, flags, bytearray(block)
+
+    def add(self, flags: int, payload: bytes) -> None:
+        """Add the content of a CONTINUATION frame.
+
+        Raises:
+            Violation: The block is too large, or the frame makes work without end.
+        """
+        self.block += payload
+        if len(self.block) > MAX_HEAD:
+            raise Violation(PROTOCOL_ERROR, HEAD_TOO_LARGE)
+        if not payload and not flags & END_HEADERS:
+            raise Violation(ENHANCE_YOUR_CALM, "CONTINUATION with nothing in it")
 
 
 class ResponseBlocks:
@@ -92,13 +126,7 @@ class ResponseBlocks:
                 self._deferred.clear()
             fields = self._decoder.decode(wire, True)
         except OversizedHeaderListError:
-            raise too_large() from None
+            raise Violation(PROTOCOL_ERROR, HEAD_TOO_LARGE) from None
         except HPACKError as error:
             raise Violation(COMPRESSION_ERROR, "a header block that cannot be decoded") from error
         return tuple((name, value) for name, value, _ in fields)
-
-
-def too_large() -> Violation:
-    """Return what ends a connection whose peer sends too many header fields."""
-    failure = head_too_large(MAX_HEAD)
-    return Violation(PROTOCOL_ERROR, failure.text, failure)

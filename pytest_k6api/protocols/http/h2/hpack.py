@@ -6,14 +6,11 @@ literals without indexing mean the same in every connection, so a block is made 
 Pure (RFC 7541).
 """
 
-from collections.abc import Iterable
-
-from pytest_k6api.protocols.http.h2.errors import COMPRESSION_ERROR, Violation
+from pytest_k6api.protocols.http.h2.errors import COMPRESSION_ERROR
+from pytest_k6api.protocols.http.multiplexed import Fields, Violation, prefixed_number
 
 NO_TABLE = b"\x20"
 """Before a connection's first block: that its encoder keeps no dynamic table."""
-
-Fields = Iterable[tuple[bytes, bytes]]
 
 _WHOLE = {
     (b":method", b"GET"): 2,
@@ -44,24 +41,12 @@ def _encode_field(name: bytes, value: bytes) -> bytes:
     if index is not None:
         return bytes([0x80 | index])
     index = _NAMES.get(name, 0)
-    literal = _number(index, 4) if index else b"\0%b" % _string(name)
+    literal = prefixed_number(index, 4) if index else b"\0%b" % _string(name)
     return literal + _string(value)
 
 
 def _string(text: bytes) -> bytes:
-    return _number(len(text), 7) + text
-
-
-def _number(value: int, bits: int) -> bytes:
-    most = (1 << bits) - 1
-    if value < most:
-        return bytes([value])
-    digits = [most]
-    value -= most
-    while value >= 0x80:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*digits, value])
+    return prefixed_number(len(text), 7) + text
 
 
 def classify(block: bytes) -> tuple[bool, bool]:

@@ -9,8 +9,8 @@ caller, who ends a connection that does not take them.
 from collections.abc import Callable
 
 from pytest_k6api.protocols.http.h2 import errors, frames
-from pytest_k6api.protocols.http.h2.errors import Violation
-from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, too_large
+from pytest_k6api.protocols.http.h2.frames import LAST_STREAM
+from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks, UnfinishedBlock
 from pytest_k6api.protocols.http.h2.patterns import (
     NO_LEAD,
     AnyPattern,
@@ -20,17 +20,19 @@ from pytest_k6api.protocols.http.h2.patterns import (
 )
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 from pytest_k6api.protocols.http.multiplexed import (
-    MAX_HEAD,
+    ANY_FIELDS,
+    NO_ERROR,
+    PROTOCOL_ERROR,
     STREAM_WINDOW,
     HeaderBlock,
     Stream,
     StreamFault,
+    Violation,
 )
 
 # Until a server says how many streams it takes at once; and where it never does.
 _FIRST_STREAMS = 100
 _MOST_STREAMS = 1000
-_LAST_STREAM = (1 << 31) - 1
 # Bytes of the connection's window that are given back at once.
 _REFILL = 1 << 30
 
@@ -66,11 +68,10 @@ class Session:
         self.send_window = self.first_window = frames.DEFAULT_WINDOW
         self.frame_size = frames.LEAST_FRAME
         self.most_streams = _FIRST_STREAMS
-        self.most_fields = frames.ANY_FIELDS
+        self.most_fields = ANY_FIELDS
         self.goaway: frames.Goaway | None = None
         self.is_probed = self.is_greeted = False
-        # Stream, flags and pieces of a header block that goes on.
-        self._begun: tuple[int, int, bytearray] | None = None
+        self._begun: UnfinishedBlock | None = None
         self._consumed, self._asides = 0, Asides()
         # The block that came last; and the response that did, if the next may be known by it.
         self._latest: HeaderBlock | None = None
@@ -86,12 +87,12 @@ class Session:
 
     def takes(self, size: int) -> bool:
         """Return whether a small request with `size` bytes of fields is sent without another look."""
-        return self.goaway is None and size <= self.most_fields and 1 < self.next_id <= _LAST_STREAM
+        return self.goaway is None and size <= self.most_fields and 1 < self.next_id <= LAST_STREAM
 
     @property
     def takes_streams(self) -> bool:
         """Whether another stream may be opened, now or when others have ended."""
-        return self.goaway is None and self.next_id <= _LAST_STREAM
+        return self.goaway is None and self.next_id <= LAST_STREAM
 
     def open(self, stream: Stream) -> int:
         """Give `stream` a number, which is returned."""
@@ -121,7 +122,7 @@ class Session:
                 raise errors.frame_too_large(data, is_first=not self.is_greeted)
             if stop > end:
                 break
-            number &= _LAST_STREAM
+            number &= LAST_STREAM
             if not self.is_greeted or self._begun is not None:
                 self._check_place(kind, number)
             handle = _HANDLERS.get(kind)
@@ -134,22 +135,24 @@ class Session:
         self._rest = data[start:]
 
     def _check_place(self, kind: int, number: int) -> None:
-        if self._begun is not None and (kind != frames.CONTINUATION or number != self._begun[0]):
-            raise Violation(errors.PROTOCOL_ERROR, "a header block that is interrupted")
+        begun = self._begun
+        if begun is not None and (kind != frames.CONTINUATION or number != begun.stream_id):
+            raise Violation(PROTOCOL_ERROR, "a header block that is interrupted")
         if not self.is_greeted and kind != frames.SETTINGS:
-            raise Violation(errors.PROTOCOL_ERROR, "no SETTINGS at first")
+            raise Violation(PROTOCOL_ERROR, "no SETTINGS at first")
 
     def _fail(self, number: int, fault: StreamFault) -> None:
         stream = self.streams.pop(number, None)
         if stream is not None:
             self.answers += frames.reset(number, fault.code)
-            stream.fail(NetworkError(errors.fault_failure(fault)))
+            failure = fault.failure or errors.stream_failure(fault.code, str(fault))
+            stream.fail(NetworkError(failure))
 
     def _find(self, number: int, name: str) -> Stream | None:
         """Return the stream `number`, None if it is over."""
         stream = self.streams.get(number)
         if stream is None and (number >= self.next_id or number % 2 == 0):
-            raise Violation(errors.PROTOCOL_ERROR, f"{name} of a stream that was never opened")
+            raise Violation(PROTOCOL_ERROR, f"{name} of a stream that was never opened")
         return stream
 
     def _on_data(self, flags: int, number: int, payload: bytes) -> None:
@@ -245,7 +248,7 @@ class Session:
         stream.complete()
         self.streams.pop(stream.id, None)
         if not stream.has_sent_all:  # the rest of the upload is not wanted (8.1)
-            self.answers += frames.reset(stream.id, errors.NO_ERROR)
+            self.answers += frames.reset(stream.id, NO_ERROR)
 
     def _on_headers(self, flags: int, number: int, payload: bytes) -> None:
         self._pattern = None
@@ -253,20 +256,16 @@ class Session:
         if flags & frames.END_HEADERS:
             self._take_block(number, flags, payload)
         else:
-            self._begun = (number, flags, bytearray(payload))
+            self._begun = UnfinishedBlock(number, flags, payload)
 
     def _on_continuation(self, flags: int, number: int, payload: bytes) -> None:
-        if self._begun is None:
-            raise Violation(errors.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-        _, first_flags, block = self._begun
-        block += payload
-        if len(block) > MAX_HEAD:
-            raise too_large()
-        if not payload and not flags & frames.END_HEADERS:  # work without end, else
-            raise Violation(errors.ENHANCE_YOUR_CALM, "CONTINUATION with nothing in it")
+        begun = self._begun
+        if begun is None:
+            raise Violation(PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+        begun.add(flags, payload)
         if flags & frames.END_HEADERS:
             self._begun = None
-            self._take_block(number, first_flags, bytes(block))
+            self._take_block(number, begun.flags, bytes(begun.block))
 
     def _take_block(self, number: int, flags: int, wire: bytes) -> None:
         stream = self._find(number, "HEADERS")
@@ -323,11 +322,11 @@ class Session:
             stream.notify_sender()
 
     def _on_push(self, _flags: int, _number: int, _payload: bytes) -> None:
-        raise Violation(errors.PROTOCOL_ERROR, "PUSH_PROMISE, which was declined")
+        raise Violation(PROTOCOL_ERROR, "PUSH_PROMISE, which was declined")
 
     def _on_priority(self, _flags: int, number: int, payload: bytes) -> None:
         if not number:
-            raise Violation(errors.PROTOCOL_ERROR, "PRIORITY of no stream")
+            raise Violation(PROTOCOL_ERROR, "PRIORITY of no stream")
         if len(payload) != 5:
             raise StreamFault(errors.FRAME_SIZE_ERROR, "PRIORITY that has not five bytes")
 
@@ -356,11 +355,11 @@ class Session:
 
     def _on_window_update(self, _flags: int, number: int, payload: bytes) -> None:
         frames.check(frames.WINDOW_UPDATE, number, payload)
-        increment = int.from_bytes(payload) & _LAST_STREAM
+        increment = int.from_bytes(payload) & LAST_STREAM
         fault = StreamFault if number else Violation
         stream = self._find(number, "WINDOW_UPDATE") if number else None
         if not increment:
-            raise fault(errors.PROTOCOL_ERROR, "WINDOW_UPDATE by nothing")
+            raise fault(PROTOCOL_ERROR, "WINDOW_UPDATE by nothing")
         if number:
             if stream is not None:
                 stream.send_window += increment

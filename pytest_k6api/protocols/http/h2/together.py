@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from time import perf_counter_ns
 
 from pytest_k6api.protocols.http.h2.exchange import Http2Carrier, Http2Exchange
-from pytest_k6api.protocols.http.h2.requests import RequestBlock
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
-from pytest_k6api.protocols.http.multiplexed import Waiter
+from pytest_k6api.protocols.http.multiplexed import RequestBlock, Waiter
 
 _FIRST_REDIRECT = 300
 

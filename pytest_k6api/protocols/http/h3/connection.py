@@ -14,27 +14,25 @@ from time import perf_counter
 from qh3.quic.connection import QuicConnectionError
 from qh3.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
 
-from pytest_k6api.protocols.http.h2 import RequestBlocks
 from pytest_k6api.protocols.http.h3 import errors, frames
-from pytest_k6api.protocols.http.h3.errors import Http3Violation
 from pytest_k6api.protocols.http.h3.qpack import PREFIX, FieldSections, encode_fields
-from pytest_k6api.protocols.http.h3.quic import QuicSocket, QuicTimers, is_refusal
+from pytest_k6api.protocols.http.h3.quic import MARK, QuicSocket, QuicTimers, is_refusal
 from pytest_k6api.protocols.http.h3.session import Http3Session
 from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, NetworkError, explain_transfer
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.multiplexed import (
     MAX_HEAD,
+    MOST_UNSENT,
     STREAM_WINDOW,
     ExchangeCarrier,
     MultiplexedConnection,
+    RequestBlocks,
     Stream,
     StreamExchange,
+    Violation,
 )
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 
-# Bytes that wait to be sent: beyond it bodies wait.
-_MOST_UNSENT = 256 * 1024
-_MARK = b"."
 _SETTINGS = frames.number(frames.CONTROL_STREAM) + frames.frame(
     frames.SETTINGS, frames.number(frames.MAX_FIELD_SECTION_SIZE) + frames.number(MAX_HEAD)
 )
@@ -109,7 +107,7 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
         self._quic.send_stream_data(
             self._quic.get_next_available_stream_id(is_unidirectional=True), _SETTINGS
         )
-        self.send_soon(_MARK)
+        self.send_soon(MARK)
 
     def open_exchange(self) -> Http3Exchange:
         """Return what the next request runs in."""
@@ -159,11 +157,11 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
         except (QuicConnectionError, ValueError, AssertionError) as error:
             self.is_reusable = False  # it has ended, or its streams are used up
             raise NetworkError(CLOSED_EARLY, is_stale=True, is_unseen=True) from error
-        self.send_soon(_MARK)
+        self.send_soon(MARK)
 
     def room_for(self, stream: Stream) -> int:
         """Return how many bytes of data can be sent now; 0 or less for none."""
-        room = _MOST_UNSENT - self._quic.get_send_buffer_size(stream.id)
+        room = MOST_UNSENT - self._quic.get_send_buffer_size(stream.id)
         self._is_congested = self._is_congested or room <= 0
         return room
 
@@ -203,7 +201,7 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
             self._lose(error)
             return
         self.has_news = True
-        self._receive(_MARK)
+        self._receive(MARK)
         self.appoint()
 
     def _is_full(self) -> bool:
@@ -229,7 +227,7 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
         try:
             for event in self._socket.take_events():
                 self._take_event(event)
-        except Http3Violation as violation:
+        except Violation as violation:
             self._break(violation)
             return
         if session.goaway is not None:
@@ -251,7 +249,7 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
         if session.streams:
             if self._is_full():
                 self._socket.pause()
-            self.send_soon(_MARK)  # or the server would wait for acknowledgements
+            self.send_soon(MARK)  # or the server would wait for acknowledgements
         else:
             self._timers.watch(self, self._socket.timer)
 
@@ -279,10 +277,11 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
                 with suppress(QuicConnectionError, ValueError, AssertionError):
                     self._quic.stop_stream(request.id, request.code)
         if self.is_open:
-            self.send_soon(_MARK)
+            self.send_soon(MARK)
 
-    def _break(self, violation: Http3Violation) -> None:
-        self.session.lose(violation.failure, is_gone=False)
+    def _break(self, violation: Violation) -> None:
+        failure = violation.failure or errors.connection_failure(violation.code, str(violation))
+        self.session.lose(failure, is_gone=False)
         self._socket.close(violation.code)
         self.close()
 
@@ -307,11 +306,11 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
             if self._socket.timer <= perf_counter():
                 self._socket.handle_timer()
         except BlockingIOError:
-            self.send_soon(_MARK)
+            self.send_soon(MARK)
         except OSError as error:
             self._lose(error)
         if self.is_open and self._socket.has_events:
-            self._receive(_MARK)
+            self._receive(MARK)
             self.appoint()
         return self._socket.timer
 

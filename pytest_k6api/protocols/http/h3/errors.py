@@ -10,6 +10,9 @@ Pure (RFC 9114, 8.1; RFC 9204, 6; RFC 9000, 20).
 from pytest_k6api.protocols.http.message.errors import (
     GENERIC,
     HOSTNAME_MISMATCH,
+    HTTP2_CONNECTION,
+    HTTP2_GOAWAY,
+    HTTP2_STREAM,
     REMOTE_ERROR,
     TLS,
     UNKNOWN_AUTHORITY,
@@ -67,17 +70,13 @@ _ALERTS = {
 _ALERT = 0x100
 _BAD_CERTIFICATE = 42
 
-_GOAWAY = 1610
-_STREAM = 1630
-_CONNECTION = 1650
-
 TRUNCATED = RequestFailure(
     GENERIC, "http3: the server sent more than its Content-Length; truncated"
 )
 FIELDS_TOO_LARGE = RequestFailure(
     GENERIC, "http3: request field section larger than the server's limit"
 )
-GOAWAY = RequestFailure(_GOAWAY, "http3: received GOAWAY")
+GOAWAY = RequestFailure(HTTP2_GOAWAY, "http3: received GOAWAY")
 NEEDS_TLS = RequestFailure(GENERIC, "http3: http:// has no HTTP/3; write https://")
 NEEDS_UDP = RequestFailure(GENERIC, "http3: a socket in the file system has no HTTP/3")
 NO_PROXY = RequestFailure(
@@ -85,28 +84,14 @@ NO_PROXY = RequestFailure(
 )  # fmt: skip
 
 
-class Http3Violation(Exception):
-    """The peer broke a rule of the connection, which ends by it.
-
-    Attributes:
-        code: The code to close the connection with.
-        failure: What the requests under way are told.
-    """
-
-    def __init__(self, code: int, detail: str, failure: RequestFailure | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.failure = failure or connection_failure(code, detail)
-
-
 def stream_failure(code: int, detail: str = "") -> RequestFailure:
     """Return what a request is told whose stream was reset, by the server or for `detail`."""
-    return RequestFailure(_STREAM, _text("http3: stream error", _name(code), detail))
+    return RequestFailure(HTTP2_STREAM, _text("http3: stream error", _name(code), detail))
 
 
 def connection_failure(code: int, detail: str = "") -> RequestFailure:
     """Return what the requests are told of a connection that ended by a code of HTTP/3."""
-    return RequestFailure(_CONNECTION, _text("http3: connection error", _name(code), detail))
+    return RequestFailure(HTTP2_CONNECTION, _text("http3: connection error", _name(code), detail))
 
 
 def transport_failure(code: int, reason: str, *, is_ours: bool) -> RequestFailure:
@@ -122,7 +107,7 @@ def transport_failure(code: int, reason: str, *, is_ours: bool) -> RequestFailur
     is_known = code < len(_NAMES_OF_QUIC)
     name = _NAMES_OF_QUIC[code] if is_known else f"unknown code {code:#x}"
     return RequestFailure(
-        _CONNECTION, _text("http3: connection error", name, reason if is_ours else "")
+        HTTP2_CONNECTION, _text("http3: connection error", name, reason if is_ours else "")
     )
 
 

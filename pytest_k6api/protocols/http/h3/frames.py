@@ -10,9 +10,6 @@ MAX_PUSH_ID = 0xD
 OF_HTTP2 = frozenset({0x2, 0x6, 0x8, 0x9})
 """Frames of HTTP/2 that have none of their kind here: a mistake wherever they come."""
 
-ANY_FIELDS = 1 << 62
-"""More bytes of header fields than a peer can limit them to."""
-
 CONTROL_STREAM = 0x0
 PUSH_STREAM = 0x1
 ENCODER_STREAM = 0x2

@@ -7,16 +7,18 @@ response's that was seen before is looked up by its bytes. What is not, `qh3` de
 Source: RFC 9204.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pytest_k6api.protocols.http.h3.errors import (
-    DECOMPRESSION_FAILED,
-    EXCESSIVE_LOAD,
-    Http3Violation,
+from pytest_k6api.protocols.http.h3.errors import DECOMPRESSION_FAILED, EXCESSIVE_LOAD
+from pytest_k6api.protocols.http.multiplexed import (
+    HEAD_TOO_LARGE,
+    MAX_HEAD,
+    Fields,
+    HeaderBlock,
+    SharedBlocks,
+    Violation,
+    prefixed_number,
 )
-from pytest_k6api.protocols.http.message.errors import head_too_large
-from pytest_k6api.protocols.http.multiplexed import MAX_HEAD, HeaderBlock, SharedBlocks
 
 if TYPE_CHECKING:
     from qh3._hazmat import QpackDecoder
@@ -45,7 +47,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-def encode_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+def encode_fields(fields: Fields) -> bytes:
     """Return the lines of `fields`, whose names are in lower case, without `PREFIX`."""
     return b"".join(_encode_field(name, value) for name, value in fields)
 
@@ -53,22 +55,14 @@ def encode_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
 def _encode_field(name: bytes, value: bytes) -> bytes:
     index = _WHOLE.get((name, value))
     if index is not None:
-        return _number(index, 6, 0xC0)
+        return prefixed_number(index, 6, 0xC0)
     index = _NAMES.get(name, -1)
-    named = _number(index, 4, 0x50) if index >= 0 else _number(len(name), 3, 0x20) + name
-    return named + _number(len(value), 7, 0) + value
-
-
-def _number(value: int, bits: int, pattern: int) -> bytes:
-    most = (1 << bits) - 1
-    if value < most:
-        return bytes([pattern | value])
-    digits = [pattern | most]
-    value -= most
-    while value >= 0x80:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*digits, value])
+    named = (
+        prefixed_number(index, 4, 0x50)
+        if index >= 0
+        else prefixed_number(len(name), 3, 0x20) + name
+    )
+    return named + prefixed_number(len(value), 7, 0) + value
 
 
 class FieldSections:
@@ -87,7 +81,7 @@ class FieldSections:
         """Return what the section `wire` says.
 
         Raises:
-            Http3Violation: It cannot be decoded, or says too much.
+            Violation: It cannot be decoded, or says too much.
         """
         known = self._shared.known.get(wire)
         if known is not None:
@@ -104,9 +98,8 @@ class FieldSections:
         try:
             _, fields = self._decoder.feed_header(0, wire)
         except HeaderTooLarge:
-            failure = head_too_large(MAX_HEAD)
-            raise Http3Violation(EXCESSIVE_LOAD, failure.text, failure) from None
+            raise Violation(EXCESSIVE_LOAD, HEAD_TOO_LARGE) from None
         except Exception as error:
             self._decoder = None
-            raise Http3Violation(DECOMPRESSION_FAILED, "fields that cannot be decoded") from error
+            raise Violation(DECOMPRESSION_FAILED, "fields that cannot be decoded") from error
         return tuple(fields)

@@ -35,7 +35,9 @@ _PERIOD = 0.01
 _REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
 # A datagram that is too large for the way, or for which there is no room: as good as lost.
 _LOST = frozenset({errno.EMSGSIZE, errno.ENOBUFS})
-_MARK = b"."
+
+MARK = b"."
+"""Stands for what QUIC has received, or has to say."""
 
 # It warns of each connection that a server closes, which pytest would show.
 logging.getLogger("quic").setLevel(logging.CRITICAL)
@@ -127,7 +129,7 @@ class QuicSocket:
                 raise
         self._take_in(datagrams)
         if self.may_have_more or self.has_events:
-            return _MARK, told, 0, None
+            return MARK, told, 0, None
         self.flush()
         raise BlockingIOError
 

@@ -1,7 +1,7 @@
 """The rules of one HTTP/3 connection: data of its streams in, responses and answers out.
 
 Pure: no socket, no clock. Every frame that a server may send is judged here (RFC 9114); a
-server that breaks a rule of the connection is a `Http3Violation`, one of a request ends that.
+server that breaks a rule of the connection is a `Violation`, one of a request ends that.
 Everything is bounded: field sections by `MAX_HEAD`, frames of the control stream by 16 KB.
 """
 
@@ -9,20 +9,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pytest_k6api.protocols.http.h3 import errors, frames
-from pytest_k6api.protocols.http.h3.errors import Http3Violation
 from pytest_k6api.protocols.http.h3.qpack import FieldSections
-from pytest_k6api.protocols.http.message.errors import (
-    CLOSED_MIDWAY,
-    NetworkError,
-    RequestFailure,
-    head_too_large,
-)
+from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError, RequestFailure
 from pytest_k6api.protocols.http.multiplexed import (
+    ANY_FIELDS,
     CANCEL,
+    HEAD_TOO_LARGE,
     MAX_HEAD,
     NO_ERROR,
     Stream,
     StreamFault,
+    Violation,
 )
 
 _MOST_OF_CONTROL = 16 * 1024
@@ -96,7 +93,7 @@ class Http3Session:
         self.unwanted: list[int] = []
         self.stopped: set[int] = set()
         self.next_id = 0
-        self.most_fields = frames.ANY_FIELDS
+        self.most_fields = ANY_FIELDS
         self.goaway: int | None = None
         self._is_greeted = False
         self._readings: dict[int, _Reading] = {}
@@ -133,7 +130,7 @@ class Http3Session:
         """Take the next data of the stream `number`, and its end if `is_last`.
 
         Raises:
-            Http3Violation: The connection ends.
+            Violation: The connection ends.
         """
         reading = self._readings.get(number)
         if reading is None:
@@ -154,7 +151,7 @@ class Http3Session:
     def _begin(self, number: int) -> _Reading | None:
         """Return how to read a stream of the server's; None for a request that is over."""
         if number & 3 == 1:
-            raise Http3Violation(errors.STREAM_CREATION_ERROR, "a request of the server's")
+            raise Violation(errors.STREAM_CREATION_ERROR, "a request of the server's")
         if number & 3 == 0:
             return None
         reading = self._readings[number] = _Reading()
@@ -183,7 +180,7 @@ class Http3Session:
                 break
             if kind == frames.HEADERS:
                 if size > 2 * MAX_HEAD:
-                    raise _too_large()
+                    raise Violation(errors.EXCESSIVE_LOAD, HEAD_TOO_LARGE)
                 if start + size > len(data):
                     break
                 self._take_section(stream, data[start : start + size])
@@ -204,23 +201,23 @@ class Http3Session:
 
     def _check_place(self, kind: int, stream: Stream) -> None:
         if kind == frames.PUSH_PROMISE:
-            raise Http3Violation(errors.ID_ERROR, "PUSH_PROMISE, which was never allowed")
+            raise Violation(errors.ID_ERROR, "PUSH_PROMISE, which was never allowed")
         if kind in _NOT_IN_REQUESTS or kind in frames.OF_HTTP2:
-            raise Http3Violation(errors.FRAME_UNEXPECTED, f"a frame {kind:#x} of a request")
+            raise Violation(errors.FRAME_UNEXPECTED, f"a frame {kind:#x} of a request")
         if kind == frames.DATA and (stream.block is None or stream.trailers is not None):
             where = "before HEADERS" if stream.block is None else "behind trailers"
-            raise Http3Violation(errors.FRAME_UNEXPECTED, f"DATA {where}")
+            raise Violation(errors.FRAME_UNEXPECTED, f"DATA {where}")
 
     def _take_section(self, stream: Stream, wire: bytes) -> None:
         block = self._sections.read(wire)
         if stream.trailers is not None:
-            raise Http3Violation(errors.FRAME_UNEXPECTED, "HEADERS behind trailers")
+            raise Violation(errors.FRAME_UNEXPECTED, "HEADERS behind trailers")
         # Behind trailers nothing may come, but only the end of the stream tells that it does not.
         stream.take_block(block, is_last=stream.block is not None)
 
     def _complete(self, reading: _Reading, stream: Stream) -> None:
         if reading.rest or reading.left:
-            raise Http3Violation(errors.FRAME_ERROR, "a stream that ends within a frame")
+            raise Violation(errors.FRAME_ERROR, "a stream that ends within a frame")
         stream.complete()
         self._forget(stream.id)
         if not stream.has_sent_all:  # the rest of the upload is not wanted (4.1)
@@ -243,21 +240,21 @@ class Http3Session:
             self._read_control(reading, data)
         elif reading.kind == frames.ENCODER_STREAM and data.strip(b"\x20"):
             # All that may be said without a dynamic table is that its size is 0.
-            raise Http3Violation(errors.ENCODER_STREAM_ERROR, "an entry for a table of no size")
+            raise Violation(errors.ENCODER_STREAM_ERROR, "an entry for a table of no size")
         if is_last:
             if reading.kind in self._kinds:
-                raise Http3Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
+                raise Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
             del self._readings[number]
 
     def _set_kind(self, reading: _Reading, number: int, kind: int) -> None:
         if kind == frames.PUSH_STREAM:
-            raise Http3Violation(errors.ID_ERROR, "a push, which was never allowed")
+            raise Violation(errors.ID_ERROR, "a push, which was never allowed")
         reading.kind = kind
         if kind > frames.DECODER_STREAM:
             self.unwanted.append(number)
             return
         if kind in self._kinds:
-            raise Http3Violation(errors.STREAM_CREATION_ERROR, "a second stream of its kind")
+            raise Violation(errors.STREAM_CREATION_ERROR, "a second stream of its kind")
         self._kinds.add(kind)
 
     def _read_control(self, reading: _Reading, data: bytes) -> None:
@@ -286,30 +283,30 @@ class Http3Session:
 
     def _check_control(self, kind: int, size: int) -> None:
         if not self._is_greeted and kind != frames.SETTINGS:
-            raise Http3Violation(errors.MISSING_SETTINGS, "no SETTINGS at first")
+            raise Violation(errors.MISSING_SETTINGS, "no SETTINGS at first")
         if kind in _NOT_ON_CONTROL or kind in frames.OF_HTTP2:
-            raise Http3Violation(errors.FRAME_UNEXPECTED, f"a frame {kind:#x} of the connection")
+            raise Violation(errors.FRAME_UNEXPECTED, f"a frame {kind:#x} of the connection")
         if kind in _HANDLERS and size > _MOST_OF_CONTROL:
-            raise Http3Violation(errors.EXCESSIVE_LOAD, f"a frame {kind:#x} of {size} bytes")
+            raise Violation(errors.EXCESSIVE_LOAD, f"a frame {kind:#x} of {size} bytes")
 
     def _on_settings(self, payload: bytes) -> None:
         if self._is_greeted:
-            raise Http3Violation(errors.FRAME_UNEXPECTED, "SETTINGS once more")
+            raise Violation(errors.FRAME_UNEXPECTED, "SETTINGS once more")
         self._is_greeted = True
         settings = frames.read_settings(payload)
         if settings is None:
-            raise Http3Violation(errors.FRAME_ERROR, "SETTINGS that are cut")
+            raise Violation(errors.FRAME_ERROR, "SETTINGS that are cut")
         names = [name for name, _ in settings]
         if len(set(names)) < len(names) or not frames.SETTINGS_OF_HTTP2.isdisjoint(names):
-            raise Http3Violation(errors.SETTINGS_ERROR, "a setting twice, or one of HTTP/2")
-        self.most_fields = dict(settings).get(frames.MAX_FIELD_SECTION_SIZE, frames.ANY_FIELDS)
+            raise Violation(errors.SETTINGS_ERROR, "a setting twice, or one of HTTP/2")
+        self.most_fields = dict(settings).get(frames.MAX_FIELD_SECTION_SIZE, ANY_FIELDS)
 
     def _on_goaway(self, payload: bytes) -> None:
         first, end = frames.read_number(payload, 0)
         if first < 0 or end != len(payload):
-            raise Http3Violation(errors.FRAME_ERROR, "GOAWAY that is no number")
+            raise Violation(errors.FRAME_ERROR, "GOAWAY that is no number")
         if first & 3 or (self.goaway is not None and first > self.goaway):
-            raise Http3Violation(errors.ID_ERROR, "GOAWAY with a number that it may not have")
+            raise Violation(errors.ID_ERROR, "GOAWAY with a number that it may not have")
         self.goaway = first
         for number in [number for number in self.streams if number >= first]:
             stream = self._forget(number)
@@ -318,17 +315,17 @@ class Http3Session:
             stream.fail(NetworkError(errors.GOAWAY, is_stale=True, is_unseen=True))
 
     def _on_cancel_push(self, _payload: bytes) -> None:
-        raise Http3Violation(errors.ID_ERROR, "CANCEL_PUSH of what was never promised")
+        raise Violation(errors.ID_ERROR, "CANCEL_PUSH of what was never promised")
 
     def reset(self, number: int, code: int) -> None:
         """Take note that the server sends no more of the stream `number`.
 
         Raises:
-            Http3Violation: It is one that the connection depends on.
+            Violation: It is one that the connection depends on.
         """
         reading = self._readings.get(number)
         if reading is not None and reading.stream is None and reading.kind in self._kinds:
-            raise Http3Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
+            raise Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
         stream = self._forget(number)
         if stream is None:
             return
@@ -342,12 +339,12 @@ class Http3Session:
         """Take note that the server takes no more of the stream `number`.
 
         Raises:
-            Http3Violation: It is one that the connection depends on.
+            Violation: It is one that the connection depends on.
         """
         stream = self.streams.get(number)
         if stream is None:
             if number & 3 == 2:
-                raise Http3Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
+                raise Violation(errors.CLOSED_CRITICAL_STREAM, "the end of a critical stream")
             return
         if code != errors.NO_ERROR:
             self.reset(number, code)
@@ -370,11 +367,6 @@ class Http3Session:
         for stream in streams.values():
             is_stale = is_gone and stream.may_be_unseen and stream.block is None
             stream.fail(NetworkError(failure, is_stale=is_stale))
-
-
-def _too_large() -> Http3Violation:
-    failure = head_too_large(MAX_HEAD)
-    return Http3Violation(errors.EXCESSIVE_LOAD, failure.text, failure)
 
 
 _HANDLERS: dict[int, Callable[[Http3Session, bytes], None]] = {

@@ -10,6 +10,9 @@ from pytest_k6api.protocols.http.net.batched_io import FIRST_SIZE, NEVER, Traffi
 from pytest_k6api.protocols.http.net.duplex import DuplexLine
 from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, NonBlockingSocket
 
+MOST_UNSENT = 256 * 1024
+"""Bytes that wait to be sent, beyond which bodies wait."""
+
 # Receipts of an idle connection that are read at once.
 _MOST_NEWS = 16
 _WANTS_MORE = ssl.SSLWantReadError

@@ -1,7 +1,6 @@
 """One request and its response as a stream of a connection: the client's `Exchange`."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pytest_k6api.protocols.http.message.bodies import Nowhere
@@ -13,38 +12,14 @@ from pytest_k6api.protocols.http.message.errors import (
 )
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.multiplexed.faults import PROTOCOL_ERROR, StreamFault
+from pytest_k6api.protocols.http.multiplexed.requests import RequestBlocks
 from pytest_k6api.protocols.http.multiplexed.streams import Carrier, Stream
 from pytest_k6api.protocols.http.net.batched_io import NEVER
 
 _NOT_MODIFIED = 304
 
-
-class _Block(Protocol):
-    """The header block of a request.
-
-    Attributes:
-        block: Its bytes.
-        size: As the peer's limit on header lists counts.
-    """
-
-    @property
-    def block(self) -> bytes:
-        """See above."""
-
-    @property
-    def size(self) -> int:
-        """See above."""
-
-
-class _Blocks(Protocol):
-    """The header blocks of requests."""
-
-    @property
-    def known(self) -> Mapping[bytes, _Block]:
-        """Those that were asked for, by the head as HTTP/1.1 sends it."""
-
-    def of(self, request: PreparedRequest, /) -> _Block:
-        """Return that of `request`."""
+ANY_FIELDS = 1 << 62
+"""More bytes of header fields than a peer can limit them to."""
 
 
 class AnySession(Protocol):
@@ -88,15 +63,12 @@ class ExchangeCarrier(Carrier, Protocol):
     is_open: bool
     protocol: str
     max_size: float
+    requests: RequestBlocks
     spare: list[Any]  # of its own kind
 
     @property
     def session(self) -> AnySession:
         """The connection's state."""
-
-    @property
-    def requests(self) -> _Blocks:
-        """See above."""
 
     def take_counts(self) -> tuple[int, int]:
         """Return the bytes sent and received since the last call."""
@@ -165,7 +137,11 @@ class StreamExchange(Stream, Generic[CarrierT]):
         self.body = self.take_held()
         self.count()
         if self.is_plain:  # the client is done with it before it waits again
+            self._be_spare()
             self._carrier.spare.append(self)
+
+    def _be_spare(self) -> None:
+        """Prepare for the next request what the client does not read any more."""
 
     async def start(self, request: PreparedRequest, deadline: int) -> "StreamedBody":
         """Send `request` and receive the head of the response; see the client's `Exchange.start`."""
@@ -238,7 +214,7 @@ class StreamExchange(Stream, Generic[CarrierT]):
             and block.status != _NOT_MODIFIED
         ):
             failure = CLOSED_MIDWAY if self.size < block.length else self.truncated
-            raise StreamFault(PROTOCOL_ERROR, failure.text, failure)
+            raise StreamFault(PROTOCOL_ERROR, failure)
         super().complete()
 
     def close(self) -> None:

@@ -2,8 +2,12 @@
 
 import re
 
+from pytest_k6api.protocols.http.message.errors import head_too_large
+
 MAX_HEAD = 128 * 1024
 """Bytes of a response's fields, encoded or not; see `pytest_k6api.protocols.http.h1`."""
+HEAD_TOO_LARGE = head_too_large(MAX_HEAD)
+"""What a request is told whose response has more."""
 
 _MOST_SHARED = 1024
 _MOST_SEEN = 8192

@@ -15,14 +15,13 @@ from typing import Protocol
 from outcome import Outcome
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task
 
-from pytest_k6api.protocols.http.message.errors import (
-    TIMED_OUT,
-    NetworkError,
-    body_too_large,
-    head_too_large,
-)
+from pytest_k6api.protocols.http.message.errors import TIMED_OUT, NetworkError, body_too_large
 from pytest_k6api.protocols.http.multiplexed.faults import CANCEL, PROTOCOL_ERROR, StreamFault
-from pytest_k6api.protocols.http.multiplexed.header_blocks import MAX_HEAD, HeaderBlock
+from pytest_k6api.protocols.http.multiplexed.header_blocks import (
+    HEAD_TOO_LARGE,
+    MAX_HEAD,
+    HeaderBlock,
+)
 from pytest_k6api.protocols.http.net.batched_io import NEVER, wake_up, way_to_park
 
 STREAM_WINDOW = 4 * 1024 * 1024
@@ -312,8 +311,7 @@ class Stream(Waiter):
             return ""
         self._informed += len(block.wire)
         if self._informed > MAX_HEAD:
-            too_large = head_too_large(MAX_HEAD)
-            raise StreamFault(CANCEL, too_large.text, too_large)
+            raise StreamFault(CANCEL, HEAD_TOO_LARGE)
         return "an informational response that is the end" if is_last else ""
 
     def take_whole(self, block: HeaderBlock, body: bytes) -> bool:
@@ -336,8 +334,7 @@ class Stream(Waiter):
             raise StreamFault(PROTOCOL_ERROR, "DATA before HEADERS")
         self.size += len(data)
         if self.size > self.max_size:
-            too_large = body_too_large(int(self.max_size))
-            raise StreamFault(CANCEL, too_large.text, too_large)
+            raise StreamFault(CANCEL, body_too_large(int(self.max_size)))
         if self._pieces is not None:
             self._pieces.write(data)
         elif not self._data:

@@ -9,12 +9,11 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.protocols.http.h2.errors import Violation
 from pytest_k6api.protocols.http.h2.header_blocks import ResponseBlocks
 from pytest_k6api.protocols.http.h2.hpack import _NAMES, _WHOLE, classify, encode_block
-from pytest_k6api.protocols.http.h2.requests import request_fields
 from pytest_k6api.protocols.http.h2.session import Session
-from pytest_k6api.protocols.http.multiplexed import SharedBlocks, Stream
+from pytest_k6api.protocols.http.multiplexed import SharedBlocks, Stream, Violation
+from pytest_k6api.protocols.http.multiplexed.requests import request_fields
 from tests.protocols.http.h2.speaking import OK, frame, literal
 
 pytest.importorskip("jh2")

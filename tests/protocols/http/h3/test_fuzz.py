@@ -1,4 +1,4 @@
-"""Whatever a peer sends, a session ends it in a `Http3Violation` or goes on: no crash, no growth."""
+"""Whatever a peer sends, a session ends it in a `Violation` or goes on: no crash, no growth."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("qh3")
 
-from pytest_k6api.protocols.http.h3.errors import Http3Violation
 from pytest_k6api.protocols.http.h3.frames import frame, number, read_number
 from pytest_k6api.protocols.http.h3.qpack import PREFIX, FieldSections, encode_fields
 from pytest_k6api.protocols.http.h3.session import Http3Session
-from pytest_k6api.protocols.http.multiplexed import Stream
+from pytest_k6api.protocols.http.multiplexed import Stream, Violation
 from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import GREETING, OK, Peer, literal, serving
 from tests.protocols.http.serving import a_tester
@@ -57,7 +56,7 @@ def test_any_frames_in_any_pieces_end_properly(
     pieces: list[tuple[int, bytes, bool]], greets: bool, size: int
 ) -> None:
     session = a_session()
-    with suppress(Http3Violation):
+    with suppress(Violation):
         if greets:
             session.receive(3, GREETING, is_last=False)
         for stream, data, is_last in pieces:

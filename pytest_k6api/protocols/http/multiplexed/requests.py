@@ -1,12 +1,13 @@
-"""What a request is in HTTP/2: its header block, made from the HTTP/1.1 head, once for all."""
+"""The header blocks of requests: made from the HTTP/1.1 head, once for all connections. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pytest_k6api.model import TRACE_HEADER
-from pytest_k6api.protocols.http.h2.frames import END_HEADERS, END_STREAM, HEADERS, LEAST_FRAME
-from pytest_k6api.protocols.http.h2.hpack import Fields, encode_block
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
+
+Fields = Iterable[tuple[bytes, bytes]]
+"""Names in lower case, and their values."""
 
 # What belongs to a connection has no place in a request (RFC 9113, 8.2.2). Of ``TE`` only
 # one value has; who sends the body says where it ends.
@@ -25,7 +26,7 @@ class RequestBlock(NamedTuple):
     Attributes:
         block: The block.
         size: As the peer's limit on header lists counts.
-        start: The first bytes of the one frame that it fits in as a whole request;
+        start: In HTTP/2 the first bytes of the one frame that it fits in as a whole request;
             ``b""`` if it does not.
     """
 
@@ -43,12 +44,20 @@ class RequestBlocks:
     Args:
         is_tls: Whether the requests go over TLS.
         encode: Makes a block of fields.
+        start_of: Makes the `start` of a block.
     """
 
-    __slots__ = ("_encode", "_scheme", "known")
+    __slots__ = ("_encode", "_scheme", "_start_of", "known")
 
-    def __init__(self, *, is_tls: bool, encode: Callable[[Fields], bytes] = encode_block) -> None:
+    def __init__(
+        self,
+        *,
+        is_tls: bool,
+        encode: Callable[[Fields], bytes],
+        start_of: Callable[[bytes], bytes] = lambda _: b"",
+    ) -> None:
         self._encode = encode
+        self._start_of = start_of
         self.known: dict[bytes, RequestBlock] = {}
         self._scheme = b"https" if is_tls else b"http"
 
@@ -68,7 +77,8 @@ class RequestBlocks:
             return self._of_head(head)
         # It is another each time, so that it has no place in what is made once.
         rest = self._of_head(before + after)
-        return _whole(rest.block + self._encode([field]), rest.size + _size_of(*field))
+        block = rest.block + self._encode([field])
+        return RequestBlock(block, rest.size + _size_of(*field), self._start_of(block))
 
     def _of_head(self, head: bytes) -> RequestBlock:
         known = self.known.get(head)
@@ -80,14 +90,9 @@ class RequestBlocks:
 
     def _make(self, head: bytes) -> RequestBlock:
         fields = request_fields(head, self._scheme)
-        return _whole(self._encode(fields), sum(_size_of(*field) for field in fields))
-
-
-def _whole(block: bytes, size: int) -> RequestBlock:
-    start = b""
-    if len(block) <= LEAST_FRAME:
-        start = b"%b%c%c" % (len(block).to_bytes(3), HEADERS, END_HEADERS | END_STREAM)
-    return RequestBlock(block, size, start)
+        block = self._encode(fields)
+        size = sum(_size_of(*field) for field in fields)
+        return RequestBlock(block, size, self._start_of(block))
 
 
 def _size_of(name: bytes, value: bytes) -> int:
@@ -95,7 +100,7 @@ def _size_of(name: bytes, value: bytes) -> int:
 
 
 def request_fields(head: bytes, scheme: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the fields of HTTP/2 that say what the HTTP/1.1 `head` does."""
+    """Return the fields that say what the HTTP/1.1 `head` does, pseudo-headers first."""
     first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, target, _ = first.split(b" ")
     fields, authority, dropped = [], b"", _OF_CONNECTION
@@ -111,3 +116,22 @@ def request_fields(head: bytes, scheme: bytes) -> list[tuple[bytes, bytes]]:
             fields.append((name, value))
     pseudo = [(b":method", method), (b":scheme", scheme), (b":path", target)]
     return [*pseudo, (b":authority", authority), *fields]
+
+
+def prefixed_number(value: int, bits: int, pattern: int = 0) -> bytes:
+    """Return `value` as HPACK and QPACK write numbers (RFC 7541, 5.1).
+
+    Args:
+        value: The number, from 0 on.
+        bits: How many bits of the first byte it has.
+        pattern: The other bits of that.
+    """
+    most = (1 << bits) - 1
+    if value < most:
+        return bytes([pattern | value])
+    digits = [pattern | most]
+    value -= most
+    while value >= 0x80:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*digits, value])
