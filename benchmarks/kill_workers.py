@@ -198,9 +198,9 @@ def trial(
         return what, problems
 
 
-def leftovers(mark: str) -> list[str]:
-    """Return which processes do not end by themselves, as a problem."""
-    ends = time.monotonic() + 5
+def leftovers(mark: str, patience: float = 5.0) -> list[str]:
+    """Return which processes do not end by themselves within `patience` seconds, as a problem."""
+    ends = time.monotonic() + patience
     while left := [*processes_of(mark)]:
         if time.monotonic() > ends:
             for pid in left:

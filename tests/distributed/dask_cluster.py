@@ -1,4 +1,4 @@
-"""A Dask cluster of two workers on this machine: `python dask_cluster.py [FOLDER]`.
+"""A Dask cluster on this machine: `python dask_cluster.py MACHINES [FOLDER]`.
 
 With a folder it speaks TLS, with the certificates in there. Prints the scheduler, and ends
 with its standard input.
@@ -23,9 +23,10 @@ def security(folder: Path) -> Security:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if sys.argv[1:] else None
+    machines, *folders = sys.argv[1:]
+    folder = Path(folders[0]) if folders else None
     with LocalCluster(
-        n_workers=2,
+        n_workers=int(machines),
         threads_per_worker=1,
         processes=True,
         dashboard_address="127.0.0.1:0",

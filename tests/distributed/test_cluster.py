@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import trio
-import trustme
 
 from pytest_k6api.distributed import CarrierError
 from pytest_k6api.model import OptionError
-from tests.distributed.clusters import PATIENCE, running_cluster
+from tests.distributed.clusters import PATIENCE, certify, running_cluster
 
 pytest.importorskip("distributed")
 
@@ -103,16 +102,7 @@ def test_a_cluster_with_tls_is_reached_with_its_certificates_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dask = pytest.importorskip("dask")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    node = authority.issue_cert("127.0.0.1")
-    node.private_key_pem.write_to_path(str(tmp_path / "node.key"))
-    node.cert_chain_pems[0].write_to_path(str(tmp_path / "node.pem"))
-    told = {
-        "distributed.comm.tls.ca-file": str(tmp_path / "ca.pem"),
-        "distributed.comm.tls.client.cert": str(tmp_path / "node.pem"),
-        "distributed.comm.tls.client.key": str(tmp_path / "node.key"),
-    }
+    told = certify(tmp_path)
     with running_cluster(str(tmp_path)) as address:
         with dask.config.set(told):
             cluster = DaskCluster(address)

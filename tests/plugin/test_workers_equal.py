@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.distributed.clusters import running_cluster
+from tests.distributed.clusters import certify, running_cluster
 from tests.plugin.conftest import RunPytest
 
 ROOT = Path(__file__).parents[2]
@@ -97,14 +97,19 @@ def samples(lines: str) -> list[tuple[object, ...]]:
     )
 
 
-@pytest.fixture(params=["1", "2", "3", "7", "cluster"])
-def workers(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give what `--k6-workers` takes; a cluster has two machines."""
-    if request.param != "cluster":
-        yield request.param
+@pytest.fixture(params=["1", "2", "3", "7", "cluster of 2", "TLS cluster of 3", "cluster of 7"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give what `--k6-workers` takes."""
+    of_cluster, _, count = request.param.rpartition(" ")
+    if not of_cluster:
+        yield count
         return
     pytest.importorskip("distributed")
-    with running_cluster() as scheduler:
+    dask = pytest.importorskip("dask")
+    is_secure = of_cluster.startswith("TLS")
+    settings = certify(tmp_path) if is_secure else {}
+    folders = [str(tmp_path)] if is_secure else []
+    with dask.config.set(settings), running_cluster(*folders, machines=int(count)) as scheduler:
         yield scheduler
 
 
