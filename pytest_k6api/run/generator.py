@@ -1,4 +1,4 @@
-"""The load generator itself: garbage collection while it runs, and whether it was the limit.
+"""The load generator itself: its pump, garbage collection while it runs, and whether it was the limit.
 
 A load generator without time left measures itself: iterations wait for its loop, not
 for the server. Two readings tell: how late the loop wakes, and what share of a core
@@ -6,8 +6,13 @@ it uses.
 """
 
 import gc
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import trio
+
+_PUMP_PERIOD = 0.05
 
 _LATE = 0.01
 _LATE_SHARE = 0.05
@@ -67,6 +72,24 @@ class GeneratorProbe:
                 " for other processes on its core"
             )
         return tuple(texts)
+
+
+async def keep_pumping(
+    pump: Callable[[], None], record_turn: Callable[[float, float, float], None]
+) -> None:
+    """Call `pump` every 50 ms until cancelled.
+
+    Args:
+        pump: Moves rows of virtual users on.
+        record_turn: Called with the reading of each period; see `GeneratorProbe.add`.
+    """
+    while True:
+        began, used = time.monotonic(), time.thread_time()
+        due = trio.current_time() + _PUMP_PERIOD
+        pump()
+        await trio.sleep_until(due)
+        late = max(0.0, trio.current_time() - due)
+        record_turn(late, time.thread_time() - used, time.monotonic() - began)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from pytest_k6api.report import ProgressView
 from pytest_k6api.run.endings import one_error, why_unfinished
 from pytest_k6api.run.loop_portal import LoopPortal, ThreadsafeEvent
 from pytest_k6api.run.plan import LoadTestPlan
-from pytest_k6api.run.runs.local_run import LocalRun
 from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import Verdict, judge
@@ -69,9 +68,8 @@ class LoadTest:
         # Monotonic time of the start, which no library freezes; None with a clock of another's.
         self._began: float | None = None
         self._baseline = settings.baseline
-        run: SupervisedRun
         if settings.workforce is None:
-            run = LocalRun(plan, code, settings, self.portal)
+            run = SupervisedRun(plan, code, settings, self.portal)
         else:
             # Most load tests run in their own process.
             from pytest_k6api.run.runs.distributed_run import DistributedRun

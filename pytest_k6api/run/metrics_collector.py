@@ -9,19 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pytest_k6api.metrics import (
-    EvaluationSummary,
-    MetricsEngine,
-    Observer,
-    SampleBatch,
-    SlowestRequests,
-)
-from pytest_k6api.model import Batch, SampleBuffer, StatusSnapshot, TagContext, TagTable
-from pytest_k6api.model.metrics import GENERATOR_LATENESS, VUS, VUS_MAX
-from pytest_k6api.run.generator import GeneratorProbe
+from pytest_k6api.metrics import EvaluationSummary, MetricsEngine, Observer, SampleBatch
+from pytest_k6api.model import StatusSnapshot
+from pytest_k6api.model.metrics import VUS, VUS_MAX
 from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.row_intake import RowIntake
 from pytest_k6api.run.settings import RunSettings
-from pytest_k6api.vu import FailedRequests
 
 
 class Feed(Protocol):
@@ -37,15 +30,11 @@ class Feed(Protocol):
         """The plan has `vus` virtual users at `elapsed`."""
 
 
-class MetricsCollector:
+class MetricsCollector(RowIntake):
     """Collects the metrics of one load test.
 
     Attributes:
         engine: The metrics.
-        requests: The kinds of failed requests.
-        slowest: The slowest requests, if requests are traced.
-        buffer: The buffer that virtual users write to.
-        tag_context: The tags of the whole load test, outside of scenarios and groups.
 
     Args:
         plan: Its thresholds and listed metrics.
@@ -56,19 +45,11 @@ class MetricsCollector:
     def __init__(
         self, plan: LoadTestPlan, settings: RunSettings, elapsed: Callable[[], float]
     ) -> None:
-        self._tags = TagTable()
-        self._root_id = self._tags.intern(plan.tags)
-        self._settings = settings
-        self._elapsed = elapsed
-        self._probe = GeneratorProbe()
+        super().__init__(plan, settings, elapsed)
         self.engine = MetricsEngine(
             self._tags, plan.thresholds, plan.listed, settings.trend_memory, plan.tolerated
         )
         self._feed: Feed = self.engine
-        self.requests = FailedRequests(self._tags, settings.client.secrets)
-        self.slowest = SlowestRequests(self._tags)
-        self.buffer = SampleBuffer()
-        self.tag_context = TagContext(self._tags, plan.tags)
 
     def pump(self) -> None:
         """Move the rows written since the last call into the engine."""
@@ -84,15 +65,6 @@ class MetricsCollector:
                 self._tags, at=time.time(), elapsed=elapsed, now_ns=time.perf_counter_ns()
             )
         )
-
-    def _drain(self) -> Batch:
-        """Return the rows written since the last call, once they were looked at for reports."""
-        batch, elapsed = self.buffer.drain(), self._elapsed()
-        if batch.exchanges or batch.accepted:
-            self.requests.note(batch, elapsed)
-        if self._settings.client.tracer is not None:
-            self.slowest.note(batch, elapsed)
-        return batch
 
     def evaluate(self, *, final: bool = False) -> EvaluationSummary:
         """Pump, then judge all thresholds, and tell outputs of them."""
@@ -125,19 +97,9 @@ class MetricsCollector:
         self.evaluate(final=True)
         self.engine.settle()
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return warnings about the load generator, one sentence each."""
-        return self._probe.warnings()
-
     def _known_until(self) -> float:
         """Return the test-run time up to which the engine knows what was measured."""
         return self._elapsed()
-
-    def record_turn(self, late: float, busy: float, elapsed: float) -> None:
-        """Record one period of the loop; all in seconds, see `GeneratorProbe.add`."""
-        row = (GENERATOR_LATENESS, self._root_id, round(late * 1e6))
-        self.buffer.samples.append(row)
-        self._probe.add(late, busy, elapsed)
 
     def record_vus(self, status: StatusSnapshot) -> None:
         """Record how many virtual users there are, and should be."""

@@ -212,7 +212,7 @@ def test_virtual_users_are_gone_with_their_load_test_without_a_later_collection(
 
         def users():
             kinds = [type(each).__qualname__ for each in gc.get_objects()]
-            return kinds.count("VirtualUser"), kinds.count("LocalRun")
+            return kinds.count("VirtualUser"), kinds.count("SupervisedRun")
 
         gc.collect()
         before = users()

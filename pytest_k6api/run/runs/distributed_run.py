@@ -32,7 +32,7 @@ from pytest_k6api.run.runs.remote_executor import LEAD, RemoteExecutor
 from pytest_k6api.run.runs.succession import Succession
 from pytest_k6api.run.runs.supervised_run import SupervisedRun
 from pytest_k6api.run.settings import RunSettings, UserCode, Workforce
-from pytest_k6api.scheduling import ExecutorContext, ExecutorPlan, RunOutcome, Scheduler
+from pytest_k6api.scheduling import ExecutorContext, ExecutorPlan, RunOutcome
 from pytest_k6api.vu import receive_failures, receive_setup_failure
 
 _TOLD_AFTER = 0.2
@@ -69,21 +69,6 @@ class DistributedRun(SupervisedRun):
     def _collect(self, plan: LoadTestPlan, settings: RunSettings) -> MergedMetrics:
         self._metrics = MergedMetrics(plan, settings, lambda: self.elapsed)
         return self._metrics
-
-    def _schedule(self, plan: LoadTestPlan, code: UserCode) -> Scheduler:
-        generator = self._generator
-        generator.add_scenarios(plan.scenarios, code.scenarios, lambda: None)
-        return Scheduler(
-            plan.scenarios,
-            generator.make_vu,
-            generator.recorder_for,
-            setup=self._set_up,
-            teardown=self._tear_down,
-            paused=self._settings.paused,
-            stuck=generator.stuck,
-            on_status=self._publish,
-            executors=self._make_executor,
-        )
 
     def _make_executor(
         self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext

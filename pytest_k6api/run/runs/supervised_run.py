@@ -5,8 +5,6 @@ Beside the scheduler three services run in one nursery: the pump moves rows into
 metrics collector, the judge evaluates thresholds, the watch records ``vus``.
 """
 
-import time
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -15,6 +13,7 @@ import trio
 from pytest_k6api.metrics import TracedRequest
 from pytest_k6api.model import (
     Command,
+    ScenarioOptions,
     ScenarioSnapshot,
     StatusSnapshot,
     WorkerStatus,
@@ -23,6 +22,7 @@ from pytest_k6api.model import (
 from pytest_k6api.protocols.http import ConnectionRoom
 from pytest_k6api.report import ProgressReader, ProgressView
 from pytest_k6api.run.endings import Ending, LeavingError, announce, trouble_of
+from pytest_k6api.run.generator import keep_pumping
 from pytest_k6api.run.interrupts import RepeatedSignal, interrupts
 from pytest_k6api.run.loop_portal import LoopPortal, finish_in_steps
 from pytest_k6api.run.metrics_collector import MetricsCollector
@@ -31,16 +31,24 @@ from pytest_k6api.run.results import RunResults
 from pytest_k6api.run.runs.load_generator import LoadGenerator
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.run.verdict import failing
-from pytest_k6api.scheduling import RunOutcome, Scheduler
+from pytest_k6api.scheduling import (
+    Executor,
+    ExecutorContext,
+    ExecutorPlan,
+    RunOutcome,
+    Scheduler,
+    make_executor,
+)
 from pytest_k6api.vu import Failure, SetupTeardown, asyncio_loop
 
-PUMP_PERIOD = 0.05
 JUDGE_PERIOD = 2.0  # k6's
 WATCH_PERIOD = 1.0  # k6's, for `vus` and `vus_max`
 
 
-class SupervisedRun(ABC):
-    """One load test, from its wiring to its end; subclasses tell where its load comes from.
+class SupervisedRun:
+    """One load test in this process, from its wiring to its end.
+
+    `DistributedRun` has the same phases and services, and its load elsewhere.
 
     Attributes:
         results: Its results.
@@ -92,9 +100,27 @@ class SupervisedRun(ABC):
         """Return the collector of metrics."""
         return MetricsCollector(plan, settings, lambda: self.elapsed)
 
-    @abstractmethod
     def _schedule(self, plan: LoadTestPlan, code: UserCode) -> Scheduler:
-        """Return the scheduler of `plan`."""
+        generator = self._generator
+        generator.add_scenarios(plan.scenarios, code.scenarios, lambda: self.setup_teardown.data)
+        return Scheduler(
+            plan.scenarios,
+            generator.make_vu,
+            generator.recorder_for,
+            setup=self._set_up,
+            teardown=self._tear_down,
+            paused=self._settings.paused,
+            segment=self._settings.segment,
+            stuck=generator.stuck,
+            on_status=self._publish,
+            executors=self._make_executor,
+        )
+
+    def _make_executor(
+        self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
+    ) -> Executor:
+        """Return what runs one scenario."""
+        return make_executor(options, plan, context)
 
     @property
     def elapsed(self) -> float:
@@ -162,7 +188,8 @@ class SupervisedRun(ABC):
             try:
                 with interrupts(self._interrupt, self._interrupt, abandon, repeated=self._repeated):
                     await services.start(self._generator.http.run)
-                    for service in (self._keep_pumping, self._keep_watching, self._keep_judging):
+                    services.start_soon(keep_pumping, self._pump, self._record_turn)
+                    for service in (self._keep_watching, self._keep_judging):
                         services.start_soon(service)
                     if view is not None:
                         services.start_soon(self._keep_showing, view)
@@ -247,18 +274,12 @@ class SupervisedRun(ABC):
         if self.status().stopped and self.ending.ended_itself is None:
             self._collector.engine.cut_short()
 
-    async def _keep_pumping(self) -> None:
-        while True:
-            self._portal.beat()
-            began, used = time.monotonic(), time.thread_time()
-            due = trio.current_time() + PUMP_PERIOD
-            self._collector.pump()
-            if self._options.fail_fast:
-                self._stop_if_failing()
-            self.results.publish()
-            await trio.sleep_until(due)
-            late = max(0.0, trio.current_time() - due)
-            self._record_turn(late, time.thread_time() - used, time.monotonic() - began)
+    def _pump(self) -> None:
+        self._portal.beat()
+        self._collector.pump()
+        if self._options.fail_fast:
+            self._stop_if_failing()
+        self.results.publish()
 
     async def _keep_watching(self) -> None:
         while True:

@@ -3,27 +3,18 @@
 import time
 from collections.abc import Callable
 
-from pytest_k6api.metrics import Instant, SeriesCollector, SlowestRequests
-from pytest_k6api.model import SampleBuffer, TagContext, TagTable
-from pytest_k6api.model.metrics import GENERATOR_LATENESS
-from pytest_k6api.run.generator import GeneratorProbe
+from pytest_k6api.metrics import Instant, SeriesCollector
 from pytest_k6api.run.plan import LoadTestPlan
+from pytest_k6api.run.row_intake import RowIntake
 from pytest_k6api.run.settings import RunSettings
-from pytest_k6api.vu import FailedRequests
 
 
-class WorkerMetrics:
+class WorkerMetrics(RowIntake):
     """Collects the metrics of one worker's share.
 
-    Attributes:
-        requests: The kinds of failed requests.
-        slowest: The slowest requests, if requests are traced.
-        buffer: The buffer that virtual users write to.
-        tag_context: The tags of the whole load test, outside of scenarios and groups.
-
     Args:
-        plan: The thresholds of the load test.
-        settings: The rule of masking.
+        plan: The thresholds and tags of the load test.
+        settings: The rule of masking, and whether requests are traced.
         elapsed: Returns the seconds of test-run time.
         wants_samples: Whether outputs or hooks of the controller take samples themselves.
     """
@@ -36,18 +27,10 @@ class WorkerMetrics:
         *,
         wants_samples: bool,
     ) -> None:
-        self._tags = TagTable()
-        self._root_id = self._tags.intern(plan.tags)
-        self._elapsed = elapsed
+        super().__init__(plan, settings, elapsed)
         self._wants_samples = wants_samples
-        self._probe = GeneratorProbe()
         self._series = SeriesCollector(self._tags, plan.thresholds)
-        self.requests = FailedRequests(self._tags, settings.client.secrets)
-        self.slowest = SlowestRequests(self._tags)
-        self._is_traced = settings.client.tracer is not None
         self._late = 0.0
-        self.buffer = SampleBuffer()
-        self.tag_context = TagContext(self._tags, plan.tags)
 
     @property
     def busy_share(self) -> float:
@@ -56,13 +39,9 @@ class WorkerMetrics:
 
     def pump(self) -> None:
         """Add up the rows written since the last call."""
-        batch, elapsed = self.buffer.drain(), self._elapsed()
-        if batch.exchanges or batch.accepted:
-            self.requests.note(batch, elapsed)
-        if self._is_traced:
-            self.slowest.note(batch, elapsed)
+        batch = self._drain()
         now = Instant(time.time(), time.perf_counter_ns()) if self._wants_samples else None
-        self._series.ingest(batch, elapsed, now)
+        self._series.ingest(batch, self._elapsed(), now)
 
     def take(self, *, is_last: bool = False) -> bytes:
         """Return what is new, packed; what `is_last` includes the second that is not over."""
@@ -79,12 +58,7 @@ class WorkerMetrics:
         late, self._late = self._late, 0.0
         return late
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return a sentence for each way in which this worker was the limit."""
-        return self._probe.warnings()
-
     def record_turn(self, late: float, busy: float, elapsed: float) -> None:
         """Record one period of the loop; all in seconds, see `GeneratorProbe.add`."""
-        self.buffer.samples.append((GENERATOR_LATENESS, self._root_id, round(late * 1e6)))
+        super().record_turn(late, busy, elapsed)
         self._late = max(self._late, late)
-        self._probe.add(late, busy, elapsed)

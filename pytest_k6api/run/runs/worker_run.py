@@ -41,9 +41,9 @@ from pytest_k6api.distributed import (
 from pytest_k6api.model import ControlError, ScenarioProgress
 from pytest_k6api.protocols.http import ConnectionRoom
 from pytest_k6api.run.endings import one_error
+from pytest_k6api.run.generator import keep_pumping
 from pytest_k6api.run.plan import LoadTestPlan
 from pytest_k6api.run.runs.load_generator import LoadGenerator
-from pytest_k6api.run.runs.supervised_run import PUMP_PERIOD
 from pytest_k6api.run.runs.worker_metrics import WorkerMetrics
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.scheduling import Scheduler
@@ -298,13 +298,7 @@ class WorkerRun:
 
     async def _keep_pumping(self) -> None:
         await self._is_started.wait()
-        while True:
-            began, used = time.monotonic(), time.thread_time()
-            due = trio.current_time() + PUMP_PERIOD
-            self._metrics.pump()
-            await trio.sleep_until(due)
-            late = max(0.0, trio.current_time() - due)
-            self._metrics.record_turn(late, time.thread_time() - used, time.monotonic() - began)
+        await keep_pumping(self._metrics.pump, self._metrics.record_turn)
 
 
 def _cpu_used() -> float:
