@@ -20,8 +20,9 @@ from itertools import pairwise
 
 from pytest_k6api.model import OptionError
 
-_PERCENT = re.compile(r"(\d+)%")
-_NUMBER = re.compile(r"\d+/0*[1-9]\d*|\d+(?:\.\d*)?|\.\d+")
+# Python reads no integer of more than 4,300 digits, and nobody needs so many.
+_PERCENT = re.compile(r"(\d{1,100})%")
+_NUMBER = re.compile(r"\d{1,100}/0{0,100}[1-9]\d{0,100}|\d{1,100}(?:\.\d{0,100})?|\.\d{1,100}")
 
 # Positions are assigned one by one; more than this would delay the start.
 _MAX_POSITIONS = 1_000_000

@@ -180,6 +180,55 @@ def test_a_way_that_cannot_be_read_ends_the_session_before_any_load(
     assert service.paths == []
 
 
+UNUSABLE = {
+    "k6_hosts": ("shop.test", "cannot read 'shop.test'; write NAME=ADDRESS*"),
+    "k6_report": ("out.txt", "takes a file that ends in .html, .json or .md, got 'out.txt'"),
+    "k6_compare": ("of/main", "takes a name of letters*"),
+}
+
+
+@pytest.mark.parametrize("key", UNUSABLE)
+def test_what_cannot_be_used_is_told_with_the_variable_that_has_it(
+    pytester: pytest.Pytester, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch, key: str
+):
+    text, message = UNUSABLE[key]
+    pytester.makepyfile(SUITE)
+    monkeypatch.setenv(key.upper(), text)
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: environment: {key.upper()}: {message}"])
+
+
+@pytest.mark.parametrize("key", UNUSABLE)
+def test_what_cannot_be_used_is_told_with_the_key_of_the_ini_file(
+    pytester: pytest.Pytester, run_pytest: RunPytest, key: str
+):
+    text, message = UNUSABLE[key]
+    pytester.makepyfile(SUITE)
+    pytester.makeini(f"[pytest]\n{key} = {text}\n")
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: ini file: {key}: {message}"])
+
+
+def test_a_nul_that_no_file_name_can_have_is_told_with_its_key(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile(SUITE)
+    pytester.makeini("[pytest]\nk6_ca_file = a\0b\n")
+
+    result = run_pytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: ini file: k6_ca_file: takes text without NUL characters, got 'a\\x00b'"]
+    )
+
+
 HTTP2_SUITE = """
     import pytest
 

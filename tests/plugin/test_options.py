@@ -318,11 +318,26 @@ def test_the_seed_makes_chance_repeatable(
     assert paths("--k6-seed=2") != first
 
 
+def test_a_seed_of_more_digits_than_python_reads_is_refused(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("import pytest\n@pytest.mark.scenario\nasync def test_it(vu): pass")
+
+    result = run_pytest("--k6-seed=" + "9" * 5000)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: command line: --k6-seed: takes a whole number, got '999*"])
+
+
 # Where it is written, and what is told.
 BAD = {
     "a switch": (("no_setup", "maybe"), "takes true or false, got 'maybe'"),
     "a choice": (("checks", "maybe"), "takes fail or record, got 'maybe'"),
     "a number": (("seed", "lucky"), "takes a whole number, got 'lucky'"),
+    "a size": (
+        ("trend_memory", "9" * 5000),
+        f"takes a size such as 40MB, in B, kB, MB or GB, got '{'9' * 5000}'",
+    ),
     "a count": (("vus", "-3"), "can't be negative, got -3"),
     "a duration": (
         ("duration", "30"),

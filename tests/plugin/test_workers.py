@@ -130,6 +130,12 @@ REFUSED = [
         "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got '0'",
     ),
     (
+        ["--k6-workers=" + "9" * 5000],
+        "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got '"
+        + "9" * 5000
+        + "'",
+    ),
+    (
         ["--k6-workers=many"],
         "--k6-workers takes a number of processes from 1 to 1,000, auto, or the scheduler of a Dask cluster, such as tcp://scheduler:8786; got 'many'",
     ),

@@ -135,6 +135,10 @@ def test_a_missing_sequence_is_what_comes_before_and_after() -> None:
         ("0:1.5%", "", "cannot read '1.5%'"),
         ("0:1/0", "", "cannot read '1/0'"),
         ("0:1e-2", "", "cannot read '1e-2'"),
+        # Python itself refuses integers of more than 4,300 digits.
+        ("9" * 5000, "", "cannot read '999"),
+        ("1/" + "9" * 5000, "", "cannot read '1/999"),
+        ("9" * 5000 + "%", "", "cannot read '999"),
         (":1", "", "cannot read '' in the execution segment ':1'"),
         (
             "0:1/3",

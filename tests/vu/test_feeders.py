@@ -1,3 +1,4 @@
+import os
 import threading
 from collections import Counter
 from pathlib import Path
@@ -71,31 +72,98 @@ def test_what_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_in_another_encoding_is_told_when_it_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "users.csv"
-    path.write_bytes("name\nJosé\n".encode("latin-1"))
+def test_a_pipe_is_no_file_to_feed_from_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "users.csv")
 
-    with pytest.raises(
-        OptionError, match="users.csv: no UTF-8: invalid continuation byte; save it as UTF-8"
-    ):
-        list(feeder(path))
+    with pytest.raises(OptionError, match=r"users.csv' to feed from: it is no regular file; write"):
+        feeder(tmp_path / "users.csv")
+
+
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(OptionError, match="to feed from: embedded null byte; write the path"):
+        feeder("users\0.csv")
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "message"),
+    ("name", "content", "message"),
     [
-        ("a.csv", "x,y\n1,2\n3\n", r"a.csv:3: the header has 2 columns, this row has 1: \['3'\]"),
-        ("a.csv", "x,x\n1,2\n", r"a.csv:1: two columns have the same name: \['x', 'x'\]"),
-        ("a.jsonl", "1\n{\n", "a.jsonl:2: no JSON: "),
+        ("a.csv", b"", "a.csv: there are no rows; write one at least"),
+        ("a.csv", b"x,y\n", "a.csv: there are no rows; write one at least"),
+        ("a.jsonl", b"\n\n", "a.jsonl: there are no rows; write one at least"),
+        ("a.csv", b"x,x\n1,2\n", "a.csv:1: two columns have the same name: ['x', 'x']"),
+        ("a.csv", b"name\nJos\xe9\n", "a.csv:2: no UTF-8: the byte 0xe9; save it as UTF-8"),
+        ("a.csv", "x\n1\n".encode("utf-16"), "a.csv:1: no UTF-8: the byte 0xff; save it as UTF-8"),
+        ("a.csv", b'x\n"1\n2\n', "a.csv:3: no CSV: unexpected end of data; close every quote"),
+        (
+            "a.jsonl",
+            b"{\n",
+            "a.jsonl:1: no JSON: Expecting property name enclosed in double quotes at column 2",
+        ),
     ],
 )
-def test_a_malformed_row_is_told_with_its_line(
-    tmp_path: Path, name: str, text: str, message: str
+def test_a_file_without_a_first_row_is_refused_at_once_with_its_line(
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    rows = feeder(_write(tmp_path, name, text))
+    (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(OptionError, match=message):
-        list(rows)
+    with pytest.raises(OptionError) as raised:
+        feeder(tmp_path / name)
+
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("order", ["unique", "circular", "random"])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            b"x,y\n1,2\n3\n4,5\n",
+            "a.csv:3: the header has 2 columns, this row has 1: ['3']",
+        ),
+        ("a.csv", b"x\n1\n\xe9\n", "a.csv:3: no UTF-8: the byte 0xe9; save it as UTF-8"),
+        (
+            "a.jsonl",
+            b"1\n{]\n2\n",
+            "a.jsonl:2: no JSON: Expecting property name enclosed in double quotes at column 2",
+        ),
+        (
+            "a.jsonl",
+            b"1\n" + b"[" * 100_000,
+            "a.jsonl:2: no JSON: maximum recursion depth exceeded"
+            " while decoding a JSON array from a unicode string",
+        ),
+    ],
+)
+def test_a_malformed_row_is_told_with_its_line_and_ends_the_feeder(
+    tmp_path: Path, name: str, content: bytes, message: str, order: Any
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    rows = feeder(tmp_path / name, order)
+
+    said = []
+    for _ in range(4):
+        try:
+            next(rows)
+        except FeederError as error:
+            said.append(str(error))
+
+    assert set(said) == {message}
+    assert len(said) == (4 if order == "random" else 3)
+
+
+def test_rows_of_an_iterable_that_has_raised_are_not_all_rows() -> None:
+    def broken() -> Any:
+        yield 1
+        raise KeyError("price")
+
+    rows = feeder(broken())
+
+    assert next(rows) == 1
+    with pytest.raises(KeyError):
+        next(rows)
+    with pytest.raises(FeederError, match="a generator: no more rows, after KeyError: 'price'"):
+        next(rows)
 
 
 @pytest.mark.parametrize(

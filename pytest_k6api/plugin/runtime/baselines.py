@@ -75,6 +75,7 @@ class Baselines:
     def __init__(self, root: Path, settings: Settings, invoked_in: Path) -> None:
         self._root = root
         self._invoked_in = invoked_in
+        self._place = settings.place
         self._folder = root / settings.text("results_dir")
         self._save_as = settings.text("save")
         self._name = settings.text("compare")
@@ -85,13 +86,13 @@ class Baselines:
 
     def read(self, names: Iterable[str], known: Mapping[str, Metric]) -> Iterator[str]:
         """Read rules and baselines; yield what is wrong with them, one text each."""
-        names_given = [("--k6-save", self._save_as)]
+        names_given = [("save", self._save_as)]
         if not self._is_report:
-            names_given.append(("--k6-compare", self._name))
-        for flag, name in names_given:
+            names_given.append(("compare", self._name))
+        for setting, name in names_given:
             if name and not _NAME.fullmatch(name):
                 yield (
-                    f"{flag}: takes a name of letters, digits, '-', '_' and '.', such as main,"
+                    f"{self._place(setting)}: takes a name of letters, digits, '-', '_' and '.', such as main,"
                     f" got {name!r}"
                 )
                 return
@@ -166,7 +167,7 @@ class Baselines:
             try:
                 rules.append(parse_rule(text, known))
             except OptionError as error:
-                yield f"--k6-compare-fail: {error}"
+                yield f"{self._place('compare_fail')}: {error}"
         self._rules = tuple(rules)
 
     def _read_baselines(self, names: Iterable[str], known: Mapping[str, Metric]) -> Iterator[str]:
@@ -179,7 +180,7 @@ class Baselines:
             there = sorted(path.name for path in self._folder.glob("*/"))
             known_names = f"there are {', '.join(there)}" if there else "there are none yet"
             yield (
-                f"--k6-compare: no results were saved as {self._name!r} in {self._folder};"
+                f"{self._place('compare')}: no results were saved as {self._name!r} in {self._folder};"
                 f" {known_names}, and --k6-save={self._name} saves some"
             )
             return
@@ -199,8 +200,8 @@ class Baselines:
                 self._baselines[name] = read_results(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, ResultsFormatError) as error:
                 yield (
-                    f"--k6-compare: cannot read {path}: {error}; save it anew with"
-                    f" --k6-save={self._name}"
+                    f"{self._place('compare')}: cannot read {path}: {error}; save it anew"
+                    f" with --k6-save={self._name}"
                 )
 
     def _load_report(self, names: Iterable[str]) -> Iterator[str]:
@@ -210,7 +211,9 @@ class Baselines:
         try:
             found = read_report(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, ResultsFormatError) as error:
-            yield f"--k6-compare: cannot read {path}: {error}; write it with --k6-report"
+            yield (
+                f"{self._place('compare')}: cannot read {path}: {error}; write it with --k6-report"
+            )
         else:
             self._baselines = {name: found[name] for name in names if name in found}
 
@@ -231,8 +234,8 @@ class Baselines:
             if not any(baseline.total(rule.metric_id) for baseline in baselines):
                 had = sorted({key for baseline in baselines for key in baseline.totals})
                 yield (
-                    f"--k6-compare-fail: no load test has {rule.metric_id} in {self._name!r}; they"
-                    f" have {_listed(had)}{''.join(map(_left_out, baselines))}"
+                    f"{self._place('compare_fail')}: no load test has {rule.metric_id} in"
+                    f" {self._name!r}; they have {_listed(had)}{''.join(map(_left_out, baselines))}"
                 )
 
 

@@ -1,8 +1,6 @@
 """The settings of HTTP clients, read before any load is sent."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -63,20 +61,11 @@ def client_of(item: pytest.Item, client: ClientOptions, base_url: str) -> Client
     )
 
 
-@contextmanager
-def blamed_on(option: str) -> Iterator[None]:
-    """Begin the message of an OptionError with `option`."""
-    try:
-        yield
-    except OptionError as error:
-        raise OptionError(f"{option}: {error}") from None
-
-
 def _authorities(settings: Settings) -> str:
     """Return the file of certificate authorities, after a trial read."""
     path = settings.text("ca_file")
     if path:
-        with blamed_on("--k6-ca-file"):
+        with settings.blamed("ca_file"):
             make_context(path)
     return path
 
@@ -89,15 +78,15 @@ def _certificate(settings: Settings) -> ClientCertificate | None:
             raise OptionError("--k6-client-key needs --k6-client-cert, whose key it is")
         return None
     certificate = ClientCertificate(cert_file, key_file)
-    with blamed_on("--k6-client-cert"):
+    with settings.blamed("client_cert"):
         make_context(verify=False, certificate=certificate)
     return certificate
 
 
 def _tls(settings: Settings) -> TlsRules:
-    with blamed_on("--k6-tls-version"):
+    with settings.blamed("tls_version"):
         versions = read_tls_version(settings.text("tls_version"))
-    with blamed_on("--k6-tls-cipher-suites"):
+    with settings.blamed("tls_cipher_suites"):
         return TlsRules(versions, read_cipher_suites(settings.entries("tls_cipher_suites")))
 
 
@@ -105,12 +94,12 @@ def _proxies(settings: Settings, secrets: Secrets) -> Proxies:
     url = settings.text("proxy") if settings.was_given("proxy") else None
     if url is None:
         return Proxies(None, os.environ, secrets)
-    with blamed_on("--k6-proxy"):
+    with settings.blamed("proxy"):
         return Proxies(url, os.environ, secrets)
 
 
 def _hosts(settings: Settings) -> HostTable:
-    with blamed_on("--k6-hosts"):
+    with settings.blamed("hosts"):
         entries: dict[str, str] = {}
         for text in settings.entries("hosts"):
             name, equals, address = text.partition("=")
@@ -123,17 +112,17 @@ def _hosts(settings: Settings) -> HostTable:
 
 
 def _dns(settings: Settings) -> DnsRules:
-    with blamed_on("--k6-dns"):
+    with settings.blamed("dns"):
         return read_dns(settings.text("dns"))
 
 
 def _local_addresses(settings: Settings) -> LocalAddresses:
-    with blamed_on("--k6-local-ips"):
+    with settings.blamed("local_ips"):
         return LocalAddresses(settings.text("local_ips"))
 
 
 def _tracer(settings: Settings) -> Tracer | None:
-    with blamed_on("--k6-trace"):
+    with settings.blamed("trace"):
         return read_trace_rate(settings.text("trace"))
 
 

@@ -66,7 +66,7 @@ def read_requests(
                 plan = item.stash[PLAN]
                 request.factory(_context(config, request, _info(plan), plan, number))
         except OutputError as error:
-            problems.append(f"--k6-out {shown}: {error}")
+            problems.append(f"{settings.place('out')} {shown}: {error}")
         else:
             requested.append(request)
     return problems

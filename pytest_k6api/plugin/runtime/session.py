@@ -19,7 +19,7 @@ from pytest_k6api.plugin.hooks.stash_keys import API_HAS_ENDED, SESSION
 from pytest_k6api.plugin.reporting.failure_text import render
 from pytest_k6api.plugin.reporting.summaries import print_missed_summaries
 from pytest_k6api.plugin.reporting.terminal import tell
-from pytest_k6api.plugin.runtime.client_settings import blamed_on, client_options
+from pytest_k6api.plugin.runtime.client_settings import client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.counting import PROCESSES
@@ -79,8 +79,8 @@ def report_files(settings: Settings) -> tuple[str, ...]:
     for file in files:
         if not file.lower().endswith(_REPORT_SUFFIXES):
             raise OptionError(
-                f"--k6-report: takes a file that ends in {', '.join(_REPORT_SUFFIXES[:-1])} or"
-                f" {_REPORT_SUFFIXES[-1]}, got {file!r}"
+                f"{settings.place('report')}: takes a file that ends in"
+                f" {', '.join(_REPORT_SUFFIXES[:-1])} or {_REPORT_SUFFIXES[-1]}, got {file!r}"
             )
     return files
 
@@ -186,7 +186,7 @@ def _segment(settings: Settings) -> ExecutionSegment:
     segment = settings.text("execution_segment")
     sequence = settings.text("execution_segment_sequence")
     if segment:
-        with blamed_on("--k6-execution-segment"):
+        with settings.blamed("execution_segment"):
             return read_segment(segment, sequence)
     if sequence:
         raise OptionError(

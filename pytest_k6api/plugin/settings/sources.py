@@ -13,6 +13,7 @@ packages of its outputs, each field's ``envconfig``.
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,8 @@ from pytest_k6api.model import (
 from pytest_k6api.plugin.settings.setting import Setting
 from pytest_k6api.plugin.settings.table import SETTINGS
 
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+# Python reads no integer of more than 4,300 digits.
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,4000}")
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _BY_OPTION = {setting.option: setting for setting in SETTINGS if setting.option}
@@ -46,6 +48,9 @@ def _read(setting: Setting, texts: Texts) -> Any:  # of the type that the settin
     Raises:
         OptionError: With the text and the remedy.
     """
+    for text in texts:
+        if "\0" in text:  # which no file's name, address or header can have
+            raise OptionError(f"takes text without NUL characters, got {text!r}")
     if setting.option:
         return read_option(setting.option, option_from_texts(setting.option, texts))
     text = texts[-1]
@@ -140,6 +145,9 @@ class _Given:
     value: Any
 
 
+_NOWHERE = _Given((), None)
+
+
 class Settings:
     """The settings of a session, each read once.
 
@@ -178,6 +186,22 @@ class Settings:
         """Return the setting `name` of the highest source that has it, else its default."""
         found = self._find(name)
         return found.texts[-1] if found else _BY_NAME[name].default
+
+    def place(self, name: str) -> str:
+        """Return where the setting `name` is written: an option, or a source with its key there."""
+        setting = _BY_NAME[name]
+        for source in (_ENVIRONMENT, _INI):
+            if self._find(name) is self._given[source].get(name, _NOWHERE):
+                return f"{source.origin}: {source.spell(setting)}"
+        return setting.flag
+
+    @contextmanager
+    def blamed(self, name: str) -> Iterator[None]:
+        """Begin the message of an OptionError with the place of the setting `name`."""
+        try:
+            yield
+        except OptionError as error:
+            raise OptionError(f"{self.place(name)}: {error}") from None
 
     def was_given(self, name: str) -> bool:
         """Return whether any source has the setting `name`."""

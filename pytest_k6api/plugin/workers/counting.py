@@ -1,6 +1,7 @@
 """The number of workers that a session asks for."""
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ PROCESSES: "pytest.StashKey[WorkerProcesses]" = pytest.StashKey()
 """The worker processes of the session, if it has some."""
 
 _MOST = 1_000
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 def worker_count(config: pytest.Config) -> int:
@@ -66,7 +68,7 @@ def is_cluster(text: str) -> bool:
 def _read(text: str) -> int:
     if text == "auto":
         return max(1, _cores() - 1)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= _MOST:
         raise OptionError(
             f"--k6-workers takes a number of processes from 1 to {_MOST:,}, auto, or the"
             f" scheduler of a Dask cluster, such as tcp://scheduler:8786; got {text!r}"

@@ -66,6 +66,7 @@ class Feeder(Generic[Row]):
         self._source: Iterator[Row] | None = None
         self._rows: list[Row] = []
         self._handed_out = self._read = 0
+        self._problem = ""  # why there are no more rows, once reading has failed
         self._random = random.Random(0)  # outside of virtual users
 
     def __iter__(self) -> "Feeder[Row]":
@@ -96,20 +97,33 @@ class Feeder(Generic[Row]):
         return cast("Row", dict(row)) if isinstance(row, dict) else row
 
     def _pick(self, vu: BaseVU | None) -> Row:
+        if self._problem:
+            raise FeederError(self._problem)
         if self._order == "random":
             if not self._rows:
-                self._rows = list(self._open_rows())
+                self._rows = list(self._all_rows())
                 self._source = iter(())
             if self._rows:
                 return (vu.random if vu is not None else self._random).choice(self._rows)
         if self._source is None:
-            rows = self._open_rows()
-            self._source = iter(rows) if self._order == "unique" else cycle(rows)
+            rows = self._all_rows()
+            self._source = rows if self._order == "unique" else cycle(rows)
         position = vu._load.position if vu is not None else int
         try:
             return self._take(position(self._handed_out))
         except StopIteration:
             raise self._explain_end() from None
+
+    def _all_rows(self) -> Iterator[Row]:
+        # An iterator that has raised looks like one at its end.
+        try:
+            yield from self._open_rows()
+        except OptionError as error:
+            self._problem = str(error)
+            raise FeederError(self._problem) from None
+        except Exception as error:
+            self._problem = f"{self._name}: no more rows, after {type(error).__name__}: {error}"
+            raise
 
     def _take(self, position: int) -> Row:
         """Return the row at `position`, and skip those before it.
@@ -162,7 +176,9 @@ def feeder(
             and all later ones.
 
     Raises:
-        OptionError: An argument is not valid, or the file is missing or cannot be read.
+        OptionError: An argument is not valid, or the file is missing, cannot be read, or
+            has no first row. A malformed row further down fails the iteration that meets it,
+            and all later ones.
     """
     __tracebackhide__ = True
     _check_choice("order", order, ("unique", "circular", "random"))

@@ -74,6 +74,8 @@ def test_a_host_is_found_by_name_with_port_or_wildcard_the_nearest_first(
         ("shop.test", "other.test", "cannot read the address 'other.test' of 'shop.test'"),
         ("shop.test", "127.0.0.1:0", "cannot read the address '127.0.0.1:0'"),
         ("shop.test", "", "cannot read the address '' of 'shop.test'"),
+        ("shop.test", "127.0.0.1:", "cannot read the address '127.0.0.1:'"),
+        ("shop.test", "[::1", r"cannot read the address '\[::1'"),
         ("shop.test", "unix:shop.sock", "write unix: and a whole path"),
         ("shop.test", "unix:/" + 107 * "x", "at most 107 bytes"),
     ],
@@ -334,7 +336,17 @@ def test_a_proxy_is_read(url: str, expected: tuple[object, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://ann:secret@proxy.test/path", "ftp://x", "http://", "http://x:y"]
+    "url",
+    [
+        "https://ann:secret@proxy.test/path",
+        "ftp://x",
+        "http://",
+        "http://x:y",
+        "a b",
+        "a\nb",
+        "http://[::1",
+        "http://x:65536",
+    ],
 )
 def test_a_proxy_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="cannot read the proxy") as caught:

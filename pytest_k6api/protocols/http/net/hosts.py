@@ -18,6 +18,9 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _UNIX = "unix:"
 _NAME = re.compile(r"(?P<host>(?:\*\.)?[^:*\s/]+|\[[^\]]+\])(?::(?P<port>\d{1,5}))?")
+_ADDRESS = re.compile(
+    r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?|(?P<bare>[^\[\]]+)"
+)
 _HIGHEST_PORT = 65_535
 _LONGEST_PATH = 107  # bytes, of a Unix socket's path on Linux
 # Of more addresses than this no load test has a use, and a list of them takes memory.
@@ -107,10 +110,10 @@ def _read_address(name: str, text: str) -> tuple[str, int | None]:
             f"cannot read the address {text!r} of {name!r}; write unix: and a whole path of at"
             f" most {_LONGEST_PATH} bytes, such as unix:/run/shop.sock"
         )
-    for host, port in ((text, ""), (text.rpartition(":")[0], text.rpartition(":")[2])):
-        address = _literal(host.strip("[]"))
-        if address is not None and (not port or _is_port(port)):
-            return str(address), int(port) if port else None
+    if found := _ADDRESS.fullmatch(text):
+        address, port = _literal(found["six"] or found["four"] or found["bare"]), found["port"]
+        if address is not None and (port is None or _is_port(port)):
+            return str(address), None if port is None else int(port)
     raise OptionError(
         f"cannot read the address {text!r} of {name!r}; write an IP address, with a port or"
         " without, such as 127.0.0.1, 127.0.0.1:8443 or [::1]:8443, or unix:/path"

@@ -9,10 +9,14 @@ import ipaddress
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from pytest_k6api.model import OptionError, Secrets
-from pytest_k6api.protocols.http.message.authority import Origin
+from pytest_k6api.protocols.http.message.authority import (
+    InvalidURL,
+    Origin,
+    read_authority,
+    read_credentials,
+)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
@@ -54,24 +58,24 @@ def read_proxy(text: str, secrets: Secrets) -> Proxy:
     Raises:
         OptionError: `text` cannot be read; the message shows no password.
     """
-    url = text if "://" in text else f"http://{text}"
+    url = text.strip() if "://" in text else f"http://{text.strip()}"
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit("http:"), None
-    if not parts.hostname or parts.scheme not in _DEFAULT_PORTS or parts.path.strip("/"):
+        authority = read_authority(rest.rstrip("/"), _DEFAULT_PORTS[scheme])
+    except (KeyError, InvalidURL):
         raise OptionError(
             f"cannot read the proxy {secrets.mask_url(url)!r}; write http://host:port,"
             " https://host:port or socks5://host:port, with user:password@ in front of the host where it wants them"
-        )
+        ) from None
+    user, password = read_credentials(authority.userinfo or "")
     return Proxy(
-        is_socks=parts.scheme.startswith("socks"),
-        is_tls=parts.scheme == "https",
-        host=parts.hostname,
-        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        is_socks=scheme.startswith("socks"),
+        is_tls=scheme == "https",
+        host=authority.host,
+        port=authority.port,
+        user=user,
+        password=password,
     )
 
 

@@ -118,7 +118,7 @@ def _openssl_name(name: str) -> str:
         spelled = "-".join(filter(None, (found[2], cipher))).replace("_", "-")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(f"{spelled}:@SECLEVEL=0")
-    except ssl.SSLError:
+    except (ssl.SSLError, UnicodeError):
         raise OptionError(
             f"cannot use the cipher suite {name!r}; write one of TLS 1.2 or below that OpenSSL has,"
             " such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 (those of TLS 1.3 are always on)"
