@@ -2,7 +2,9 @@
 
 The reading thread answers echo requests, so that a worker whose loop is blocked by user code
 is known to live, and so that the clock is measured apart from the loop's lateness. The
-writing thread sends, so that the loop never waits for a controller that is behind.
+writing thread sends what the line does not take at once, so that the loop never waits for
+a controller that is behind; what it takes goes from the thread that has it, without waiting
+for another that wants the interpreter.
 
 When the line breaks without a `Leave`, the controller is gone: the worker has
 `LEAVING_TIME` to end by itself, and `FAREWELL_TIME` after a `Leave`, should the controller
@@ -10,7 +12,6 @@ not live to see its end. Then its process ends, and all that it has started.
 """
 
 import os
-import queue
 import signal
 import socket
 import threading
@@ -55,7 +56,8 @@ class WorkerLink:
     def __init__(self, line: socket.socket, leave: Callable[[int], object] | None = None) -> None:
         self._line = line
         self._leave = leave or _end_all
-        self._outbox: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
+        self._outbox: deque[bytes] = deque()
+        self._writing = threading.Condition()
         self._inbox: deque[ToWorker] = deque()
         self._arrived = threading.Condition()
         self._wake: Callable[[], object] = _nobody_waits
@@ -67,14 +69,19 @@ class WorkerLink:
             threading.Thread(target=work, name=f"k6-worker{work.__name__}", daemon=True).start()
 
     def send(self, message: ToController) -> None:
-        """Send `message` soon; from any thread."""
-        self._outbox.put(encode(message))
+        """Send `message`, or have it sent soon; from any thread."""
+        frame = encode(message)
+        with self._writing:
+            if not self._outbox:
+                frame = frame[self._send_now(frame) :]
+            if frame:
+                self._outbox.append(frame)
+                self._writing.notify_all()
 
     def flush(self, patience: float = 5.0) -> None:
         """Wait until all that was sent is on its way, before the process ends."""
-        is_written = threading.Event()
-        self._outbox.put(is_written)
-        is_written.wait(patience)
+        with self._writing:
+            self._writing.wait_for(lambda: not self._outbox, patience)
 
     def wait_for_message(self) -> ToWorker | None:
         """Return the next message, waited for outside of loops; None once the line is broken."""
@@ -120,14 +127,23 @@ class WorkerLink:
         time.sleep(FAREWELL_TIME if is_leaving else LEAVING_TIME)
         self._leave(_ABANDONED)
 
+    def _send_now(self, frame: bytes) -> int:
+        """Return how many bytes of `frame` the line took, which may be none."""
+        try:
+            return self._line.send(frame, socket.MSG_DONTWAIT)
+        except OSError:
+            return 0  # it is full, or broken, which the writing thread sees
+
     def _keep_writing(self) -> None:
         try:
             while True:
-                item = self._outbox.get()
-                if isinstance(item, threading.Event):
-                    item.set()
-                else:
-                    self._line.sendall(item)
+                with self._writing:
+                    self._writing.wait_for(lambda: self._outbox)
+                    frame = self._outbox[0]
+                self._line.sendall(frame)
+                with self._writing:
+                    self._outbox.popleft()  # until now, nothing else was to be sent
+                    self._writing.notify_all()
         except OSError:
             return  # the reading thread sees it too
 

@@ -24,6 +24,7 @@ from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from pytest_k6api.api.server.guarded_stream import LINGER_TIME, GuardedStream
+from pytest_k6api.api.server.quick_switches import QuickMoments
 from pytest_k6api.api.settings import ApiLimits
 
 if TYPE_CHECKING:
@@ -47,17 +48,26 @@ class _Connection(TCPServer):
     """
 
     def __init__(
-        self, app: AppWrapper, config: Config, context: WorkerContext, stream: GuardedStream
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        stream: GuardedStream,
+        moments: QuickMoments,
     ) -> None:
         # Hypercorn's annotation is for TLS streams; any other is asked for what ours has.
         tls: Any = stream
         super().__init__(app, config, context, {}, tls)
         self.idle_since: float | None = trio.current_time()
+        self._moments = moments
+        moments.begin()
 
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol says; take note of idleness."""
         if isinstance(event, Updated):
             self.idle_since = trio.current_time() if event.idle else None
+            if not event.idle:
+                self._moments.begin()
         await super().protocol_send(event)
 
     async def run(self) -> None:
@@ -106,11 +116,13 @@ class HypercornServer:
         self._connections: dict[_Connection, GuardedStream] = {}
         self._context = WorkerContext(None)
         self._config = _config(limits)
+        self._moments = QuickMoments()
 
     async def run(self, sockets: list[socket.socket], stop: trio.Event) -> None:
         """Serve until `stop`, then for `ApiLimits.grace` seconds more what is under way."""
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(s)) for s in sockets]
         async with trio.open_nursery() as cutting:
+            cutting.start_soon(self._moments.end_each)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     await accepting.start(
@@ -135,7 +147,7 @@ class HypercornServer:
         if len(self._connections) >= self._limits.connections and not await self._make_room():
             await _refuse(guarded)
             return
-        connection = _Connection(self._app, self._config, self._context, guarded)
+        connection = _Connection(self._app, self._config, self._context, guarded, self._moments)
         self._connections[connection] = guarded
         try:
             await connection.run()

@@ -7,21 +7,20 @@ snapshots and commands cross between the threads.
 
 import contextlib
 import socket
-import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import trio
 
 from pytest_k6api.api.ports import SessionPort
 from pytest_k6api.api.server.address import Address, bind
+from pytest_k6api.api.server.quick_switches import quick_switches
 from pytest_k6api.api.settings import ApiError, ApiSettings
 from pytest_k6api.late_imports import importing
 
 _START_PATIENCE = 30.0
 _STOP_PATIENCE = 10.0  # a busy machine takes seconds; usually it is less than one
-_QUICK = 0.0002
 
 
 def _warn(message: str) -> None:
@@ -117,7 +116,8 @@ class ApiServer:
         # Two threads that make syntax trees at the same time can break, before Python 3.11.8
         # and 3.12.2, if the garbage collector lets one interrupt the other (python/cpython#106905).
         # werkzeug makes some, and so does pytest to show failures: here it is paused.
-        with importing(), _quick_switches():
+        # An import reads some thousand files, and gives the interpreter away each time.
+        with importing(), quick_switches():
             from pytest_k6api.api.server.service import serve
 
         await serve(
@@ -132,21 +132,6 @@ class ApiServer:
     def _report(self, problem: Exception) -> None:
         if len(self._problems) < 10:
             self._problems.append(problem)
-
-
-@contextlib.contextmanager
-def _quick_switches() -> Iterator[None]:
-    """Let this thread have the interpreter soon whenever it wants it.
-
-    An import reads some thousand files, and gives the interpreter away each time. A
-    load test that uses all of a core gives it back after 5 ms: ten seconds in all.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_QUICK)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 async def _wait_for_client(sockets: list[socket.socket], stop: trio.Event) -> None:

@@ -339,13 +339,30 @@ def test_a_bug_of_ours_is_a_bare_500_for_the_client_and_a_warning_for_the_user()
     assert warned == ["the control API could not answer a request: RuntimeError('secret path')"]
 
 
-def test_the_interpreters_switch_interval_is_as_it_was_once_the_first_client_is_answered() -> None:
-    before = sys.getswitchinterval()
+def test_threads_switch_quickly_while_a_client_waits_and_as_before_soon_after() -> None:
+    before, meanwhile = sys.getswitchinterval(), []
 
-    with served() as address:
-        get(address, "/v1/status")
+    class Watching(FakeLoadTest):
+        @property
+        def scenarios(self) -> Sequence[ScenarioSnapshot]:
+            meanwhile.append(sys.getswitchinterval())
+            return super().scenarios
 
-        assert sys.getswitchinterval() == before
+    def is_as_before() -> bool:
+        deadline = time.monotonic() + 20
+        while sys.getswitchinterval() != before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return sys.getswitchinterval() == before
+
+    with served(FakeSession(Watching())) as address, connect(address) as page:
+        page.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200" in page.recv(100)
+        assert is_as_before()  # though the page's reply has no end
+        get(address, "/v1/scenarios")
+        assert is_as_before()
+
+    assert meanwhile
+    assert max(meanwhile) < before / 10
 
 
 def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
