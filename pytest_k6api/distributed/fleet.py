@@ -2,7 +2,7 @@
 
 Each worker has four tasks. One writes what it is told, one reads what it says. One asks for
 an echo, a few times at once and then twice a second, which its link gives though its loop may be blocked; one polls, just
-after each second of test-run time, when the last poll is answered. A worker whose line breaks, or that
+after each second of test-run time, and soon after what changes the number of VUs, when the last poll is answered. A worker whose line breaks, or that
 leaves `MOST_UNANSWERED` echo requests unanswered, is lost: its process is ended, and nobody
 waits for it any more.
 """
@@ -54,6 +54,9 @@ START_PATIENCE = 60.0
 _POLLED_AFTER = 0.05
 """Seconds after each second of test-run time at which workers are asked what they measured in it."""
 
+_SETTLED_AFTER = 0.1
+"""Seconds after a start or a command at which workers are asked what came of it."""
+
 _DRAIN_TIME = 2.0
 _ABOUT_NO_ORDER = (Hello, Accepted, Echoed)
 
@@ -102,6 +105,7 @@ class Fleet:
         self._is_open = self._is_closing = False
         self._is_over = trio.Event()
         self._looked_at = 0.0
+        self._has_news = trio.Event()
 
     @property
     def live(self) -> Iterator[Worker]:
@@ -192,6 +196,12 @@ class Fleet:
         # What commands have changed is a part of the start.
         worker.steered = self._commands
         self.tell_one(worker, structs.replace(start, at=worker.clock.theirs(moment)))
+        self.expect_news()
+
+    def expect_news(self) -> None:
+        """Poll all workers soon, because what they do changes: not only after the next full second."""
+        self._has_news.set()
+        self._has_news = trio.Event()
 
     async def steer(
         self, command: Command, elapsed: float | None = None, moment: float = 0.0
@@ -210,6 +220,7 @@ class Fleet:
             )
             self.tell_one(worker, steer)
         await self.wait_until(lambda each: each.steered >= number or each.finished is not None)
+        self.expect_news()
 
     async def wait_until(self, is_done: Callable[[Worker], bool]) -> None:
         """Wait until `is_done` holds for all live workers, or they refuse."""
@@ -336,7 +347,9 @@ class Fleet:
 
     async def _keep_polling(self, worker: Worker) -> None:
         while True:
-            await trio.sleep(1.0 - self._elapsed() % 1.0 + _POLLED_AFTER)
+            with trio.move_on_after(1.0 - self._elapsed() % 1.0 + _POLLED_AFTER):
+                await self._has_news.wait()
+                await trio.sleep(_SETTLED_AFTER)
             if worker.is_running and worker.asked_at is None:
                 worker.asked_at = self._now()
                 self.tell_one(worker, Poll(number=worker.taken + 1))

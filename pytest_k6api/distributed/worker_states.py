@@ -24,6 +24,9 @@ from pytest_k6api.model import ScenarioSnapshot, StatusSnapshot, WorkerState, Wo
 _UNANSWERED = 1.5
 """Seconds without an answer to a poll from which a worker counts as blocked."""
 
+_MEASURED = 0.5
+"""Seconds over which a share of a core is measured, at least."""
+
 
 class Worker:
     """One worker, for as long as its process lives.
@@ -183,9 +186,11 @@ class Worker:
         self.taken = max(self.taken, content.number)
         self.content = content
         self.state = content.state or self.state
-        before, self._cpu_at = self._cpu_at, (now, content.figures.cpu)
-        if before is not None and now > before[0]:
-            self._cpu_share = (content.figures.cpu - before[1]) / (now - before[0])
+        before, used = self._cpu_at, content.figures.cpu
+        if before is not None and now - before[0] >= _MEASURED:
+            self._cpu_share = (used - before[1]) / (now - before[0])
+        if before is None or now - before[0] >= _MEASURED:
+            self._cpu_at = now, used
         return is_new
 
     def describe(self, now: float) -> WorkerStatus:

@@ -190,6 +190,27 @@ def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywher
     assert max(waits) == pytest.approx(100.4, abs=0.3)
 
 
+@pytest.mark.parametrize("workers", [0, 2, 3])
+def test_the_status_tells_of_virtual_users_soon_after_they_start(workers: int):
+    async def look(tested: LoadTest) -> None:
+        await trio.sleep(0.2)
+        assert tested.results.status.vus == 5
+        await trio.sleep(1.4)  # the second scenario has begun for 0.3 s
+        assert tested.results.status.vus == 8
+        await tested.execute(Command(paused=True))
+        await trio.sleep(5.0)
+        await tested.execute(Command(paused=False))
+        await trio.sleep(0.2)
+        assert tested.results.status.vus == 8
+
+    steered(
+        workers,
+        look,
+        (options("constant-vus"), Diary().browse),
+        (options("constant-vus", "later", vus=3, start_time=1.3), Diary().browse),
+    )
+
+
 def test_virtual_users_and_their_maximum_are_set_for_all_workers_together():
     async def scale(tested: LoadTest) -> None:
         await trio.sleep(1.0)

@@ -121,6 +121,7 @@ class RemoteExecutor:
         at = self._began_at = self._starts_at
         self.clock.start()
         self.clock.synchronise(0.0, at)
+        self._fleet.expect_news()
         await self._fleet.wait_for_shares(
             lambda worker: name in worker.ended or worker.finished is not None
         )
