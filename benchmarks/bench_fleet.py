@@ -39,7 +39,7 @@ from pytest_k6api.distributed import (
     decode_to_worker,
     encode,
 )
-from pytest_k6api.distributed.messages import MessageReader
+from pytest_k6api.distributed.frames import MessageReader
 from pytest_k6api.model import RunStatus, StatusSnapshot
 
 FINGERPRINT = Fingerprint(versions={}, options="", items="")

@@ -16,6 +16,7 @@ from pytest_k6api.distributed.carriers import (
     start_process,
 )
 from pytest_k6api.distributed.clock_offset import ClockOffset
+from pytest_k6api.distributed.frames import decode_from_worker, decode_to_worker, encode
 from pytest_k6api.distributed.messages import (
     PROTOCOL,
     Accepted,
@@ -37,6 +38,7 @@ from pytest_k6api.distributed.messages import (
     Prepared,
     Refused,
     Release,
+    RowsClaimed,
     ScenarioEnded,
     Start,
     Steer,
@@ -45,9 +47,6 @@ from pytest_k6api.distributed.messages import (
     ToController,
     ToWorker,
     WorkerReport,
-    decode_from_worker,
-    decode_to_worker,
-    encode,
 )
 from pytest_k6api.distributed.user_output import LogLine, UserOutput
 from pytest_k6api.distributed.worker_states import Worker
@@ -88,6 +87,7 @@ __all__ = [
     "Prepared",
     "Refused",
     "Release",
+    "RowsClaimed",
     "ScenarioEnded",
     "Start",
     "Steer",

@@ -16,6 +16,7 @@ import trio
 from msgspec import structs
 
 from pytest_k6api.distributed.carriers import CarrierError
+from pytest_k6api.distributed.frames import decode_from_worker, encode
 from pytest_k6api.distributed.messages import (
     Accepted,
     Echo,
@@ -34,8 +35,6 @@ from pytest_k6api.distributed.messages import (
     ToController,
     ToWorker,
     WorkerReport,
-    decode_from_worker,
-    encode,
 )
 from pytest_k6api.distributed.worker_misfits import misfits_of
 from pytest_k6api.distributed.worker_states import Worker

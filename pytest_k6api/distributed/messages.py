@@ -1,4 +1,4 @@
-"""Messages between a controller and its workers, and their bytes. Pure.
+"""Messages between a controller and its workers. Pure.
 
     controller                                worker
     ---------------------------------------   ----------------------------------------
@@ -8,19 +8,18 @@
     Begin (a scenario, at a time)             ScenarioEnded, when its last VU is closed
     Steer (a command)                         Steered, when it is carried out
     Poll                                      PollAnswer, what came since
+                                              RowsClaimed, before rows of feeders are handed out
     NewSetupData, Finish, Stop                   EndWanted, where user code asks for the end
                                               Finished, with the last report
     Release (leave the load test)
     Leave (the session)
     Echo                                      Echoed, from a thread, also while the loop is blocked
 
-A frame is the length of its payload, four bytes, and the payload, one message as
-MessagePack. Every message has a tag, so an unknown one is told as such. `PROTOCOL` grows
-when either side would misread the other; a `Hello` can be read in every version.
+Every message has a tag, so an unknown one is told as such. `PROTOCOL` grows when either side
+would misread the other; a `Hello` can be read in every version. `frames` has their bytes.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
 
 import msgspec
 
@@ -32,16 +31,9 @@ from pytest_k6api.model import (
     ScenarioSnapshot,
     StatusSnapshot,
     Takeover,
-    storable,
 )
 
-PROTOCOL = 2
-
-LENGTH = 4
-"""Bytes before each payload: its length, the least significant first."""
-
-LARGEST = 256 * 2**20
-"""Bytes that a payload may have: a length beyond is no length but damage."""
+PROTOCOL = 3
 
 
 class MessageError(K6ApiError):
@@ -143,6 +135,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         at: The worker's own time, in seconds.
         load_began_at: Test-run time from which samples are load.
         setup_data: The setup data as JSON text.
+        rows: How many rows of feeders were claimed by workers before it, by the feeders' keys.
         takeover: What became of the load test, for a successor; None for others.
         state: What the worker before told last of how far it has come.
     """
@@ -151,6 +144,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     elapsed: float = 0.0
     at: float = 0.0
     setup_data: str | None = None
+    rows: Mapping[str, int] = {}
     takeover: Takeover | None = None
     state: bytes = b""
 
@@ -261,6 +255,13 @@ class PollAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     content: WorkerReport
 
 
+class RowsClaimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker may hand out the first `until` rows of its share of `feeder`."""
+
+    feeder: str
+    until: int
+
+
 class EndWanted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """User code asks for the end of the load test.
 
@@ -317,83 +318,8 @@ ToController = (
     | ScenarioEnded
     | Steered
     | PollAnswer
+    | RowsClaimed
     | EndWanted
     | Finished
     | Echoed
 )
-
-_Message = TypeVar("_Message")
-
-_encoder = msgspec.msgpack.Encoder()
-_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
-_to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
-
-
-def encode(message: ToWorker | ToController) -> bytes:
-    """Return `message` as a frame; halves of surrogate pairs become U+FFFD."""
-    try:
-        payload = _encoder.encode(message)
-    except UnicodeEncodeError:  # texts of test code: reasons, tracebacks
-        payload = _encoder.encode(_storable(msgspec.to_builtins(message, builtin_types=(bytes,))))
-    return len(payload).to_bytes(LENGTH, "little") + payload
-
-
-def _storable(value: object) -> object:
-    match value:
-        case str():
-            return storable(value, len(value) + 40)
-        case dict():
-            return {_storable(key): _storable(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_storable(each) for each in value]
-    return value
-
-
-def decode_to_worker(payload: bytes) -> ToWorker:
-    """Return the message of a controller that `payload` is.
-
-    Raises:
-        MessageError: It is none.
-    """
-    return _decode(payload, _to_worker)
-
-
-def decode_from_worker(payload: bytes) -> ToController:
-    """Return the message of a worker that `payload` is.
-
-    Raises:
-        MessageError: It is none.
-    """
-    return _decode(payload, _to_controller)
-
-
-def _decode(payload: bytes, decoder: "msgspec.msgpack.Decoder[_Message]") -> _Message:
-    try:
-        return decoder.decode(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MessageError(f"not a message of version {PROTOCOL}: {error}") from None
-
-
-class MessageReader:
-    """Cuts a stream of bytes into payloads."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Add `data`; return the payloads that are complete now, oldest first.
-
-        Raises:
-            MessageError: A payload would be larger than `LARGEST`.
-        """
-        self._buffer += data
-        payloads = []
-        while len(self._buffer) >= LENGTH:
-            length = int.from_bytes(self._buffer[:LENGTH], "little")
-            if length > LARGEST:
-                raise MessageError(f"a message of {length:,} bytes; {LARGEST:,} are the most")
-            if len(self._buffer) < LENGTH + length:
-                break
-            payloads.append(bytes(self._buffer[LENGTH : LENGTH + length]))
-            del self._buffer[: LENGTH + length]
-        return payloads

@@ -23,16 +23,14 @@ from functools import partial
 
 import trio
 
+from pytest_k6api.distributed.frames import MessageReader, decode_to_worker, encode
 from pytest_k6api.distributed.messages import (
     Echo,
     Echoed,
     Leave,
     MessageError,
-    MessageReader,
     ToController,
     ToWorker,
-    decode_to_worker,
-    encode,
 )
 
 LEAVING_TIME = 10.0

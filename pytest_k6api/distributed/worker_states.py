@@ -1,19 +1,21 @@
 """One worker as the controller sees it: what it has said, and when."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from pytest_k6api.distributed.carriers import WorkerCarrier
 from pytest_k6api.distributed.clock_offset import ClockOffset
+from pytest_k6api.distributed.frames import MessageReader
 from pytest_k6api.distributed.messages import (
     Accepted,
     Echoed,
     Finished,
     Hello,
-    MessageReader,
     Prepared,
     Refused,
+    RowsClaimed,
     ScenarioEnded,
     Steered,
     ToController,
@@ -37,6 +39,8 @@ class Worker:
         number: Its number, from 1; each process has its own.
         share: The number of its share of the load, from 1.
         carrier: The way to it.
+        begins_after: How many rows of feeders workers before it have claimed, by the feeders' keys.
+        rows: How many it and they have claimed.
         frames: Cuts what comes from it into messages.
         clock: The offset of its own time to that of the controller's loop.
         wall_clock: The offset of its wall clock.
@@ -66,10 +70,17 @@ class Worker:
         finished: Its last words on the load test; None until then.
     """
 
-    def __init__(self, number: int, carrier: WorkerCarrier, share: int = 0) -> None:
+    def __init__(
+        self,
+        number: int,
+        carrier: WorkerCarrier,
+        share: int = 0,
+        rows: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.number = number
         self.share = share or number
         self.carrier = carrier
+        self.begins_after, self.rows = dict(rows), dict(rows)
         self.frames = MessageReader()
         self.hello: Hello | None = None
         self.lost = ""
@@ -164,6 +175,8 @@ class Worker:
                 self.is_prepared = True
             case ScenarioEnded():
                 self.ended.add(message.scenario)
+            case RowsClaimed():
+                self.rows[message.feeder] = message.until
             case Steered():
                 self.steered = message.number
                 self.note_state(message.status, message.scenarios)

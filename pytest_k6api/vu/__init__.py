@@ -24,6 +24,7 @@ from pytest_k6api.vu.failures.failure_reports import (
 from pytest_k6api.vu.failures.forgotten_awaits import ForgottenAwaits
 from pytest_k6api.vu.failures.tracebacks import format_location, is_users, render_traceback
 from pytest_k6api.vu.feeders.feeder import Feeder, FeederError, FeederExhausted, feeder
+from pytest_k6api.vu.feeders.row_claims import RowClaims
 from pytest_k6api.vu.fixtures import VUFixture, resolve_vu_fixtures
 from pytest_k6api.vu.runner import VirtualUser
 from pytest_k6api.vu.setup_teardown import DEEPEST_SETUP_DATA, SetupTeardown, is_too_deep
@@ -52,6 +53,7 @@ __all__ = [
     "LoadContext",
     "LoopTicks",
     "Rate",
+    "RowClaims",
     "ScenarioContext",
     "SetupTeardown",
     "StopRequest",

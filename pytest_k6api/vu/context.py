@@ -9,6 +9,7 @@ import trio
 from pytest_k6api.model import K6ApiError, Recorder, SampleBuffer, ScenarioOptions, TagContext
 from pytest_k6api.protocols.http import Client
 from pytest_k6api.vu.failures.failure_log import FailureLog
+from pytest_k6api.vu.feeders.row_claims import RowClaims
 from pytest_k6api.vu.stuck_tasks import StuckTasks
 from pytest_k6api.vu.user_functions import UserFunction
 
@@ -98,7 +99,7 @@ class LoadContext:
         exceptions: Meaning of exceptions.
         stuck: Abandons cancelled tasks that do not end.
         has_metadata: Whether rows of virtual users carry the numbers of VU and iteration.
-        rows: How many rows each feeder has handed out here, by its key.
+        rows: The claims of this process on rows of feeders.
         position: Returns the position in the whole load of this process's element with the
             number given, both from 0; the same number where this process runs all of it.
     """
@@ -115,7 +116,7 @@ class LoadContext:
     exceptions: ExceptionRules = field(default_factory=ExceptionRules)
     stuck: StuckTasks = field(default_factory=StuckTasks)
     has_metadata: bool = False
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: RowClaims = field(default_factory=RowClaims)
     position: Callable[[int], int] = lambda number: number
     _reasons: list[str] = field(default_factory=list, init=False)
 

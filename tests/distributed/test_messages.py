@@ -25,7 +25,7 @@ from pytest_k6api.distributed import (
     decode_to_worker,
     encode,
 )
-from pytest_k6api.distributed.messages import LARGEST, MessageReader
+from pytest_k6api.distributed.frames import LARGEST, MessageReader
 from pytest_k6api.model import Command
 
 seconds = st.floats(allow_nan=False)

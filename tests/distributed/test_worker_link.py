@@ -18,7 +18,7 @@ from pytest_k6api.distributed import (
     decode_from_worker,
     encode,
 )
-from pytest_k6api.distributed.messages import MessageReader
+from pytest_k6api.distributed.frames import MessageReader
 
 
 class Controller:

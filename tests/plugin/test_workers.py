@@ -310,10 +310,13 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
         NOTE
         + """
     import signal
+    from pytest_k6api import feeder
+
+    rows = feeder(range(200))
 
     @pytest.mark.scenario(vus=4, iterations=60, executor="shared-iterations")
     async def test_dies_once(vu, request):
-        note(worker=request.config.workerinput["workerid"], vu=vu.id)
+        note(worker=request.config.workerinput["workerid"], vu=vu.id, row=next(rows))
         await vu.sleep(0.05)
         if vu.id == 2 and vu.iteration == 5 and not os.path.exists("killed"):
             open("killed", "w").close()
@@ -325,7 +328,7 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
 
     @pytest.mark.scenario(vus=2, iterations=2)
     async def test_next(vu, request):
-        note(worker=request.config.workerinput["workerid"], vu=-vu.id)
+        note(worker=request.config.workerinput["workerid"], vu=-vu.id, row=next(rows))
     """
     )
 
@@ -354,6 +357,8 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
         *(("k6w2", vu) for vu in (2, 4)),
         *(("k6w3", vu) for vu in (2, 4, -2)),
     }
+    rows = [each["row"] for each in notes(pytester)]
+    assert len(set(rows)) == len(rows) >= 62
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Workers that run in the loop of their controller, so that both live in virtual time, and load tests on them."""
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -123,6 +124,8 @@ class _Line:
     def send(self, message: ToController) -> None:
         self._carrier.say(message)
 
+    def flush(self) -> None: ...
+
     async def receive(self) -> ToWorker | None:
         assert self._carrier._messages is not None
         message: ToWorker = await self._carrier._messages[1].receive()
@@ -148,7 +151,7 @@ def workforce(
     """
     carriers: list[InLoopWorker] = []
 
-    def start(share: int) -> Worker:
+    def start(share: int, rows: Mapping[str, int] = MappingProxyType({})) -> Worker:
         own = RunSettings(
             segment=equal_segment(share - 1, count),
             exceptions=settings.exceptions,
@@ -162,11 +165,11 @@ def workforce(
         )
         carriers.append(carrier)
         carrier.is_stillborn = len(carriers) in stillborn
-        return Worker(len(carriers), carrier, share)
+        return Worker(len(carriers), carrier, share, rows)
 
     async def start_successor(lost: Worker) -> Worker:
         await trio.sleep(START_TIME)
-        return start(lost.share)
+        return start(lost.share, lost.rows)
 
     workers = tuple(start(share) for share in range(1, count + 1))
     order = Prepare(item=plan.name, shares=count, wants_state=replans)

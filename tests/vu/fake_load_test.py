@@ -23,6 +23,7 @@ from pytest_k6api.vu import (
     Failure,
     FailureLog,
     LoadContext,
+    RowClaims,
     ScenarioContext,
     SetupTeardown,
     UserFunction,
@@ -73,6 +74,7 @@ class FakeLoadTest:
         self.clients: list[FakeClient] = []
         self.stops: list[str] = []
         self.finishes: list[str] = []
+        self.claims: dict[str, int] = {}
         self.table = TagTable()
         self.failures = FailureLog(trio.lowlevel.current_clock().current_time)
         self.context = LoadContext(
@@ -82,6 +84,7 @@ class FakeLoadTest:
             failures=self.failures,
             stop=self.stops.append,
             finish=self.finishes.append,
+            rows=RowClaims(self.claims.__setitem__),
             seed=7,
             exceptions=ExceptionRules(skips=(Skipped,), failures=(Failed,), exits=(Exit,)),
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.vu import VU, Feeder, FeederError, FeederExhausted, VirtualUser, feeder
+from pytest_k6api.vu import VU, Feeder, FeederError, FeederExhausted, RowClaims, VirtualUser, feeder
 from pytest_k6api.vu.feeders import feeder as feeder_module
 from tests.virtual_time import in_virtual_time
 from tests.vu.fake_load_test import FakeLoadTest
@@ -299,26 +299,42 @@ async def test_feeders_of_one_line_have_rows_of_their_own() -> None:
     assert seen == [(1, 2, 10)]
 
 
+@pytest.mark.parametrize("used", [0, 1, 3, 4, 5, 77, 500])
 @in_virtual_time
-async def test_rows_that_a_lost_process_has_handed_out_are_not_handed_out_again(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_rows_that_a_lost_process_may_have_handed_out_are_not_handed_out_again(
+    monkeypatch: pytest.MonkeyPatch, used: int
 ) -> None:
     def suite() -> Feeder[int]:  # as another process imports it
         monkeypatch.setattr(feeder_module, "_made", Counter())
-        return feeder(range(100, 110))
+        return feeder(range(1000))
 
-    seen = []
+    seen: list[int] = []
 
     async def browse() -> None:
-        seen.append(next(rows))
+        row = next(rows)
+        seen.append(row)
+        assert row < max(load.claims.values()), "it was told before"
 
-    lost, load = FakeLoadTest(), FakeLoadTest()
+    load, successor = FakeLoadTest(), FakeLoadTest()
     rows = suite()
-    user = lost.user(browse)
-    for _ in range(3):
+    user = load.user(browse)
+    for _ in range(used):
         await user.run_iteration()
-    load.context.rows.update(lost.context.rows)
-    rows = suite()
+    successor.context.rows.skip(load.claims)
+    load, rows = successor, suite()
     await load.user(browse).run_iteration()
 
-    assert seen == [100, 101, 102, 103]
+    assert seen[:-1] == [*range(used)]
+    assert used <= seen[-1] < used + max(4, used // 8)
+
+
+def test_claims_of_rows_are_told_in_blocks_that_grow() -> None:
+    told = []
+    claims = RowClaims(lambda _, until: told.append(until))
+
+    for row in range(100_000):
+        claims.claim("users", row)
+
+    assert told[:10] == [4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    assert told[-2:] == [99_254, 100_254]
+    assert len(told) < 150

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from types import MappingProxyType
 
 import pytest
 
@@ -70,7 +71,7 @@ class WorkerProcesses:
         Raises:
             CarrierError: It cannot be started.
         """
-        successor = self._workers[lost.share - 1] = self._start(lost.share)
+        successor = self._workers[lost.share - 1] = self._start(lost.share, lost.rows)
         self._lost.append(lost)
         return successor
 
@@ -108,7 +109,7 @@ class WorkerProcesses:
                 )
                 tell(self._config, text, yellow=True)
 
-    def _start(self, share: int) -> Worker:
+    def _start(self, share: int, rows: Mapping[str, int] = MappingProxyType({})) -> Worker:
         config, number = self._config, next(self._numbers)
         process = self._place.start(
             number,
@@ -117,7 +118,7 @@ class WorkerProcesses:
             {WORKER_NUMBER: f"{number}/{self._place.count}"},
             keeps_output=config.getoption("capture", "fd") != "no",
         )
-        return Worker(number, process, share)
+        return Worker(number, process, share, rows)
 
     def _more(self, number: int) -> Sequence[str]:
         """Return arguments that a worker has of its own."""

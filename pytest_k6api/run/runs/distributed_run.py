@@ -217,6 +217,7 @@ class DistributedRun(SupervisedRun):
             elapsed=self.elapsed,
             load_began_at=self._load_began_at,
             setup_data=self.setup_teardown.data,
+            rows=worker.begins_after,
             takeover=self._takeover_from(former) if former else None,
             state=former.state if former else b"",
         )

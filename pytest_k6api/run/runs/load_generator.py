@@ -9,6 +9,7 @@ from pytest_k6api.run.settings import RunSettings
 from pytest_k6api.vu import (
     FailureLog,
     LoadContext,
+    RowClaims,
     ScenarioContext,
     StuckTasks,
     UserFunction,
@@ -36,6 +37,7 @@ class LoadGenerator:
         finish: Ends it gracefully, for a reason of user code.
         refuse: Ends it at once, because its code cannot be run.
         finish_share: Ends the share of this process gracefully; None where there is no other.
+        rows: Tells which rows of feeders are handed out; None where there is no other.
         has_samples: Whether outputs or hooks take the samples themselves.
     """
 
@@ -50,6 +52,7 @@ class LoadGenerator:
         finish: End,
         refuse: End,
         finish_share: End | None = None,
+        rows: RowClaims | None = None,
         has_samples: bool = False,
     ) -> None:
         self.http = HttpRuntime(settings.client)
@@ -68,6 +71,7 @@ class LoadGenerator:
             exceptions=settings.exceptions,
             stuck=self.stuck,
             has_metadata=settings.metadata and has_samples,
+            rows=rows or RowClaims(),
             position=settings.segment.position,
         )
         self._scenarios: dict[str, ScenarioContext] = {}

@@ -28,6 +28,7 @@ from pytest_k6api.distributed import (
     PollAnswer,
     Prepared,
     Release,
+    RowsClaimed,
     ScenarioEnded,
     Start,
     Steer,
@@ -47,7 +48,7 @@ from pytest_k6api.run.runs.load_generator import LoadGenerator
 from pytest_k6api.run.runs.worker_metrics import WorkerMetrics
 from pytest_k6api.run.settings import RunSettings, UserCode
 from pytest_k6api.scheduling import Scheduler
-from pytest_k6api.vu import FailureReporter, WakeEvent, asyncio_loop
+from pytest_k6api.vu import FailureReporter, RowClaims, WakeEvent, asyncio_loop
 
 
 class ShareState(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +56,9 @@ class ShareState(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         scenarios: The progress of the scenarios that run, by name.
-        rows: How many rows each feeder has handed out, by its key.
     """
 
     scenarios: Mapping[str, ScenarioProgress] = {}
-    rows: Mapping[str, int] = {}
 
     def pack(self) -> bytes:
         """Return it as bytes."""
@@ -76,6 +75,9 @@ class ControllerLine(Protocol):
 
     def send(self, message: ToController) -> None:
         """Send `message` soon."""
+
+    def flush(self) -> None:
+        """Wait until all that was sent is on its way, whatever becomes of this process."""
 
     async def receive(self) -> ToWorker | None:
         """Return the next message; None once the line is broken."""
@@ -153,8 +155,13 @@ class WorkerRun:
             finish=ask("finish"),
             finish_share=self._finish_share,
             refuse=ask("refuse"),
+            rows=RowClaims(self._claim),
             has_samples=wants_samples,
         )
+
+    def _claim(self, feeder: str, until: int) -> None:
+        self._line.send(RowsClaimed(feeder=feeder, until=until))
+        self._line.flush()
 
     @property
     def elapsed(self) -> float:
@@ -193,10 +200,10 @@ class WorkerRun:
         start = self._start
         assert start is not None
         self._setup_data = start.setup_data
+        self._generator.load.rows.skip(start.rows)
         if start.takeover is not None:
             state = ShareState.unpack(start.state)
             self._scheduler.take_over(start.takeover, state.scenarios)
-            self._generator.load.rows.update(state.rows)
         self._synchronise(start.elapsed, start.at)
         self._metrics.load_began(start.load_began_at)
         clock = self._scheduler.clock
@@ -292,9 +299,7 @@ class WorkerRun:
         )
 
     def _state(self) -> bytes:
-        return ShareState(
-            scenarios=self._scheduler.report(), rows=dict(self._generator.load.rows)
-        ).pack()
+        return ShareState(scenarios=self._scheduler.report()).pack()
 
     async def _keep_pumping(self) -> None:
         await self._is_started.wait()

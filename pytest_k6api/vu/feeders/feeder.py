@@ -88,12 +88,13 @@ class Feeder(Generic[Row]):
                 out and ``on_exhausted="fail"``.
         """
         vu = vu or current_vu.get(None)
-        rows = vu._load.rows if vu is not None else {}
         with self._lock:
-            # A successor of a lost worker goes on after the rows of that.
-            self._handed_out = max(self._handed_out, rows.get(self._key, 0))
+            if vu is not None and self._order != "random":
+                # A successor of a lost worker goes on after the rows of that.
+                self._handed_out = max(self._handed_out, vu._load.rows.first(self._key))
+                vu._load.rows.claim(self._key, self._handed_out)
             row = self._pick(vu)
-            self._handed_out = rows[self._key] = self._handed_out + 1
+            self._handed_out += 1
         return cast("Row", dict(row)) if isinstance(row, dict) else row
 
     def _pick(self, vu: BaseVU | None) -> Row:
