@@ -31,6 +31,8 @@ SUITE = """
             "cart{step:second}": ["p(99.9)<5", "min>0"],
             "orders": ["count>0"],
             "checks{check:is 200}": ["rate>0.9"],
+            # A set of two, which has an order of its own in each process.
+            "checks{check:is 200,scenario:test_shop}": ["rate>0.1"],
             "http_req_failed": ["rate<1"],
         },
     )
@@ -136,7 +138,7 @@ def test_workers_measure_what_one_process_measures(
     assert split == alone
     told = (pytester.path / "split.json").read_text().replace("\\n", "\n")
     assert ("\nworker " in told) == (workers != "1")
-    assert (len(alone["thresholds"]), len(alone["failures"])) == (7, 7)
+    assert (len(alone["thresholds"]), len(alone["failures"])) == (8, 7)
     assert len(alone["output"]) > 42 * 10
 
 

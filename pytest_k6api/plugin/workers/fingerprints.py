@@ -2,7 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,21 @@ def fingerprint_of(items: Iterable[pytest.Item]) -> Fingerprint:
 
 
 def _plan_text(plan: "LoadTestPlan") -> str:
-    # Functions have no text that is the same in two processes.
-    options = {
-        name: value
-        for name in plan.options.__slots__
-        if not callable(value := getattr(plan.options, name))
-    }
-    thresholds = [repr(each) for each in plan.thresholds]
-    return f"{list(plan.scenarios)!r} {options!r} {thresholds!r}"
+    return _text([plan.scenarios, plan.options, plan.thresholds])
+
+
+def _text(value: object) -> str:
+    """Return `value` as text that is the same in every process: sets have an order of their own in each."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, Mapping):
+        return _text(sorted(map(_text, value.items())))
+    if isinstance(value, Set):
+        return _text(sorted(map(_text, value)))
+    if is_dataclass(value) and not isinstance(value, type):
+        return _text([(each.name, getattr(value, each.name)) for each in fields(value)])
+    # Functions have no such text.
+    return "" if callable(value) else repr(value)
 
 
 def _digest(texts: Iterable[str]) -> str:
