@@ -2,7 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def _text(value: object) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, Mapping):
         return _text(sorted(map(_text, value.items())))
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return _text(sorted(map(_text, value)))
     if is_dataclass(value) and not isinstance(value, type):
         return _text([(each.name, getattr(value, each.name)) for each in fields(value)])
