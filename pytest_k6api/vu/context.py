@@ -1,6 +1,6 @@
 """Contexts that virtual users share: that of the load test, and that of one scenario."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -12,6 +12,25 @@ from pytest_k6api.vu.failures.failure_log import FailureLog
 from pytest_k6api.vu.feeders.row_claims import RowClaims
 from pytest_k6api.vu.stuck_tasks import StuckTasks
 from pytest_k6api.vu.user_functions import UserFunction
+
+VU_ADVICE: Mapping[str, str] = {
+    "client": "vu.http",
+    "delete": "vu.http.delete(url)",
+    "get": "vu.http.get(url)",
+    "number": "vu.id",
+    "patch": "vu.http.patch(url)",
+    "post": "vu.http.post(url)",
+    "put": "vu.http.put(url)",
+    "request": "vu.http.request(method, url)",
+    "session": "vu.http",
+    "sse": "vu.http.sse(url)",
+    "stream": "vu.http.stream(method, url)",
+    "think": "vu.sleep(seconds)",
+    "user_id": "vu.id",
+    "wait": "vu.sleep(seconds)",
+    "websocket": "vu.ws.connect(url)",
+}
+"""What to write, by names that other load generators and clients have for parts of `vu`."""
 
 
 class StopRequest(K6ApiError):

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from pytest_k6api.model import CHECK_ROWS, current_recorder
+from pytest_k6api.protocols import Advised
 from pytest_k6api.protocols.http import Client, SyncClient, describe_exchange
-from pytest_k6api.vu.context import LoadContext, Ruling
+from pytest_k6api.vu.context import VU_ADVICE, LoadContext, Ruling
 from pytest_k6api.vu.steps import (
     CheckedBlock,
     Group,
@@ -57,7 +58,7 @@ class VUContext:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-class BaseVU:
+class BaseVU(Advised):
     """Base of the virtual users of async and of synchronous scenarios.
 
     Attributes:
@@ -66,6 +67,8 @@ class BaseVU:
         scenario: The name of its scenario; empty in setup and teardown.
         env: The scenario's `env`.
     """
+
+    advice = VU_ADVICE
 
     __slots__ = (
         "_client",

@@ -4,12 +4,15 @@ A call begins when it is first awaited, iterated or entered, and runs in the tas
 so. What grpc.aio calls a call looks the same; no task of its own runs behind it.
 """
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_k6api.model import TRACE_HEADER, Tracer
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.grpc.endings import head_metadata, read_encoding
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes, Outcome
@@ -24,20 +27,35 @@ Requests = Iterable[Any] | AsyncIterable[Any]
 _CANCELLED = Outcome(StatusCode.CANCELLED, "Locally cancelled")
 
 
+class _Details(str):
+    """Text that may also be called, as ``error.details()`` is in grpcio."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        return self
+
+
 class GrpcError(Exception):
-    """A call that ended with another status than OK.
+    """A call that ended with another status than OK; ``except grpc.RpcError`` catches it, too.
 
     Attributes:
-        code: The status.
-        details: The server's text, or the network's.
+        code: The status; ``error.code()``, as grpcio writes it, is the same.
+        details: The server's text, or the network's; ``error.details()`` is the same.
         trailers: The metadata behind the response.
     """
 
     def __init__(self, code: StatusCode, details: str, trailers: Metadata = ()) -> None:
         super().__init__(f"{code.name}: {details}" if details else code.name)
         self.code = code
-        self.details = details
+        self.details = _Details(details)
         self.trailers = trailers
+
+
+@cache
+def _caught_as(base: type[Exception]) -> type[GrpcError]:
+    """Return the error that is grpcio's, too, for code around stubs that catches that."""
+    return type("GrpcError", (GrpcError, base), {"__module__": GrpcError.__module__})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,8 +92,11 @@ class CallOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class GrpcCall:
+class GrpcCall(Advised):
     """A call; see `UnaryCall` and `StreamingCall`."""
+
+    # How it is begun, with the method's name.
+    _usage: ClassVar[str]
 
     # Of the class until a call sets it: each attribute that a new call sets costs its time.
     _began = 0
@@ -115,13 +136,31 @@ class GrpcCall:
         return not self._began and self._outcome is None
 
     @property
-    def name(self) -> str:
-        """How it is written with a stub."""
+    def written(self) -> str:
+        """How it is written with a stub. No name that the field of a message may have."""
         return f"stub.{self._options.samples.method}"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name, name=name, obj=self)
+            if self.is_unused:
+                self.cancel()  # told here
+            raise AttributeError(
+                f"{self.written}(...) is a call, and has no {name!r}; for its response write:"
+                f" {self._usage.format(self.written)}",
+                name=name,
+                obj=self,
+            )
 
     def done(self) -> bool:
         """Return whether the call is over."""
         return self._outcome is not None
+
+    def cancelled(self) -> bool:
+        """Return whether the call was cancelled."""
+        return self._outcome is not None and self._outcome.code is StatusCode.CANCELLED
 
     async def _open(self, first: bytes | None) -> Stream:
         """Open the stream, with the only message if there is one."""
@@ -151,7 +190,7 @@ class GrpcCall:
         except TypeError:
             if isinstance(message, Mapping):
                 raise TypeError(
-                    f"{self.name}() takes the message that it is declared with, got the dict"
+                    f"{self.written}() takes the message that it is declared with, got the dict"
                     f" {message!r}; vu.grpc.invoke() takes dicts"
                 ) from None
             raise
@@ -226,7 +265,9 @@ class GrpcCall:
 
     def _error(self) -> GrpcError:
         assert self._outcome is not None
-        return GrpcError(self._outcome.code, self._outcome.details, self._outcome.trailers)
+        grpcio = sys.modules.get("grpc")
+        kind = GrpcError if grpcio is None else _caught_as(grpcio.RpcError)
+        return kind(self._outcome.code, self._outcome.details, self._outcome.trailers)
 
     def _head(self) -> Metadata:
         stream = self._stream
@@ -241,6 +282,10 @@ async def each(requests: Requests) -> AsyncGenerator[Any, None]:
     if isinstance(requests, AsyncIterable):
         async for request in requests:
             yield request
-    else:
+    elif isinstance(requests, Iterable):
         for request in requests:
             yield request
+    else:
+        raise TypeError(
+            f"a stream of requests is an iterator of messages, or a list of them, got {requests!r}"
+        )

@@ -1,14 +1,15 @@
 """Channels for generated stubs: they make the calls of one virtual user to one server."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import EllipsisType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from pytest_k6api.model import TRACE_HEADER, OptionError, Recorder, parse_duration
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.grpc.calls import CallOptions, Requests
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes
-from pytest_k6api.protocols.grpc.status import StatusCode
+from pytest_k6api.protocols.grpc.status import read_code
 from pytest_k6api.protocols.grpc.streaming import StreamingCall
 from pytest_k6api.protocols.grpc.unary import UnaryCall
 from pytest_k6api.protocols.grpc.wire import (
@@ -34,7 +35,7 @@ _MOST_KEPT = 256
 _COMPRESSIONS = {None: "identity", 0: "identity", 1: "deflate", 2: "gzip"}
 
 
-class Channel:
+class Channel(Advised):
     """A channel to one server; generated stubs take it as they take ``grpc.aio``'s.
 
     Each call is a sample of ``grpc_req_duration`` and ``grpc_req_failed``.
@@ -48,6 +49,14 @@ class Channel:
         max_message_size: Bytes of a message that is received.
         expected_codes: The codes that are no failure; None for no judgement.
     """
+
+    advice: ClassVar[Mapping[str, str]] = {
+        "channel_ready": "wait_for_ready=True at the call",
+        "get_state": "await channel.health()",
+        "invoke": "vu.grpc.invoke(...)",
+        "subscribe": "await channel.health()",
+        "wait_for_state_change": "wait_for_ready=True at the call",
+    }
 
     def __init__(
         self,
@@ -125,8 +134,22 @@ class Channel:
         status: str = await check(service, **options)
         return status
 
-    def close(self) -> None:
-        """Close its connections at once."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:  # noqa: ARG002 - grpcio's
+        """Close its connections at once; the next call opens another.
+
+        The virtual user does it at its end: only one that connects again in each iteration
+        needs it.
+        """
+        self.drop()
+
+    def drop(self) -> None:
+        """Close its connections, without ``await``."""
         self._link.close()
 
     def _method(
@@ -214,12 +237,15 @@ class Method:
         key = (args, *((name, _frozen(value)) for name, value in named.items()))
         try:
             known = self._known.get(key)
+            is_kept = True
         except TypeError:  # metadata that is a list, say
-            return self._make(*args, **named)
+            known, is_kept = None, False
         if known is None:
-            if len(self._known) >= _MOST_KEPT:
-                self._known.clear()
-            known = self._known[key] = self._make(*args, **named)
+            known = self._make(*args, **named)
+            if is_kept:
+                if len(self._known) >= _MOST_KEPT:
+                    self._known.clear()
+                self._known[key] = known
         return known
 
     def _make(
@@ -300,7 +326,7 @@ def read_codes(codes: Codes) -> ExpectedCodes:
     if codes is None:
         return None
     try:
-        return frozenset(map(StatusCode, [codes] if isinstance(codes, int) else codes))
+        return frozenset(map(read_code, codes if isinstance(codes, Iterable) else [codes]))
     except (TypeError, ValueError):
         raise OptionError(
             "expected_codes takes a status code of gRPC, some of them, or None, such as"

@@ -1,11 +1,12 @@
 """``vu.grpc``: the gRPC client of a virtual user: channels for stubs, and calls without stubs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, ClassVar, NamedTuple, TypedDict, Unpack
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from pytest_k6api.model import OptionError, Recorder
+from pytest_k6api.protocols.advice import Advised, unknown_options
 from pytest_k6api.protocols.grpc.calls import GrpcError
 from pytest_k6api.protocols.grpc.channel import MAX_MESSAGE, Channel, Codes
 from pytest_k6api.protocols.grpc.link import Link
@@ -63,7 +64,16 @@ class InvokeOptions(TypedDict, total=False):
     expected_codes: Codes
 
 
+_CHANNEL_OPTIONS = ChannelOptions.__annotations__.keys()
 _INVOKE_OPTIONS = InvokeOptions.__annotations__.keys()
+
+# What to write, by the names that other clients have for it.
+_OPTION_ADVICE = {
+    "credentials": "tls=True",
+    "options": "max_message_size=, timeout= or metadata=",
+    "plaintext": "tls=False",
+    "reflect": "nothing: a method that no file has is asked of the server",
+}
 
 
 class GrpcResponse(NamedTuple):
@@ -83,13 +93,22 @@ class GrpcResponse(NamedTuple):
     trailers: Metadata
 
 
-class GrpcClient:
+class GrpcClient(Advised):
     """The gRPC client of one virtual user; its connections live as long as that.
 
     Args:
         client: The virtual user's HTTP client, whose TLS, DNS and proxies it shares.
         recorder: The virtual user's.
     """
+
+    advice: ClassVar[Mapping[str, str]] = {
+        "call": "vu.grpc.invoke('package.Service/Method', {...})",
+        "connect": "vu.grpc.channel('host:port')",
+        "insecure_channel": "vu.grpc.channel('host:port')",
+        "secure_channel": "vu.grpc.channel('host:port', tls=True)",
+        "stream": "vu.grpc.invoke('package.Service/Method', [{...}, {...}])",
+        "unary": "vu.grpc.invoke('package.Service/Method', {...})",
+    }
 
     def __init__(self, client: Client, recorder: Recorder) -> None:
         self._client = client
@@ -152,7 +171,8 @@ class GrpcClient:
             GrpcError: The server has no reflection.
         """
         if not options.keys() <= _INVOKE_OPTIONS:
-            raise TypeError(_no_option("a call", options.keys() - _INVOKE_OPTIONS, _INVOKE_OPTIONS))
+            unknown = options.keys() - _INVOKE_OPTIONS
+            raise unknown_options("vu.grpc.invoke()", unknown, _INVOKE_OPTIONS, _OPTION_ADVICE)
         key = (method, options.pop("target", None), options.pop("tls", None))
         known = self._invoked.get(key)
         if known is None:
@@ -181,7 +201,7 @@ class GrpcClient:
     def close(self) -> None:
         """Close all connections at once."""
         for channel in self._channels.values():
-            channel.close()
+            channel.drop()
         self._channels.clear()
         self._invoked.clear()
 
@@ -202,9 +222,9 @@ class GrpcClient:
         return base.netloc.rpartition("@")[2], bool(is_tls) if is_given else base.scheme == "https"
 
     def _open(self, target: str, options: ChannelOptions) -> Channel:
-        unknown = options.keys() - ChannelOptions.__annotations__.keys()
+        unknown = options.keys() - _CHANNEL_OPTIONS
         if unknown:
-            raise TypeError(_no_option("a channel", unknown, ChannelOptions.__annotations__))
+            raise unknown_options("a channel", unknown, _CHANNEL_OPTIONS, _OPTION_ADVICE)
         if "://" in target or "/" in target:
             raise OptionError(
                 f"a target of gRPC is 'host:port', and tls=True for TLS, got {target!r}"
@@ -225,10 +245,6 @@ class GrpcClient:
             max_message_size=options.get("max_message_size", MAX_MESSAGE),
             expected_codes=options.get("expected_codes", 0),
         )
-
-
-def _no_option(of: str, unknown: Iterable[str], known: Iterable[str]) -> str:
-    return f"{of} has no option {', '.join(sorted(unknown))}; it has {', '.join(known)}"
 
 
 def _listed(request: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

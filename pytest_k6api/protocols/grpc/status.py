@@ -4,12 +4,16 @@ Source: grpc/doc/statuscodes.md and http-grpc-status-mapping.md of the gRPC proj
 """
 
 from enum import IntEnum
+from typing import Any, Self
 
 from pytest_k6api.protocols.http import TIMEOUT_CODES, RequestFailure
 
 
 class StatusCode(IntEnum):
-    """A status code, with the number and the name that all of gRPC use."""
+    """A status code, with the number and the name that all of gRPC use.
+
+    It equals grpcio's of the same number; in sets and dicts it is the number.
+    """
 
     OK = 0
     CANCELLED = 1
@@ -28,6 +32,33 @@ class StatusCode(IntEnum):
     UNAVAILABLE = 14
     DATA_LOSS = 15
     UNAUTHENTICATED = 16
+
+    def __call__(self) -> Self:
+        """Return the code itself, so that ``error.code()`` is what it is in grpcio."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, int):
+            other = _number_of(other)
+        return int(self) == other
+
+    __hash__ = IntEnum.__hash__
+
+
+def read_code(code: Any) -> StatusCode:
+    """Return a status code that is ours, grpcio's or a number.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number: Any = code if isinstance(code, int) else _number_of(code)
+    return StatusCode(number)
+
+
+def _number_of(code: object) -> object:
+    """Return the number of a status code of grpcio, whose values are a number and a text."""
+    value = getattr(code, "value", None)
+    return value[0] if isinstance(value, tuple) and value else None
 
 
 _BY_HTTP_STATUS = {

@@ -40,6 +40,9 @@ class StreamingCall(GrpcCall):
         is_unary: Whether there is one request.
     """
 
+    _usage = "async for response in {}(...):"
+    _is_end_told = False
+
     def __init__(
         self,
         options: CallOptions,
@@ -100,17 +103,18 @@ class StreamingCall(GrpcCall):
 
     def __del__(self) -> None:
         if self.is_unused:
-            written = f"async for response in {self.name}(...):"
-            warn_unused(self.name, "iterated over or entered", written)
+            written = self._usage.format(self.written)
+            warn_unused(self.written, "iterated over or entered", written)
         # A loop that was left by `break`: the server need not go on.
         elif self._outcome is None:
             self.cancel()
 
     async def read(self) -> Any:
-        """Return the next response; None at the end.
+        """Return the next response; None at the end, as grpcio gives ``EOF``.
 
         Raises:
             GrpcError: The status is another than OK.
+            RuntimeError: The end was told already: a loop that waits for ``EOF`` would not end.
         """
         message = await self._next()
         if message is not _END:
@@ -118,6 +122,12 @@ class StreamingCall(GrpcCall):
         assert self._outcome is not None
         if self._outcome.code is not StatusCode.OK:
             raise self._error()
+        if self._is_end_told:
+            raise RuntimeError(
+                f"{self.written}(...) has no more responses, which read() told by None; write:"
+                f" async for response in call:"
+            )
+        self._is_end_told = True
         return None
 
     async def write(self, request: Any) -> None:

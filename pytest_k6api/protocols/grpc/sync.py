@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Self, Unpack
 
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.blocks import warn_unused
 from pytest_k6api.protocols.grpc.channel import Channel
 from pytest_k6api.protocols.grpc.client import ChannelOptions, GrpcClient, GrpcResponse
@@ -14,7 +15,7 @@ Run = Callable[..., Any]
 """Lets Trio await ``function(*args)`` and returns or raises what that gives."""
 
 
-class SyncGrpcClient:
+class SyncGrpcClient(Advised):
     """A `GrpcClient` called from a thread.
 
     Args:
@@ -22,6 +23,8 @@ class SyncGrpcClient:
         run: Lets Trio await a function.
         run_soon: Lets Trio call a function, without waiting for it.
     """
+
+    advice = GrpcClient.advice
 
     def __init__(self, client: GrpcClient, run: Run, run_soon: Callable[..., None]) -> None:
         self._client = client
@@ -45,8 +48,10 @@ class SyncGrpcClient:
         return response
 
 
-class SyncChannel:
+class SyncChannel(Advised):
     """A `Channel` called from a thread: stubs give responses and iterators."""
+
+    advice = Channel.advice
 
     def __init__(self, channel: Channel, run: Run, run_soon: Callable[..., None]) -> None:
         self._channel = channel
@@ -71,6 +76,16 @@ class SyncChannel:
     def stream_stream(self, *args: Any, **options: Any) -> Callable[..., "SyncStreamingCall"]:
         """Return what makes calls with many requests and many responses."""
         return self._streaming(self._channel.stream_stream(*args, **options))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, grace: float | None = None) -> None:
+        """Close its connections; see `Channel.close`."""
+        self._run(self._channel.close, grace)
 
     def health(self, service: str = "", **options: Any) -> str:
         """Return what the server's health service says; see `Channel.health`."""
@@ -102,7 +117,7 @@ class SyncStreamingCall:
     def __del__(self) -> None:
         if self._call.is_unused:
             self._call.cancel()
-            name = self._call.name
+            name = self._call.written
             warn_unused(name, "iterated over or entered", f"for response in {name}(...):")
         # A loop that was left by `break`; only Trio's thread may end the call.
         elif not self._call.done():
@@ -116,7 +131,11 @@ class SyncStreamingCall:
         self._run(self._call.__aexit__, *error)
 
     def __iter__(self) -> Iterator[Any]:
-        while (message := self._run(self._call.read)) is not None:
+        while True:
+            try:
+                message = self._run(self._call.__anext__)
+            except StopAsyncIteration:
+                return
             yield message
 
     def read(self) -> Any:

@@ -38,6 +38,7 @@ class UnaryCall(GrpcCall):
         requests: The requests, if there are several.
     """
 
+    _usage = "response = await {}(...)"
     _answer: Answer | None = None
     _response: Any = None
 
@@ -50,7 +51,7 @@ class UnaryCall(GrpcCall):
 
     def __del__(self) -> None:
         if not self._began and self.is_unused:
-            warn_unused(self.name, "awaited", f"await {self.name}(...)")
+            warn_unused(self.written, "awaited", f"await {self.written}(...)")
 
     def __await__(self) -> Generator[Any, Any, Any]:
         outcome = yield from self._run()

@@ -47,6 +47,8 @@ from pytest_k6api.protocols.http.message import (
     StatusSet,
     StreamOptions,
     Timings,
+    decode_json,
+    encode_json,
     explain_transfer,
     read_authority,
 )
@@ -134,7 +136,9 @@ __all__ = [
     "TlsRules",
     "TlsSocket",
     "Upgrade",
+    "decode_json",
     "describe_exchange",
+    "encode_json",
     "excerpt",
     "explain_transfer",
     "make_context",

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Unpack
 
 from pytest_k6api.model import Recorder
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.blocks import AsyncBlock
 from pytest_k6api.protocols.http import (
     Client,
@@ -16,6 +17,7 @@ from pytest_k6api.protocols.http import (
 )
 from pytest_k6api.protocols.websocket.failures import bad_handshake, unexpected_status
 from pytest_k6api.protocols.websocket.options import (
+    CLIENT_ADVICE,
     ConnectOptions,
     SessionOptions,
     read_session_options,
@@ -36,11 +38,13 @@ from pytest_k6api.protocols.websocket.wire.handshake import (
 from pytest_k6api.protocols.websocket.wire.reader import FrameReader
 
 
-class WebSocketClient:
+class WebSocketClient(Advised):
     """The WebSocket client of one virtual user.
 
     Handshakes have the header fields, cookies, signature and TLS of its HTTP client.
     """
+
+    advice = CLIENT_ADVICE
 
     __slots__ = ("_client", "_open", "_recorder")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from pytest_k6api.model import OptionError
+from pytest_k6api.protocols.advice import unknown_options
 from pytest_k6api.protocols.http import (
     Auth,
     CookieSource,
@@ -67,6 +68,42 @@ class ConnectOptions(TypedDict, total=False):
 
 _KNOWN = frozenset(ConnectOptions.__annotations__)
 
+# What to write, by the names that other clients have for it.
+_OPTION_ADVICE = {
+    "additional_headers": "headers=",
+    "close_timeout": "timeout=",
+    "extra_headers": "headers=",
+    "header": "headers=",
+    "max_size": "max_message_size=",
+    "open_timeout": "timeout=",
+    "ping_interval": "await ws.ping() where the scenario wants one",
+    "protocols": "subprotocols=",
+    "ssl": "wss://, with --k6-ca-file or --k6-insecure-skip-tls-verify",
+    "verify": "--k6-insecure-skip-tls-verify, or --k6-ca-file",
+}
+CLIENT_ADVICE: Mapping[str, str] = dict.fromkeys(
+    ("create_connection", "open_connection", "websocket_connect", "ws_connect"),
+    "vu.ws.connect(url)",
+)
+WEBSOCKET_ADVICE: Mapping[str, str] = {
+    "closed": "ws.is_open",
+    "get_message": "ws.receive()",
+    "iter_text": "'for message in ws:', with async where the scenario has it",
+    "on": "'for message in ws:', with async where the scenario has it",
+    "onmessage": "'for message in ws:', with async where the scenario has it",
+    "open": "ws.is_open",
+    "receive_bytes": "ws.receive(), which gives bytes for a binary message",
+    "receive_str": "ws.receive(), which gives str for a text",
+    "receive_text": "ws.receive(), which gives str for a text",
+    "recv": "ws.receive()",
+    "send_bytes": "ws.send(message)",
+    "send_message": "ws.send(message)",
+    "send_str": "ws.send(message)",
+    "send_text": "ws.send(message)",
+    "state": "ws.is_open",
+    "wait_closed": "ws.close()",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
@@ -96,8 +133,7 @@ def read_session_options(options: ConnectOptions) -> SessionOptions:
         TypeError: There is no such option.
     """
     if not options.keys() <= _KNOWN:
-        unknown = ", ".join(sorted(options.keys() - _KNOWN))
-        raise TypeError(f"vu.ws.connect() takes no {unknown}; it takes {', '.join(sorted(_KNOWN))}")
+        raise unknown_options("vu.ws.connect()", options.keys() - _KNOWN, _KNOWN, _OPTION_ADVICE)
     size: object = options.get("max_message_size", 16 * 1024 * 1024)
     if not isinstance(size, int) or not 0 < size < _MOST_SIZE:
         raise OptionError(f"max_message_size is a number of bytes above 0, got {size!r}")

@@ -58,7 +58,10 @@ class Outgoing:
         elif isinstance(message, (bytes, bytearray, memoryview)):
             kind, data = BINARY, bytes(message)
         else:
-            raise TypeError(f"a message is str or bytes, got {type(message).__name__} {message!r}")
+            raise TypeError(
+                f"a message is str or bytes, got {type(message).__name__} {message!r}; ws.send_json()"
+                " takes any value"
+            )
         deflater = self._deflater
         if deflater is None:
             frame = encode_frame(kind, data, self._next_mask())

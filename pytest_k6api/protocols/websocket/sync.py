@@ -5,10 +5,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
 
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.blocks import SyncBlock
 from pytest_k6api.protocols.http import Response
 from pytest_k6api.protocols.websocket.client import WebSocketClient
-from pytest_k6api.protocols.websocket.options import ConnectOptions
+from pytest_k6api.protocols.websocket.options import CLIENT_ADVICE, WEBSOCKET_ADVICE, ConnectOptions
 from pytest_k6api.protocols.websocket.waits import Match, Message
 from pytest_k6api.protocols.websocket.websocket import WebSocket
 from pytest_k6api.protocols.websocket.wire.frames import NORMAL
@@ -17,7 +18,7 @@ Run = Callable[..., Any]
 """Lets Trio await ``function(*args)`` and returns or raises what that gives; typed as that."""
 
 
-class SyncWebSocketClient:
+class SyncWebSocketClient(Advised):
     """A `WebSocketClient` called from a thread.
 
     Args:
@@ -25,6 +26,8 @@ class SyncWebSocketClient:
         run: Lets Trio await a function.
         run_soon: Lets Trio call a function, without waiting for it.
     """
+
+    advice = CLIENT_ADVICE
 
     __slots__ = ("_client", "_run", "_run_soon")
 
@@ -83,8 +86,10 @@ class SyncConnecting(SyncBlock):
         return is_kept
 
 
-class SyncWebSocket:
+class SyncWebSocket(Advised):
     """A `WebSocket` used from a thread; see there."""
+
+    advice = WEBSOCKET_ADVICE
 
     __slots__ = ("_run", "_socket")
 
@@ -139,10 +144,18 @@ class SyncWebSocket:
         """Send text or a binary message; see `WebSocket.send`."""
         self._run(self._socket.send, message)
 
-    def receive(self) -> Message:
+    def receive(self, timeout: float | None = None) -> Message:
         """Return the next message; see `WebSocket.receive`."""
-        message: Message = self._run(self._socket.receive)
+        message: Message = self._run(self._socket.receive, timeout)
         return message
+
+    def send_json(self, value: object) -> None:
+        """Send `value` as JSON; see `WebSocket.send_json`."""
+        self._run(self._socket.send_json, value)
+
+    def receive_json(self, timeout: float | None = None) -> Any:
+        """Return what the next message says in JSON; see `WebSocket.receive_json`."""
+        return self._run(self._socket.receive_json, timeout)
 
     def __iter__(self) -> Iterator[Message]:
         while True:

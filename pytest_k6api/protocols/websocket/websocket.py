@@ -3,14 +3,15 @@
 from collections.abc import Coroutine
 from functools import partial
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NoReturn
 
 import trio
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http import RequestFailure, Response
+from pytest_k6api.protocols.advice import Advised
+from pytest_k6api.protocols.http import RequestFailure, Response, decode_json, encode_json
 from pytest_k6api.protocols.websocket.failures import WebSocketClosed, unexpected_close
-from pytest_k6api.protocols.websocket.options import SessionOptions, nanoseconds
+from pytest_k6api.protocols.websocket.options import WEBSOCKET_ADVICE, SessionOptions, nanoseconds
 from pytest_k6api.protocols.websocket.samples import SessionSamples
 from pytest_k6api.protocols.websocket.session import WebSocketSession
 from pytest_k6api.protocols.websocket.waits import Match, Message, Takes, Wait
@@ -29,7 +30,7 @@ CLOSE_TIMEOUT = 5.0
 _HURRIED = 1.0  # seconds for that if the scenario is interrupted
 
 
-class WebSocket:
+class WebSocket(Advised):
     """One session, inside of the ``async with`` block of ``vu.ws.connect``.
 
     It may not be open: then `error` says why, and the first call that needs it leaves the
@@ -39,6 +40,8 @@ class WebSocket:
         response: The server's answer to the handshake.
         subprotocol: The one that the server chose; empty for none.
     """
+
+    advice = WEBSOCKET_ADVICE
 
     __slots__ = (
         "_failure", "_options", "_samples", "_session", "_timeout", "response", "subprotocol",
@@ -127,17 +130,39 @@ class WebSocket:
         session = self._session or self._needed("sent a message")
         return session.send(message)
 
-    def receive(self) -> Coroutine[Any, Any, Message]:
+    def send_json(self, value: object) -> Coroutine[Any, Any, None]:
+        """Send `value` as JSON, in a text message; see `send`."""
+        return self.send(encode_json(value).decode())
+
+    def receive(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
         """Return the next message: str if it is text, else bytes.
 
+        Args:
+            timeout: Seconds until the session fails; without one it waits as long as
+                `idle_timeout` allows.
+
         Raises:
-            WebSocketClosed: The session is over.
+            WebSocketClosed: The session is over, or was meanwhile.
         """
         session = self._session or self._needed("waited for a message")
-        return session.receive()
+        if timeout is None or session.unread:
+            return session.receive()
+        wait = self._wait(partial(_answers, None), timeout, "no message came within {:g} s")
+        return self._await_message(session, wait, "waited for a message")
+
+    def receive_json(self, timeout: float | None = None) -> Coroutine[Any, Any, Any]:
+        """Return what the next message says in JSON; see `receive`.
+
+        Raises:
+            ValueError: It is no JSON.
+        """
+        return _read_json(self.receive(timeout))
 
     def __aiter__(self) -> "WebSocket":
         return self
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("write 'async for message in ws:' in an async function")
 
     async def __anext__(self) -> Message:
         """Return the next message; a session that ends as expected ends the loop."""
@@ -180,10 +205,14 @@ class WebSocket:
     ) -> Message:
         await session.send(message)
         session.outgoing.measure(wait)
-        answer = await session.wait_for(wait, "waited for an answer")
-        assert isinstance(answer, (str, bytes))
+        answer = await self._await_message(session, wait, "waited for an answer")
         self._samples.record_answer(wait, name)
         return answer
+
+    async def _await_message(self, session: WebSocketSession, wait: Wait, doing: str) -> Message:
+        message = await session.wait_for(wait, doing)
+        assert isinstance(message, (str, bytes))
+        return message
 
     def ping(
         self, payload: bytes = b"ping", *, timeout: float | None = None
@@ -288,6 +317,11 @@ class WebSocket:
         if close and session.was_closed and close.code not in self._options.expected_codes:
             return unexpected_close(close)
         return session.need_failure() if error is not None else None
+
+
+async def _read_json(receiving: Coroutine[Any, Any, Message]) -> Any:
+    message = await receiving
+    return decode_json(message.encode() if isinstance(message, str) else message)
 
 
 def _answers(match: Match | None, event: Event) -> bool:

@@ -417,7 +417,9 @@ async def test_arguments_that_cannot_be_used_are_refused() -> None:
         client = caller.client
         with pytest.raises(OptionError, match="a target of gRPC is 'host:port'"):
             client.channel("http://127.0.0.1:1")
-        with pytest.raises(TypeError, match="a channel has no option time_out; it has tls"):
+        with pytest.raises(
+            TypeError, match=r"a channel takes no time_out \(did you mean timeout\?\)"
+        ):
             client.channel("127.0.0.1:1", time_out=1)  # type: ignore[call-arg]
         with pytest.raises(OptionError, match="expected_codes takes a status code"):
             client.channel("127.0.0.1:1", expected_codes=99)
@@ -425,6 +427,8 @@ async def test_arguments_that_cannot_be_used_are_refused() -> None:
             await client.channel("127.0.0.1:1").unary_unary("/a/b", _serialize)({"id": 1})
         with pytest.raises(OptionError, match="compression takes one of identity"):
             client.channel("127.0.0.1:1").unary_unary("/a/b")(b"", compression="br")
+        with pytest.raises(TypeError, match=r"a channel takes no credentials \(write tls=True\)"):
+            client.channel("127.0.0.1:1", credentials=None)  # type: ignore[call-arg]
         with pytest.raises(OptionError, match="credentials of a call are not taken"):
             client.channel("127.0.0.1:1").unary_unary("/a/b")(b"", credentials=object())
         with pytest.raises(OptionError, match="takes target='host:port'"):
@@ -586,3 +590,105 @@ async def test_a_call_that_is_cut_off_leaves_no_row_and_resets_its_stream() -> N
             await seen.wait()
 
     assert caller.rows() == []
+
+
+@in_real_time
+async def test_code_that_catches_errors_of_grpcio_catches_those_of_a_stub(greeter: Greeter) -> None:
+    import grpc
+
+    async with calling() as caller:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        with pytest.raises(grpc.RpcError) as caught:
+            await stub.Greet(greeter.pb2.Greeting(name="nobody"))
+
+    error = caught.value
+    assert isinstance(error, GrpcError)
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    assert error.code() is error.code is StatusCode.NOT_FOUND
+    assert error.code not in (grpc.StatusCode.OK, None, 4)
+    assert error.details() == error.details == "no such person: 100 % «nobody»"
+
+
+@in_real_time
+async def test_status_codes_of_grpcio_are_expected_codes_too(greeter: Greeter) -> None:
+    import grpc
+
+    async with calling() as caller:
+        expected = [grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND]
+        stub = greeter.stub(caller.client.channel(greeter.target, expected_codes=expected))
+        with pytest.raises(GrpcError):
+            await stub.Greet(greeter.pb2.Greeting(name="nobody"))
+
+    ((_, failed, _, _),) = caller.rows()
+    assert failed == 0
+
+
+@in_real_time
+async def test_a_call_that_is_taken_for_its_response_tells_what_to_write(greeter: Greeter) -> None:
+    async with calling() as caller:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        reply = stub.Greet(greeter.pb2.Greeting(name="Ann"))
+
+        # `name` and `text` are fields that messages have.
+        with pytest.raises(AttributeError) as caught:
+            assert reply.text == "Hello Ann"
+        with pytest.raises(AttributeError, match="for its response write: async for response in"):
+            assert stub.GreetOften(greeter.pb2.Greeting()).name
+
+    assert str(caught.value) == (
+        "stub.Greet(...) is a call, and has no 'text'; for its response write:"
+        " response = await stub.Greet(...)"
+    )
+    assert reply.cancelled()
+    assert caller.rows() == []
+
+
+@in_real_time
+async def test_a_loop_that_reads_until_grpcios_eof_is_ended(greeter: Greeter) -> None:
+    async with calling() as caller:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        call = stub.GreetOften(greeter.pb2.Greeting(name="Ann", times=1))
+
+        read = [(await call.read()).text, await call.read()]
+        with pytest.raises(RuntimeError, match="which read.. told by None; write: async for"):
+            await call.read()
+
+    assert read == ["Hello Ann 0", None]
+    assert not call.cancelled()
+
+
+@in_real_time
+async def test_a_stream_of_requests_that_is_one_message_is_refused(greeter: Greeter) -> None:
+    async with calling() as caller:
+        stub = greeter.stub(caller.client.channel(greeter.target))
+        with pytest.raises(TypeError, match="a stream of requests is an iterator of messages"):
+            await stub.GreetAll(greeter.pb2.Greeting(name="Ann"))
+
+
+@in_real_time
+async def test_the_block_of_a_channel_closes_its_connections(greeter: Greeter) -> None:
+    async with calling() as caller:
+        opened = []
+        for _ in range(2):
+            async with caller.client.channel(greeter.target) as channel:
+                await greeter.stub(channel).Greet(greeter.pb2.Greeting(name="Ann"))
+                opened.append(repr(channel._link))
+            opened.append(repr(channel._link))
+
+    assert [text.rpartition(" with ")[2] for text in opened] == [
+        "1 connections>",
+        "0 connections>",
+    ] * 2
+
+
+@in_real_time
+async def test_without_the_extra_proto_files_are_refused_with_its_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "google"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [])
+
+    async with calling() as caller:
+        with pytest.raises(OptionError, match=r"pip install 'pytest-k6api\[grpc\]'"):
+            caller.client.load("shop.proto")

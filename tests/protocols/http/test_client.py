@@ -480,6 +480,9 @@ async def test_a_thread_uses_the_same_client_without_await() -> None:
         assert client.last_response is not None
         assert (client.base_url, client.auth) == (server.url, BearerAuth("t"))
         assert client.expected_statuses == range(200, 300)
+        assert client.cert is None
+        with pytest.raises(OptionError, match="no-such-file"):
+            client.cert = "no-such-file"
         assert not client.cookies
 
     async with replying(OK) as server, a_tester() as tester:

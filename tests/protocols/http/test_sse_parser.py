@@ -102,5 +102,5 @@ def test_an_event_reads_json() -> None:
     event = ServerSentEvent("message", '{"a": [1]}', "", None)
 
     assert event.json() == {"a": [1]}
-    with pytest.raises(ValueError, match="Expecting value"):
+    with pytest.raises(ValueError, match="Expecting value in the event"):
         ServerSentEvent("message", "[DONE]", "", None).json()

@@ -88,6 +88,19 @@ async def test_an_option_with_a_misspelt_name_is_refused_with_the_name_that_is_n
     )
 
 
+@in_real_time
+async def test_an_option_of_another_client_is_refused_with_what_is_written_here() -> None:
+    options: Any = {"stream": True, "allow_redirects": False}
+    async with a_tester() as tester:
+        with pytest.raises(TypeError) as caught:
+            await tester.client.get("http://127.0.0.1:1/", **options)
+
+    assert str(caught.value).startswith(
+        "a request takes no allow_redirects (write follow_redirects=), stream (write async with"
+        " vu.http.stream(method, url) as response:); it takes auth,"
+    )
+
+
 @pytest.mark.parametrize("method", [None, "", "GET X", "GÄT", "GET\r\nX"])
 @in_real_time
 async def test_a_method_that_is_no_token_is_refused(method: Any) -> None:

@@ -46,7 +46,7 @@ def need_protobuf() -> None:
     Raises:
         OptionError: It is not.
     """
-    if find_spec("google.protobuf") is None:
+    if find_spec("google") is None or find_spec("google.protobuf") is None:
         raise OptionError(
             "vu.grpc.invoke() and vu.grpc.load() need the extra `grpc`: pip install"
             " 'pytest-k6api[grpc]'"

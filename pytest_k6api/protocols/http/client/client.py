@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Unpack
 
 from pytest_k6api.model import Recorder, read_http_versions, with_trace
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.http.client.batches import BatchRequest, Begun, run_batch
 from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
@@ -34,6 +35,7 @@ from pytest_k6api.protocols.http.message.headers import Headers, HeaderSource
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import (
+    CLIENT_ADVICE,
     ExpectedStatuses,
     RequestOptions,
     SseOptions,
@@ -52,7 +54,7 @@ _FIRST_REDIRECT = 300
 _QUIET = 50_000_000
 
 
-class Client:
+class Client(Advised):
     """The HTTP client of one virtual user: one kept-alive connection for each server.
 
     Responses are httpx's, plus ``timings``, ``error`` and ``error_code``. What the network does
@@ -70,6 +72,7 @@ class Client:
         number: Of the virtual user, which has its own local address.
     """
 
+    advice = CLIENT_ADVICE
     __slots__ = (
         "_base_url", "_debug", "_gets", "_headers", "_idle", "_kept", "_ledger", "_recorder",
         "_runtime", "auth", "cookies", "routes",

@@ -3,11 +3,11 @@
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from pytest_k6api.model import TRACE_HEADER, OptionError, Tracer, checked_context, read_pairs
+from pytest_k6api.protocols.advice import unknown_options
 from pytest_k6api.protocols.http.client.routes import Routes
 from pytest_k6api.protocols.http.message.bodies import Body, IteratorUpload, encode_body
 from pytest_k6api.protocols.http.message.cookies import Cookies
@@ -30,7 +30,11 @@ from pytest_k6api.protocols.http.message.request import (
     Request,
     authorization,
 )
-from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses, RequestOptions
+from pytest_k6api.protocols.http.message.request_options import (
+    OPTION_ADVICE,
+    ExpectedStatuses,
+    RequestOptions,
+)
 from pytest_k6api.protocols.http.message.urls import add_params
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -89,7 +93,7 @@ def prepare(
         TypeError: There is no such option.
     """
     if not options.keys() <= _KNOWN:
-        raise TypeError(_unknown_text(sorted(options.keys() - _KNOWN)))
+        raise unknown_options("a request", options.keys() - _KNOWN, _KNOWN, OPTION_ADVICE)
     params = options.get("params")
     routes = defaults.routes
     route = routes.route(
@@ -107,12 +111,6 @@ def prepare(
     if request.digest is not None:
         _allow_challenge(defaults, request, is_answer=hop.is_answer)
     return request
-
-
-def _unknown_text(names: Sequence[str]) -> str:
-    near = {name: get_close_matches(name, _KNOWN, n=1) for name in names}
-    told = (f"{name} (did you mean {found[0]}?)" if found else name for name, found in near.items())
-    return f"a request takes no {', '.join(told)}; it takes {', '.join(sorted(_KNOWN))}"
 
 
 def _allow_challenge(defaults: Defaults, request: PreparedRequest, *, is_answer: bool) -> None:

@@ -6,12 +6,14 @@ from typing import Any, Unpack
 
 import trio
 
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.http.client.batches import BatchRequest
 from pytest_k6api.protocols.http.client.client import Client
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.headers import Headers
 from pytest_k6api.protocols.http.message.request import Auth
 from pytest_k6api.protocols.http.message.request_options import (
+    CLIENT_ADVICE,
     ExpectedStatuses,
     RequestOptions,
     SseOptions,
@@ -22,7 +24,7 @@ from pytest_k6api.protocols.http.sse.block import SyncEventStream
 from pytest_k6api.protocols.http.streaming.block import SyncResponseStream
 
 
-class SyncClient:
+class SyncClient(Advised):
     """A `Client` called from a thread; everything else is the client's.
 
     Args:
@@ -31,6 +33,8 @@ class SyncClient:
             that gives. Left out, the thread must be one that Trio started.
         call_soon: Has Trio's thread call ``function(*args)``, without waiting for it.
     """
+
+    advice = CLIENT_ADVICE
 
     __slots__ = ("_call_soon", "_client", "_run_in_trio")
 
@@ -150,6 +154,15 @@ class SyncClient:
     @http_versions.setter
     def http_versions(self, versions: str) -> None:
         self._client.http_versions = versions
+
+    @property
+    def cert(self) -> str | tuple[str, ...] | None:
+        """The certificate that servers are shown; see `Client.cert`."""
+        return self._client.cert
+
+    @cert.setter
+    def cert(self, cert: str | tuple[str, ...] | None) -> None:
+        self._client.cert = cert
 
     @property
     def expected_statuses(self) -> ExpectedStatuses:

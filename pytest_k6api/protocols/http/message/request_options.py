@@ -56,6 +56,36 @@ class RequestOptions(TypedDict, total=False):
     discard_response_body: bool
 
 
+OPTION_ADVICE = {
+    "allow_redirects": "follow_redirects=",
+    "body": "content= or json=",
+    "cert": "vu.http.cert = ..., or --k6-client-cert",
+    "extra_headers": "headers=",
+    "http2": "http_versions= at the scenario, or --k6-http-version",
+    "proxies": "--k6-proxy",
+    "proxy": "--k6-proxy",
+    "query": "params=",
+    "stream": "async with vu.http.stream(method, url) as response:",
+    "verify": "--k6-insecure-skip-tls-verify, or --k6-ca-file",
+}
+"""What to write, by names of options that other clients have."""
+
+
+CLIENT_ADVICE: Mapping[str, str] = {
+    "asyncRequest": "vu.http.request(method, url)",
+    "del_": "vu.http.delete(url)",
+    "proxy": "--k6-proxy",
+    "send": "vu.http.request(method, url)",
+    "trust_env": "--k6-proxy",
+    "verify": "--k6-insecure-skip-tls-verify, or --k6-ca-file",
+    **dict.fromkeys(("session", "client"), "vu.http itself"),
+    **dict.fromkeys(("aclose", "close_connections"), "no_vu_connection_reuse=True at the scenario"),
+    **dict.fromkeys(("connect_sse", "aconnect_sse", "events"), "vu.http.sse(url)"),
+    **dict.fromkeys(("websocket", "ws", "ws_connect"), "vu.ws.connect(url)"),
+}
+"""What to write, by names that other clients have for parts of ``vu.http``."""
+
+
 class StreamOptions(RequestOptions, total=False):
     """Options of a request whose response is a stream: those of a request, and one more.
 

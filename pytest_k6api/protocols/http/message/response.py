@@ -6,12 +6,14 @@ the status.
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_k6api.model import K6ApiError, Secrets
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.http.message.cookies import Cookies
 from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers
@@ -53,7 +55,7 @@ class Timings:
     duration: float
 
 
-class Response:
+class Response(Advised):
     """The response to one request, or the failure to get one.
 
     Attributes:
@@ -74,6 +76,18 @@ class Response:
         "status_code",
     )
 
+    advice: ClassVar[Mapping[str, str]] = {
+        "body": "response.text or response.content",
+        "data": "response.text or response.content",
+        "html": "response.text",
+        "iter_content": "vu.http.stream(method, url)",
+        "ok": "response.is_success",
+        "raw": "vu.http.stream(method, url)",
+        "reason": "response.reason_phrase",
+        "status": "response.status_code",
+        "status_text": "response.reason_phrase",
+        "version": "response.http_version",
+    }
     history: tuple["Response", ...] = ()
     _cookies: Cookies | None = None
     _encoding: str | None = None

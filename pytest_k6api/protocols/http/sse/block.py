@@ -1,9 +1,10 @@
 """The block of ``vu.http.sse``, with and without ``await``."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.blocks import AsyncBlock, SyncBlock
 from pytest_k6api.protocols.http.message.request_options import SseOptions
 from pytest_k6api.protocols.http.sse.parser import ServerSentEvent
@@ -12,7 +13,7 @@ from pytest_k6api.protocols.http.streaming.download import StreamingClient
 from pytest_k6api.protocols.http.streaming.response import StreamedResponse, SyncStreamedResponse
 
 
-class EventStream(AsyncBlock, AsyncIterator[ServerSentEvent]):
+class EventStream(Advised, AsyncBlock, AsyncIterator[ServerSentEvent]):
     """What ``async with vu.http.sse(...) as events`` gives: events, for ``async for``.
 
     A loop over it may be left at any time; the end of the block closes the connection.
@@ -21,6 +22,13 @@ class EventStream(AsyncBlock, AsyncIterator[ServerSentEvent]):
     __slots__ = ("_source",)
 
     written = "async with vu.http.sse(...) as events:"
+    advice: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("aiter_events", "aiter_sse"), "async for event in events:"),
+        **dict.fromkeys(("get", "next", "next_event", "receive"), "await anext(events)"),
+        "aiter_lines": "vu.http.stream(method, url)",
+        "headers": "events.response.headers",
+        "status_code": "events.response.status_code",
+    }
 
     def __init__(
         self,
@@ -65,7 +73,7 @@ class EventStream(AsyncBlock, AsyncIterator[ServerSentEvent]):
         return self._source.next_event()
 
 
-class SyncEventStream(SyncBlock, Iterator[ServerSentEvent]):
+class SyncEventStream(Advised, SyncBlock, Iterator[ServerSentEvent]):
     """The same for ``with`` and ``for``, in a synchronous scenario.
 
     Args:
@@ -76,6 +84,13 @@ class SyncEventStream(SyncBlock, Iterator[ServerSentEvent]):
     __slots__ = ("_call_soon", "_run_in_trio", "_source")
 
     written = "with vu.http.sse(...) as events:"
+    advice: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("iter_events", "iter_sse"), "for event in events:"),
+        **dict.fromkeys(("get", "next_event", "receive"), "next(events)"),
+        "headers": "events.response.headers",
+        "iter_lines": "vu.http.stream(method, url)",
+        "status_code": "events.response.status_code",
+    }
 
     def __init__(
         self,

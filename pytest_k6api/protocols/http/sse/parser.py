@@ -6,12 +6,14 @@ the figures.
 Source: WHATWG HTML, section 9.2.6, *Interpreting an event stream*.
 """
 
+import json
 from typing import Any, NamedTuple
 
 from pytest_k6api.protocols.http.message.json_codec import decode_json
 
 _BOM = b"\xef\xbb\xbf"
 _PLAIN = b"data: "
+_SHOWN = 80  # characters of data that is no JSON
 _new = tuple.__new__  # a named tuple's own costs twice as much
 
 
@@ -36,7 +38,11 @@ class ServerSentEvent(NamedTuple):
         Raises:
             ValueError: It is no JSON.
         """
-        return decode_json(self.data.encode(), **kwargs)
+        try:
+            return decode_json(self.data.encode(), **kwargs)
+        except json.JSONDecodeError as error:
+            told = f"{error.msg} in the event {self.data[:_SHOWN]!r}"
+            raise json.JSONDecodeError(told, error.doc, error.pos) from None
 
 
 class EventTooLargeError(Exception):

@@ -91,7 +91,10 @@ class EventSource(Generic[R]):
     def response(self) -> R:
         """The response of the connection under way, or of the last one."""
         if self._response is None:
-            raise TypeError("events come in a block; write 'with vu.http.sse(...) as events:'")
+            raise TypeError(
+                "events come in a block; write 'async with vu.http.sse(...) as events:', in an"
+                " ordinary function without async"
+            )
         return self._response
 
     @property

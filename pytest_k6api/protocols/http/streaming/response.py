@@ -1,10 +1,10 @@
 """The response of ``vu.http.stream``: httpx's, with the body to be read as it comes."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import trio
 
@@ -252,6 +252,19 @@ class StreamedResponse(ResponseInProgress):
     `json` are for after `aread`.
     """
 
+    advice: ClassVar[Mapping[str, str]] = {
+        **Response.advice,
+        **{
+            f"iter_{unit}": f"async for ... in response.aiter_{unit}()"
+            for unit in ("bytes", "lines", "raw", "text")
+        },
+        "iter_content": "async for ... in response.aiter_bytes()",
+        "read": "await response.aread()",
+    }
+
+    def __aiter__(self) -> NoReturn:
+        raise TypeError("write 'async for ... in response.aiter_lines():', or aiter_bytes()")
+
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Iterate over the body, decoded, in pieces as they come or of `chunk_size` bytes."""
         return Pieces(self._pull_bytes(chunk_size))
@@ -278,6 +291,16 @@ class StreamedResponse(ResponseInProgress):
 
 class SyncStreamedResponse(ResponseInProgress):
     """A `StreamedResponse` in a synchronous scenario: the same without ``await``."""
+
+    advice: ClassVar[Mapping[str, str]] = {
+        **Response.advice,
+        **{
+            f"aiter_{unit}": f"for ... in response.iter_{unit}()"
+            for unit in ("bytes", "lines", "raw", "text")
+        },
+        "iter_content": "for ... in response.iter_bytes()",
+        "aread": "response.read()",
+    }
 
     def __init__(
         self, client: StreamingClient, download: Download, run_in_trio: Callable[..., Any]
