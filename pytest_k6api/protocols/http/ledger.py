@@ -115,10 +115,7 @@ class Ledger:
         The arguments are those of `record_failure`.
         """
         row = self.record_failure(request, failure, exchange, began, first)
-        head, body, received = b"", b"", 0
-        if exchange is not None:
-            head, body, received = exchange.head, exchange.body, exchange.bytes_received
-        return Response(0, body, request, head, row, "", received, failure)
+        return failed_response(request, failure, row, exchange)
 
     def count_bytes(self, exchange: Exchange) -> None:
         """Count the bytes that an exchange put on the wire and took from it."""
@@ -167,3 +164,13 @@ class Ledger:
         debug = self._options.http_debug
         if debug == "all" or (debug and response.is_error):
             self._options.show_exchange(describe_fully(response))
+
+
+def failed_response(
+    request: PreparedRequest, failure: RequestFailure, row: HttpRow, exchange: Exchange | None
+) -> Response:
+    """Return what is told of a request that got no usable response, with what came of one."""
+    head, body, received = b"", b"", 0
+    if exchange is not None:
+        head, body, received = exchange.head, exchange.body, exchange.bytes_received
+    return Response(0, body, request, head, row, "", received, failure)

@@ -13,6 +13,7 @@ from pytest_k6api.protocols.http.client.connection import Exchange, Watched
 from pytest_k6api.protocols.http.client.prepare import prepare, prepare_broken
 from pytest_k6api.protocols.http.client.samples import NO_PHASES, phases
 from pytest_k6api.protocols.http.h1.connection import Http1Connection
+from pytest_k6api.protocols.http.ledger import failed_response
 from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.errors import NetworkError, RequestFailure
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -72,8 +73,7 @@ async def upgrade(client: Client, url: str, options: RequestOptions) -> Upgrade:
     except BaseException:
         client._ledger.abandon(exchange)
         raise
-    client._recorder.bytes_sent += exchange.bytes_sent
-    client._recorder.bytes_received += exchange.bytes_received
+    client._ledger.count_bytes(exchange)
     row = (0, None, *phases(exchange, began))
     client._ledger.last_response = response = Response(
         exchange.status,
@@ -115,10 +115,6 @@ def _failed(
     began: int = 0,
 ) -> Upgrade:
     measured = (*NO_PHASES, perf_counter_ns()) if exchange is None else phases(exchange, began)
-    head, body, received = b"", b"", 0
-    if exchange is not None:
-        head, body, received = exchange.head, exchange.body, exchange.bytes_received
-    client._ledger.last_response = response = Response(
-        0, body, request, head, (0, None, *measured), "", received, failure
-    )
+    response = failed_response(request, failure, (0, None, *measured), exchange)
+    client._ledger.last_response = response
     return Upgrade(request=request, response=response)

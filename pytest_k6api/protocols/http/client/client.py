@@ -16,13 +16,12 @@ from pytest_k6api.protocols.http.client.connection import Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
 from pytest_k6api.protocols.http.client.options import ConnectionOptions, checked_versions
 from pytest_k6api.protocols.http.client.prepare import (
-    Hop,
     checked_method,
     prepare,
     prepare_broken,
     read_expected,
 )
-from pytest_k6api.protocols.http.client.redirects import next_request
+from pytest_k6api.protocols.http.client.redirects import RedirectChain
 from pytest_k6api.protocols.http.client.routes import RequestCache
 from pytest_k6api.protocols.http.client.runtime import HttpRuntime
 from pytest_k6api.protocols.http.client.samples import Attempt, intern, outcome_tags, phases
@@ -374,24 +373,15 @@ class Client(Advised):
     async def _follow(
         self, response: Response, request: PreparedRequest, deadline: int
     ) -> Response:
-        history: list[Response] = []
-        left, is_cross_origin = request.redirects, False
-        while (to := next_request(response, request, left)) is not None:
-            left -= not to.is_answer
-            history.append(response)
-            # After a cross-origin hop credentials stay stripped, also on the way back.
-            is_cross_origin = is_cross_origin or to.is_cross_origin
+        chain = RedirectChain(self, request)
+        while (to := chain.next(response)) is not None:
+            request = chain.follow(to, response, deadline - perf_counter_ns())
             if to.failure is not None:
-                request = prepare_broken(self, to.method, to.url, to.options, is_hop=True)
                 failed = self._ledger.fail(request, to.failure)
                 response = await self._conclude(failed, request, deadline)
                 break
-            hop = Hop(
-                max(1, deadline - perf_counter_ns()), is_cross_origin, request.trace, to.is_answer
-            )
-            request = prepare(self, to.method, to.url, to.options, hop)
             response = await self._round_trip(request)
-        response.history = tuple(history)
+        response.history = tuple(chain.history)
         self._ledger.last_response = response
         return response
 

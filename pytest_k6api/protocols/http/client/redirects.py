@@ -1,10 +1,11 @@
 """Redirects and challenges: the next request that a response asks for, and what it keeps of the one before.
 
-Pure: rules only; the client sends the next request.
+Pure: the client sends the next request.
 """
 
 from typing import NamedTuple
 
+from pytest_k6api.protocols.http.client.prepare import Defaults, Hop, prepare, prepare_broken
 from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.errors import GENERIC, INVALID_URL, RequestFailure
 from pytest_k6api.protocols.http.message.headers import Headers
@@ -39,23 +40,54 @@ class Redirect(NamedTuple):
     is_answer: bool = False
 
 
-def next_request(response: Response, request: PreparedRequest, left: int) -> Redirect | None:
-    """Return what `response` asks to request next, or None if it is the last word.
+class RedirectChain:
+    """The redirects and challenges that one request leads through.
+
+    Attributes:
+        history: The responses but the last, in their order.
 
     Args:
-        response: The response.
-        request: The request.
-        left: How many more redirects are followed.
+        defaults: What the client adds to all requests.
+        request: The first request.
     """
-    digest = request.digest
-    if digest is None or response.status_code != 401:
-        return redirect(response, request) if left else None
-    if not digest.learn(response.headers.get_list("www-authenticate")):
-        return None
-    options = RequestOptions(**request.options)
-    options.pop("params", None)
-    url = request.target.url
-    return Redirect(request.method, url, options, False, None, is_answer=True)
+
+    __slots__ = ("_defaults", "_is_cross_origin", "_left", "_request", "history")
+
+    def __init__(self, defaults: Defaults, request: PreparedRequest) -> None:
+        self.history: list[Response] = []
+        self._defaults, self._request = defaults, request
+        self._left, self._is_cross_origin = request.redirects, False
+
+    def next(self, response: Response) -> Redirect | None:
+        """Return what `response` asks to request next, or None if it is the last word."""
+        request = self._request
+        digest = request.digest
+        if digest is None or response.status_code != 401:
+            return redirect(response, request) if self._left else None
+        if not digest.learn(response.headers.get_list("www-authenticate")):
+            return None
+        options = RequestOptions(**request.options)
+        options.pop("params", None)
+        url = request.target.url
+        return Redirect(request.method, url, options, False, None, is_answer=True)
+
+    def follow(self, to: Redirect, response: Response, timeout: int) -> PreparedRequest:
+        """Return the request for `to`, which stands for it in reports if that cannot be made.
+
+        Args:
+            to: What `next` returned.
+            response: What `next` was asked about.
+            timeout: Nanoseconds that are left.
+        """
+        self.history.append(response)
+        self._left -= not to.is_answer
+        # After a cross-origin hop credentials stay stripped, also on the way back.
+        self._is_cross_origin = self._is_cross_origin or to.is_cross_origin
+        if to.failure is not None:
+            return prepare_broken(self._defaults, to.method, to.url, to.options, is_hop=True)
+        hop = Hop(max(1, timeout), self._is_cross_origin, self._request.trace, to.is_answer)
+        self._request = request = prepare(self._defaults, to.method, to.url, to.options, hop)
+        return request
 
 
 def redirect(response: Response, request: PreparedRequest) -> Redirect | None:

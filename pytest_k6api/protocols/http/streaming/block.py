@@ -8,13 +8,12 @@ from typing import Any, Generic, TypeVar, cast
 from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.blocks import AsyncBlock, SyncBlock
 from pytest_k6api.protocols.http.client.prepare import (
-    Hop,
     checked_method,
     nanoseconds,
     prepare,
     prepare_broken,
 )
-from pytest_k6api.protocols.http.client.redirects import next_request
+from pytest_k6api.protocols.http.client.redirects import RedirectChain
 from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -95,26 +94,17 @@ class Opening(Generic[R]):
         return self._make(self._client, download)
 
     async def _follow(self, response: R, request: PreparedRequest, idle: int, deadline: int) -> R:
-        history: list[ResponseInProgress] = []
-        left = request.redirects
-        is_cross_origin = False
-        while (to := next_request(response, request, left)) is not None:
+        chain = RedirectChain(self._client, request)
+        while (to := chain.next(response)) is not None:
             await pass_over(response)
             if response.error:
                 break
-            left -= not to.is_answer
-            history.append(response)
-            # After a cross-origin hop credentials stay stripped, also on the way back.
-            is_cross_origin = is_cross_origin or to.is_cross_origin
+            request = chain.follow(to, response, deadline - perf_counter_ns())
             if to.failure is not None:
-                request = prepare_broken(self._client, to.method, to.url, to.options, is_hop=True)
                 response = self._failed(request, to.failure)
                 break
-            left_over = max(1, deadline - perf_counter_ns())
-            hop = Hop(left_over, is_cross_origin, request.trace, to.is_answer)
-            request = prepare(self._client, to.method, to.url, to.options, hop)
             response = await self._begin(request, idle, deadline)
-        response.history = tuple(history)
+        response.history = tuple(chain.history)
         return response
 
     def _failed(self, request: PreparedRequest, failure: RequestFailure) -> R:
