@@ -42,7 +42,7 @@ from pytest_k6api.model import Command, K6ApiError, WorkerStatus
 
 ECHO_PERIOD = 0.5
 MOST_UNANSWERED = 6
-"""Pings without an answer, 3 s, after which a worker is lost."""
+"""Echo requests without an answer, 3 s, after which a worker is lost."""
 
 # The start of a load test waits for one answer, and has the best of a few.
 _FIRST_ECHOES, _FIRST_PERIOD = 5, 0.01

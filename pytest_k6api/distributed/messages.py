@@ -9,7 +9,7 @@
     Steer (a command)                         Steered, when it is carried out
     Poll                                      PollAnswer, what came since
                                               RowsClaimed, before rows of feeders are handed out
-    NewSetupData, Finish, Stop                   EndWanted, where user code asks for the end
+    NewSetupData, Finish, Stop                EndWanted, where user code asks for the end
                                               Finished, with the last report
     Release (leave the load test)
     Leave (the session)

@@ -68,6 +68,7 @@ class Worker:
         asked_at: The controller's time of the poll that it has not answered.
         asked_echo: The number of the last echo request, and the controller's time and wall time of it.
         finished: Its last words on the load test; None until then.
+        status: The state of its run as last heard; None before.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Worker:
         self.asked_echo = (0, 0.0, 0.0)
         self._cpu_share = 0.0
         self._cpu_at: tuple[float, float] | None = None
-        self._status: StatusSnapshot | None = None
+        self.status: StatusSnapshot | None = None
         self._scenarios: Sequence[ScenarioSnapshot] = ()
 
     @property
@@ -150,13 +151,8 @@ class Worker:
             self.lost_at, self.kept_until = elapsed, kept_until
         # What it reported as done is done; what it told with an answer to a command is not measured.
         reported = self.content.scenarios if self.content else ()
-        self._status = None
+        self.status = None
         self._scenarios = tuple(replace(each, vus=0, vus_max=0, rate=None) for each in reported)
-
-    @property
-    def status(self) -> StatusSnapshot | None:
-        """The state of its run as last heard; None before."""
-        return self._status
 
     def scenario(self, name: str) -> ScenarioSnapshot | None:
         """Return the state of a scenario as last heard; None before."""
@@ -189,7 +185,7 @@ class Worker:
 
     def note_state(self, status: StatusSnapshot, scenarios: Sequence[ScenarioSnapshot]) -> None:
         """Take the state that it has told."""
-        self._status, self._scenarios = status, scenarios
+        self.status, self._scenarios = status, scenarios
 
     def note_report(self, content: WorkerReport, now: float) -> bool:
         """Take a report that came at `now`; return whether its parts are to be taken in."""
@@ -210,13 +206,13 @@ class Worker:
         """Return its state at `now`, the controller's time."""
         figures = self.content.figures if self.content else None
         rates = [each.rate for each in self._scenarios if each.rate is not None]
-        is_active = not self.is_lost and self._status is not None and self.finished is None
+        is_active = not self.is_lost and self.status is not None and self.finished is None
         return WorkerStatus(
             number=self.number,
             share=self.share,
             place=self.carrier.name,
             state=self._state(now),
-            vus=self._status.vus if is_active and self._status else 0,
+            vus=self.status.vus if is_active and self.status else 0,
             rate=sum(rates) if rates and is_active else None,
             cpu=self._cpu_share if is_active else 0.0,
             memory=figures.memory if figures else 0,

@@ -91,7 +91,7 @@ def announce(signal: str, *, again: bool) -> str:
     )
 
 
-def trouble_of(outcome: RunOutcome | None, failed_teardowns: int = 0) -> tuple[str, ...]:
+def trouble_of(outcome: RunOutcome | None, failed_teardowns: int) -> tuple[str, ...]:
     """Return failures of setup, teardown and VU fixtures, one sentence each.
 
     Args:
@@ -101,8 +101,9 @@ def trouble_of(outcome: RunOutcome | None, failed_teardowns: int = 0) -> tuple[s
     """
     errors = {"setup": outcome.setup_error, "teardown": outcome.teardown_error} if outcome else {}
     trouble = [f"{what} failed: {error}" for what, error in errors.items() if error]
-    if failed := failed_teardowns:
-        trouble.append(f"{failed:,} VU fixture{'s' if failed > 1 else ''} failed to be torn down")
+    if failed_teardowns:
+        plural = "s" if failed_teardowns > 1 else ""
+        trouble.append(f"{failed_teardowns:,} VU fixture{plural} failed to be torn down")
     return tuple(trouble)
 
 

@@ -63,12 +63,11 @@ def _problems_of_session(
     """Return mistakes in what the session as a whole reads, writes and starts, one text each."""
     from pytest_k6api.plugin.runtime.requested_outputs import read_requests
     from pytest_k6api.plugin.runtime.session import problems_of
-    from pytest_k6api.plugin.workers.counting import cluster_address, worker_count
+    from pytest_k6api.plugin.workers.wanted import wanted_workers
 
     problems = problems_of(settings)
     try:
-        cluster_address(config)
-        worker_count(config)
+        wanted_workers(config)
     except OptionError as error:
         problems.append(str(error))
     problems += _problems_of_baselines(config, settings, items)

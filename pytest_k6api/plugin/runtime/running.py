@@ -21,7 +21,7 @@ from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.plugin.workers.counting import PROCESSES
+from pytest_k6api.plugin.workers.wanted import PROCESSES
 from pytest_k6api.report import ProgressView
 from pytest_k6api.run import LoadTest, RunSettings, tuned_gc
 from pytest_k6api.vu import ForgottenAwaits

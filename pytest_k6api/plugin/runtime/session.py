@@ -22,8 +22,8 @@ from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import client_options
 from pytest_k6api.plugin.runtime.xdist import address_for, refuse
 from pytest_k6api.plugin.settings.sources import Settings
-from pytest_k6api.plugin.workers.counting import PROCESSES
 from pytest_k6api.plugin.workers.starting import start_workers
+from pytest_k6api.plugin.workers.wanted import PROCESSES
 from pytest_k6api.report import describe_environment
 from pytest_k6api.run import LoadTest, LoadTestSession, RunSettings, signals_end_session
 from pytest_k6api.scheduling import WHOLE, ExecutionSegment, read_segment

@@ -88,8 +88,7 @@ def _refuse(
     item: pytest.Function, code: UserCode, own: frozenset[str], withheld: Iterable[str]
 ) -> None:
     stays = frozenset(withheld)
-    asking = [(name, function) for name, function in code.scenarios.items()]
-    for who, function in asking:
+    for who, function in code.scenarios.items():
         for name, value in _asked(function):
             if name in stays:
                 raise OptionError(_advice(who, name, value))

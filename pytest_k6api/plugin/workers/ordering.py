@@ -26,22 +26,6 @@ def on_workers(
     Raises:
         OptionError: A fixture cannot be used on workers.
     """
-    workforce = _workforce_for(settings, item, plan, code, processes)
-    return replace(settings, workforce=workforce, on_output=partial(write_output, item.config))
-
-
-def _workforce_for(
-    settings: RunSettings,
-    item: pytest.Function,
-    plan: LoadTestPlan,
-    code: UserCode,
-    processes: WorkerProcesses,
-) -> Workforce:
-    """Return the workers, and what they are told.
-
-    Raises:
-        OptionError: A fixture cannot be used on workers.
-    """
     fixtures = sort_fixtures(item, code, plan.options.worker_fixtures)
     workers = processes.ready()
     replans = Settings.of(item.config).text("worker_loss") == "replan"
@@ -59,9 +43,10 @@ def _workforce_for(
         # On a cluster it blocks.
         return await trio.to_thread.run_sync(processes.start_successor, lost)
 
-    return Workforce(
+    workforce = Workforce(
         workers=workers,
         fingerprint=processes.fingerprint,
         order=order,
         start_successor=start_successor if replans else None,
     )
+    return replace(settings, workforce=workforce, on_output=partial(write_output, item.config))

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from pytest_k6api.model import K6ApiError
-from pytest_k6api.plugin.workers.counting import PROCESSES, cluster_address, worker_count
+from pytest_k6api.plugin.workers.wanted import PROCESSES, WantedWorkers, wanted_workers
 
 
 def start_early(config: pytest.Config) -> None:
@@ -21,8 +21,9 @@ def start_early(config: pytest.Config) -> None:
     if PROCESSES in config.stash or config.option.collectonly:
         return
     with suppress(K6ApiError):
-        if not cluster_address(config):
-            _start(config)
+        wanted = wanted_workers(config)
+        if not wanted.scheduler:
+            _start(config, wanted)
 
 
 def start_workers(session: pytest.Session) -> None:
@@ -32,23 +33,22 @@ def start_workers(session: pytest.Session) -> None:
         K6ApiError: They cannot be started.
     """
     if PROCESSES not in session.config.stash:
-        _start(session.config)
+        _start(session.config, wanted_workers(session.config))
     if PROCESSES in session.config.stash:
         session.config.stash[PROCESSES].note_items(session.items)
 
 
-def _start(config: pytest.Config) -> None:
-    address, count = cluster_address(config), worker_count(config)
-    if not address and not count:
+def _start(config: pytest.Config, wanted: WantedWorkers) -> None:
+    if not wanted:
         return
     from pytest_k6api.plugin.workers.places import Place, ThisMachine
     from pytest_k6api.plugin.workers.processes import WorkerProcesses
 
-    place: Place = ThisMachine(config, count)
-    if address:
+    place: Place = ThisMachine(config, wanted.processes)
+    if wanted.scheduler:
         from pytest_k6api.plugin.workers.clusters import open_cluster
 
-        place = open_cluster(config, address)
+        place = open_cluster(config, wanted.scheduler)
     processes = config.stash[PROCESSES] = WorkerProcesses(config, place)
     config.pluginmanager.register(processes)
     config.add_cleanup(processes.close)

@@ -17,7 +17,13 @@ from pytest_k6api.protocols.grpc.endings import head_metadata, read_encoding
 from pytest_k6api.protocols.grpc.link import Link
 from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes, Outcome
 from pytest_k6api.protocols.grpc.status import StatusCode, code_of_failure
-from pytest_k6api.protocols.grpc.wire import FramedMessages, Metadata, WireError, frame
+from pytest_k6api.protocols.grpc.wire import (
+    FramedMessages,
+    MessageTooLarge,
+    Metadata,
+    WireError,
+    frame,
+)
 from pytest_k6api.protocols.http import NetworkError, RequestFailure
 from pytest_k6api.protocols.http.h2 import Http2Connection, encode_block
 from pytest_k6api.protocols.http.multiplexed import Stream
@@ -230,7 +236,7 @@ class GrpcCall(Advised):
                 if not self._options.link.origin.is_tls:
                     details += "; if it speaks TLS, write channel(..., tls=True)"
             return Outcome(code_of_failure(failure), details, failure)
-        is_large = "larger than" in str(error)
+        is_large = isinstance(error, MessageTooLarge)
         code = StatusCode.RESOURCE_EXHAUSTED if is_large else StatusCode.INTERNAL
         return Outcome(code, str(error))
 

@@ -7,10 +7,9 @@ import trio
 
 from pytest_k6api.protocols.grpc.endings import Endings
 from pytest_k6api.protocols.http import Connection, NetworkError, Origin
+from pytest_k6api.protocols.http.client.connection import QUIET
 from pytest_k6api.protocols.http.h2 import Http2Connection
 
-# Nanoseconds. A connection that was idle for longer is looked at before it is used.
-_QUIET = 50_000_000
 _PERIOD = 0.05  # seconds between attempts of a call that waits for a server
 
 
@@ -69,7 +68,7 @@ class Link:
             now: The time, in perf_counter_ns.
         """
         for connection in self._connections:
-            if connection.has_news or now - connection.ended_at > _QUIET or not connection.is_open:
+            if connection.has_news or now - connection.ended_at > QUIET or not connection.is_open:
                 return self._find_with_care()
             if connection.has_room:
                 return connection

@@ -30,6 +30,10 @@ class WireError(Exception):
     """Bytes that are no messages, or more than are taken."""
 
 
+class MessageTooLarge(WireError):
+    """A message has more bytes than are taken."""
+
+
 def frame(message: bytes, encoding: str = "identity") -> bytes:
     """Return `message` with its prefix, compressed as `encoding` says."""
     if encoding == "identity":
@@ -69,7 +73,9 @@ class FramedMessages:
         while len(data) - start >= PREFIX:
             size = int.from_bytes(data[start + 1 : start + PREFIX], "big")
             if size > self._max_size:
-                raise WireError(f"Received message larger than max ({size} vs. {self._max_size})")
+                raise MessageTooLarge(
+                    f"Received message larger than max ({size} vs. {self._max_size})"
+                )
             end = start + PREFIX + size
             if end > len(data):
                 break
@@ -92,7 +98,7 @@ class FramedMessages:
         except zlib.error:
             raise WireError("message that cannot be decompressed") from None
         if len(message) > self._max_size:
-            raise WireError(f"Received message larger than max ({self._max_size})")
+            raise MessageTooLarge(f"Received message larger than max ({self._max_size})")
         if not unpacker.eof:
             raise WireError("message that cannot be decompressed")
         return message

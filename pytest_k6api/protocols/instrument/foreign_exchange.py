@@ -31,6 +31,7 @@ from pytest_k6api.protocols.http.client.samples import (
     phases,
 )
 from pytest_k6api.protocols.http.client.sync import SyncClient
+from pytest_k6api.protocols.http.ledger import DEFAULT_EXPECTED
 from pytest_k6api.protocols.http.message.authority import InvalidURL
 from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.prepared import StatusSet
@@ -38,7 +39,6 @@ from pytest_k6api.protocols.http.message.request_options import ExpectedStatuses
 from pytest_k6api.protocols.http.message.urls import Target
 from pytest_k6api.protocols.http.rows import HTTP_ROWS, HttpRow
 
-_DEFAULT_EXPECTED = range(200, 400)  # k6's
 _TOLD = frozenset({"name", "tags", "expected_statuses"})
 
 Naming = Callable[[str, str], str]
@@ -100,7 +100,7 @@ class Instrumentation:
     @property
     def expected_statuses(self) -> ExpectedStatuses:
         """Statuses that are no failure."""
-        return _DEFAULT_EXPECTED if self.vu is None else self.vu.http.expected_statuses
+        return DEFAULT_EXPECTED if self.vu is None else self.vu.http.expected_statuses
 
 
 def recorder_of_vu() -> Recorder | None:

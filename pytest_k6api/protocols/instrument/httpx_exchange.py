@@ -100,8 +100,11 @@ class HttpxExchange(ForeignExchange):
             )
         )
 
-    def fail_by(self, error: Exception) -> None:
-        """Record that `error` came instead of a response, or of the rest of it."""
+    def end_by(self, error: BaseException) -> None:
+        """Record that `error` came instead of a response, or of the rest of it; no hard stop."""
+        if not isinstance(error, Exception):
+            self.drop()
+            return
         # User code gets an exception, and no response.
         self.witness = None
         self.fail(explain_httpx(error))

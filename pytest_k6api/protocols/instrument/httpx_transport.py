@@ -5,6 +5,7 @@ response's body is found among the bases of the body at hand.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
@@ -38,17 +39,8 @@ class InstrumentedTransport:
         exchange = self._begin(request)
         if exchange is None:
             return self._transport.handle_request(request)
-        told, request.extensions = request.extensions, _traced(request, exchange)
-        try:
+        with _watching(request, exchange, _traced(request, exchange)):
             response = self._transport.handle_request(request)
-        except Exception as error:
-            exchange.fail_by(error)
-            raise
-        except BaseException:
-            exchange.drop()
-            raise
-        finally:
-            request.extensions = told  # a redirect's request takes them over
         return _measured(response, exchange)
 
     async def handle_async_request(self, request: Any) -> Any:  # see `__init__`
@@ -56,17 +48,8 @@ class InstrumentedTransport:
         exchange = self._begin(request)
         if exchange is None:
             return await self._transport.handle_async_request(request)
-        told, request.extensions = request.extensions, _traced_async(request, exchange)
-        try:
+        with _watching(request, exchange, _traced_async(request, exchange)):
             response = await self._transport.handle_async_request(request)
-        except Exception as error:
-            exchange.fail_by(error)
-            raise
-        except BaseException:
-            exchange.drop()
-            raise
-        finally:
-            request.extensions = told  # a redirect's request takes them over
         return _measured(response, exchange)
 
     def close(self) -> None:
@@ -147,10 +130,23 @@ class _MeasuredStream:
             self._exchange.finish()
 
     def _give_up(self, error: BaseException) -> None:
-        if isinstance(error, Exception):
-            self._exchange.fail_by(error)
-        elif not isinstance(error, GeneratorExit):  # a reader that has enough closes next
-            self._exchange.drop()
+        if not isinstance(error, GeneratorExit):  # a reader that has enough closes next
+            self._exchange.end_by(error)
+
+
+@contextmanager
+def _watching(
+    request: Any, exchange: HttpxExchange, extensions: dict[str, Any]
+) -> Iterator[None]:  # see the transport
+    """Send `request` with other extensions, and tell `exchange` if that fails."""
+    told, request.extensions = request.extensions, extensions
+    try:
+        yield
+    except BaseException as error:
+        exchange.end_by(error)
+        raise
+    finally:
+        request.extensions = told  # a redirect's request takes them over
 
 
 def _measured(response: Any, exchange: HttpxExchange) -> Any:  # see the transport

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from pytest_k6api.model import Recorder, read_http_versions, with_trace
 from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.http.client.batches import BatchRequest, Begun, run_batch
-from pytest_k6api.protocols.http.client.connection import Connection, Exchange
+from pytest_k6api.protocols.http.client.connection import QUIET, Connection, Exchange
 from pytest_k6api.protocols.http.client.kept import KeptConnections
 from pytest_k6api.protocols.http.client.options import ConnectionOptions, checked_versions
 from pytest_k6api.protocols.http.client.prepare import (
@@ -47,10 +47,6 @@ from pytest_k6api.protocols.http.sse.block import EventStream
 from pytest_k6api.protocols.http.streaming.block import ResponseStream
 
 _FIRST_REDIRECT = 300
-
-# Nanoseconds. A connection that was idle for longer may have been closed by the server, so
-# `has_ended` is asked before it is used; in a busy loop the call would be for nothing.
-_QUIET = 50_000_000
 
 
 class Client(Advised):
@@ -287,11 +283,7 @@ class Client(Advised):
         try:
             if begun is None:
                 connection = self._idle.pop(origin, None)
-                if (
-                    connection is None
-                    or connection.has_news
-                    or began - connection.ended_at > _QUIET
-                ):
+                if connection is None or connection.has_news or began - connection.ended_at > QUIET:
                     connection = await self._kept.obtain(request, connection, deadline)
                 exchange = connection.open_exchange()
                 await exchange.run(request, deadline)

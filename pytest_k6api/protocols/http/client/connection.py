@@ -12,6 +12,10 @@ from typing import Protocol
 from pytest_k6api.protocols.http.client.samples import Timed
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
+QUIET = 50_000_000
+"""Nanoseconds. A connection that was idle for longer may have been closed by the server, so
+`has_ended` is asked before it is used; in a busy loop the call would be for nothing."""
+
 
 class Exchange(Timed, Protocol):
     """One request and its response: the response as a whole (`run`), or in pieces (`start`).

@@ -115,11 +115,6 @@ class Routes:
         self._cached += 1
         cache[url] = request
 
-    @property
-    def origins(self) -> tuple[Origin, ...]:
-        """The servers that were asked for so far."""
-        return tuple(self._origins.values())
-
     def _origin(self, target: Target) -> Origin:
         key = (target.is_tls, target.host, target.port)
         origin = self._origins.get(key)

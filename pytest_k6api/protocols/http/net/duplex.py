@@ -25,8 +25,6 @@ from pytest_k6api.protocols.http.net.tls import TlsSocket
 class DuplexLine:
     """Sends without waiting for an answer, and receives again and again.
 
-    `send_soon` never waits for an answer, and `receive` may be called again and again.
-
     Attributes:
         received_at: When the data that `receive` returned came in, in perf_counter_ns.
         sent_at: When the last of what was to be sent had been; never 0.

@@ -1,8 +1,8 @@
-"""The number of workers that a session asks for."""
+"""The workers that a session asks for, and where it keeps them."""
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -20,8 +20,24 @@ _MOST = 1_000
 _NUMBER = re.compile("[0-9]{1,9}")
 
 
-def worker_count(config: pytest.Config) -> int:
-    """Return how many workers share each load test; 0 if it runs in this process.
+class WantedWorkers(NamedTuple):
+    """What ``--k6-workers`` asks for; false if load tests run in this process.
+
+    Attributes:
+        processes: How many processes of this machine share each load test.
+        scheduler: The address of the scheduler of a Dask cluster that has them instead, or the
+            path of its file.
+    """
+
+    processes: int = 0
+    scheduler: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.processes or self.scheduler)
+
+
+def wanted_workers(config: pytest.Config) -> WantedWorkers:
+    """Return the workers that the session asks for.
 
     One worker would run what this process runs as well, so it is none.
 
@@ -29,40 +45,20 @@ def worker_count(config: pytest.Config) -> int:
         OptionError: The setting cannot be read, or does not go with another one.
     """
     if is_worker(config):
-        return 0
+        return WantedWorkers()
     settings = Settings.of(config)
     text = settings.text("workers").strip()
-    if not text or is_cluster(text):
-        return 0
-    count = _read(text)
+    is_cluster = "://" in text or text.endswith(".json")
+    if settings.switch("ship") and not is_cluster:
+        raise OptionError(
+            "--k6-ship sends the suite to the machines of a cluster, which --k6-workers names, such"
+            " as --k6-workers=tcp://scheduler:8786"
+        )
+    if not text:
+        return WantedWorkers()
+    wanted = WantedWorkers(scheduler=text) if is_cluster else WantedWorkers(_read(text))
     _refuse_conflicts(config, settings)
-    return count if count > 1 else 0
-
-
-def cluster_address(config: pytest.Config) -> str:
-    """Return the scheduler of the Dask cluster that runs the workers; empty for none.
-
-    Raises:
-        OptionError: The setting does not go with another one.
-    """
-    if is_worker(config):
-        return ""
-    settings = Settings.of(config)
-    text = settings.text("workers").strip()
-    if not is_cluster(text):
-        if settings.switch("ship"):
-            raise OptionError(
-                "--k6-ship sends the suite to the machines of a cluster, which --k6-workers names, such"
-                " as --k6-workers=tcp://scheduler:8786"
-            )
-        return ""
-    _refuse_conflicts(config, settings)
-    return text
-
-
-def is_cluster(text: str) -> bool:
-    """Return whether `text` is the address of a scheduler, or the path of its file."""
-    return "://" in text or text.endswith(".json")
+    return wanted if wanted.processes != 1 else WantedWorkers()
 
 
 def _read(text: str) -> int:
