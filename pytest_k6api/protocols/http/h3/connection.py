@@ -16,7 +16,13 @@ from qh3.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, 
 
 from pytest_k6api.protocols.http.h3 import errors, frames
 from pytest_k6api.protocols.http.h3.qpack import PREFIX, FieldSections, encode_fields
-from pytest_k6api.protocols.http.h3.quic import MARK, QuicSocket, QuicTimers, is_refusal
+from pytest_k6api.protocols.http.h3.quic import (
+    MARK,
+    RESET_BY_PEER,
+    QuicSocket,
+    QuicTimers,
+    is_refusal,
+)
 from pytest_k6api.protocols.http.h3.session import Http3Session
 from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, NetworkError, explain_transfer
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
@@ -290,7 +296,7 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
         failure = self._socket.failure
         with suppress(OSError):
             self._socket.flush()
-        self.session.lose(failure, is_gone=failure is None)
+        self.session.lose(failure, is_gone=failure in {None, RESET_BY_PEER})
         self.close()
 
     def _lose(self, error: Exception | None) -> None:
@@ -302,17 +308,21 @@ class Http3Connection(MultiplexedConnection[Http3Session]):
 
     def fire(self) -> float:
         """Do what is due by QUIC's timers; return when to look again."""
+        sock = self._socket
+        due = math.inf
         try:
-            if self._socket.timer <= perf_counter():
-                self._socket.handle_timer()
+            if sock.timer <= perf_counter():
+                sock.handle_timer()
+            # While it owes a response, a server shall not think that nobody is there.
+            due = sock.stay_connected() if self.session.streams else sock.timer
         except BlockingIOError:
             self.send_soon(MARK)
         except OSError as error:
             self._lose(error)
-        if self.is_open and self._socket.has_events:
+        if self.is_open and sock.has_events:
             self._receive(MARK)
             self.appoint()
-        return self._socket.timer
+        return due
 
     def take_counts(self) -> tuple[int, int]:
         """Return the bytes of datagrams sent and received since the last call."""

@@ -10,25 +10,35 @@ from time import perf_counter_ns
 
 import trio
 from qh3.quic.configuration import QuicConfiguration
+from qh3.quic.packet import QuicFrameType
 
+from pytest_k6api.protocols.http.h3.certificates import Authorities
 from pytest_k6api.protocols.http.h3.connection import Http3Connection, Http3Shared
-from pytest_k6api.protocols.http.h3.errors import NEEDS_TLS, NEEDS_UDP, NO_PROXY
+from pytest_k6api.protocols.http.h3.errors import (
+    BAD_CERTIFICATE,
+    NEEDS_TLS,
+    NEEDS_UDP,
+    NO_PROXY,
+)
 from pytest_k6api.protocols.http.h3.quic import QuicSocket
 from pytest_k6api.protocols.http.message.authority import Origin
-from pytest_k6api.protocols.http.message.errors import NetworkError, explain_transfer
+from pytest_k6api.protocols.http.message.errors import NetworkError
 from pytest_k6api.protocols.http.multiplexed import STREAM_WINDOW
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.connect import Dialer
 from pytest_k6api.protocols.http.net.hosts import IpAddress
 from pytest_k6api.protocols.http.net.reach import Way
 from pytest_k6api.protocols.http.net.tcp import tell_arrivals
-from pytest_k6api.protocols.http.net.tls_context import ClientCertificate, make_context
+from pytest_k6api.protocols.http.net.tls import server_name
+from pytest_k6api.protocols.http.net.tls_context import ClientCertificate
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 _KEY = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL
 )
 _CONNECTION_WINDOW = 16 * STREAM_WINDOW
+# Seconds without a datagram, as good as never: it is the server that gives connections up.
+_IDLE_TIMEOUT = 24 * 3600.0
 
 
 class Http3Dialer:
@@ -65,7 +75,7 @@ class Http3Dialer:
         Raises:
             OptionError: Their file cannot be read.
         """
-        _ = self._plain
+        _ = self._authorities
 
     async def dial(
         self,
@@ -90,12 +100,12 @@ class Http3Dialer:
         if self._dialer.leads_through_proxy(origin):
             raise NetworkError(NO_PROXY)
         configuration = self._configuration(origin.host, certificate)
-        attempt = partial(self._connect, configuration)
+        attempt = partial(self._connect, configuration, server_name(origin.host))
         reached = await self._dialer.reach(origin, deadline, local, attempt)
         return reached.connection
 
     async def _connect(
-        self, configuration: QuicConfiguration, way: Way, limit: int
+        self, configuration: QuicConfiguration, name: str, way: Way, limit: int
     ) -> Http3Connection:
         (family, peer), _ = way
         if family == socket.AF_UNIX:
@@ -110,47 +120,49 @@ class Http3Dialer:
             raise
         began = perf_counter_ns()
         try:
-            is_there = await sock.shake_hands(limit)
+            await sock.shake_hands(limit)
+            self._check(sock, name)
         except BaseException:
             sock.close()
             raise
-        if not is_there:
-            failure = sock.failure
-            sock.close()
-            raise NetworkError(failure or explain_transfer(ConnectionResetError(), "read"))
         connection = Http3Connection(sock, self._max_size, self._shared, self._traffic)
         connection.connecting = sock.answered_at - began
         connection.handshaking = connection.ready_at - sock.answered_at
         return connection
 
+    def _check(self, sock: QuicSocket, name: str) -> None:
+        """End the connection if the server is not to be trusted."""
+        flaw = self._authorities.find_flaw(sock.certificates, name)
+        if flaw is not None:
+            sock.close(BAD_CERTIFICATE, QuicFrameType.CRYPTO)
+            raise NetworkError(flaw)
+
     def _configuration(self, host: str, certificate: ClientCertificate | None) -> QuicConfiguration:
         known = self._configurations.get((host, certificate))
         if known is None:
-            known = replace(self._plain, server_name=host)
+            # Also an address, which is no name for SNI (RFC 6066): Caddy's certificate for it
+            # is found by that alone, because a socket of UDP does not know its own.
+            known = replace(self._plain, server_name=server_name(host))
             if certificate is not None:
                 _load(certificate, known)
             self._configurations[host, certificate] = known
         return known
 
     @cached_property
+    def _authorities(self) -> Authorities:
+        return Authorities(self._verify)
+
+    @cached_property
     def _plain(self) -> QuicConfiguration:
         """What connections go by, but for the server's name and the client's certificate."""
-        verify = self._verify
-        configuration = QuicConfiguration(
+        return QuicConfiguration(
             alpn_protocols=["h3"],
+            idle_timeout=_IDLE_TIMEOUT,
             max_data=_CONNECTION_WINDOW,
             max_stream_data=STREAM_WINDOW,
             probe_datagram_size=False,
-            verify_mode=ssl.CERT_NONE if verify is False else ssl.CERT_REQUIRED,
+            verify_mode=ssl.CERT_NONE,  # the authorities are asked, before anything is said
         )
-        if isinstance(verify, str):
-            make_context(verify)  # it says what is wrong with the file
-            configuration.load_verify_locations(cafile=verify)
-        elif verify:  # once for all: QUIC would look for the system's at each handshake
-            authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
-            pem = "".join(map(ssl.DER_cert_to_PEM_cert, authorities))
-            configuration.load_verify_locations(cadata=pem.encode())
-        return configuration
 
 
 def _load(certificate: ClientCertificate, configuration: QuicConfiguration) -> None:

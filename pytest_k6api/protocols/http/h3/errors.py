@@ -9,13 +9,11 @@ Pure (RFC 9114, 8.1; RFC 9204, 6; RFC 9000, 20).
 
 from pytest_k6api.protocols.http.message.errors import (
     GENERIC,
-    HOSTNAME_MISMATCH,
     HTTP2_CONNECTION,
     HTTP2_GOAWAY,
     HTTP2_STREAM,
     REMOTE_ERROR,
     TLS,
-    UNKNOWN_AUTHORITY,
     RequestFailure,
 )
 
@@ -68,7 +66,9 @@ _ALERTS = {
 }  # fmt: skip
 # Transport codes from here on are alerts of TLS.
 _ALERT = 0x100
-_BAD_CERTIFICATE = 42
+
+BAD_CERTIFICATE = _ALERT + 42
+"""The code of QUIC to end a connection with whose server is not trusted."""
 
 TRUNCATED = RequestFailure(
     GENERIC, "http3: the server sent more than its Content-Length; truncated"
@@ -77,6 +77,9 @@ FIELDS_TOO_LARGE = RequestFailure(
     GENERIC, "http3: request field section larger than the server's limit"
 )
 GOAWAY = RequestFailure(HTTP2_GOAWAY, "http3: received GOAWAY")
+NO_VERSION = RequestFailure(
+    HTTP2_CONNECTION, "http3: the server speaks other versions of QUIC than 1"
+)
 NEEDS_TLS = RequestFailure(GENERIC, "http3: http:// has no HTTP/3; write https://")
 NEEDS_UDP = RequestFailure(GENERIC, "http3: a socket in the file system has no HTTP/3")
 NO_PROXY = RequestFailure(
@@ -112,18 +115,10 @@ def transport_failure(code: int, reason: str, *, is_ours: bool) -> RequestFailur
 
 
 def _explain_alert(alert: int, reason: str, *, is_ours: bool) -> RequestFailure:
+    words = _ALERTS.get(alert, f"alert {alert}")
     if not is_ours:
-        return RequestFailure(
-            REMOTE_ERROR, f"remote error: tls: {_ALERTS.get(alert, f'alert {alert}')}"
-        )
-    lowered = reason.lower()
-    if alert != _BAD_CERTIFICATE:
-        return RequestFailure(TLS, f"tls: {lowered or _ALERTS.get(alert, f'alert {alert}')}")
-    if "issuer" in lowered or "self-signed" in lowered or "self signed" in lowered:
-        return RequestFailure(UNKNOWN_AUTHORITY, "x509: unknown authority")
-    if "name" in lowered:
-        return RequestFailure(HOSTNAME_MISMATCH, "x509: certificate doesn't match hostname")
-    return RequestFailure(TLS, f"x509: {lowered}")
+        return RequestFailure(REMOTE_ERROR, f"remote error: tls: {words}")
+    return RequestFailure(TLS, f"tls: {reason.lower() or words}")
 
 
 def _name(code: int) -> str:

@@ -17,14 +17,25 @@ from time import perf_counter, perf_counter_ns
 from typing import Any, Protocol
 
 import trio
+from qh3._hazmat import Certificate
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection, QuicConnectionError
 from qh3.quic.events import HandshakeCompleted, QuicEvent
 from qh3.quic.packet import QuicFrameType
 from trio.lowlevel import wait_readable
 
-from pytest_k6api.protocols.http.h3.errors import NO_ERROR, connection_failure, transport_failure
-from pytest_k6api.protocols.http.message.errors import RequestFailure
+from pytest_k6api.protocols.http.h3.errors import (
+    NO_ERROR,
+    NO_VERSION,
+    connection_failure,
+    transport_failure,
+)
+from pytest_k6api.protocols.http.message.errors import (
+    TIMED_OUT,
+    NetworkError,
+    RequestFailure,
+    explain_transfer,
+)
 from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, Received
 
 _DATAGRAM = 65_535
@@ -38,6 +49,14 @@ _LOST = frozenset({errno.EMSGSIZE, errno.ENOBUFS})
 
 MARK = b"."
 """Stands for what QUIC has received, or has to say."""
+
+# Ends of a connection that are none by a mistake: of HTTP/3, and as many servers have it.
+_GOOD_ENDS = frozenset({NO_ERROR, 0})
+# What QUIC calls its last timer, and its state once the server says that it knows nothing of it.
+_IDLE = "idle"
+_RESET = "terminated"
+
+RESET_BY_PEER = explain_transfer(ConnectionResetError(errno.ECONNRESET, ""), "read")
 
 # It warns of each connection that a server closes, which pytest would show.
 logging.getLogger("quic").setLevel(logging.CRITICAL)
@@ -60,7 +79,7 @@ class QuicSocket:
     """
 
     __slots__ = (
-        "_address", "_sock", "_unsent", "answered_at", "bytes_received", "bytes_sent",
+        "_address", "_is_forgotten", "_sock", "_unsent", "answered_at", "bytes_received", "bytes_sent",
         "datagrams_received", "is_paused", "may_have_more", "quic",
     )  # fmt: skip
 
@@ -70,6 +89,8 @@ class QuicSocket:
         self._unsent: list[bytes] = []
         self.bytes_sent = self.bytes_received = self.datagrams_received = self.answered_at = 0
         self.may_have_more = self.is_paused = False
+        # Whether the connection has ended because nothing came for too long.
+        self._is_forgotten = False
         self.quic = QuicConnection(configuration=configuration)
         self.quic.connect(self._address, perf_counter())
 
@@ -182,16 +203,19 @@ class QuicSocket:
     def failure(self) -> RequestFailure | None:
         """Why the connection has ended; None while it has not, or if it ended well."""
         event = self.quic._close_event
-        if event is None or (event.frame_type is None and event.error_code == NO_ERROR):
-            return None
-        # What QUIC gives for its own mistakes and refusals has its own type.
-        is_ours = isinstance(event.frame_type, QuicFrameType)
-        reason, code = event.reason_phrase, int(event.error_code)
-        if event.frame_type is None and code >= NO_ERROR:
-            return connection_failure(code, reason if is_ours else "")
-        if not code:
-            return None
-        return transport_failure(code, reason, is_ours=is_ours)
+        if event is None or self._is_forgotten:
+            return None if event is None else TIMED_OUT
+        code, kind = int(event.error_code), event.frame_type
+        if kind is not None:
+            # What QUIC gives for its own mistakes and refusals has its own type.
+            is_ours = isinstance(kind, QuicFrameType)
+            reason = event.reason_phrase
+            return transport_failure(code, reason, is_ours=is_ours) if code else None
+        if not self.quic._handshake_complete:
+            return NO_VERSION
+        if not code and self.quic._require_core().state == _RESET:
+            return RESET_BY_PEER
+        return None if code in _GOOD_ENDS else connection_failure(code)
 
     @property
     def has_ended(self) -> bool:
@@ -204,28 +228,58 @@ class QuicSocket:
         due = self.quic.get_timer()
         return math.inf if due is None else due
 
+    def stay_connected(self) -> float:
+        """Ask for a sign of life, if the server would give the connection up soon.
+
+        Returns:
+            When to look again, in perf_counter.
+
+        Raises:
+            OSError: The system does not take it now, or there is nobody.
+        """
+        timer = self.quic._require_core().get_timer()
+        if timer is None or timer[0] != _IDLE:
+            return self.timer  # something is under way, which will be answered
+        due = timer[1] - self._patience / 2
+        if due > perf_counter():
+            return due
+        self.quic.send_ping(0)
+        self.flush()
+        return self.timer
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without a datagram after which the connection ends, at least."""
+        parameters = self.quic._tls and self.quic._tls.remote_transport_parameters
+        theirs = (parameters and parameters.max_idle_timeout) or math.inf
+        return min(self.quic.configuration.idle_timeout, theirs / 1000)
+
     def handle_timer(self) -> None:
         """Do what is due, and send what follows from it.
 
         Raises:
             OSError: The system does not take it now, or there is nobody.
         """
+        core = self.quic._require_core()
+        due = core.get_timer()
         try:
             if self.is_paused:
-                self.quic._require_core().handle_timer(perf_counter())
+                core.handle_timer(perf_counter())
             else:
                 self.quic.handle_timer(perf_counter())
         except Exception as error:
             raise _broken(error) from error
+        self._is_forgotten = self.has_ended and due is not None and due[0] == _IDLE
         self.flush()
 
-    async def shake_hands(self, limit: int) -> bool:
-        """Complete the handshake; return False if the server, or this side, refuses it.
+    async def shake_hands(self, limit: int) -> None:
+        """Complete the handshake, as far as the server is concerned: it has not heard of it.
 
         Args:
             limit: When to give up, in perf_counter_ns.
 
         Raises:
+            NetworkError: The server, or this side, refuses it.
             OSError: There is nobody.
             trio.TooSlowError: It is not over by `limit`.
         """
@@ -246,17 +300,28 @@ class QuicSocket:
             if self.has_ended:
                 with suppress(OSError):
                     self.flush()
-                return False
+                raise NetworkError(self.failure or RESET_BY_PEER)
             if any(isinstance(event, HandshakeCompleted) for event in self.quic._events):
-                return True
+                return
 
-    def close(self, code: int = NO_ERROR) -> None:
-        """Tell the server, as far as that goes at once, and close the socket."""
+    @property
+    def certificates(self) -> list[Certificate]:
+        """Those that the server has shown, its own first."""
+        own = self.quic.get_peercert()
+        return [] if own is None else [own, *self.quic.get_issuercerts()]
+
+    def close(self, code: int = NO_ERROR, frame_type: int | None = None) -> None:
+        """Tell the server, as far as that goes at once, and close the socket.
+
+        Args:
+            code: Why.
+            frame_type: What it was found in, where that is QUIC's code; None if HTTP/3's.
+        """
         if self._sock.fileno() < 0:
             return
         try:
             with suppress(Exception):  # whatever state a server has left it in
-                self.quic.close(code)
+                self.quic.close(code, frame_type)
                 self._unsent.clear()
                 self.flush()
         finally:

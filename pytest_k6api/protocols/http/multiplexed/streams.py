@@ -260,7 +260,8 @@ class Stream(Waiter):
         """Raise what became of the stream, if it is neither under way nor complete."""
         if self.error is not None:
             raise self.error
-        if not self.is_complete and perf_counter_ns() >= self.deadline:
+        if not self.is_complete and (now := perf_counter_ns()) >= self.deadline:
+            self.ended_at = now
             raise NetworkError(TIMED_OUT)
 
     @property

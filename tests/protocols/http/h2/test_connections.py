@@ -223,6 +223,7 @@ async def test_an_overdue_request_is_cancelled_and_the_connection_stays() -> Non
         after = await tester.client.get(server.url)
 
     assert (overdue.error, overdue.error_code) == ("request timeout", 1050)
+    assert overdue.timings.duration > 0
     assert said == [(1, CANCEL)]
     assert (after.status_code, server.connections) == (200, 1)
 

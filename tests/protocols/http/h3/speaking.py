@@ -84,17 +84,17 @@ class Server:
         ca: Has signed its certificate.
         peers: Its connections, the oldest first.
         received, sent: Datagrams.
+        retried: The connection ids that clients chose at first, by those they were given by Retry.
     """
 
-    def __init__(self, port: int, folder: Path, **options: Any) -> None:
-        self.url = f"https://127.0.0.1:{port}"
+    def __init__(self, host: str, port: int, folder: Path, **options: Any) -> None:
+        self.url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
         self.ca = trustme.CA()
         self.peers: list[Peer] = []
         self.received = self.sent = 0
-        self.configuration = QuicConfiguration(
-            is_client=False, alpn_protocols=["h3"], idle_timeout=10.0, **options
-        )
-        chain = self.ca.issue_cert("127.0.0.1")
+        self.retried: dict[bytes, bytes] = {}
+        self.configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"], **options)
+        chain = self.ca.issue_cert(host)
         chain.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
         chain.private_key_pem.write_to_path(str(folder / "key.pem"))
         self.configuration.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -102,12 +102,22 @@ class Server:
 
 
 class Speech(NamedTuple):
-    """What a server says; see `serving`."""
+    """What a server says.
 
-    answer: Answer
-    greeting: bytes
-    loses: Callable[[int], bool]
-    garbage: Sequence[bytes]
+    Attributes:
+        answer: Called for each request.
+        greeting: What the control stream begins with.
+        loses: Whether the datagram of a number, either way, is lost.
+        garbage: What is sent before each datagram.
+        meets: Returns what a datagram is answered with before any connection sees it; None to
+            let one see it.
+    """
+
+    answer: Answer = hello
+    greeting: bytes = GREETING
+    loses: Callable[[int], bool] = lambda _: False
+    garbage: Sequence[bytes] = ()
+    meets: Callable[["Server", bytes], bytes | None] = lambda *_: None
 
 
 class _Serving:
@@ -121,12 +131,19 @@ class _Serving:
     async def run(self) -> None:
         while True:
             with trio.move_on_after(0.01):
-                data, address = await self.sock.recvfrom(65_535)
-                self.server.received += 1
-                if not self._is_lost():
-                    self._peer(address, data).quic.receive_datagram(data, address, perf_counter())
+                await self._receive(*await self.sock.recvfrom(65_535))
             for address, peer in self.peers.items():
                 await self._go_on(peer, address)
+
+    async def _receive(self, data: bytes, address: Any) -> None:
+        self.server.received += 1
+        if self._is_lost():
+            return
+        answer = self.speech.meets(self.server, data)
+        if answer is None:
+            self._peer(address, data).quic.receive_datagram(data, address, perf_counter())
+        elif answer:
+            await self.sock.sendto(answer, address)
 
     def _is_lost(self) -> bool:
         self._count += 1
@@ -134,9 +151,12 @@ class _Serving:
 
     def _peer(self, address: Any, data: bytes) -> Peer:
         if address not in self.peers:
+            target, _ = connection_ids(data)
+            first = self.server.retried.get(target)
             quic = QuicConnection(
                 configuration=self.server.configuration,
-                original_destination_connection_id=data[6 : 6 + data[5]],
+                original_destination_connection_id=first or target,
+                retry_source_connection_id=target if first else None,
             )
             self.peers[address] = Peer(quic, self.speech.answer, self.speech.greeting)
             self.server.peers.append(self.peers[address])
@@ -154,30 +174,38 @@ class _Serving:
                     await self.sock.sendto(piece, address)
 
 
+def connection_ids(data: bytes) -> tuple[bytes, bytes]:
+    """Return the target and the source that a datagram with a long header names."""
+    end = 6 + data[5]
+    return data[6:end], data[end + 1 : end + 1 + data[end]]
+
+
 @asynccontextmanager
 async def serving(
-    folder: Path,
-    answer: Answer = hello,
-    greeting: bytes = GREETING,
-    loses: Callable[[int], bool] = lambda _: False,
-    garbage: Sequence[bytes] = (),
-    **options: Any,
+    folder: Path, answer: Answer = hello, host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[Server]:
-    """Serve `answer`, which is called for each request, on 127.0.0.1.
+    """Serve `answer`, which is called for each request.
 
     Args:
-        folder: For its certificate.
+        folder: For the server's certificate.
         answer: See above.
-        greeting: What the control stream begins with.
-        loses: Whether the datagram of a number, either way, is lost.
-        garbage: What is sent before each datagram.
-        options: Of QUIC.
+        host: The address to serve on.
+        options: Of `Speech`; the others of QUIC.
     """
-    sock = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
-    await sock.bind(("127.0.0.1", 0))
-    server = Server(sock.getsockname()[1], folder, **options)
+    spoken = {name: options.pop(name) for name in {*options} & {*Speech._fields}}
+    family = trio.socket.AF_INET6 if ":" in host else trio.socket.AF_INET
+    sock = trio.socket.socket(family, trio.socket.SOCK_DGRAM)
+    await sock.bind((host, 0))
+    server = Server(host, sock.getsockname()[1], folder, **{"idle_timeout": 10.0, **options})
     with sock:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_Serving(sock, server, Speech(answer, greeting, loses, garbage)).run)
+            nursery.start_soon(_Serving(sock, server, Speech(answer, **spoken)).run)
             yield server
             nursery.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; whatever it tells of has no event."""
+    with trio.fail_after(20):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)
