@@ -289,15 +289,6 @@ def test_the_extra_of_http3_is_told_when_it_is_missing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="HTTP/3 is for Linux")
-def test_http3_is_chosen_on_the_command_line(pytester: pytest.Pytester, run_pytest: RunPytest):
-    pytest.importorskip("qh3")
-    pytester.makepyfile(HTTP2_SUITE)
-
-    result = run_pytest("--k6-http-version=3")
-
-    assert "http3: http:// has no HTTP/3; write https://" in str(result.stdout)
-
-
 def test_a_missing_extra_is_told_with_its_command(
     pytester: pytest.Pytester,
     run_pytest: RunPytest,

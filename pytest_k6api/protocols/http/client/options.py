@@ -2,6 +2,7 @@
 
 import logging
 import math
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +11,8 @@ from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 from pytest_k6api.model import SECRETS, OptionError, Secrets, Tracer, read_http_versions
+from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
+from pytest_k6api.protocols.http.message.urls import Target
 from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.dns import DnsRules
 from pytest_k6api.protocols.http.net.hosts import HostTable, IpAddress, LocalAddresses
@@ -89,11 +92,8 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         checked_versions(read_http_versions(self.http_versions))
-        if self.http_versions == "3" and self.tls.versions and self.tls.versions[1] != "tls1.3":
-            raise OptionError(
-                f"http_versions='3' needs TLS 1.3, got {'-'.join(self.tls.versions)}; leave the"
-                " version of TLS out"
-            )
+        if self.http_versions == "3":
+            _check_quic(self)
         for name in ("timeout", "connect_timeout"):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):
@@ -107,6 +107,38 @@ class ClientOptions:
             )
         if self.http_debug not in ("", "failed", "all"):
             raise OptionError(f"http_debug takes '', 'failed' or 'all', got {self.http_debug!r}")
+
+
+def _check_quic(options: ClientOptions) -> None:
+    """Check that HTTP/3 leads where relative URLs do.
+
+    Raises:
+        OptionError: It does not.
+    """
+    if options.tls.versions and options.tls.versions[1] != "tls1.3":
+        raise OptionError(
+            f"http_versions='3' needs TLS 1.3, got {'-'.join(options.tls.versions)}; leave the"
+            " version of TLS out"
+        )
+    try:
+        target = Target(options.base_url, options.secrets)
+    except InvalidURL:  # there is none, or the first request tells
+        return
+    url = options.secrets.mask_url(options.base_url)
+    if not target.is_tls:
+        raise OptionError(f"http_versions='3' needs https://, got {url!r}")
+    origin = Origin(is_tls=True, host=target.host, port=target.port)
+    if options.proxies.find(origin) is not None:
+        raise OptionError(
+            f"http_versions='3' goes through no proxy, and there is one for {url!r}; except the"
+            " server by NO_PROXY, or write --k6-proxy="
+        )
+    family, path = options.hosts.find(target.host, target.port) or (None, "")
+    if family == socket.AF_UNIX:
+        raise OptionError(
+            f"http_versions='3' goes to no socket in the file system, and {url!r} is"
+            f" unix:{path}; give it an IP address"
+        )
 
 
 class ConnectionOptions(NamedTuple):

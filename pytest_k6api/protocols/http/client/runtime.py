@@ -190,8 +190,10 @@ class HttpRuntime:
             self._connections.add(quic)
             return quic
         context = self.tls(names, options.certificate) if origin.is_tls else None
+        # What a proxy is sent to pass on is HTTP/1.1.
+        tunnels = options.tunnels or HTTP1 not in names
         sock, connecting, forwarder = await self._dialer.connect(
-            origin, deadline, self._traffic, options.address, tunnels=options.tunnels
+            origin, deadline, self._traffic, options.address, tunnels=tunnels
         )
         if context is None:
             # As in k6, a proxy's version is told where it is all that there is.

@@ -1,7 +1,7 @@
 """A QUIC server for one test each, which says what the test wants, and loses what it wants lost."""
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import trio
 import trustme
+from qh3._hazmat import QpackDecoder
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection
 from qh3.quic.events import ConnectionTerminated, StreamDataReceived
 
-from pytest_k6api.protocols.http.h3.frames import DATA, HEADERS, SETTINGS, frame
+from pytest_k6api.protocols.http.h3.frames import DATA, HEADERS, SETTINGS, frame, read_number
+from pytest_k6api.protocols.http.h3.qpack import encode_fields
 
 # :status 200, 103, 404 and 503 of QPACK's static table, behind the prefix.
 OK = frame(HEADERS, b"\0\0\xd9")
@@ -27,6 +29,29 @@ Answer = Callable[["Peer", int], None]
 def literal(name: bytes, value: bytes) -> bytes:
     """Return a field line with a name of up to six bytes and a short value."""
     return bytes([0x20 | len(name)]) + name + bytes([len(value)]) + value
+
+
+def head(fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return HEADERS with `fields`."""
+    lines = encode_fields([(name.encode(), value.encode()) for name, value in fields])
+    return frame(HEADERS, b"\0\0" + lines)
+
+
+def read_request(data: bytes) -> tuple[dict[str, str], bytes]:
+    """Return the fields and the body of a request that has come whole."""
+    fields: dict[str, str] = {}
+    body, position = b"", 0
+    while position < len(data):
+        kind, position = read_number(data, position)
+        size, position = read_number(data, position)
+        payload = data[position : position + size]
+        position += size
+        if kind == HEADERS:
+            _, lines = QpackDecoder(0, 0).feed_header(0, payload)
+            fields |= {name.decode(): value.decode() for name, value in lines}
+        elif kind == DATA:
+            body += payload
+    return fields, body
 
 
 def hello(peer: "Peer", number: int) -> None:
