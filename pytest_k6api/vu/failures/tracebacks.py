@@ -156,8 +156,8 @@ def render_traceback(error: BaseException) -> str:
 
 ON_TRIO = (
     "scenarios, VU fixtures, setup and teardown run on Trio, not on asyncio: write vu.sleep(1) or"
-    " trio.sleep(1) for asyncio.sleep(1), and trio's nurseries, timeouts, locks and channels for"
-    " asyncio's; a library of asyncio is called by `await aio_as_trio(function)(...)` of trio-asyncio"
+    " trio.sleep(1) for asyncio.sleep(1), vu.http.batch([...]) for asyncio.gather(...), and trio's"
+    " nurseries, timeouts, locks and channels for asyncio's; a library of asyncio is called by `await aio_as_trio(function)(...)` of trio-asyncio"
     " (pip install 'pytest-k6api[asyncio]'), or in a scenario without async, by asyncio.run()"
 )
 
@@ -174,6 +174,7 @@ _BY_TEXT: tuple[tuple[type[BaseException], str, str], ...] = (
     (RuntimeError, "no running event loop", ON_TRIO),
     (RuntimeError, "no current event loop", ON_TRIO),
     (RuntimeError, "should be used inside a task", ON_TRIO),
+    (RuntimeError, "cannot determine the parent task", ON_TRIO),
     (TypeError, "unrecognized yield message", ON_TRIO),
     (TypeError, r"Client\.(post|put|patch|delete)\(\) takes 2 positional arguments", BODY),
 )
