@@ -17,10 +17,22 @@ import scipy.stats  # noqa: F401
 # pytester forgets what a run imported; what is imported here stays, so that the
 # runs share it and do not each pay for it.
 import pytest_k6api.api.server.service
+import pytest_k6api.metrics.serialization
+import pytest_k6api.outputs.queued
+import pytest_k6api.plugin.collection.planning
+import pytest_k6api.plugin.reporting.junit
+import pytest_k6api.plugin.reporting.load_test_report
+import pytest_k6api.plugin.reporting.session_report
+import pytest_k6api.plugin.runtime.baselines
 import pytest_k6api.plugin.runtime.results
 import pytest_k6api.plugin.runtime.running
 import pytest_k6api.plugin.runtime.session
-import pytest_k6api.report.live.display  # noqa: F401
+import pytest_k6api.plugin.runtime.timeouts
+import pytest_k6api.plugin.settings.misfits
+import pytest_k6api.protocols.websocket
+import pytest_k6api.report.html.document
+import pytest_k6api.report.live.display
+import pytest_k6api.run.pages  # noqa: F401
 
 RunPytest = Callable[..., pytest.RunResult]
 
