@@ -48,7 +48,7 @@ from pytest_k6api.distributed.messages import (
     ToWorker,
     WorkerReport,
 )
-from pytest_k6api.distributed.user_output import LogLine, UserOutput
+from pytest_k6api.distributed.user_output import LogLine, UserOutput, WarningLine
 from pytest_k6api.distributed.worker_states import Worker
 from pytest_k6api.late_imports import late_names
 
@@ -96,6 +96,7 @@ __all__ = [
     "ToController",
     "ToWorker",
     "UserOutput",
+    "WarningLine",
     "Worker",
     "WorkerCarrier",
     "WorkerLink",

@@ -31,6 +31,24 @@ class LogLine(msgspec.Struct, frozen=True, array_like=True):
     prefix: str
 
 
+class WarningLine(msgspec.Struct, frozen=True, array_like=True):
+    """A warning.
+
+    Attributes:
+        text: Its text.
+        module: The module of its category.
+        category: The name of its category.
+        path: The file of the code that is warned of.
+        line: The line there.
+    """
+
+    text: str
+    module: str
+    category: str
+    path: str
+    line: int
+
+
 class UserOutput(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was written since the report before.
 
@@ -39,9 +57,13 @@ class UserOutput(msgspec.Struct, frozen=True, omit_defaults=True):
         stderr: What went to the standard error stream.
         exchanges: Lines of exchanges that are shown to users, past pytest's capture.
         log: Records of ``logging``.
+        warnings: Warnings, each once.
+        properties: Names and values that the load test recorded for JUnit XML.
     """
 
     stdout: str = ""
     stderr: str = ""
     exchanges: tuple[str, ...] = ()
     log: tuple[LogLine, ...] = ()
+    warnings: tuple[WarningLine, ...] = ()
+    properties: tuple[tuple[str, str | int | float | bool | None], ...] = ()

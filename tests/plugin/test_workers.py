@@ -431,3 +431,51 @@ def test_what_is_left_of_a_load_test_that_was_refused_does_not_disturb_the_next(
             "*::test_next: passed, *",
         ]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--k6-workers=2",)], ids=["alone", "two workers"])
+def test_warnings_are_summed_up_once_and_properties_are_in_the_junit_xml(
+    pytester: pytest.Pytester, run_pytest: RunPytest, options: tuple[str, ...]
+):
+    pytester.makepyfile(
+        """
+        import warnings
+        import pytest
+
+        class OldWay(DeprecationWarning):
+            def __init__(self, old, new):
+                super().__init__(f"{old} is old, use {new}")
+
+        @pytest.mark.filterwarnings("default")
+        @pytest.mark.scenario(vus=4, iterations=20, executor="per-vu-iterations")
+        async def test_it(vu, record_property, caplog, capsys, recwarn):
+            if vu.iteration == 0:
+                record_property("seen", vu.id)
+                print("printed by", vu.id)
+                assert f"printed by {vu.id}" in capsys.readouterr().out
+
+        @pytest.mark.filterwarnings("default")
+        @pytest.mark.scenario(vus=4, iterations=20, executor="per-vu-iterations")
+        async def test_warns(vu):
+            warnings.warn(OldWay("this", "that"))
+            warnings.warn(f"of {vu.id % 2}", ResourceWarning)
+
+        @pytest.mark.scenario(vus=2)
+        async def test_strict(vu):
+            warnings.warn("this is an error")
+        """
+    )
+
+    result = run_pytest("--junitxml=junit.xml", "-o", "junit_family=xunit1", *options)
+
+    result.assert_outcomes(passed=2, failed=1, warnings=3)
+    output = result.stdout.str()
+    assert output.count(".py:19: OldWay: this is old, use that\n") == 1
+    for number in (0, 1):
+        assert output.count(f": ResourceWarning: of {number}\n") == 1
+    assert "iteration failed (100.00% of iterations): UserWarning: this is an error" in output
+    noted = (pytester.path / "junit.xml").read_text()
+    assert [noted.count(f'<property name="seen" value="{each}"') for each in range(6)] == [
+        *(0, 1, 1, 1, 1, 0)
+    ]

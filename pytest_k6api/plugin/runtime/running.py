@@ -15,7 +15,7 @@ from pytest_k6api.plugin.hooks.stash_keys import KEPT_SUMMARY, PLAN, RUNNING, SE
 from pytest_k6api.plugin.reporting.progress import shown_progress
 from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.runtime.client_settings import client_of
-from pytest_k6api.plugin.runtime.output_limits import bounded_logs
+from pytest_k6api.plugin.runtime.output_limits import bounded_logs, bounded_warnings
 from pytest_k6api.plugin.runtime.requested_outputs import make_outputs, takes_stdout
 from pytest_k6api.plugin.runtime.session import how_to_resume
 from pytest_k6api.plugin.runtime.user_code import bound_code
@@ -60,6 +60,7 @@ def _surroundings(item: pytest.Function) -> Iterator[ProgressView | None]:
     load_test = item.stash[RUNNING]
     with (
         bounded_logs(item.config),
+        bounded_warnings(),
         # Outside of the prefixes: lines of the view belong to no VU.
         _progress(item, load_test) as view,
         prefixed_output(item),

@@ -49,4 +49,4 @@ def on_workers(
         order=order,
         start_successor=start_successor if replans else None,
     )
-    return replace(settings, workforce=workforce, on_output=partial(write_output, item.config))
+    return replace(settings, workforce=workforce, on_output=partial(write_output, item))

@@ -18,7 +18,7 @@ import trio
 from pytest_k6api.distributed import PROTOCOL, Accepted, Hello, Leave, Prepare, Refused, WorkerLink
 from pytest_k6api.plugin.hooks.stash_keys import BROKEN, PLAN
 from pytest_k6api.plugin.runtime.client_settings import client_of
-from pytest_k6api.plugin.runtime.output_limits import bounded_logs
+from pytest_k6api.plugin.runtime.output_limits import bounded_logs, bounded_warnings
 from pytest_k6api.plugin.runtime.session import run_settings
 from pytest_k6api.plugin.runtime.user_code import bound_code
 from pytest_k6api.plugin.runtime.vu_output import prefixed_output
@@ -140,11 +140,12 @@ def run_share(item: pytest.Function, order: Prepare, link: WorkerLink) -> None:
     plan, forgotten = item.stash[PLAN], ForgottenAwaits()
     # Both run in the controller.
     plan = replace(plan, options=replace(plan.options, setup=None, teardown=None))
-    settings, output = _settings(item, order), GatheredOutput(item.config)
+    settings, output = _settings(item, order), GatheredOutput(item)
     with (
         tuned_gc(),
         bounded_logs(item.config),
         output.gathering(),
+        bounded_warnings(),
         prefixed_output(item),
         forgotten.noticed(),
     ):
