@@ -96,6 +96,39 @@ def test_load_tests_on_workers_have_their_outcomes_and_run_once(
     assert (suite.parent / "junit.xml").read_text().count("<testcase ") == 9
 
 
+@needs("pytest_cov")
+@pytest.mark.parametrize("options", [(), ("--cov-branch",)])
+def test_scenarios_on_workers_are_measured_by_pytest_cov(
+    pytester: pytest.Pytester, run: Run, options: tuple[str, ...]
+):
+    pytester.makepyfile(
+        shop="""
+        def price(number):
+            if number % 2:
+                return "odd"
+            return "even"
+
+        def unused():
+            return 0
+        """,
+        test_shop="""
+        import pytest
+        import shop
+
+        @pytest.mark.scenario(vus=2, iterations=2)
+        async def test_price(vu):
+            shop.price(vu.id)
+        """,
+    )
+    measured = ("-p", "pytest_cov", "--cov=shop", "--cov=test_shop", "--cov-report=term-missing")
+
+    result = run(*measured, *options, "--k6-workers=2", "--k6-address=")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"shop\.py +6 +1 .* 7$", r"test_shop\.py +5 +0 .*100%.*"])
+    assert [each.name for each in pytester.path.glob(".coverage*")] == [".coverage"]
+
+
 @needs("xdist")
 @pytest.mark.parametrize(
     ("settings", "text"),

@@ -32,6 +32,8 @@ class ClusterMachines:
         OptionError: It cannot be used, or the suite cannot be shipped.
     """
 
+    shares_files = False
+
     def __init__(self, config: pytest.Config, address: str) -> None:
         self._root = config.rootpath
         self._folder = config.invocation_params.dir

@@ -16,9 +16,11 @@ class Place(Protocol):
 
     Attributes:
         count: How many workers run there.
+        shares_files: Whether files that they write are there for this session.
     """
 
     count: int
+    shares_files: bool
 
     def start(
         self,
@@ -53,6 +55,8 @@ class ThisMachine:
         config: The session's.
         count: How many.
     """
+
+    shares_files = True
 
     def __init__(self, config: pytest.Config, count: int) -> None:
         self.count = count

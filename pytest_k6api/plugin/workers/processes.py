@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from pytest_k6api.distributed import Fingerprint, Leave, Worker, encode
 from pytest_k6api.plugin.collection.detection import WORKER_NUMBER, will_run_load_tests
 from pytest_k6api.plugin.reporting.terminal import tell
 from pytest_k6api.plugin.workers.fingerprints import fingerprint_of
+from pytest_k6api.plugin.workers.measuring import measured
 from pytest_k6api.plugin.workers.places import Place
 
 PATIENCE = 30.0
@@ -48,11 +49,17 @@ class WorkerProcesses:
             self.close()
             raise
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Let the workers go if load tests were found, but none is about to run."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Let the workers go if load tests were found, but none is about to run; end them afterwards.
+
+        Innermost, because others sum up then what workers have written, such as pytest-cov.
+        """
         if not will_run_load_tests(session):
             self.dismiss()
+        result = yield
+        self.close()
+        return result
 
     def note_items(self, items: Iterable[pytest.Item]) -> None:
         """Note what the session has collected, which workers have to collect as well."""
@@ -114,11 +121,19 @@ class WorkerProcesses:
         process = self._place.start(
             number,
             share,
-            [*_pytest(config), *map(str, config.invocation_params.args), *self._more(number)],
+            [*self._pytest(), *map(str, config.invocation_params.args), *self._more(number)],
             {WORKER_NUMBER: f"{number}/{self._place.count}"},
             keeps_output=config.getoption("capture", "fd") != "no",
         )
         return Worker(number, process, share, rows)
+
+    def _pytest(self) -> Sequence[str]:
+        """Return arguments of Python that start pytest, which imports as this session does."""
+        folder = str(self._config.invocation_params.dir)
+        # `python -m pytest` imports from the current folder, `pytest` does not.
+        safely = [] if folder in sys.path or "" in sys.path else ["-P"]
+        measuring = measured(self._config) if self._place.shares_files else []
+        return [*safely, *measuring, "-m", "pytest"]
 
     def _more(self, number: int) -> Sequence[str]:
         """Return arguments that a worker has of its own."""
@@ -128,7 +143,7 @@ class WorkerProcesses:
             factory = self._config._tmp_path_factory  # type: ignore[attr-defined]  # as xdist does
             more.append(f"--basetemp={factory.getbasetemp() / f'k6w{number}'}")
         if self._config.pluginmanager.has_plugin("_cov"):
-            more.append("--no-cov")
+            more.append("--no-cov")  # see `measuring`
         if self._config.pluginmanager.has_plugin("logging-plugin"):
             more.append("--log-file=")  # the controller's has the records of all
         # Collection shuffled by chance would differ from worker to worker.
@@ -140,11 +155,3 @@ class WorkerProcesses:
 
 def _is_lost(worker: Worker) -> bool:
     return worker.is_lost
-
-
-def _pytest(config: pytest.Config) -> Sequence[str]:
-    """Return arguments of Python that start pytest, which imports as this session does."""
-    folder = str(config.invocation_params.dir)
-    # `python -m pytest` imports from the current folder, `pytest` does not.
-    safely = [] if folder in sys.path or "" in sys.path else ["-P"]
-    return [*safely, "-m", "pytest"]
