@@ -110,7 +110,7 @@ def test_a_block_that_was_never_entered_is_told_like_a_call_that_was_not_awaited
         ("await vu.http.stream('GET', '/')", "'async with vu.http.stream(...) as response:'"),
         ("await vu.http.sse('/')", "'async with vu.http.sse(...) as events:'"),
         ("with vu.http.sse('/'): pass", "'async with vu.http.sse(...) as events:' in an async *"),
-        ("async for _ in vu.http.sse('/'): pass", "'with vu.http.sse(...) as events:'"),
+        ("async for _ in vu.http.sse('/'): pass", "'async with vu.http.sse(...) as events:', *"),
     ],
 )
 def test_a_block_that_is_used_in_another_way_says_what_to_write(
