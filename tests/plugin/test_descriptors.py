@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from functools import partial
 
@@ -38,6 +39,7 @@ def test_the_control_api_answers_while_connections_have_used_up_their_share(
         told = next(line for line in process.stdout if "open files are limited" in line)
         while not service.paths:  # the load has begun
             assert process.poll() is None
+            time.sleep(0.01)
 
         with urllib.request.urlopen(f"{url}/v1/status", timeout=20) as reply:
             status = json.load(reply)["data"]["attributes"]

@@ -177,7 +177,7 @@ def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywher
         before = tested.results.elapsed
         with pytest.raises(ControlError, match="already paused"):
             await tested.execute(Command(paused=True))
-        await trio.sleep(100.0)
+        await trio.sleep(10.0)
         assert tested.results.elapsed == before
         result = await tested.execute(Command(paused=False))
         assert not result.status.paused
@@ -185,9 +185,9 @@ def test_a_pause_returns_when_no_worker_iterates_and_time_stands_still_everywher
     one = steered(0, pause_and_resume, (options("constant-vus"), Diary().browse))
     tested = steered(3, pause_and_resume, (options("constant-vus"), diary.browse))
 
-    assert tested.results.elapsed == pytest.approx(one.results.elapsed, abs=0.05)
+    assert tested.results.elapsed == pytest.approx(one.results.elapsed, abs=0.1)
     waits = [after - before for before, after in zip(diary.times, diary.times[1:], strict=False)]
-    assert max(waits) == pytest.approx(100.4, abs=0.3)
+    assert max(waits) == pytest.approx(10.4, abs=0.3)
 
 
 @pytest.mark.parametrize("workers", [0, 2, 3])

@@ -67,8 +67,9 @@ class DistributedRun(SupervisedRun):
         self.setup_teardown.on_data = lambda text: self._fleet.tell(NewSetupData(text=text))
 
     def _collect(self, plan: LoadTestPlan, settings: RunSettings) -> MergedMetrics:
-        self._metrics = MergedMetrics(plan, settings, lambda: self.elapsed)
-        return self._metrics
+        self._metrics = metrics = MergedMetrics(plan, settings, lambda: self.elapsed)
+        self._merger = metrics.merger
+        return metrics
 
     def _make_executor(
         self, options: ScenarioOptions, plan: ExecutorPlan, context: ExecutorContext
@@ -141,18 +142,18 @@ class DistributedRun(SupervisedRun):
         """Take in what `worker` measured; nothing of one that was never to begin."""
         self._settings.on_output(content.output)
         name = str(worker.number)
-        if not self._metrics.awaits(name):
+        if not self._merger.awaits(name):
             return
         log, requests = self._generator.failures, self._metrics.requests
         try:
-            self._metrics.put(name, content.measured, worker.wall_clock.offset)
+            self._merger.put(name, content.measured, worker.wall_clock.offset)
             self._metrics.slowest.take_in(content.slowest)
             receive_failures(content.failures, f"worker {name}", log, requests)
         except SerializationError as error:
             self._fleet.lose(worker, f"it sent {error}")
             return
         if worker.finished is not None:
-            self._metrics.leave(name)
+            self._merger.leave(name)
 
     def note_end_wanted(self, worker: Worker, wanted: EndWanted) -> None:
         """End the load test, because user code on `worker` asks for it."""
@@ -171,7 +172,7 @@ class DistributedRun(SupervisedRun):
 
     def note_loss(self, worker: Worker) -> None:
         """Find a successor for `worker`, or end the load test: a part of its load is missing."""
-        kept_until = self._metrics.leave(str(worker.number))
+        kept_until = self._merger.leave(str(worker.number))
         if worker.state and worker.content is not None:
             kept_until = worker.content.status.elapsed  # it told all, not whole seconds alone
         worker.note_loss(self.elapsed, kept_until)
@@ -209,7 +210,7 @@ class DistributedRun(SupervisedRun):
         self._settings.tell(f"{successor} goes on for worker {former.number}")
 
     def _start(self, worker: Worker) -> None:
-        self._metrics.join(str(worker.number))
+        self._merger.join(str(worker.number), self.elapsed)
         former = worker.follows
         if former is not None:
             former.successor, worker.began_at = worker, self.elapsed

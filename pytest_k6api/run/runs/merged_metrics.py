@@ -14,42 +14,21 @@ from pytest_k6api.run.settings import RunSettings
 
 
 class MergedMetrics(MetricsCollector):
-    """Merges the metrics of one load test; see `MetricsCollector`."""
+    """Merges the metrics of one load test; see `MetricsCollector`.
+
+    Attributes:
+        merger: Takes what workers measured.
+    """
 
     def __init__(
         self, plan: LoadTestPlan, settings: RunSettings, elapsed: Callable[[], float]
     ) -> None:
         super().__init__(plan, settings, elapsed)
-        self._feed = self._merger = SeriesMerger(
+        self._feed = self.merger = SeriesMerger(
             self.engine, self._tags, plan.thresholds, settings.on_samples
         )
         self._merged_until = 0.0
         self._is_final = False
-
-    def join(self, worker: str) -> None:
-        """Wait from now on for what `worker` reports."""
-        self._merger.join(worker, self._elapsed())
-
-    def awaits(self, worker: str) -> bool:
-        """Tell whether `worker` has joined, and has not left."""
-        return self._merger.awaits(worker)
-
-    def put(self, worker: str, measured: bytes, ahead: float) -> None:
-        """Take what `worker` measured.
-
-        Args:
-            worker: Its name.
-            measured: The report; each once, in their order.
-            ahead: Seconds by which its wall clock reads more than the one here.
-
-        Raises:
-            SerializationError: It is damaged.
-        """
-        self._merger.put(worker, measured, ahead)
-
-    def leave(self, worker: str) -> float:
-        """Wait no longer for `worker`; see `SeriesMerger.leave`."""
-        return self._merger.leave(worker)
 
     def pump(self) -> None:
         """Let the engine take in what all have told of."""
@@ -57,14 +36,14 @@ class MergedMetrics(MetricsCollector):
         if batch:
             keeps = self._settings.on_samples is not None
             now = Instant(time.time(), time.perf_counter_ns()) if keeps else None
-            self._merger.ingest(batch, elapsed, now)
-        self._merged_until = self._merger.merge(elapsed)
+            self.merger.ingest(batch, elapsed, now)
+        self._merged_until = self.merger.merge(elapsed)
 
     def evaluate(self, *, final: bool = False) -> EvaluationSummary:
         """Judge all thresholds by what is known; finally by everything."""
         if final:
             self.pump()
-            self._merger.merge_all()
+            self.merger.merge_all()
             self._is_final = True
         return super().evaluate(final=final)
 
