@@ -4,11 +4,10 @@ Starts nginx on the second core and itself on the first, runs 50 tasks with a
 client each, and prints microseconds of CPU per request (user and system, the
 kernel's share of the loopback included).
 
-    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--tls] [--http2] [--profile] [--alone]
+    python benchmarks/bench_http_client.py [--requests 100000] [--vus 50] [--tls] [--http2] [--profile] [--without-epoll]
 
-``--alone`` lets each connection send and receive by itself, as it has to where there
-is no epoll, and knows no heads; the difference is what `pytest_k6api.protocols.http.net.batched_io`
-gives.
+``--without-epoll`` waits for each socket by a task of Trio, as it has to be on macOS; see
+`pytest_k6api.protocols.http.net.readiness`.
 """
 
 import argparse
@@ -144,10 +143,10 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--http2", action="store_true", help="HTTP/2, with prior knowledge")
-    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--without-epoll", action="store_true")
     arguments = parser.parse_args()
-    if arguments.alone:
-        Traffic.is_available = False
+    if arguments.without_epoll:
+        Traffic.uses_epoll = False
     with suppress(OSError):
         os.sched_setaffinity(0, {0})
     versions = "2-prior-knowledge" if arguments.http2 else "1.1"

@@ -1,7 +1,6 @@
 """Calls of gRPC have the samples that k6's have, under the same tags."""
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +15,6 @@ for name in ("jh2", "grpc_tools", "grpc_reflection"):
 pytestmark = [
     pytest.mark.sockets,
     pytest.mark.k6_binary,
-    pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux"),
 ]
 
 OURS = {"error", "scenario"}  # a tag that k6 lacks, and one whose value is another

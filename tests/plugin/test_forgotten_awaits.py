@@ -1,7 +1,5 @@
 """A forgotten ``await`` fails its load test, with the place and the cure."""
 
-import sys
-
 import pytest
 
 from tests.plugin.conftest import RunPytest, Service
@@ -48,7 +46,6 @@ def test_every_call_that_was_not_awaited_is_counted_at_its_place(
     assert service.paths == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux")
 @pytest.mark.parametrize(
     ("kind", "lacks", "cure"),
     [

@@ -239,7 +239,6 @@ HTTP2_SUITE = """
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux")
 def test_the_marker_chooses_the_version_of_http_and_the_command_line_another(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ):
@@ -288,7 +287,6 @@ def test_the_extra_of_http3_is_told_when_it_is_missing(
     assert service.paths == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="HTTP/3 is for Linux")
 def test_a_missing_extra_is_told_with_its_command(
     pytester: pytest.Pytester,
     run_pytest: RunPytest,

@@ -10,7 +10,6 @@ import trio
 from pytest_k6api.model import MarkedTags, OptionError, Tracer, current_recorder, read_trace_rate
 from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
 from pytest_k6api.protocols.http.client.prepare import prepare
-from pytest_k6api.protocols.http.net import Traffic
 from pytest_k6api.protocols.instrument import instrument
 from tests.protocols.http.h2.speaking import Speaker, response, speaking
 from tests.protocols.http.serving import OK, Harness, a_tester, replying
@@ -159,7 +158,6 @@ async def test_each_connection_of_an_event_stream_has_a_trace() -> None:
     assert len(set(ids(server.heads))) == 2
 
 
-@pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux")
 @in_real_time
 async def test_over_http2_a_head_is_encoded_once_and_each_request_has_its_trace() -> None:
     speakers: list[Speaker] = []
@@ -186,7 +184,6 @@ async def test_over_http2_a_head_is_encoded_once_and_each_request_has_its_trace(
     assert len(known) == 3
 
 
-@pytest.mark.skipif(not Traffic.is_available, reason="on Linux only")
 @in_real_time
 async def test_a_websocket_session_has_the_trace_of_its_handshake() -> None:
     async with upgrading(WsPeer.echo) as server, a_tester(tracer=Tracer()) as tester:

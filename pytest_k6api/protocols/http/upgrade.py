@@ -56,7 +56,6 @@ async def upgrade(client: Client, url: str, options: RequestOptions) -> Upgrade:
     except InvalidURL as error:
         request = prepare_broken(client, "GET", url, options)
         return _failed(client, request, RequestFailure(error.code, str(error)))
-    _ = client._runtime.traffic  # or it raises, before anything is sent
     began = perf_counter_ns()
     deadline = began + request.timeout
     exchange: Exchange | None = None

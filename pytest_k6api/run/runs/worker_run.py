@@ -8,6 +8,7 @@ the controller asks for it.
 import math
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -314,6 +315,7 @@ def _cpu_used() -> float:
 def _memory() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:  # not on Linux: the greatest so far, in kilobytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    except OSError:  # not on Linux: the greatest so far
+        greatest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return greatest if sys.platform == "darwin" else greatest * 1024
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -40,10 +40,7 @@ pytest.importorskip("jh2")
 pytest.importorskip("grpc_tools")
 pytest.importorskip("grpc_reflection")
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 class Greeter(NamedTuple):

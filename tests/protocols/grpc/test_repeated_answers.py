@@ -1,6 +1,5 @@
 """Answers that are known by the one before say what they would say if they were read."""
 
-import sys
 from typing import NamedTuple
 
 import hypothesis.strategies as st
@@ -22,10 +21,7 @@ from tests.protocols.http.h2.speaking import (
 
 pytest.importorskip("jh2")
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(sys.platform != "linux", reason="HTTP/2 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 
 class Answer(NamedTuple):

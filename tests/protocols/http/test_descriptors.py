@@ -30,6 +30,24 @@ def test_the_soft_limit_is_raised_for_a_load_test_and_then_restored() -> None:
     assert soft_limit() == 256
 
 
+def test_where_the_system_takes_less_than_the_hard_limit_the_soft_one_is_raised_to_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_limit = resource.setrlimit
+
+    def take_2000(which: int, limits: tuple[int, int]) -> None:
+        if limits[0] > 2000:
+            raise ValueError("not allowed")
+        set_limit(which, limits)
+
+    monkeypatch.setattr(resource, "setrlimit", take_2000)
+    with raised_descriptor_limit():
+        raised = soft_limit()
+
+    assert 1000 <= raised <= 2000
+    assert soft_limit() == 256
+
+
 def test_32_descriptors_are_left_to_others_and_fewer_where_there_are_few() -> None:
     assert first_reserved_descriptor() == 224
 

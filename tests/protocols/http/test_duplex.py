@@ -14,10 +14,7 @@ import trustme
 from pytest_k6api.protocols.http.net import DuplexLine, TlsSocket, Traffic
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 @asynccontextmanager
@@ -268,3 +265,49 @@ async def test_an_interrupted_line_wakes_both_tasks_and_can_be_received_from_aga
         assert await line.receive() == b"more"
 
     assert sorted(woken) == ["receive", "send"]
+
+
+class Turns(trio.abc.Instrument):
+    """Counts turns of the loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+@in_real_time
+async def test_what_no_task_waits_for_stays_unread_and_the_loop_sleeps() -> None:
+    async with a_line() as (line, peer):
+        await peer.send_all(b"first")
+        received = await line.receive()
+        await peer.send_all(b"second")
+        while not line.has_news:  # noqa: ASYNC110 - nothing else tells
+            await trio.sleep(0.001)
+        turns = Turns()
+        trio.lowlevel.add_instrument(turns)
+        await trio.sleep(0.1)
+        trio.lowlevel.remove_instrument(turns)
+        later = await line.receive()
+
+    assert (received, later) == (b"first", b"second")
+    assert turns.count < 20
+
+
+@in_real_time
+async def test_a_descriptor_that_is_given_out_again_has_a_line_of_its_own() -> None:
+    async with running_traffic() as traffic:
+        for number in range(20):
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            line = DuplexLine(ours, traffic)
+            theirs.send(b"%d" % number)
+            received = await line.receive()
+            theirs.send(b"for no one")
+            for _ in range(number % 5):  # it is closed before, while and after that is noticed
+                await trio.lowlevel.checkpoint()
+            line.close()
+            theirs.close()
+
+            assert received == b"%d" % number

@@ -13,7 +13,6 @@ import trustme
 from pytest_k6api.model import SECRETS
 from pytest_k6api.protocols.grpc import GrpcClient, StatusCode
 from pytest_k6api.protocols.http import ClientCertificate, Proxies
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import OK as OK_HEAD
 from tests.protocols.http.h2.speaking import Speaker, data, head, literal, speaking
 from tests.protocols.http.serving import OK, Peer, Server, a_tester, replying, serving
@@ -162,8 +161,6 @@ async def test_a_tunnel_that_breaks_is_a_failed_request(sent: bytes, certified: 
 
 @in_real_time
 async def test_http2_goes_through_tls_to_the_proxy(certified: Certified) -> None:
-    if not Traffic.is_available:
-        pytest.skip("HTTP/2 is for Linux")
     context = certified.context("shop.test")
     context.set_alpn_protocols(["h2"])
 
@@ -189,8 +186,6 @@ async def test_http2_goes_through_tls_to_the_proxy(certified: Certified) -> None
 
 @in_real_time
 async def test_grpc_without_tls_goes_through_a_tunnel_too(certified: Certified) -> None:
-    if not Traffic.is_available:
-        pytest.skip("gRPC is for Linux")
     fields = [literal(b"content-type", b"application/grpc"), literal(b"grpc-status", b"5")]
 
     async def speech(speaker: Speaker) -> None:
@@ -216,8 +211,6 @@ async def test_grpc_without_tls_goes_through_a_tunnel_too(certified: Certified) 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 @in_real_time
 async def test_websocket_goes_through_tls_to_the_proxy(scheme: str, certified: Certified) -> None:
-    if not Traffic.is_available:
-        pytest.skip("WebSocket is for Linux")
     context = certified.context("shop.test") if scheme == "wss" else None
     async with (
         upgrading(WsPeer.echo, context=context) as server,

@@ -10,14 +10,10 @@ import pytest
 import trio
 
 from pytest_k6api.protocols.http.h1 import KnownHeads, PlainHead, is_plain, remember
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.serving import OK, Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
-]
+pytestmark = pytest.mark.sockets
 
 
 @contextmanager

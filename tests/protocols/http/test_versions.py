@@ -30,13 +30,12 @@ from pytest_k6api.protocols.http import (
     SyncClient,
     read_dns,
 )
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.serving import Harness, a_tester
 from tests.protocols.http.versions import PROTOS, VERSIONS, Asked, Place, Said, Service, offering
 
 pytestmark = [
     pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="other versions are for Linux"),
+    pytest.mark.usefixtures("waiting"),
 ]
 
 

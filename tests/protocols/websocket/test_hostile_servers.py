@@ -5,7 +5,6 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_k6api.protocols.http.net import Traffic
 from pytest_k6api.protocols.websocket import WebSocketClosed
 from tests.protocols.http.serving import Peer, serving
 from tests.protocols.websocket.serving import (
@@ -22,10 +21,7 @@ from tests.protocols.websocket.serving import (
 )
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import trio
 import trustme
 
 from pytest_k6api.model import SECRETS, OptionError
-from pytest_k6api.protocols.http.net import Proxies, Traffic
+from pytest_k6api.protocols.http.net import Proxies
 from pytest_k6api.protocols.websocket import WebSocketClosed
 from tests.protocols.http.serving import Peer, serving
 from tests.protocols.websocket.serving import (
@@ -25,10 +25,7 @@ from tests.protocols.websocket.serving import (
 )
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="on Linux only"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 NORMAL = (CLOSE, b"\x03\xe8")
 
@@ -83,22 +80,6 @@ async def test_a_message_that_does_not_come_in_time_fails_the_session():
     assert received == ["there"]
     assert ws.error == "no message came within 0.05 s"
     assert tester.counts()["ws_failed"] == 1
-
-
-@in_real_time
-async def test_a_system_without_epoll_is_told_what_to_do_before_anything_is_sent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(Traffic, "is_available", False)
-    async with upgrading(WsPeer.echo) as server, a_ws() as tester:
-        with pytest.raises(OptionError) as raised:
-            async with tester.ws.connect(server.url):
-                pass
-
-    assert str(raised.value) == (
-        "vu.ws needs Linux; on another system, run pytest in a container or a virtual machine of it"
-    )
-    assert server.connections == 0
 
 
 @in_real_time

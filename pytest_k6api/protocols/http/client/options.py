@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 from pytest_k6api.model import SECRETS, OptionError, Secrets, Tracer, read_http_versions
 from pytest_k6api.protocols.http.message.authority import InvalidURL, Origin
 from pytest_k6api.protocols.http.message.urls import Target
-from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.dns import DnsRules
 from pytest_k6api.protocols.http.net.hosts import HostTable, IpAddress, LocalAddresses
 from pytest_k6api.protocols.http.net.proxies import Proxies
@@ -167,7 +166,7 @@ def checked_versions(versions: str) -> str:
     """Return `versions`, if they can be spoken here.
 
     Raises:
-        OptionError: The extra is missing, or the system is another than Linux.
+        OptionError: The extra is missing.
     """
     if versions in {"auto", "1.1"}:
         return versions
@@ -176,8 +175,6 @@ def checked_versions(versions: str) -> str:
         raise OptionError(
             f"http_versions={versions!r} needs the extra `{extra}`: pip install 'pytest-k6api[{extra}]'"
         )
-    if not Traffic.is_available:
-        raise OptionError(f"http_versions={versions!r} {Traffic.needs}, or write '1.1'")
     return versions
 
 
@@ -185,12 +182,10 @@ def require_http2(asker: str) -> None:
     """Check that HTTP/2 can be spoken here, for `asker`, which names itself in the message.
 
     Raises:
-        OptionError: The extra is missing, or the system is another than Linux.
+        OptionError: The extra is missing.
     """
     if not _has_decoder():
         raise OptionError(f"{asker} needs the extra `grpc`: pip install 'pytest-k6api[grpc]'")
-    if not Traffic.is_available:
-        raise OptionError(f"{asker} {Traffic.needs}")
 
 
 def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
@@ -210,7 +205,7 @@ def offered(versions: str, *, is_tls: bool) -> tuple[str, ...]:
         return (HTTP3,)
     if versions == "2-prior-knowledge" or (versions == "2" and is_tls):
         return (HTTP2,)
-    if versions == "auto" and is_tls and Traffic.is_available and _has_decoder():
+    if versions == "auto" and is_tls and _has_decoder():
         return (HTTP2, HTTP1)
     return (HTTP1,)
 

@@ -7,7 +7,6 @@ from time import perf_counter_ns
 
 import trio
 
-from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http import h2, h3  # its modules are imported when it is spoken
 from pytest_k6api.protocols.http.client.connection import Connection, Watched
 from pytest_k6api.protocols.http.client.options import (
@@ -106,9 +105,6 @@ class HttpRuntime:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send and receive for all clients, and abort overdue requests, until cancelled."""
-        if not Traffic.is_available:
-            task_status.started()
-            await self._watch()
         self._traffic = traffic = Traffic()
         try:
             async with trio.open_nursery() as nursery:
@@ -127,14 +123,15 @@ class HttpRuntime:
         may_wait = True
         while True:
             await trio.sleep(_PERIOD)
+            for _ in range(self.traffic.turns_late):
+                await trio.lowlevel.checkpoint()
             now = perf_counter_ns()
             # One round, not more: a loop that stands still again and again has timeouts, too.
             if may_wait and now - swept_at > _STOOD_STILL * 1e9:
                 may_wait = False
                 continue
             self._sweep(now)
-            if self._traffic is not None:
-                self._traffic.clock.read()
+            self.traffic.clock.read()
             swept_at, may_wait = now, True
 
     def _sweep(self, now: int) -> None:
@@ -149,13 +146,8 @@ class HttpRuntime:
 
     @property
     def traffic(self) -> Traffic:
-        """The batches of all connections.
-
-        Raises:
-            OptionError: There are none on this system, or the runtime does not run.
-        """
-        if self._traffic is None:
-            raise OptionError(f"vu.ws {Traffic.needs}")
+        """The batches of all connections, while the runtime runs."""
+        assert self._traffic is not None
         return self._traffic
 
     def watch(self, thing: Watched) -> None:
@@ -193,7 +185,7 @@ class HttpRuntime:
         # What a proxy is sent to pass on is HTTP/1.1.
         tunnels = options.tunnels or HTTP1 not in names
         sock, connecting, forwarder = await self._dialer.connect(
-            origin, deadline, self._traffic, options.address, tunnels=tunnels
+            origin, deadline, self.traffic, options.address, tunnels=tunnels
         )
         if context is None:
             # As in k6, a proxy's version is told where it is all that there is.
@@ -219,11 +211,11 @@ class HttpRuntime:
         tls_version: str,
         forwarder: Proxy | None = None,
     ) -> "Http1Connection | h2.Http2Connection":
-        size, traffic = self.options.max_response_size, self._traffic
+        size, traffic = self.options.max_response_size, self.traffic
         if forwarder is not None:
             return ForwardedHttp1Connection(
                 forwarder, sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic
             )
-        if name == HTTP2 and traffic is not None:
+        if name == HTTP2:
             return h2.Http2Connection(sock, f"HTTP/2.0{tls_version}", size, self._http2, traffic)
         return Http1Connection(sock, f"HTTP/1.1{tls_version}", size, self._known_heads, traffic)

@@ -67,7 +67,7 @@ class Http1Connection(Http1Line):
         protocol: str,
         max_size: int | None,
         known_heads: KnownHeads,
-        traffic: Traffic | None = None,
+        traffic: Traffic,
     ) -> None:
         self.ready_at = perf_counter_ns()
         super().__init__(sock, traffic)
@@ -105,10 +105,9 @@ class Http1Connection(Http1Line):
         self.bytes_sent = self.bytes_received = 0
         self.started_at = self.sent_at = self.first_byte_at = 0
         try:
-            traffic = self._traffic
-            if traffic is not None and request.upload is None:
+            if request.upload is None:
                 self.task = current_task()
-                traffic.outbox.append(self)
+                self._traffic.outbox.append(self)
                 (yield self._parking).unwrap()
             data = self.data
             if data:
@@ -268,6 +267,5 @@ class Http1Connection(Http1Line):
         """Give the socket away after a 101, with what came behind that; this connection is over."""
         self.is_open = self.is_reusable = False
         self._parking = None
-        if self._traffic is not None:
-            self._traffic.remove(self)
+        self._traffic.remove(self)
         return self.sock, self._reader.rest if self._reader is not None else b""

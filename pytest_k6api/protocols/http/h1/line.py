@@ -1,7 +1,7 @@
 """The socket under an HTTP/1.1 connection: it sends all of something, and receives again and again.
 
 `pytest_k6api.protocols.http.net.batched_io` sends and receives for it; where that did not do
-everything, or cannot (it is for Linux), the task does it here.
+everything, the task does it here.
 """
 
 import socket
@@ -16,7 +16,6 @@ from trio.lowlevel import (
     Abort,
     Task,
     current_task,
-    wait_readable,
     wait_task_rescheduled,
     wait_writable,
 )
@@ -55,7 +54,7 @@ class Http1Line:
         "is_open", "is_reusable", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket | TlsSocket, traffic: Traffic | None) -> None:
+    def __init__(self, sock: socket.socket | TlsSocket, traffic: Traffic) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self._tls = sock if isinstance(sock, TlsSocket) else None
@@ -72,8 +71,7 @@ class Http1Line:
         self._turned_at = 0
         self._parking: object = way_to_park(self._abort)
         self._traffic = traffic
-        if traffic is not None:
-            traffic.add(self)
+        traffic.add(self)
 
     def unwrap(self) -> None:
         """Do nothing: a wait that ends with a connection ended well; see `wake_up`."""
@@ -99,18 +97,27 @@ class Http1Line:
             except BlockingIOError:
                 await wait_writable(self.fd)
             except ssl.SSLWantReadError:
-                assert self._tls is not None
-                await self._tls.renegotiate()
+                await self._renegotiate()
             else:
                 self.bytes_sent += sent
                 data = data[sent:]
                 await self._take_turn()
 
+    async def _renegotiate(self) -> None:
+        """Wait for what TLS has for itself, alone: there is one reader of a socket at a time."""
+        assert self._tls is not None
+        self._traffic.remove(self)
+        try:
+            await self._tls.renegotiate()
+        finally:
+            if self.is_open:
+                self._traffic.add(self)
+
     async def _receive_more(self) -> bytes:
         """Return the next bytes, or ``b""`` at the end of the connection."""
         # epoll is edge-triggered: recv before waiting.
         data: bytes | None = None
-        offset = 0 if self._traffic is None else self._traffic.clock.offset
+        offset = self._traffic.clock.offset
         while data is None:
             try:
                 data, self.received_at = receive(self.sock, _MORE_SIZE, offset, self.started_at)
@@ -128,7 +135,7 @@ class Http1Line:
     @types.coroutine
     def receive_next(self) -> Generator[object, Outcome[object], bytes]:
         """Return the next bytes of a body; `_receive_more`, without asking for what has not come."""
-        if self._traffic is None or self.has_news or self._tls is not None:
+        if self.has_news or self._tls is not None:
             return (yield from self._receive_carefully().__await__())
         self.data = None
         self.task = current_task()
@@ -177,9 +184,6 @@ class Http1Line:
 
     async def _wait(self) -> bytes | None:
         """Wait for something to be received; return it, or None if there may be something now."""
-        if self._traffic is None:
-            await wait_readable(self.fd)
-            return None
         self.data = None
         self.task = current_task()
         await wait_task_rescheduled(self._abort)
@@ -193,7 +197,7 @@ class Http1Line:
         See `Connection.has_ended`.
         """
         # Traffic hears of both when they come, but for what came while the loop was held up.
-        if may_err and self._traffic is not None and not self.has_news:
+        if may_err and self._traffic.tells_end and not self.has_news:
             return False
         self.has_news = False
         return (
@@ -206,8 +210,7 @@ class Http1Line:
             return
         self.is_open = self.is_reusable = False
         self._parking = None  # it refers to this connection
-        if self._traffic is not None:
-            self._traffic.remove(self)
+        self._traffic.remove(self)
         if self.deadline != NEVER:
             self.wake()
             self.deadline = NEVER

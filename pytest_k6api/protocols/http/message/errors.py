@@ -60,7 +60,9 @@ _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 TIMEOUT_CODES = frozenset({TIMEOUT, DIAL_TIMEOUT})
 """Codes of requests that were not answered in time."""
 
-_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
+# macOS says EPROTOTYPE of a connection that the peer is just closing.
+_BROKEN_PIPE = frozenset({errno.EPIPE, errno.EPROTOTYPE})
+_GONE = _BROKEN_PIPE | {errno.ECONNRESET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def explain_transfer(error: OSError, operation: str) -> RequestFailure:
         return explain_tls(error)
     if error.errno == errno.ECONNRESET:
         return RequestFailure(RESET, f"{operation}: connection reset by peer")
-    if error.errno == errno.EPIPE:
+    if error.errno in _BROKEN_PIPE:
         return RequestFailure(BROKEN_PIPE, f"{operation}: broken pipe")
     return RequestFailure(
         UNKNOWN_ERRNO,

@@ -3,26 +3,22 @@
 A virtual user that called ``send`` and ``recv`` itself would mix Python with the
 kernel's network code, request by request: each evicts the other from the caches
 of the processor, and each lone ``send`` wakes a server that had just gone to
-sleep. In batches a request costs a third less (``benchmarks/bench_http_client.py``
-measures both ways). And times are those of the system calls, or better: the kernel
-tells when a response came in, however long the loop was busy then. What other
-virtual users do in the meantime is not counted as the server's time
+sleep. In batches a request costs a third less (``docs/explanation/performance.md``). And
+times are those of the system calls, or better: where the kernel tells when a response
+came in, what other virtual users do in the meantime is not counted as the server's time
 (``benchmarks/fairness.py`` compares both sides).
 
 So a connection puts itself into `Traffic.outbox` and its task to sleep. Trio tells
 its instruments when it is about to wait for events, and when it has waited: `Traffic`
-sends and receives then. Sockets are registered once, edge-triggered, for the
-connection's life; Trio only ever watches over the one epoll descriptor.
+sends and receives then. Which sockets are ready `pytest_k6api.protocols.http.net.readiness`
+tells it.
 
 A `Line` sends a request and waits for its response. A `Duplex` sends whenever it likes,
 and its task is resumed each time something comes.
-
-Linux only: elsewhere `is_available` is False, and each connection does it alone.
 """
 
 import select
 import ssl
-import sys
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Protocol
@@ -35,10 +31,15 @@ from trio.lowlevel import (
     TrioToken,
     current_trio_token,
     reschedule,
-    wait_readable,
     wait_task_rescheduled,
 )
 
+from pytest_k6api.protocols.http.net.readiness import (
+    HUNG_UP,
+    EpollReadiness,
+    TaskReadiness,
+    come_round,
+)
 from pytest_k6api.protocols.http.net.tcp import (
     ROOM_FOR_ARRIVAL,
     TIMESPEC,
@@ -46,10 +47,7 @@ from pytest_k6api.protocols.http.net.tcp import (
     NonBlockingSocket,
 )
 
-# Only Linux has it.
-_HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
 _MOST_EVENTS = 4096
-_INCOMING: int = getattr(select, "EPOLLIN", 0) | _HUNG_UP | getattr(select, "EPOLLET", 0)
 
 NEVER = 1 << 63
 """A deadline that is not reached, in perf_counter_ns."""
@@ -140,17 +138,21 @@ class Traffic(trio.abc.Instrument):
         outbox: Lines whose `wire` is to be sent when the loop comes round.
         duplex_outbox: Duplex lines that have something to send then, or to look for.
         clock: Translates the kernel's times of arrival.
-        needs: What an error says where it is not available.
+        uses_epoll: Whether the system has epoll; where it has not, other parts of Trio do.
+        tells_end: Whether an end that came with the last bytes sets `has_news` at once.
+        turns_late: Turns of the loop by which something may have come before it is received.
     """
 
-    is_available = sys.platform == "linux"
-    needs = "needs Linux; on another system, run pytest in a container or a virtual machine of it"
+    uses_epoll = hasattr(select, "epoll")
 
     def __init__(self) -> None:
         self.outbox: list[Line] = []
         self.duplex_outbox: list[Duplex] = []
         self.clock = KernelClock()
-        self._epoll = select.epoll() if self.is_available else None
+        self._readiness = EpollReadiness() if self.uses_epoll else TaskReadiness()
+        self._poll = self._readiness.poll
+        self.tells_end = self._readiness.tells_end
+        self.turns_late = self._readiness.turns_late
         self._lines: dict[int, Line] = {}
         self._dials: dict[int, Sleeper] = {}
         self._missed: list[Line] = []
@@ -168,41 +170,33 @@ class Traffic(trio.abc.Instrument):
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Let Trio know of everything that comes, until cancelled."""
-        assert self._epoll is not None
         self._token = current_trio_token()
         trio.lowlevel.add_instrument(self)
-        task_status.started()
         try:
-            number = self._epoll.fileno()
-            while True:
-                await wait_readable(number)  # `after_io_wait` has dealt with it by then
+            await self._readiness.run(task_status=task_status)
         finally:
             trio.lowlevel.remove_instrument(self)
 
     def add(self, line: Line) -> None:
         """Watch `line` until it is closed."""
-        assert self._epoll is not None
         self._lines[line.fd] = line
-        try:
-            # What came since it was connected is told, too.
-            self._epoll.modify(line.fd, _INCOMING)
-        except FileNotFoundError:  # it was never dialed here
-            self._epoll.register(line.fd, _INCOMING)
+        self._readiness.add(line)
 
     def remove(self, line: Line) -> None:
-        """Forget `line`, whose socket is about to be closed."""
+        """Forget `line`: its socket is about to be closed, or is another's for a while."""
+        self._readiness.remove(line)
         self._lines.pop(line.fd, None)
         self._hung_up.discard(line.fd)
         self._blocked.pop(line.fd, None)
 
     def add_dial(self, fd: int, dial: Sleeper) -> None:
         """Wake `dial` when the socket `fd` is connected, or cannot be."""
-        assert self._epoll is not None
-        self._epoll.register(fd, select.EPOLLOUT | select.EPOLLET)
+        self._readiness.add_dial(fd)
         self._dials[fd] = dial
 
     def remove_dial(self, fd: int) -> None:
         """Stop watching the socket `fd`."""
+        self._readiness.remove_dial(fd)
         del self._dials[fd]
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's signature
@@ -236,9 +230,8 @@ class Traffic(trio.abc.Instrument):
     # One function, because each call would cost 0.1 µs or more.
     def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002, C901, PLR0915 - Trio's signature
         """Receive what has come, and resume the tasks that wait for it."""
-        assert self._epoll is not None
         asked = perf_counter_ns()
-        events = self._epoll.poll(0, _MOST_EVENTS)
+        events = self._poll(0, _MOST_EVENTS)
         now, offset = perf_counter_ns(), self.clock.offset
         # What is told now has come since the last poll, unless that had too much to tell.
         earliest = self._polled_at
@@ -246,7 +239,7 @@ class Traffic(trio.abc.Instrument):
             self._polled_at = asked
         if self._missed:
             ended = self._hung_up
-            events += [(line.fd, _HUNG_UP if line.fd in ended else 0) for line in self._missed]
+            events += [(line.fd, HUNG_UP if line.fd in ended else 0) for line in self._missed]
             self._missed.clear()
         lines = self._lines
         for fd, flags in events:
@@ -258,7 +251,7 @@ class Traffic(trio.abc.Instrument):
             task = line.task
             if task is None or not line.sent_at:
                 line.has_news = True
-                if flags & _HUNG_UP:
+                if flags & HUNG_UP:
                     self._hung_up.add(fd)
                 continue
             try:
@@ -276,30 +269,30 @@ class Traffic(trio.abc.Instrument):
             reschedule(task, line)  # type: ignore[arg-type]  # see `wake_up`
             # epoll is edge-triggered, and the end of a stream may share its edge
             # with the last bytes of a response: the next request must still meet it.
-            if flags & _HUNG_UP:
+            if flags & HUNG_UP:
                 line.has_news = True
                 self._hung_up.add(fd)
         if self._blocked:
             self._send_blocked()
 
     def _send_duplex(self) -> None:
-        assert self._epoll is not None
         outbox, self.duplex_outbox = self.duplex_outbox, []
         for line in outbox:
             if line.has_news and line.task is not None:
                 self._look_again(line)
-            if not line.flush() and line.fd in self._lines:
+            if line.flush() or line.fd in self._blocked:
+                continue
+            if line.fd in self._lines:  # or it is closed
                 self._blocked[line.fd] = line
-                self._epoll.modify(line.fd, _INCOMING | select.EPOLLOUT)
+                self._readiness.add_writer(line.fd)
 
     def _send_blocked(self) -> None:
-        assert self._epoll is not None
         for fd, line in list(self._blocked.items()):
             if line.flush() and self._blocked.pop(fd, None) is not None:
-                self._epoll.modify(fd, _INCOMING)
+                self._readiness.remove_writer(fd)
 
     def _look_again(self, line: Line) -> None:
-        """Receive for `line` in this turn, though epoll may not tell of it again."""
+        """Receive for `line` in this turn, though it may not be told of again."""
         line.has_news = False
         if not self._missed:  # once in a turn
             self._hurry()
@@ -317,14 +310,9 @@ class Traffic(trio.abc.Instrument):
         # Trio has already decided how long to wait for events: this cuts it short. Called
         # by a task it might not: Trio may deal with the call before it waits.
         assert self._token is not None
-        self._token.run_sync_soon(_nothing)
+        self._token.run_sync_soon(come_round)
 
     def close(self) -> None:
-        """Give the system's resource back."""
-        if self._epoll is not None:
-            self._epoll.close()
+        """Give the system's resources back."""
+        self._readiness.close()
         self.clock.close()
-
-
-def _nothing() -> None:
-    """Let the loop come round."""

@@ -15,7 +15,7 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 import trio
-from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled, wait_writable
+from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled
 
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import (
@@ -31,11 +31,10 @@ from pytest_k6api.protocols.http.net.batched_io import Traffic
 from pytest_k6api.protocols.http.net.descriptors import check_descriptor, first_reserved_descriptor
 from pytest_k6api.protocols.http.net.dns import Resolver
 from pytest_k6api.protocols.http.net.hosts import IpAddress
-from pytest_k6api.protocols.http.net.nested_tls import NestedTlsSocket
 from pytest_k6api.protocols.http.net.proxies import Proxies, Proxy
 from pytest_k6api.protocols.http.net.reach import Attempt, ClosableT, End, Reached, Way, reach_any
 from pytest_k6api.protocols.http.net.tcp import tell_arrivals
-from pytest_k6api.protocols.http.net.tls import TlsSocket
+from pytest_k6api.protocols.http.net.tls import NestedTlsSocket, TlsSocket
 from pytest_k6api.protocols.http.net.tunnels import open_tunnel
 
 _IPV4 = 4
@@ -143,7 +142,7 @@ class Dialer:
         self,
         origin: Origin,
         deadline: int,
-        traffic: Traffic | None,
+        traffic: Traffic,
         local: IpAddress | None = None,
         *,
         tunnels: bool = False,
@@ -153,7 +152,7 @@ class Dialer:
         Args:
             origin: Where to.
             deadline: When the request is overdue, in perf_counter_ns.
-            traffic: Tells when a socket is connected; None to ask Trio.
+            traffic: Tells when a socket is connected.
             local: The address of this machine to connect from; None for the system's choice.
             tunnels: Whether a proxy leads through a tunnel even where it could read requests.
 
@@ -251,12 +250,11 @@ class Dialer:
             raise
         return sock
 
-    async def _connect(self, way: Way, limit: int, traffic: Traffic | None) -> socket.socket:
+    async def _connect(self, way: Way, limit: int, traffic: Traffic) -> socket.socket:
         (family, peer), _ = way
         sock = self.open_socket(way, socket.SOCK_STREAM)
         try:
-            if traffic is not None:
-                tell_arrivals(sock)
+            tell_arrivals(sock)
             if family == socket.AF_UNIX:
                 await _connect_in_file_system(sock, peer, limit)
                 return sock
@@ -272,12 +270,8 @@ class Dialer:
         return sock
 
     async def _wait_until_connected(
-        self, sock: socket.socket, limit: int, traffic: Traffic | None
+        self, sock: socket.socket, limit: int, traffic: Traffic
     ) -> None:
-        if traffic is None:
-            with trio.fail_after(_seconds_until(limit)):
-                await wait_writable(sock)
-            return
         dial = Dial(limit)
         self.dials.add(dial)
         traffic.add_dial(sock.fileno(), dial)

@@ -31,8 +31,11 @@ def raised_descriptor_limit() -> Iterator[None]:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         yield
         return
-    with suppress(ValueError, OSError):  # macOS may allow less than the hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    while wanted > soft:  # macOS says that there is no hard limit, and has one
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            break
+        wanted //= 2
     try:
         yield
     finally:

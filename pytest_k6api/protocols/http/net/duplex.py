@@ -1,6 +1,6 @@
 """A connection that sends and receives independently, for WebSocket, HTTP/2 and event streams.
 
-It shares the batches of `Traffic` with all other connections. Linux only, as they are.
+It shares the batches of `Traffic` with all other connections.
 """
 
 import ssl

@@ -7,6 +7,7 @@ system are an addition.
 import ipaddress
 import re
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[^:\[\]]+))(?::(?P<port>\d{1,5}))?|(?P<bare>[^\[\]]+)"
 )
 _HIGHEST_PORT = 65_535
-_LONGEST_PATH = 107  # bytes, of a Unix socket's path on Linux
+_LONGEST_PATH = 107 if sys.platform == "linux" else 103  # bytes, of a Unix socket's path
 # Of more addresses than this no load test has a use, and a list of them takes memory.
 _MOST_LOCAL = 65_536
 

@@ -3,13 +3,15 @@
 OpenSSL reads and writes memory here, not the socket. So a request costs one ``send`` and
 one ``recvmsg``, whatever the number of records, the kernel tells when the bytes came
 in, and what goes over the wire is counted on the way. ``ssl.SSLSocket`` takes five
-system calls for the same.
+system calls for the same. And TLS goes over TLS, too: to a server through the tunnel of a
+proxy that is reached over TLS itself.
 """
 
 import socket
 import ssl
 from contextlib import suppress
 from errno import EAGAIN
+from typing import cast
 
 from trio.lowlevel import wait_readable, wait_writable
 
@@ -25,8 +27,8 @@ _VERSIONS = {
 
 # Bytes that a record holds at most.
 _RECORD = 16 * 1024
-LEAST_RECEIVED = 32 * 1024
-"""Bytes to receive at once, at least: a whole record with its frame, and more."""
+# Bytes to receive at once, at least: a whole record with its frame, and more.
+_LEAST_RECEIVED = 32 * 1024
 # Bytes to encrypt at once, at most: an upload is not held in memory twice.
 _MOST_ENCRYPTED = 64 * 1024
 
@@ -176,7 +178,7 @@ class TlsSocket:
         """
         if self.is_ahead:
             return self._take_plain(), [], 0, None
-        size = max(size, LEAST_RECEIVED)
+        size = max(size, _LEAST_RECEIVED)
         while True:
             wire, told, flags, address = self._receive(size, ancillary_size)
             self._is_drained = len(wire) < size
@@ -200,7 +202,7 @@ class TlsSocket:
     def has_ended(self) -> bool:
         """Return whether the server closed the idle connection, or spoke unasked."""
         try:
-            self.recvmsg(LEAST_RECEIVED, 0)
+            self.recvmsg(_LEAST_RECEIVED, 0)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError:
@@ -217,7 +219,7 @@ class TlsSocket:
     async def _take_in(self) -> None:
         await wait_readable(self._sock)
         with suppress(BlockingIOError):
-            wire = self._sock.recv(LEAST_RECEIVED)
+            wire = self._sock.recv(_LEAST_RECEIVED)
             self._bytes_received += len(wire)
             if wire:
                 self._incoming.write(wire)
@@ -289,3 +291,51 @@ class TlsSocket:
         # A peer that does not take it any more may still have sent data before.
         with suppress(OSError):
             self._flush()
+
+
+class NestedTlsSocket(TlsSocket):
+    """A `TlsSocket` whose wire is another one.
+
+    Args:
+        outer: That of the proxy, in which the tunnel is open; this object's from now on. Its
+            context allows no renegotiation, so that it never asks for data to be sent again.
+        context, host: Of the server; see `TlsSocket`.
+    """
+
+    __slots__ = ("_outer",)
+
+    def __init__(self, outer: TlsSocket, context: ssl.SSLContext, host: str) -> None:
+        # It is called as a socket is.
+        super().__init__(cast("socket.socket", outer), context, host)
+        self._outer = outer
+
+    def take_counts(self) -> tuple[int, int]:
+        """Return the bytes sent and received on the wire, by the outer socket, since the last call."""
+        return self._outer.take_counts()
+
+    def recvmsg(self, size: int, ancillary_size: int) -> Received:
+        """Receive and decrypt twice; see `TlsSocket.recvmsg`."""
+        while True:
+            try:
+                return super().recvmsg(size, ancillary_size)
+            except ssl.SSLWantReadError:
+                if not self._outer.may_have_more:
+                    raise
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether `recvmsg` may give something of which epoll will not tell."""
+        return super().may_have_more or self._outer.may_have_more
+
+    async def _take_in(self) -> None:
+        while True:
+            try:
+                wire, *_ = self._outer.recvmsg(_LEAST_RECEIVED, 0)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                await wait_readable(self._outer.fileno())
+                continue
+            if wire:
+                self._incoming.write(wire)
+            else:
+                self._incoming.write_eof()
+            return

@@ -9,7 +9,6 @@ import pytest
 import trio
 import trustme
 
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import Speaker
 from tests.protocols.http.h2.test_responses import STREAM_FAULTS, TAKEN, VIOLATIONS
 from tests.protocols.http.serving import Handler, Peer, a_tester, serving
@@ -19,7 +18,6 @@ from tests.virtual_time import in_real_time
 pytestmark = [
     pytest.mark.sockets,
     pytest.mark.k6_binary,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
 ]
 
 # What k6 takes or refuses otherwise; `docs/reference/k6-compatibility.md` has the list.

@@ -6,7 +6,6 @@ import pytest
 import trio
 from hpack import Encoder
 
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import (
     RST,
     Speaker,
@@ -21,10 +20,7 @@ from tests.protocols.http.h2.speaking import (
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 KNOWN = {"http_versions": "2-prior-knowledge"}
 MOVED = b"\x08\x03302" + literal(b"location", b"/to")

@@ -9,7 +9,6 @@ import trio
 import trustme
 
 from pytest_k6api.protocols.http import SyncClient, describe_exchange
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import (
     HEADERS,
     OK,
@@ -31,10 +30,7 @@ from tests.protocols.http.h2.speaking import (
 from tests.protocols.http.serving import Peer, a_tester, replying, serving
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 KNOWN = {"http_versions": "2-prior-knowledge"}
 REFUSED, CANCEL = 7, 8

@@ -15,14 +15,10 @@ import trustme
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 LARGE = 3_000_000
 

@@ -6,7 +6,6 @@ import pytest
 import trio
 
 from pytest_k6api.model import OptionError
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import (
     DATA,
     END_STREAM,
@@ -27,10 +26,7 @@ from tests.protocols.http.h2.speaking import (
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 KNOWN = {"http_versions": "2-prior-knowledge"}
 

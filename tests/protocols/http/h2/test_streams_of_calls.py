@@ -13,7 +13,6 @@ from pytest_k6api.protocols.http.h2 import Http2Connection, encode_block
 from pytest_k6api.protocols.http.message.authority import Origin
 from pytest_k6api.protocols.http.message.errors import NetworkError
 from pytest_k6api.protocols.http.multiplexed import Stream
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.speaking import (
     DATA,
     END_STREAM,
@@ -32,10 +31,7 @@ from tests.protocols.http.h2.speaking import (
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/2 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 CALL = encode_block([(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/call")])
 

@@ -18,15 +18,11 @@ pytest.importorskip("qh3")
 
 from pytest_k6api.protocols.http import HostTable
 from pytest_k6api.protocols.http.h3 import errors
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import serving, until
 from tests.protocols.http.serving import OK, a_tester, replying
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

@@ -13,7 +13,6 @@ from pytest_k6api.model import OptionError
 from pytest_k6api.protocols.http import ClientOptions, HostTable, Proxies, SyncClient, TlsRules
 from pytest_k6api.protocols.http.h3 import errors
 from pytest_k6api.protocols.http.h3.frames import DATA, GOAWAY, HEADERS, frame, number
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import (
     EARLY_HINTS,
     NOT_FOUND,
@@ -27,10 +26,7 @@ from tests.protocols.http.h3.speaking import (
 from tests.protocols.http.serving import Harness, a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux"),
-]
+pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
 
 
 def a_client(**options: object):

@@ -14,7 +14,6 @@ from pytest_k6api.protocols.http.h3.frames import frame, number, read_number
 from pytest_k6api.protocols.http.h3.qpack import PREFIX, FieldSections, encode_fields
 from pytest_k6api.protocols.http.h3.session import Http3Session
 from pytest_k6api.protocols.http.multiplexed import Stream, Violation
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import GREETING, OK, Peer, literal, serving
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
@@ -95,7 +94,6 @@ def test_what_is_encoded_says_the_same_to_another_decoder(
 
 
 @pytest.mark.sockets
-@pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux")
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(
@@ -122,7 +120,6 @@ def test_any_answer_is_a_sample_and_no_exception(pieces: list[tuple[int, bytes]]
 
 
 @pytest.mark.sockets
-@pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux")
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=1300), min_size=1, max_size=5))
 def test_any_datagrams_are_passed_over(datagrams: list[bytes]) -> None:

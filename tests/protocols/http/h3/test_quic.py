@@ -14,7 +14,6 @@ from qh3.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 
 from pytest_k6api.protocols.http.h3 import errors
 from pytest_k6api.protocols.http.h3.frames import GOAWAY, frame, number
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import (
     Peer,
     Server,
@@ -26,10 +25,7 @@ from tests.protocols.http.h3.speaking import (
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 LONG_HEADER = 0x80
 UNKNOWN_VERSION = 0x1A2A3A4A

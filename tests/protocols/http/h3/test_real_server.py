@@ -6,15 +6,11 @@ import pytest
 
 pytest.importorskip("qh3")
 
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h2.test_real_servers import LARGE, a_program, caddy, find
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 
 @in_real_time
