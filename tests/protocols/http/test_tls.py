@@ -165,7 +165,7 @@ async def test_a_handshake_that_comes_to_nothing(size: int | None, text: str, co
             await peer.stream.send_eof()
             await trio.sleep(0.05)
 
-    async with serving(vanish) as server, a_tester(timeout=0.2) as tester:
+    async with serving(vanish) as server, a_tester(timeout=0.2 if size is None else 10) as tester:
         response = await tester.client.get(f"https://127.0.0.1:{server.port}/")
 
     assert (response.error, response.error_code) == (text, code)
