@@ -24,7 +24,13 @@ class BodyLine(Protocol):
     deadline: int
     is_reusable: bool
 
-    def receive_next(self) -> Awaitable[bytes]:
+    def park(self) -> object | None:
+        """Have this task resumed by the next bytes; return what it is to yield, or None."""
+
+    def take(self) -> bytes | None:
+        """Return what the task was resumed with, ``b""`` at the end, None for nothing."""
+
+    def receive(self) -> Awaitable[bytes]:
         """Return the next bytes, or ``b""`` at the end of the connection."""
 
     def give_up(self, error: BaseException) -> NetworkError | None:
@@ -55,6 +61,27 @@ class Http1Body:
     def __repr__(self) -> str:
         return f"<Http1Body {'complete' if self.is_complete else 'under way'}>"
 
+    def park(self, deadline: int) -> object | None:
+        """Have this task resumed by the next bytes; see `IncomingBody.park`."""
+        if self._rest or self.is_complete:
+            return None
+        self._line.deadline = deadline
+        return self._line.park()
+
+    def take(self) -> bytes | None:
+        """Return what the task was resumed with; see `IncomingBody.take`."""
+        line = self._line
+        try:
+            data = line.take()
+            line.deadline = NEVER
+            if data:
+                return self._take(data) or None
+            if data is not None:
+                self._end_with_connection()
+        except Exception as error:
+            raise self._failure(error) from error
+        return data
+
     async def receive(self, deadline: int) -> bytes:
         """Return the next bytes; see `IncomingBody.receive`."""
         line = self._line
@@ -62,22 +89,22 @@ class Http1Body:
         line.deadline = deadline
         try:
             while not self.is_complete:
+                data = data or await line.receive()
                 if not data:
-                    data = await line.receive_next()
-                    if not data:
-                        self._end_with_connection()
-                        break
+                    self._end_with_connection()
+                    break
                 if piece := self._take(data):
                     return piece
                 data = b""
         except Exception as error:
-            failure = line.give_up(error)
-            if failure is None:
-                raise
-            raise failure from error
+            raise self._failure(error) from error
         finally:
             line.deadline = NEVER
         return b""
+
+    def _failure(self, error: Exception) -> Exception:
+        """Close; return `error` as the client takes it."""
+        return self._line.give_up(error) or error
 
     def _take(self, data: bytes) -> bytes:
         """Return what `data` holds of the body."""

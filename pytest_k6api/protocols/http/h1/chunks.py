@@ -44,7 +44,7 @@ class ChunkedBody:
         # The beginning of a line whose end is still to come.
         self._line = b""
         self._trailers = 0
-        self._expect: Callable[[bytes, int], int] = self._read_size
+        self._expect: Callable[[ChunkedBody, bytes, int], int] = ChunkedBody._read_size
 
     def __repr__(self) -> str:
         return f"<ChunkedBody {'complete' if self.is_complete else 'under way'}>"
@@ -54,10 +54,10 @@ class ChunkedBody:
 
         Event streams come like this, and for them it takes a third of the time.
         """
-        if self._line or self._expect != self._read_size:
+        if self._line or self._expect is not _READ_SIZE:
             return b""
         found = _PLAIN_SIZE.match(data)
-        if found is None or data[-2:] != b"\r\n":
+        if found is None or not data.endswith(b"\r\n"):
             return b""
         start = found.end()
         return data[start:-2] if int(found[1], 16) == len(data) - start - 2 else b""
@@ -72,7 +72,7 @@ class ChunkedBody:
             data, self._line = self._line + data, b""
         position, size = 0, len(data)
         while position < size and not self.is_complete:
-            position = self._expect(data, position)
+            position = self._expect(self, data, position)
         if self.is_complete:
             self.rest = data[position:]
 
@@ -92,7 +92,7 @@ class ChunkedBody:
             self._write(data[start:end])
             return end + 2
         self._left = left
-        self._expect = self._read_data if left else self._read_trailer
+        self._expect = ChunkedBody._read_data if left else ChunkedBody._read_trailer
         return start
 
     def _read_data(self, data: bytes, start: int) -> int:
@@ -100,13 +100,13 @@ class ChunkedBody:
         self._write(piece)
         self._left -= len(piece)
         if not self._left:
-            self._expect = self._read_end
+            self._expect = ChunkedBody._read_end
         return start + len(piece)
 
     def _read_end(self, data: bytes, start: int) -> int:
         end = data[start : start + 2]
         if end == b"\r\n":
-            self._expect = self._read_size
+            self._expect = ChunkedBody._read_size
             return start + 2
         if end != b"\r":
             raise _malformed("malformed chunked encoding")
@@ -132,6 +132,9 @@ class ChunkedBody:
             raise _malformed(text)
         self._line = data[start:]
         return len(data)
+
+
+_READ_SIZE = ChunkedBody._read_size
 
 
 def _bad_size(line: bytes) -> NetworkError:

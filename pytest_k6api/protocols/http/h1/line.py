@@ -6,12 +6,9 @@ everything, the task does it here.
 
 import socket
 import ssl
-import types
-from collections.abc import Generator
 from time import perf_counter_ns
 
 import trio
-from outcome import Outcome
 from trio.lowlevel import (
     Abort,
     Task,
@@ -78,6 +75,7 @@ class Http1Line:
 
     def _abort(self, _raise_cancel: object) -> Abort:
         self.task = None
+        self.deadline = NEVER  # of a wait that is over
         return Abort.SUCCEEDED
 
     def _check_wake(self) -> None:
@@ -131,44 +129,55 @@ class Http1Line:
         await self._take_turn()
         return data
 
-    # A generator that is awaited: of many streams each wakes for one small piece.
-    @types.coroutine
-    def receive_next(self) -> Generator[object, Outcome[object], bytes]:
-        """Return the next bytes of a body; `_receive_more`, without asking for what has not come."""
-        if self.has_news or self._tls is not None:
-            return (yield from self._receive_carefully().__await__())
+    def park(self) -> object | None:
+        """Have this task resumed by the next bytes; return what it is to yield to Trio now.
+
+        None if there may be some already, of which nothing will tell: `receive` returns those.
+        """
+        if self.has_news:
+            return None
         self.data = None
         self.task = current_task()
-        (yield self._parking).unwrap()
-        data: bytes | None = self.data
+        return self._parking
+
+    def take(self) -> bytes | None:
+        """Return what the task was resumed with, ``b""`` at the end of the connection.
+
+        None if it is to wait on.
+
+        Raises:
+            NetworkError: The wait is overdue.
+            OSError: The connection is broken.
+        """
+        data, tls = self.data, self._tls
+        if tls is not None:
+            self._count_tls(tls)
+        elif data:
+            self.bytes_received += len(data)
         if not data:
             self._check_wake()
-            return (yield from self._receive_more().__await__()) if data is None else data
+            return data
         self._turned_at = self.ended_at = self.received_at
-        self.bytes_received += len(data)
         if len(data) >= FIRST_SIZE:
             self.has_news = True
         return data
 
-    async def _receive_carefully(self) -> bytes:
-        """Return the next bytes where there may be some, or where they are TLS's to count."""
+    async def receive(self) -> bytes:
+        """Return the next bytes, or ``b""`` at the end of the connection."""
         tls, received = self._tls, self.bytes_received
-        may_be_there = self.has_news or (tls is not None and tls.may_have_more)
         try:
-            data = None if may_be_there else await self._wait()
-            if data is None:
-                return await self._receive_more()
-            self.ended_at = max(self.ended_at, self.received_at)
-            self.bytes_received += len(data)
-            self.has_news = self.has_news or len(data) >= FIRST_SIZE
-            return data
+            return await self._receive_more()
         finally:
             if tls is not None:
-                sent, more = tls.take_counts()
-                self.bytes_sent += sent
-                self.bytes_received = received + more
-                self.has_news = self.has_news or tls.may_have_more  # and no edge tells of it
-                self.is_reusable = self.is_reusable and not tls.is_ahead
+                self.bytes_received = received  # of TLS those on the wire count
+                self._count_tls(tls)
+
+    def _count_tls(self, tls: TlsSocket) -> None:
+        sent, received = tls.take_counts()
+        self.bytes_sent += sent
+        self.bytes_received += received
+        self.has_news = self.has_news or tls.may_have_more  # and no edge tells of it
+        self.is_reusable = self.is_reusable and not tls.is_ahead
 
     async def _take_turn(self) -> None:
         """Let the loop come round now and then.

@@ -243,6 +243,12 @@ class StreamedBody:
         """Whether the end of the body was seen."""
         return self._exchange.is_complete and not self._exchange.size_held
 
+    def park(self, _deadline: int) -> None:
+        """Leave it to `receive`: who waits on a connection also looks after its other streams."""
+
+    def take(self) -> None:
+        """Return nothing; see `park`."""
+
     async def receive(self, deadline: int) -> bytes:
         """Return the next bytes of the body; see `IncomingBody.receive`."""
         exchange = self._exchange

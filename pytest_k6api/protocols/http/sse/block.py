@@ -1,6 +1,6 @@
 """The block of ``vu.http.sse``, with and without ``await``."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -69,7 +69,7 @@ class EventStream(Advised, AsyncBlock, AsyncIterator[ServerSentEvent]):
     ) -> None:
         await self._source.end(error)
 
-    def __anext__(self) -> Coroutine[Any, Any, ServerSentEvent]:
+    def __anext__(self) -> Awaitable[ServerSentEvent]:
         return self._source.next_event()
 
 
@@ -141,7 +141,10 @@ class SyncEventStream(Advised, SyncBlock, Iterator[ServerSentEvent]):
 
     def __next__(self) -> ServerSentEvent:
         try:
-            event: ServerSentEvent = self._run_in_trio(self._source.next_event)
+            event: ServerSentEvent = self._run_in_trio(self._next_event)
         except StopAsyncIteration:
             raise StopIteration from None
         return event
+
+    async def _next_event(self) -> ServerSentEvent:
+        return await self._source.next_event()

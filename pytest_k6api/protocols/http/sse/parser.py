@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_k6api.protocols.http.message.json_codec import decode_json
 
 _BOM = b"\xef\xbb\xbf"
-_PLAIN = b"data: "
+_FIELDS = frozenset({"data", "event", "id", "retry"})
 _SHOWN = 80  # characters of data that is no JSON
 _new = tuple.__new__  # a named tuple's own costs twice as much
 
@@ -61,7 +61,9 @@ class EventParser:
         last_id: The id that was the last before the stream.
     """
 
-    __slots__ = ("_has_begun", "_limit", "_skips_lf", "_started", "last_id", "retry")
+    __slots__ = (
+        "_has_begun", "_is_between", "_limit", "_skips_lf", "_started", "last_id", "retry",
+    )  # fmt: skip
 
     def __init__(self, limit: int, last_id: str = "") -> None:
         self.last_id = last_id
@@ -72,6 +74,8 @@ class EventParser:
         self._has_begun = False
         # The CR that came last ended its line: a LF behind it ends none.
         self._skips_lf = False
+        # Whether an event begins with the next byte, whatever that is.
+        self._is_between = False
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Return the events that `data` completes.
@@ -79,6 +83,10 @@ class EventParser:
         Raises:
             EventTooLargeError: One has more bytes than the limit.
         """
+        # Most servers send an event at a time, whole.
+        if self._is_between and data.find(b"\n\n") == len(data) - 2 >= 0 and b"\r" not in data:
+            event = self._read(data[:-2])
+            return [] if event is None else [event]
         if not self._has_begun:
             data = self._begin(data)
         if self._skips_lf or b"\r" in data:
@@ -93,15 +101,8 @@ class EventParser:
             started.clear()
         *blocks, rest = data.split(b"\n\n")
         started += rest
-        events = []
-        for block in blocks:
-            # Most have one line, and that is data.
-            if block.startswith(_PLAIN) and b"\n" not in block:
-                text = block[6:].decode("utf-8", "replace")
-                events.append(_new(ServerSentEvent, ("message", text, self.last_id, None)))
-            elif (event := self._read(block)) is not None:
-                events.append(event)
-        return events
+        self._is_between = self._has_begun and not started and not self._skips_lf
+        return [event for block in blocks if (event := self._read(block)) is not None]
 
     def _begin(self, data: bytes) -> bytes:
         data = bytes(self._started) + data
@@ -131,11 +132,10 @@ class EventParser:
         name, last_id, retry = "", self.last_id, None
         data = []
         for line in block.decode("utf-8", "replace").split("\n"):
-            if line.startswith("data: "):  # as most lines do
-                data.append(line[6:])
-                continue
-            field, _, value = line.partition(":")
-            value = value.removeprefix(" ")
+            field, _, value = line.partition(": ")  # as most servers write them
+            if field not in _FIELDS:
+                field, _, value = line.partition(":")
+                value = value.removeprefix(" ")
             if field == "data":
                 data.append(value)
             elif field == "event":

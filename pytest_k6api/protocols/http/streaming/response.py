@@ -1,12 +1,14 @@
 """The response of ``vu.http.stream``: httpx's, with the body to be read as it comes."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from time import perf_counter_ns
 from typing import Any, ClassVar, NoReturn
 
 import trio
+from outcome import Outcome
 
 from pytest_k6api.model import K6ApiError
 from pytest_k6api.protocols.http.message.decoding import DecodingError, StreamDecoder
@@ -49,6 +51,11 @@ class ResponseInProgress(Response):
         download: The response under way, whose head is there, or which has failed.
     """
 
+    __slots__ = (
+        "_client", "_content", "_decoded", "_decoder", "_download", "_is_encoded", "_is_ended",
+        "_keeps_start", "_start", "_turned_at",
+    )  # fmt: skip
+
     throws = False
 
     def __init__(self, client: StreamingClient, download: Download) -> None:
@@ -62,8 +69,9 @@ class ResponseInProgress(Response):
         self._download = download
         self._content: bytes | None = b"" if failure else None
         self._is_ended = False
-        # The beginning of the body, for reports.
-        self._seen = b""
+        # The beginning of the body, for reports; grown in place, for it may come in a thousand pieces.
+        self._start = bytearray()
+        self._keeps_start = True
         self._is_encoded = False
         self._decoder: StreamDecoder | None = None
         self._decoded: Iterator[bytes] = iter(())
@@ -109,36 +117,65 @@ class ResponseInProgress(Response):
         """Whether the block has ended."""
         return self._is_ended
 
-    async def next_raw(self) -> bytes:
-        """Return the next bytes as they came; ``b""`` at the end of the body.
+    def park(self) -> object | None:
+        """Begin to wait for the next bytes, where they come as they are; see `IncomingBody.park`.
+
+        None where there is more to it, and where they are to be decoded: `next_bytes` does that.
+        """
+        download = self._download
+        body = download.body
+        if body is None or self._failure is not None or self._is_encoded:
+            return None
+        return body.park(download.deadline())
+
+    def take(self) -> bytes | None:
+        """Return what the task was resumed with, or None to wait again.
+
+        Raises:
+            RequestError: The body was cut, and ``throw=True`` was given.
+        """
+        body = self._download.body
+        if body is None:  # the block was ended by another task
+            return b""
+        try:
+            piece = body.take()
+        except NetworkError as error:
+            self.fail(error.failure)
+            return b""
+        if piece and self._keeps_start:
+            self._keep_start(piece)
+        return piece
+
+    def next_bytes(self) -> Awaitable[bytes]:
+        """Return the next bytes, decoded; ``b""`` at the end of the body.
 
         Raises:
             StreamError: The block has ended.
             RequestError: The body was cut, and ``throw=True`` was given.
         """
+        return self._next_decoded() if self._is_encoded else self.next_raw()
+
+    async def next_raw(self) -> bytes:
+        """Return the next bytes as they came; see `next_bytes`."""
         download = self._download
         body = download.body
         if body is None or self._failure is not None:
-            return self._at_end()
-        deadline = perf_counter_ns() + download.idle
-        deadline = min(deadline, download.whole_at)
+            if self._is_ended:
+                raise StreamError("the block of this stream has ended; read the body inside of it")
+            return b""
         try:
-            piece = await body.receive(deadline)
+            piece = await body.receive(download.deadline())
         except NetworkError as error:
             self.fail(error.failure)
             return b""
-        if not self._is_encoded and len(self._seen) < _SHOWN:
-            self._seen += piece[: _SHOWN - len(self._seen)]
+        if self._keeps_start and not self._is_encoded:
+            self._keep_start(piece)
         return piece
 
-    def _at_end(self) -> bytes:
-        if self._is_ended:
-            raise StreamError("the block of this stream has ended; read the body inside of it")
-        return b""
-
-    def next_bytes(self) -> Coroutine[Any, Any, bytes]:
-        """Return the next bytes, decoded; see `next_raw`."""
-        return self._next_decoded() if self._is_encoded else self.next_raw()
+    def _keep_start(self, piece: bytes) -> None:
+        start = self._start
+        start += piece[: _SHOWN - len(start)]
+        self._keeps_start = len(start) < _SHOWN
 
     async def _next_decoded(self) -> bytes:
         while True:
@@ -146,7 +183,8 @@ class ResponseInProgress(Response):
                 for piece in self._decoded:
                     await self._take_turn()
                     if piece:
-                        self._seen += piece[: _SHOWN - len(self._seen)]
+                        if self._keeps_start:
+                            self._keep_start(piece)
                         return piece
             except DecodingError as error:
                 self.fail(error.failure)
@@ -193,13 +231,14 @@ class ResponseInProgress(Response):
     async def read_start(self) -> None:
         """Read the beginning of the body for reports, if it is there within a second."""
         body = self._download.body
-        if self._seen or self._content is not None or self._failure is not None or body is None:
+        if self._start or self._content is not None or self._failure is not None or body is None:
             return
         deadline = min(self._download.whole_at, perf_counter_ns() + _PATIENCE)
         with suppress(NetworkError, DecodingError):  # the status tells what went wrong
-            while len(self._seen) < _SHOWN and (piece := await body.receive(deadline)):
-                decoded = piece if self._decoder is None else next(self._decoder.feed(piece), b"")
-                self._seen += decoded[:_SHOWN]
+            while self._keeps_start and (piece := await body.receive(deadline)):
+                self._keep_start(
+                    piece if self._decoder is None else next(self._decoder.feed(piece), b"")
+                )
 
     def end(self) -> None:
         """Write the row, and keep or close the connection; no-op the second time."""
@@ -207,7 +246,7 @@ class ResponseInProgress(Response):
             return
         self._is_ended = True
         self._row = row = self._download.end()
-        body = self._seen if self._content is None else self._content
+        body = bytes(self._start) if self._content is None else self._content
         received = self.num_bytes_downloaded
         whole = Response(
             self.status_code, body, self._request, self._head, row, self._protocol, received,
@@ -252,6 +291,8 @@ class StreamedResponse(ResponseInProgress):
     `json` are for after `aread`.
     """
 
+    __slots__ = ()
+
     advice: ClassVar[Mapping[str, str]] = {
         **Response.advice,
         **{
@@ -264,6 +305,19 @@ class StreamedResponse(ResponseInProgress):
 
     def __aiter__(self) -> NoReturn:
         raise TypeError("write 'async for ... in response.aiter_lines():', or aiter_bytes()")
+
+    # A generator that is awaited, because a coroutine could only await one that yields.
+    @types.coroutine
+    def next_bytes(self) -> Generator[object, Outcome[object], bytes]:
+        """Return the next bytes, decoded; see `ResponseInProgress.next_bytes`."""
+        piece: bytes | None = None
+        while piece is None:
+            parking = self.park()
+            if parking is None:
+                return (yield from super().next_bytes().__await__())
+            (yield parking).unwrap()
+            piece = self.take()
+        return piece
 
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Iterate over the body, decoded, in pieces as they come or of `chunk_size` bytes."""
@@ -291,6 +345,8 @@ class StreamedResponse(ResponseInProgress):
 
 class SyncStreamedResponse(ResponseInProgress):
     """A `StreamedResponse` in a synchronous scenario: the same without ``await``."""
+
+    __slots__ = ("_run_in_trio",)
 
     advice: ClassVar[Mapping[str, str]] = {
         **Response.advice,
