@@ -6,6 +6,7 @@ fail, get both from here.
 Source: k6 v1.1.0, ``lib/netext/httpext/transport.go``, ``measureAndEmitMetrics``.
 """
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,8 @@ from pytest_k6api.protocols.http.message.errors import RequestFailure
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
 _FIRST_ERROR_STATUS = 400
-_MOST_WITH_QUOTES = 1000
+_MOST_TEXTS = 1000
+_TOLD = re.compile(r' (?:"|0x).*', re.DOTALL)
 
 
 class Attempt(NamedTuple):
@@ -86,16 +88,18 @@ def failure_id(
 ) -> int:
     """Return the number of a failed round trip's tags.
 
-    Where very many have been seen, the words are kept without what they quote: a
-    server that answers with other bytes each time would make a series of each.
+    Where very many have been seen, the words are kept without the bytes or the code that they
+    tell of: a server that answers with others each time would make a series of each.
     """
     key = (request.key, failure, failed)
     tags = context.requests.get(key)
     if tags is not None:
         return tags
-    text, quote, _ = failure.text.partition(' "')
-    if quote and len(context.requests) >= _MOST_WITH_QUOTES:
-        return failure_id(context, request, RequestFailure(failure.code, text), failed)
+    if len(context.requests) >= _MOST_TEXTS:
+        failure = RequestFailure(failure.code, _TOLD.sub("", failure.text))
+        key = (request.key, failure, failed)
+        if key in context.requests:
+            return context.requests[key]
     return intern(context, key, failure_tags(request, failure, failed))
 
 
@@ -175,9 +179,11 @@ def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
     Args:
         exchange: Its moments.
         began: When the client took it up, in perf_counter_ns.
-        first: Its first sending, if this is another.
+        first: Its first attempt, if this is another.
     """
-    started = exchange.started_at if first is None else first.started_at
+    started = exchange.started_at
+    if first is not None:
+        started = first.started_at or started
     sent, answered, ended = exchange.sent_at, exchange.first_byte_at, exchange.ended_at
     if not 0 < started <= sent <= answered <= ended:
         # The response may be there before `send` returns, as a fast server's on the same
@@ -192,7 +198,7 @@ def phases(exchange: Timed, began: int, first: Attempt | None = None) -> Phases:
     waiting = (answered - started) // 1000 - sending
     duration = (ended - started) // 1000
     receiving = duration - sending - waiting
-    if exchange.ready_at <= began or first is not None:
+    if exchange.ready_at <= began or (first is not None and first.started_at):
         return duration, 0, 0, 0, sending, waiting, receiving, ended
     return (
         duration,

@@ -122,6 +122,7 @@ class Http3Dialer:
         try:
             await sock.shake_hands(limit)
             self._check(sock, name)
+            await sock.wait_for_streams(limit)
         except BaseException:
             sock.close()
             raise

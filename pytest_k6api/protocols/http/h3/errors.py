@@ -64,7 +64,7 @@ _ALERTS = {
     109: "missing extension", 110: "unsupported extension", 112: "unrecognized name",
     116: "certificate required", 120: "no application protocol",
 }  # fmt: skip
-# Transport codes from here on are alerts of TLS.
+# 256 codes of QUIC are alerts of TLS, from here on.
 _ALERT = 0x100
 
 BAD_CERTIFICATE = _ALERT + 42
@@ -79,6 +79,9 @@ FIELDS_TOO_LARGE = RequestFailure(
 GOAWAY = RequestFailure(HTTP2_GOAWAY, "http3: received GOAWAY")
 NO_VERSION = RequestFailure(
     HTTP2_CONNECTION, "http3: the server speaks other versions of QUIC than 1"
+)
+NO_STREAMS = RequestFailure(
+    HTTP2_CONNECTION, "http3: the server takes no stream for a client's settings"
 )
 NEEDS_TLS = RequestFailure(GENERIC, "http3: http:// has no HTTP/3; write https://")
 NEEDS_UDP = RequestFailure(GENERIC, "http3: a socket in the file system has no HTTP/3")
@@ -105,7 +108,7 @@ def transport_failure(code: int, reason: str, *, is_ours: bool) -> RequestFailur
         reason: What the side says that ended it.
         is_ours: Whether that was this side.
     """
-    if code >= _ALERT:
+    if _ALERT <= code < 2 * _ALERT:
         return _explain_alert(code - _ALERT, reason, is_ours=is_ours)
     is_known = code < len(_NAMES_OF_QUIC)
     name = _NAMES_OF_QUIC[code] if is_known else f"unknown code {code:#x}"

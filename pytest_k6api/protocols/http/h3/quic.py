@@ -26,6 +26,7 @@ from trio.lowlevel import wait_readable
 
 from pytest_k6api.protocols.http.h3.errors import (
     NO_ERROR,
+    NO_STREAMS,
     NO_VERSION,
     connection_failure,
     transport_failure,
@@ -283,26 +284,38 @@ class QuicSocket:
             OSError: There is nobody.
             trio.TooSlowError: It is not over by `limit`.
         """
-        while True:
+        while not any(isinstance(event, HandshakeCompleted) for event in self.quic._events):
+            await self._wait(limit)
+
+    async def wait_for_streams(self, limit: int) -> None:
+        """Wait until the server takes a request, as nearly all do from the start.
+
+        The arguments and the errors are those of `shake_hands`.
+        """
+        while not self.quic.max_concurrent_bidi_streams:
+            await self._wait(limit)
+        if not self.quic.max_concurrent_uni_streams:
+            raise NetworkError(NO_STREAMS)
+
+    async def _wait(self, limit: int) -> None:
+        """Send, receive, and do what is due, once."""
+        with suppress(BlockingIOError):
+            self.flush()
+        now = perf_counter()
+        left = limit / 1e9 - now
+        if left <= 0:
+            raise trio.TooSlowError
+        with trio.move_on_after(max(0.0, min(left, self.timer - now))):
+            await wait_readable(self._sock)
+        with suppress(BlockingIOError):
+            self.recvmsg(_DATAGRAM, ROOM_FOR_ARRIVAL)
+        if self.timer <= perf_counter():
             with suppress(BlockingIOError):
+                self.handle_timer()
+        if self.has_ended:
+            with suppress(OSError):
                 self.flush()
-            now = perf_counter()
-            left = limit / 1e9 - now
-            if left <= 0:
-                raise trio.TooSlowError
-            with trio.move_on_after(max(0.0, min(left, self.timer - now))):
-                await wait_readable(self._sock)
-            with suppress(BlockingIOError):
-                self.recvmsg(_DATAGRAM, ROOM_FOR_ARRIVAL)
-            if self.timer <= perf_counter():
-                with suppress(BlockingIOError):
-                    self.handle_timer()
-            if self.has_ended:
-                with suppress(OSError):
-                    self.flush()
-                raise NetworkError(self.failure or RESET_BY_PEER)
-            if any(isinstance(event, HandshakeCompleted) for event in self.quic._events):
-                return
+            raise NetworkError(self.failure or RESET_BY_PEER)
 
     @property
     def certificates(self) -> list[Certificate]:

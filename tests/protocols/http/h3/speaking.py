@@ -1,18 +1,21 @@
 """A QUIC server for one test each, which says what the test wants, and loses what it wants lost."""
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import trio
 import trustme
-from qh3._hazmat import QpackDecoder
+from qh3._hazmat import Buffer, QpackDecoder
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection
 from qh3.quic.events import ConnectionTerminated, StreamDataReceived
+from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
+from qh3.quic.tls_bridge import QuicTlsBridge
 
 from pytest_k6api.protocols.http.h3.frames import DATA, HEADERS, SETTINGS, frame, read_number
 from pytest_k6api.protocols.http.h3.qpack import encode_fields
@@ -101,6 +104,21 @@ class Peer:
     waits = True
 
 
+class Telling(QuicConnection):
+    """A server's connection that tells other limits than it has."""
+
+    limits: Mapping[str, Any] = {}
+
+    def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
+        bridge = super()._create_tls(remote_source_cid)
+        ((kind, told),) = bridge.tls.handshake_extensions
+        parameters = replace(pull_quic_transport_parameters(Buffer(data=told)), **self.limits)
+        buffer = Buffer(capacity=4096)
+        push_quic_transport_parameters(buffer, parameters)
+        bridge.tls.handshake_extensions = [(kind, buffer.data)]
+        return bridge
+
+
 class Server:
     """Where a test's server listens.
 
@@ -136,6 +154,7 @@ class Speech(NamedTuple):
         garbage: What is sent before each datagram.
         meets: Returns what a datagram is answered with before any connection sees it; None to
             let one see it.
+        limits: Transport parameters that are told instead of QUIC's.
     """
 
     answer: Answer = hello
@@ -143,6 +162,7 @@ class Speech(NamedTuple):
     loses: Callable[[int], bool] = lambda _: False
     garbage: Sequence[bytes] = ()
     meets: Callable[["Server", bytes], bytes | None] = lambda *_: None
+    limits: Mapping[str, int] = {}
 
 
 class _Serving:
@@ -178,11 +198,12 @@ class _Serving:
         if address not in self.peers:
             target, _ = connection_ids(data)
             first = self.server.retried.get(target)
-            quic = QuicConnection(
+            quic = Telling(
                 configuration=self.server.configuration,
                 original_destination_connection_id=first or target,
                 retry_source_connection_id=target if first else None,
             )
+            quic.limits = self.speech.limits
             self.peers[address] = Peer(quic, self.speech.answer, self.speech.greeting)
             self.server.peers.append(self.peers[address])
         return self.peers[address]
