@@ -25,7 +25,6 @@ from pytest_k6api.protocols.http.h3.frames import (
     frame,
     number,
 )
-from pytest_k6api.protocols.http.net import Traffic
 from tests.protocols.http.h3.speaking import (
     EARLY_HINTS,
     GREETING,
@@ -39,10 +38,7 @@ from tests.protocols.http.h3.speaking import (
 from tests.protocols.http.serving import Harness, a_tester
 from tests.virtual_time import in_real_time
 
-pytestmark = [
-    pytest.mark.sockets,
-    pytest.mark.skipif(not Traffic.is_available, reason="HTTP/3 is for Linux"),
-]
+pytestmark = pytest.mark.sockets
 
 Step = Callable[[Peer, int], None]
 
@@ -269,7 +265,7 @@ async def test_frames_that_are_passed_over_take_no_memory(tmp_path: Path) -> Non
 
 
 def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
 @pytest.mark.slow
