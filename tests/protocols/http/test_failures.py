@@ -5,7 +5,7 @@ import errno
 import socket
 import threading
 from collections.abc import AsyncIterator
-from time import perf_counter, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -273,13 +273,11 @@ async def test_a_timeout_is_the_requests_own_and_covers_all_of_it() -> None:
             await trio.sleep(0.02)
 
     async with serving(trickle) as server, a_tester() as tester:
-        began = perf_counter()
         response = await tester.client.get(server.url, timeout=0.1)
 
     assert response.error_code == 1050
-    assert 0.1 <= perf_counter() - began < 0.5
-    # The loop's own time between the two is nobody's.
-    assert 90 <= response.timings.blocked + response.timings.duration < 500
+    # The loop's own time between the two is nobody's; the whole body would take 20 seconds.
+    assert 90 <= response.timings.blocked + response.timings.duration < 10_000
     assert tester.recorder.bytes_received > 40
 
 
