@@ -17,16 +17,23 @@ class Session:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._left = ""  # of the line in which something was found last
         self.output = ""
 
     def wait_for(self, text: str) -> str:
-        """Read until a line contains `text`; return it."""
+        """Read until there is a `text` behind the last one; return its line.
+
+        Lines of several processes may run together: one may have two.
+        """
         assert self._process.stdout
-        for line in self._process.stdout:
+        line = self._left
+        while text not in line:
+            line = self._process.stdout.readline()
             self.output += line
-            if text in line:
-                return line
-        pytest.fail(f"no line with {text!r} in:\n{self.output}")
+            if not line:
+                pytest.fail(f"no line with {text!r} in:\n{self.output}")
+        self._left = line.partition(text)[2]
+        return line
 
     def press_ctrl_c(self) -> None:
         self.send(signal.SIGINT)
