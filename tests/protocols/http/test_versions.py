@@ -114,6 +114,19 @@ async def a_response(trial: Trial) -> None:
 
 
 @feature
+async def times_of_responses_that_differ(trial: Trial) -> None:
+    def service(_asked: Asked) -> Said:
+        return Said(fields=[("x-number", str(len(trial.asked)))])
+
+    async with trial.meet(service) as (_, tester):
+        responses = [await tester.client.get("/") for _ in range(5)]
+        responses += await tester.client.batch(["/"] * 3)
+
+    assert [got.timings.waiting > 0 for got in responses] == [True] * 8
+    assert [got.timings.blocked > 0 for got in responses[:5]] == [True, False, False, False, False]
+
+
+@feature
 async def bodies_that_are_sent(trial: Trial) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"one"

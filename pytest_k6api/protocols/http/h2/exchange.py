@@ -114,6 +114,7 @@ class Http2Exchange(StreamExchange[Http2Carrier]):
                     self._is_clean = True
                     connection.spare.append(self)
                 return
+            self.first_byte_at = first_byte_at
             self._forget_response()
             self._expect_body(is_kept=request.keeps_body)
             connection.hand_out(data)
@@ -140,7 +141,7 @@ class Http2Exchange(StreamExchange[Http2Carrier]):
         if self._is_clean:  # as in `run`
             self._is_clean = False
             self.deadline = deadline
-            self.started_at = self.bytes_sent = self.bytes_received = 0
+            self.started_at = self.first_byte_at = self.bytes_sent = self.bytes_received = 0
             self._has_body = request.has_body
             self._forget_response()
         else:
