@@ -4,12 +4,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # httpx keeps the exceptions of the httpcore that it imported first: a second one's
 # would not be translated any more.
 import httpcore  # noqa: F401
 import pytest
+
+# Dask's way to entry points: whoever imports it takes the standard library's away, and a run
+# of pytester that does would leave neither.
+with suppress(ImportError):
+    import importlib_metadata  # noqa: F401
 
 # NumPy refuses to be imported twice in one process.
 import scipy.stats  # noqa: F401
