@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_k6api.late_imports import late_names
 from pytest_k6api.metrics.aggregation import Aggregation, parse_aggregation
 from pytest_k6api.metrics.engine import MetricsEngine
-from pytest_k6api.metrics.requests_by_name import RequestsRow
+from pytest_k6api.metrics.requests_by_name import TIMES, RequestsRow
 from pytest_k6api.metrics.sample_batch import Instant, Observer, SampleBatch, Series
 from pytest_k6api.metrics.sinks.simple import (
     CounterSink,
@@ -59,6 +59,7 @@ __all__ = [
     "DEFAULT_TREND_MEMORY",
     "KEPT_BY_SECOND",
     "MOST_POINTS",
+    "TIMES",
     "Aggregation",
     "CheckSnapshot",
     "CounterSink",

@@ -1,20 +1,23 @@
-"""The HTTP requests of a load test by their names.
+"""The requests, streams, sessions and calls of a load test by their names.
 
 Merging the series of a name takes time in proportion to their different values, so
 of any number of names only the most frequent are kept apart, and `requests_in_steps`
 can be interrupted after each. Percentiles are as exact as the series.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_k6api.metrics.aggregation import parse_aggregation
 from pytest_k6api.metrics.sinks.simple import CounterSink, RateSink, Sink, measure, new_sink
-from pytest_k6api.model import Metric, MetricKind
-from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION, HTTP_REQ_FAILED
+from pytest_k6api.model import PROTOCOLS, Metric, MetricKind, ProtocolMetrics
+from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION
 
 MOST_ROWS = 20
-"""How many names have a row of their own, over all scenarios; the others share one."""
+"""How many names of a protocol have a row of their own, over all scenarios; the others share one."""
+
+HTTP = PROTOCOLS[0]
 
 TIMES = ("min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
 
@@ -34,8 +37,9 @@ class RequestsRow:
         count: How many there were.
         failed: How many of them failed.
         per_second: How many there were in each second of test-run time.
-        times: Milliseconds of http_req_duration: `TIMES`, by name.
-        received: Bytes of their responses, heads included.
+        times: Milliseconds of the protocol's duration: `TIMES`, by name; empty without one.
+        received: Bytes of their responses, heads included; of HTTP alone.
+        protocol: What they are sent over.
     """
 
     scenario: str
@@ -46,22 +50,29 @@ class RequestsRow:
     per_second: float
     times: Mapping[str, float]
     received: float = 0.0
+    protocol: ProtocolMetrics = HTTP
 
 
 @dataclass(slots=True)
 class _Named:
     """The series of one name in one scenario."""
 
-    count: int = 0
+    timed: int = 0
+    judged: int = 0
     failed: int = 0
     received: float = 0.0
     durations: list[Sink] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """How many there were, whether they have a time, a verdict or both."""
+        return max(self.timed, self.judged)
+
 
 def requests_by_name(series_of: SeriesOf, elapsed: float) -> tuple[RequestsRow, ...]:
-    """Return the requests by name, the most frequent first; empty if there is one name only.
+    """Return the requests by name, protocol by protocol, the most frequent first.
 
-    Of several scenarios each has a row of all its requests, followed by its names. Names
+    A protocol with a single name has no row. Of several scenarios each has a row of all its requests, followed by its names. Names
     beyond `MOST_ROWS` are one row, the last.
 
     Args:
@@ -69,18 +80,22 @@ def requests_by_name(series_of: SeriesOf, elapsed: float) -> tuple[RequestsRow, 
         elapsed: Seconds of test-run time.
     """
     rows = _finished(requests_in_steps(series_of, elapsed, MOST_ROWS))
-    return rows if sum(row.names for row in rows if row.name or not row.scenario) > 1 else ()
+    names: Counter[str] = Counter()
+    for row in rows:
+        if row.name or not row.scenario:
+            names[row.protocol.title] += row.names
+    return tuple(row for row in rows if names[row.protocol.title] > 1)
 
 
 def requests_in_steps(
     series_of: SeriesOf, elapsed: float, most: int
 ) -> Generator[None, None, tuple[RequestsRow, ...]]:
     """Return the same with up to `most` names, one name included; yield after each series."""
-    found = _gathered(series_of)
-    rows: tuple[RequestsRow, ...] = ()
-    for part in _parts(found, most):
-        rows = (*rows, (yield from _row(part, elapsed)))
-    return rows
+    rows: list[RequestsRow] = []
+    for protocol in PROTOCOLS:
+        for part in _parts(_gathered(series_of, protocol), most):
+            rows.append((yield from _row(part, elapsed, protocol)))  # noqa: PERF401 - it yields
+    return tuple(rows)
 
 
 def _finished(steps: Generator[None, None, tuple[RequestsRow, ...]]) -> tuple[RequestsRow, ...]:
@@ -130,20 +145,22 @@ def names_by_count(series_of: SeriesOf) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
-def _gathered(series_of: SeriesOf) -> dict[tuple[str, str], _Named]:
+def _gathered(series_of: SeriesOf, protocol: ProtocolMetrics) -> dict[tuple[str, str], _Named]:
     found: dict[tuple[str, str], _Named] = {}
 
     def named(tags: Mapping[str, str]) -> _Named:
         return found.setdefault((tags.get("scenario", ""), tags.get("name", "")), _Named())
 
-    for tags, sink in series_of(HTTP_REQ_DURATION):
+    for tags, sink in series_of(protocol.duration):
         of = named(tags)
-        of.count += sink.count
+        of.timed += sink.count
         of.durations.append(sink)
-    for tags, sink in series_of(HTTP_REQ_FAILED):
+    for tags, sink in series_of(protocol.failed):
         if isinstance(sink, RateSink):
-            named(tags).failed += sink.passes
-    for tags, sink in series_of(DATA_RECEIVED):
+            of = named(tags)
+            of.judged += sink.count
+            of.failed += sink.passes
+    for tags, sink in series_of(DATA_RECEIVED) if protocol is HTTP else ():
         # Other things than requests receive data, too.
         of_name = found.get((tags.get("scenario", ""), tags.get("name", "")))
         if of_name is not None and isinstance(sink, CounterSink):
@@ -151,14 +168,17 @@ def _gathered(series_of: SeriesOf) -> dict[tuple[str, str], _Named]:
     return found
 
 
-def _row(part: _Part, elapsed: float) -> Generator[None, None, RequestsRow]:
+def _row(
+    part: _Part, elapsed: float, protocol: ProtocolMetrics
+) -> Generator[None, None, RequestsRow]:
     durations = [sink for named in part.some for sink in named.durations]
-    whole = durations[0] if len(durations) == 1 else new_sink(HTTP_REQ_DURATION)
+    whole = durations[0] if len(durations) == 1 else new_sink(protocol.duration)
     for sink in durations:
         yield
         if sink is not whole:
             whole.merge(sink)
-    count = sum(named.count for named in part.some)
+    # Of WebSocket sessions have a verdict, and answers a time.
+    count = max(sum(each.timed for each in part.some), sum(each.judged for each in part.some))
     return RequestsRow(
         scenario=part.scenario,
         name=part.name,
@@ -166,6 +186,9 @@ def _row(part: _Part, elapsed: float) -> Generator[None, None, RequestsRow]:
         count=count,
         failed=sum(named.failed for named in part.some),
         per_second=count / elapsed if elapsed > 0 else 0.0,
-        times={aggregation.text: measure(whole, aggregation, elapsed) for aggregation in _TIMES},
+        times={aggregation.text: measure(whole, aggregation, elapsed) for aggregation in _TIMES}
+        if durations
+        else {},
         received=sum(named.received for named in part.some),
+        protocol=protocol,
     )

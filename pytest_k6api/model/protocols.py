@@ -15,18 +15,22 @@ class ProtocolMetrics:
         prefix: The beginning of their names.
         noun: The word for one exchange.
         failures: The word for several, in a verdict.
+        named: The heading over a table of them.
         counted: Has a sample for each exchange.
         failed: The rate of those that failed.
         duration: The trend of the time that one took, or its answer.
+        rate: The heading over how many there were in a second.
     """
 
     title: str
     prefix: str
     noun: str
     failures: str
+    named: str
     counted: Metric
     failed: Metric
     duration: Metric
+    rate: str = "/s"
 
 
 PROTOCOLS = (
@@ -35,15 +39,18 @@ PROTOCOLS = (
         prefix="http_req",
         noun="request",
         failures="requests",
+        named="requests by name",
         counted=built_in.HTTP_REQS,
         failed=built_in.HTTP_REQ_FAILED,
         duration=built_in.HTTP_REQ_DURATION,
+        rate="req/s",
     ),
     ProtocolMetrics(
         title="SERVER-SENT EVENTS",
         prefix="sse_",
         noun="stream",
         failures="event streams",
+        named="first events by name",
         counted=built_in.SSE_FAILED,
         failed=built_in.SSE_FAILED,
         duration=built_in.SSE_TIME_TO_FIRST_EVENT,
@@ -53,6 +60,7 @@ PROTOCOLS = (
         prefix="ws_",
         noun="session",
         failures="WebSocket sessions",
+        named="sessions, answers",
         counted=built_in.WS_SESSIONS,
         failed=built_in.WS_FAILED,
         duration=built_in.WS_RESPONSE_TIME,
@@ -62,6 +70,7 @@ PROTOCOLS = (
         prefix="grpc_",
         noun="call",
         failures="gRPC calls",
+        named="calls by name",
         counted=built_in.GRPC_REQ_DURATION,
         failed=built_in.GRPC_REQ_FAILED,
         duration=built_in.GRPC_REQ_DURATION,

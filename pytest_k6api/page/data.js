@@ -118,6 +118,8 @@ import { sumOfRows } from "./shapes.js";
  * @property {Group} root_group
  * @property {import("./table.js").Row[]} requests
  * @property {import("./table.js").Row[]} [slowest] With their traces; of reports that know of such.
+ * @property {{protocol: string, title: string, requests: import("./table.js").Row[]}[]} [other_requests] Those of other protocols than HTTP.
+ * @property {import("./table.js").Row[]} [measured] All metrics.
  * @property {Failure[]} failures
  * @property {Worker[]} [workers] In saved results.
  * @property {Record<string, Record<string, number>>} numbers

@@ -5,6 +5,24 @@ import { format, formatDuration, formatNumber } from "./scales.js";
 
 /** @typedef {import("./data.js").LoadTest} LoadTest */
 
+/** Label, rate of failures and time of each protocol beside HTTP. */
+const PROTOCOLS = [
+  ["Event streams", "sse_failed", "sse_time_to_first_event"],
+  ["WebSocket sessions", "ws_failed", "ws_response_time"],
+  ["gRPC calls", "grpc_req_failed", "grpc_req_duration"],
+];
+
+/** @typedef {[string, string, string, boolean]} Figure Term, value, detail, and whether it is bad. */
+
+/** @param {LoadTest} test @returns {Figure[]} */
+function protocolFigures({ numbers }) {
+  return PROTOCOLS.filter(([, failed]) => numbers[failed]).map(([label, failed, time]) => {
+    const { rate, passes, fails } = numbers[failed];
+    const p95 = numbers[time] ? `, p95 ${format(numbers[time]["p(95)"], "ms")}` : "";
+    return [label, formatNumber(passes + fails), `${format(rate, "%")} failed${p95}`, rate > 0];
+  });
+}
+
 /** @param {LoadTest} test @returns {HTMLElement[]} */
 export function figures(test) {
   const { numbers } = test;
@@ -13,12 +31,17 @@ export function figures(test) {
   const iterations = numbers.iterations;
   const failed = numbers.http_req_failed;
   const checks = numbers.checks;
-  /** @type {[string, string, string, boolean][]} */
-  const all = [
+  const others = protocolFigures(test);
+  /** @type {Figure[]} */
+  const http = [
     ["Requests", requests ? formatNumber(requests.count) : "–", requests ? `${format(requests.rate, "/s")}` : "", false],
     ["Failed requests", failed ? format(failed.rate, "%") : "–", failed ? `${formatNumber(failed.passes ?? 0)} requests` : "", Boolean(failed && failed.rate > 0)],
     ["p95", format(duration["p(95)"], "ms"), duration.med === undefined ? "" : `median ${format(duration.med, "ms")}`, false],
     ["p99", format(duration["p(99)"], "ms"), duration.max === undefined ? "" : `max ${format(duration.max, "ms")}`, false],
+  ];
+  /** @type {Figure[]} */
+  const all = [
+    ...(requests || !others.length ? http : []), ...others,
     ["Checks passed", checks ? format(checks.rate, "%") : "–", !checks ? "" : checks.fails ? `${formatNumber(checks.fails)} failed` : `${formatNumber(checks.passes)} checks`, Boolean(checks && checks.rate < 1)],
     ["Iterations", iterations ? formatNumber(iterations.count) : "–", iterations ? format(iterations.rate, "/s") : "", false],
     ["VUs", numbers.vus ? formatNumber(test.outcome === null ? numbers.vus.value : numbers.vus.max) : "–",

@@ -36,6 +36,11 @@ const REQUEST_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "size", label: "Size", unit: "B", isExtra: true },
 ]);
 
+const MEASURED_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
+  { key: "metric", label: "Metric", unit: "text" },
+  { key: "result", label: "Result", unit: "text" },
+]);
+
 const SLOWEST_COLUMNS = /** @type {import("./table.js").Column[]} */ ([
   { key: "duration", label: "Duration", unit: "ms" },
   { key: "trace_id", label: "Trace", unit: "text" },
@@ -100,8 +105,12 @@ export class LoadTestView {
     this.hint = element("span", { class: "note hint" }, "Drag in a chart to zoom; arrow keys, + and − work, too.");
     this.requests = new Table("Requests by name", REQUEST_COLUMNS, {
       sortedBy: "count", onChoose: (row) => this.choose(row), canChoose: (row) => this.selectionOf(row) !== null,
-      isChosen: (row) => isOf(row, this.selection), isMarked: (row, key) => key === "failed" && Number(row.failed) > 0,
+      isChosen: (row) => isOf(row, this.selection), isMarked: isFailed,
     });
+    /** @type {Map<string, Table>} By protocol. */
+    this.otherTables = new Map();
+    this.others = element("div");
+    this.measured = new Table("All metrics", MEASURED_COLUMNS);
     this.slowest = new Table("Slowest requests", SLOWEST_COLUMNS);
     this.checks = new Table("Checks", CHECK_COLUMNS, { sortedBy: "fails", isMarked: (row, key) => key === "fails" && Number(row.fails) > 0 });
     this.failures = new FailureList();
@@ -116,10 +125,12 @@ export class LoadTestView {
       charts: part("Over time", element("div", { class: "tools sticky" }, this.picker, this.whole, this.hint), this.chartGrid),
       failures: part("Failures", this.failures.element),
       requests: part("Requests by name", this.requests.element),
+      others: part("Other protocols by name", this.others),
       slowest: part("Slowest requests", this.slowest.element),
       checks: part("Checks", this.checks.element),
       workers: part("Workers", this.workers.element),
       comparison: part("Compared with the baseline", this.comparison),
+      measured: part("All metrics", this.measured.element),
       facts: part("Options and environment", this.facts),
     };
     this.links = Object.values(this.parts).map((each) => element("button", { type: "button", class: "link", onclick: () => each.scrollIntoView({ block: "start" }) }));
@@ -139,6 +150,9 @@ export class LoadTestView {
     this.showThresholds();
     this.requests.show(test.requests);
     this.parts.requests.hidden = !test.requests.length;
+    this.showOthers();
+    this.measured.show(test.measured ?? []);
+    this.parts.measured.hidden = !test.measured?.length;
     this.slowest.show(test.slowest ?? []);
     this.parts.slowest.hidden = !test.slowest?.length;
     const checks = checkRows(test.root_group);
@@ -152,6 +166,20 @@ export class LoadTestView {
     this.showComparison();
     if (this.isNew("facts", [test.scenarios, test.environment, test.target])) this.facts.replaceChildren(...facts(test));
     this.showTimeline(test.timeline);
+  }
+
+  showOthers() {
+    const others = this.test.other_requests ?? [];
+    for (const { protocol, title, requests } of others) {
+      let table = this.otherTables.get(protocol);
+      if (!table) {
+        table = new Table(title, REQUEST_COLUMNS, { sortedBy: "count", isMarked: isFailed });
+        this.otherTables.set(protocol, table);
+        this.others.append(element("h4", {}, title[0].toUpperCase() + title.slice(1)), table.element);
+      }
+      table.show(requests);
+    }
+    this.parts.others.hidden = !others.length;
   }
 
   /**
@@ -197,11 +225,13 @@ export class LoadTestView {
     const before = this.baseline();
     const times = series ? timesOf(timeline, series) : { seconds: [], width: 1 };
     if (series) {
+      // Other protocols have no series: of a load test without requests there is nothing to draw.
+      const drawn = series.count.some((count) => count) ? times : { ...times, seconds: [] };
       this.charts.rate.show({
-        ...times, unit: "/s", series: rateSeries(series, times, elapsed, before), limits: rateLimitsOf(this.test.thresholds, this.selection),
+        ...drawn, unit: "/s", series: rateSeries(series, times, elapsed, before), limits: rateLimitsOf(this.test.thresholds, this.selection),
       });
       this.charts.latency.show({
-        ...times, unit: "ms", series: latencySeries(series, before),
+        ...drawn, unit: "ms", series: latencySeries(series, before),
         limits: limitsOf(this.test.thresholds, "http_req_duration", this.selection),
       });
     }
@@ -239,7 +269,8 @@ export class LoadTestView {
   /** @param {Timeline} timeline */
   showHeat(timeline) {
     const heat = heatOf(timeline, this.selection);
-    this.charts.heat.show({ seconds: heat?.seconds ?? [], width: heat?.width ?? 1, unit: "ms", series: [], note: heat?.isOfAll ? this.ofAll : "",
+    const seconds = heat?.counts.some((counts) => counts.some((count) => count)) ? heat.seconds : [];
+    this.charts.heat.show({ seconds, width: heat?.width ?? 1, unit: "ms", series: [], note: heat?.isOfAll ? this.ofAll : "",
       heat: heat && { edges: heat.edges_ms, counts: heat.counts } });
   }
 
@@ -343,6 +374,11 @@ export class LoadTestView {
             element("td", { class: "text" }, number.noise)))))),
       element("ul", { class: "warnings" }, ...comparison.notes.map((note) => element("li", {}, note))));
   }
+}
+
+/** @param {import("./table.js").Row} row @param {string} key */
+function isFailed(row, key) {
+  return key === "failed" && Number(row.failed) > 0;
 }
 
 /** @param {string} title @param {...HTMLElement} content */

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         ProgressView,
         progress_text,
     )
-    from pytest_k6api.report.text.requests_table import request_rows
+    from pytest_k6api.report.text.requests_table import request_tables
     from pytest_k6api.report.text.summary import summary_line, summary_lines
     from pytest_k6api.report.text.threshold_text import observed_text
     from pytest_k6api.report.text.units import format_share, in_encoding
@@ -79,7 +79,7 @@ __all__ = [
     "read_report",
     "read_results",
     "report_document",
-    "request_rows",
+    "request_tables",
     "results_document",
     "shown_document",
     "summary_export",
@@ -115,7 +115,7 @@ __getattr__ = late_names(
             "shown_document",
         ),
         ".live.progress": ("ProgressLine", "ProgressReader", "ProgressView", "progress_text"),
-        ".text.requests_table": ("request_rows",),
+        ".text.requests_table": ("request_tables",),
         ".text.summary": ("summary_line", "summary_lines"),
         ".text.threshold_text": ("observed_text",),
         ".text.units": ("format_share", "in_encoding"),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_k6api.metrics import MetricsEngine, RequestsRow
-from pytest_k6api.model import Batch, TagTable
+from pytest_k6api.model import BUILT_IN, Batch, Column, RowType, TagTable
 from pytest_k6api.protocols.http import HTTP_ROWS, HttpRow
 
 Request = tuple[str, str, int, bool]
@@ -113,3 +113,47 @@ def test_no_request_is_lost_or_counted_twice(requests: list[Request]):
         assert sum(row.count for row in names) == len(requests)
         assert sum(row.failed for row in names) == sum(failed for *_, failed in requests)
         assert sum(row.names for row in names) == len({request[:2] for request in requests})
+
+
+# (tags id, milliseconds or None, whether it failed or None)
+METRICS = {metric.name: metric for metric in BUILT_IN}
+CALLS = RowType(
+    "call",
+    (Column(METRICS["grpc_req_duration"], 1), Column(METRICS["grpc_req_failed"], 2)),
+)
+SESSIONS = RowType("session", (Column(METRICS["ws_failed"], 1),))
+ANSWERS = RowType("answer", (Column(METRICS["ws_response_time"], 1),))
+
+
+def test_protocols_follow_each_other_with_names_and_verdicts_of_their_own():
+    tags = TagTable()
+    engine = MetricsEngine(tags)
+    get, find, home, chat, question = (
+        tags.intern({"scenario": "test_buy", "name": name})
+        for name in ("/shop/Get", "/shop/Find", "home", "chat", "question")
+    )
+    http = [(home, 0, 5_000, 0, 0, 0, 0, 5_000, 0, 0)]
+    calls = [(get, 7_000, 0), (get, 9_000, 1), (find, 1_000, 0)]
+    engine.ingest(
+        Batch(
+            {
+                HTTP_ROWS: http,
+                CALLS: calls,
+                SESSIONS: [(chat, 1), (chat, 0)],
+                ANSWERS: [(question, 3_000)] * 3,
+            }
+        )
+    )
+    engine.settle()
+
+    rows = engine.requests_by_name(10.0)
+
+    # A single name, of HTTP here, says no more than the whole.
+    assert [
+        (row.protocol.title, row.name, row.count, row.failed, row.times.get("max")) for row in rows
+    ] == [
+        ("WEBSOCKET", "question", 3, 0, 3.0),
+        ("WEBSOCKET", "chat", 2, 1, None),
+        ("GRPC", "/shop/Get", 2, 1, 9.0),
+        ("GRPC", "/shop/Find", 1, 0, 1.0),
+    ]

@@ -69,6 +69,44 @@ def test_workers_are_listed_with_their_losses_and_successors(
     ]
 
 
+def test_what_went_over_other_protocols_has_figures_and_tables_and_no_empty_chart(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    whole = sample_report()
+    (load_test,) = whole["load_tests"]
+    call = load_test["requests"][0] | {"name": "/shop.Shop/Get", "count": 7, "failed": 2}
+    load_test["requests"] = []
+    load_test["comparison"] = None
+    load_test["other_requests"] = [
+        {"protocol": "GRPC", "title": "calls by name", "requests": [call]}
+    ]
+    load_test["measured"] = [{"metric": "grpc_req_duration", "result": "avg=5.12ms, p(95)=9ms"}]
+    load_test["numbers"] = {"grpc_req_failed": {"rate": 0.5, "passes": 2, "fails": 2}}
+    timeline = load_test["timeline"]
+    seconds = timeline["seconds"]
+    timeline["requests"] = [
+        series | {"count": [0 for _ in seconds], "errors": []}
+        for series in timeline["requests"]
+        if series["name"] is None
+    ]
+    timeline["heatmap"]["counts"] = [[0 for _ in row] for row in timeline["heatmap"]["counts"]]
+    path = tmp_path / "report.html"
+    path.write_text(html_report(whole, "Load tests of shop"), encoding="utf-8")
+
+    page = open_page(path.as_uri())
+
+    figures = page.inner_text(".figures")
+    assert "gRPC calls\n4\n50% failed" in figures
+    assert "Failed requests" not in figures
+    calls = page.get_by_role("region", name="calls by name").locator("tbody tr")
+    assert calls.inner_text().split("\t")[0] == "/shop.Shop/Get"
+    metrics = page.get_by_role("region", name="All metrics").locator("tbody tr")
+    assert metrics.inner_text() == "grpc_req_duration\tavg=5.12ms, p(95)=9ms"
+    shown = page.locator("figure.chart:visible figcaption").all_inner_texts()
+    assert not [text for text in shown if "Latency" in text or "Requests" in text]
+    assert [text for text in shown if text.startswith("Virtual users")]
+
+
 def test_the_slowest_requests_are_listed_with_their_traces(
     tmp_path: Path, open_page: OpenPage, report: str
 ) -> None:

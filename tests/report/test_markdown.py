@@ -46,7 +46,7 @@ def test_requests_by_name_are_a_table() -> None:
     snapshot = MetricsEngine(TagTable()).snapshot(1.0)
 
     text = markdown_summary(
-        "t.py::test_a", "passed", snapshot, requests=[["name", "count"], ["a|b\r", "1"]]
+        "t.py::test_a", "passed", snapshot, requests=[[["name", "count"], ["a|b\r", "1"]]]
     )
 
     assert text.splitlines()[2:] == [

@@ -11,7 +11,15 @@ from pytest_k6api.metrics import (
     parse_selections,
     parse_thresholds,
 )
-from pytest_k6api.model import BUILT_IN, Batch, Metric, MetricKind, SampleRow, TagTable
+from pytest_k6api.model import (
+    BUILT_IN,
+    PROTOCOLS,
+    Batch,
+    Metric,
+    MetricKind,
+    SampleRow,
+    TagTable,
+)
 from pytest_k6api.model import metrics as built_in
 from pytest_k6api.report import observed_text, summary_line, summary_lines
 
@@ -176,6 +184,25 @@ def test_requests_by_name_are_a_table():
         "  /products?page=2                     1,500      3   150 1.5ms 1ms 2ms 12.34ms 1.5s",
         "  …ere.test/a/path/that/goes/on/and/on     7      3   0.7 1.5ms 1ms 2ms 12.34ms 1.5s",
         "  1,200 more names                     1,500      3   150 1.5ms 1ms 2ms 12.34ms 1.5s",
+    ]
+
+
+def test_calls_by_name_stand_below_the_metrics_of_their_protocol():
+    grpc = next(protocol for protocol in PROTOCOLS if protocol.title == "GRPC")
+    ws = next(protocol for protocol in PROTOCOLS if protocol.title == "WEBSOCKET")
+    rows = [
+        replace(row_of("ws://shop.test/chat"), protocol=ws, times={}),
+        replace(row_of("/shop.Shop/Get"), protocol=grpc),
+    ]
+
+    lines = summary_lines(snapshot_of([]), rows, "http://shop.test")
+
+    assert lines == [
+        "SESSIONS, ANSWERS count failed  /s avg p50 p95 p99 max",
+        "  /chat           1,500      3 150   –   –   –   –   –",
+        "",
+        "CALLS BY NAME    count failed  /s   avg p50 p95     p99  max",
+        "  /shop.Shop/Get 1,500      3 150 1.5ms 1ms 2ms 12.34ms 1.5s",
     ]
 
 

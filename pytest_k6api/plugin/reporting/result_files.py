@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_k6api.report import (
     file_of_its_own,
     markdown_summary,
-    request_rows,
+    request_tables,
     summary_export,
     write_whole,
 )
@@ -61,7 +61,10 @@ def write_step_summary(load_test: LoadTest, warn: Callable[[str], None]) -> None
         load_test.results.snapshot,
         load_test.verdict.reasons,
         load_test.comparison,
-        requests=list(request_rows(load_test.results.requests_by_name(), load_test.target)),
+        requests=[
+            table
+            for _, table in request_tables(load_test.results.requests_by_name(), load_test.target)
+        ],
     )
     try:
         with Path(path).open("a", encoding="utf-8") as file:

@@ -15,7 +15,7 @@ from pytest_k6api.report import (
     load_test_document,
     markdown_summary,
     report_document,
-    request_rows,
+    request_tables,
     write_whole,
 )
 from pytest_k6api.run import LoadTest, LoadTestPlan, facts_of, measured_at_end, timeline_document
@@ -62,7 +62,12 @@ class SessionReport:
             load_test.results.snapshot,
             load_test.verdict.reasons,
             load_test.comparison,
-            requests=list(request_rows(load_test.results.requests_by_name(), load_test.target)),
+            requests=[
+                table
+                for _, table in request_tables(
+                    load_test.results.requests_by_name(), load_test.target
+                )
+            ],
         )
         return self._write()
 

@@ -24,7 +24,7 @@ def markdown_summary(
     reasons: Sequence[str] = (),
     comparison: Comparison | None = None,
     *,
-    requests: Sequence[Sequence[str]] = (),
+    requests: Sequence[Sequence[Sequence[str]]] = (),
 ) -> str:
     """Return the section about one load test, with a line feed at its end.
 
@@ -34,7 +34,7 @@ def markdown_summary(
         snapshot: What was measured.
         reasons: Why it failed, one sentence each.
         comparison: It beside its baseline, if there is one.
-        requests: The requests by name, the head of the table first; see `request_rows`.
+        requests: Tables of requests by name, the head of each first; see `request_tables`.
     """
     mark = "✅" if outcome == "passed" else "❌"
     lines = [f"### {mark} {_text(name)}: {outcome}, {snapshot.elapsed:.1f} s", ""]
@@ -43,7 +43,8 @@ def markdown_summary(
     if snapshot.warnings:
         lines += [*(f"- ⚠️ {_text(warning)}" for warning in snapshot.warnings), ""]
     lines += [*_table(_threshold_rows(snapshot)), *_table(_metric_rows(snapshot))]
-    lines += _table(requests) if requests else []
+    for table in requests:
+        lines += _table(table)
     lines += _table(slowest_rows(snapshot.slowest, "")) if snapshot.slowest else []
     if comparison is not None:
         lines += [f"Compared with {_text(comparison.title)}:", ""]

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pytest_k6api.metrics import RequestsRow, Snapshot, TracedRequest
-from pytest_k6api.model import MetricKind, ScenarioOptions, storable
+from pytest_k6api.metrics import TIMES, RequestsRow, Snapshot, TracedRequest
+from pytest_k6api.model import PROTOCOLS, MetricKind, ScenarioOptions, storable
 from pytest_k6api.report.comparison.comparing import Comparison
 from pytest_k6api.report.files.results_file import Results, judged_document, results_document
+from pytest_k6api.report.text.summary import metric_texts
 
 REPORT_FORMAT = "pytest-k6api report"
 REPORT_VERSION = 1
@@ -79,7 +80,7 @@ class LoadTestFacts:
         environment: Facts about where and on what it ran, as text.
         scenarios: The options of each scenario.
         snapshot: What was measured.
-        requests: The requests by name.
+        requests: The requests by name, protocol by protocol.
         failures: What went wrong, grouped.
         reasons: Why it did not pass.
         comparison: It beside its baseline, if there is one.
@@ -119,7 +120,13 @@ def shown_document(facts: LoadTestFacts) -> Document:
             # k6's numbers of what has no sample are 0, which is what a counter counted.
             if metric.samples or metric.kind is MetricKind.COUNTER
         },
-        "requests": [_request(row) for row in facts.requests],
+        "requests": [_request(row) for row in facts.requests if row.protocol is PROTOCOLS[0]],
+        "other_requests": [
+            {"protocol": protocol.title, "title": protocol.named, "requests": rows}
+            for protocol in PROTOCOLS[1:]
+            if (rows := [_request(row) for row in facts.requests if row.protocol is protocol])
+        ],
+        "measured": [{"metric": metric, "result": text} for metric, text in metric_texts(snapshot)],
         "slowest": [_slowest(request) for request in snapshot.slowest],
         "failures": [_failure(failure) for failure in facts.failures],
         "comparison": _comparison(facts.comparison) if facts.comparison else None,
@@ -150,7 +157,7 @@ def report_document(load_tests: Sequence[Document], created_at: float) -> Docume
 def _request(row: RequestsRow) -> Document:
     times = {
         stat.replace("(", "").replace(")", ""): milliseconds
-        for stat, milliseconds in row.times.items()
+        for stat, milliseconds in (row.times or dict.fromkeys(TIMES)).items()
     }
     return {
         "scenario": row.scenario,
@@ -161,7 +168,7 @@ def _request(row: RequestsRow) -> Document:
         "failed": row.failed,
         "failed_share": row.failed / row.count if row.count else None,
         **times,
-        "size": row.received / row.count if row.count else None,
+        "size": row.received / row.count if row.count and row.received else None,
     }
 
 

@@ -1,48 +1,55 @@
 """Requests by name as rows of a table, for a terminal and for Markdown. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from pytest_k6api.metrics import RequestsRow, TracedRequest
-from pytest_k6api.model import printable
-from pytest_k6api.report.text.units import format_count, format_per_second, format_time
+from pytest_k6api.model import ProtocolMetrics, printable
+from pytest_k6api.report.text.units import NOTHING, format_count, format_per_second, format_time
 
 _LONGEST_NAME = 36
 _TIMES = ("avg", "p(50)", "p(95)", "p(99)", "max")
+_HEADS = ("avg", "p50", "p95", "p99", "max")
 # Not two: in most cases the table then fits into 80 columns.
 _GAP = " "
 
 
-def request_rows(requests: Sequence[RequestsRow], target: str) -> Iterator[list[str]]:
-    """Yield the head of the table, then the cells of each row; nothing if there are no rows.
+def request_tables(
+    requests: Iterable[RequestsRow], target: str
+) -> Iterator[tuple[ProtocolMetrics, list[list[str]]]]:
+    """Yield the tables of each protocol that has rows, as cells; the head of a table first.
 
     Args:
         requests: The rows.
         target: What relative URLs are joined to; names leave it out.
     """
-    if requests:
-        yield ["name", "count", "failed", "req/s", "avg", "p50", "p95", "p99", "max"]
-    for row in requests:
-        yield [
-            _label(row, target),
-            format_count(row.count),
-            format_count(row.failed),
-            format_per_second(row.per_second).removesuffix("/s"),
-            *(format_time(row.times[stat]) for stat in _TIMES),
-        ]
+    for protocol, rows in groupby(requests, key=lambda row: row.protocol):
+        head = [protocol.named, "count", "failed", protocol.rate, *_HEADS]
+        yield protocol, [head, *(_cells(row, target) for row in rows)]
+
+
+def _cells(row: RequestsRow, target: str) -> list[str]:
+    return [
+        _label(row, target),
+        format_count(row.count),
+        format_count(row.failed),
+        format_per_second(row.per_second).removesuffix("/s"),
+        *(format_time(row.times[stat]) if row.times else NOTHING for stat in _TIMES),
+    ]
 
 
 def request_lines(requests: Sequence[RequestsRow], target: str) -> list[str]:
-    """Return the table as lines for a terminal, its title first; empty if there are no rows."""
-    rows = list(request_rows(requests, target))
-    if not rows:
+    """Return the table of one protocol as lines for a terminal; empty if there are no rows."""
+    tables = [cells for _, cells in request_tables(requests, target)]
+    if not tables:
         return []
-    head, *body = rows
+    ((head, *body),) = tables
     # Names stand below their scenario.
     body = [
         [f"{'  ' if row.scenario and row.name else ''}{name}", *cells]
         for row, (name, *cells) in zip(requests, body, strict=True)
     ]
-    lines = [["REQUESTS BY NAME", *head[1:]], *([f"  {name}", *cells] for name, *cells in body)]
+    lines = [[head[0].upper(), *head[1:]], *([f"  {name}", *cells] for name, *cells in body)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         _GAP.join(
@@ -85,6 +92,9 @@ def _label(row: RequestsRow, target: str) -> str:
 
 
 def _short(name: str, target: str) -> str:
-    if target and name.startswith(f"{target.rstrip('/')}/"):
-        name = name[len(target.rstrip("/")) :]
+    base = target.rstrip("/")
+    # WebSocket's scheme stands for HTTP's.
+    for start in (f"{base}/", f"{base.replace('http', 'ws', 1)}/") if base else ():
+        if name.startswith(start):
+            name = name[len(start) - 1 :]
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"

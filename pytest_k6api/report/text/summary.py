@@ -4,8 +4,9 @@ Thresholds and checks first, because they decide; then the metrics in groups,
 aligned. Plain text, without colours.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 
 from pytest_k6api.metrics import (
     GroupSnapshot,
@@ -69,10 +70,14 @@ def summary_lines(
         requests: The requests by name.
         target: What relative URLs are joined to; names of requests leave it out.
     """
+    by_name = {
+        protocol.title: request_lines(list(rows), target)
+        for protocol, rows in groupby(requests, key=lambda row: row.protocol)
+    }
     sections = [
         _threshold_lines(snapshot),
         _check_lines(snapshot),
-        *_metric_sections(snapshot, request_lines(requests, target)),
+        *_metric_sections(snapshot, by_name),
         slowest_lines(snapshot.slowest, target),
         [f"! {warning}" for warning in snapshot.warnings],
     ]
@@ -169,7 +174,7 @@ def _group_lines(group: GroupSnapshot, depth: int) -> Iterator[str]:
             yield from lines
 
 
-def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[str]]:
+def _metric_sections(snapshot: Snapshot, by_name: Mapping[str, list[str]]) -> Iterator[list[str]]:
     shown = [metric for metric in snapshot.metrics.values() if metric.name not in _HIDDEN]
     metrics = sorted(shown, key=_place)
     width = max((len(_label(metric)) for metric in metrics), default=0) + 3
@@ -177,8 +182,14 @@ def _metric_sections(snapshot: Snapshot, by_name: list[str]) -> Iterator[list[st
         chosen = [metric for metric in metrics if _section(metric) == title]
         if chosen:
             yield [title, *_aligned(chosen, width)]
-        if title == "HTTP":
-            yield by_name
+        yield by_name.get(title, [])
+
+
+def metric_texts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """Yield the id of each metric with its numbers as text; without checks, which groups have."""
+    for metric in sorted(snapshot.metrics.values(), key=_place):
+        if metric.name != "checks" and (metric.samples or metric.kind is MetricKind.COUNTER):
+            yield metric.id, ", ".join(_cells(metric))
 
 
 def _place(metric: MetricSnapshot) -> tuple[int, str]:
