@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         OutputUnavailable,
         Writer,
     )
-    from pytest_k6api.outputs.files import CsvWriter, JsonLinesWriter
+    from pytest_k6api.outputs.files import CsvWriter, JsonLinesWriter, why_not_writable
     from pytest_k6api.outputs.queued import OutputStatus, QueuedOutput
     from pytest_k6api.outputs.registry import file_target, find_factory
 
@@ -39,6 +39,7 @@ __all__ = [
     "Writer",
     "file_target",
     "find_factory",
+    "why_not_writable",
 ]
 
 __getattr__ = late_names(
@@ -54,7 +55,7 @@ __getattr__ = late_names(
             "OutputUnavailable",
             "Writer",
         ),
-        ".files": ("CsvWriter", "JsonLinesWriter"),
+        ".files": ("CsvWriter", "JsonLinesWriter", "why_not_writable"),
         ".queued": ("OutputStatus", "QueuedOutput"),
         ".registry": ("file_target", "find_factory"),
     },

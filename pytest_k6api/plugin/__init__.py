@@ -111,11 +111,15 @@ def pytest_sessionfinish(
     session: pytest.Session, exitstatus: int
 ) -> Generator[None, object, object]:
     """Stop the control API when all has been reported, after ``--k6-linger``."""
-    result = yield
-    if SESSION in session.config.stash:
-        from pytest_k6api.plugin.runtime.session import close_session
+    has_raised = True
+    try:
+        result = yield
+        has_raised = False
+    finally:
+        if SESSION in session.config.stash:
+            from pytest_k6api.plugin.runtime.session import close_session
 
-        close_session(session, exitstatus)
+            close_session(session, pytest.ExitCode.INTERNAL_ERROR if has_raised else exitstatus)
     return result
 
 

@@ -129,6 +129,8 @@ def one_error() -> Iterator[None]:
 def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one exception of `group` that pytest gets: one that ends the session first."""
     for error in group.exceptions:
+        # One that was put into a group instead of being raised has no line of its own.
+        error.__traceback__ = error.__traceback__ or group.__traceback__
         if isinstance(error, LeavingError) and error.__cause__ is not None:
             return error.__cause__
         if not isinstance(error, Exception):

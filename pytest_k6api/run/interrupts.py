@@ -131,6 +131,7 @@ def interrupts(
         step(name)
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        __tracebackhide__ = True  # pytest shows the line that was interrupted
         nonlocal asked
         # The first two wait for the loop, however long it is blocked.
         if asked >= len(steps) or (asked > 1 and taken < asked):
@@ -154,6 +155,7 @@ def signals_end_session() -> Iterator[None]:
     """Make SIGTERM and SIGHUP end the pytest session as Ctrl-C does."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         raise KeyboardInterrupt
 
     with _handled_by(handle, (signal.SIGTERM, signal.SIGHUP), time.monotonic):
@@ -171,6 +173,7 @@ class _Handler:
         self.before: dict[int, Any] = {}
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         if os.getpid() != self._process:
             # A forked child, such as a server that a fixture ends with SIGTERM.
             signal.signal(number, self.before[number])

@@ -203,7 +203,10 @@ def test_results_that_cannot_be_saved_fail_the_load_test(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ) -> None:
     write(pytester)
-    pytester.path.joinpath("file").write_text("no folder")
+    pytester.makeconftest("""
+        from pathlib import Path
+        def pytest_runtest_setup(item): Path("file").write_text("no folder")
+    """)
 
     result = run_pytest("--k6-save=main", "--k6-results-dir=file")
 

@@ -110,6 +110,26 @@ def test_sigterm_in_an_ordinary_test_ends_the_session_with_the_summaries_so_far(
 
 
 @pytest.mark.slow
+def test_a_signal_between_load_tests_is_told_with_the_line_that_it_interrupted(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import signal
+        import pytest
+        @pytest.fixture
+        def shop():
+            signal.raise_signal(signal.SIGTERM)
+            yield
+        @pytest.mark.scenario
+        async def test_browse(vu, shop): pass
+    """)
+
+    result = run_pytest(no_reraise_ctrlc=True)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*test_a_signal_between*.py:5: KeyboardInterrupt"])
+
+
 def test_sigterm_ends_lingering(pytester: pytest.Pytester, service: Service):
     pytester.makepyfile("""
         import pytest
@@ -210,6 +230,52 @@ def test_what_ends_a_session_keeps_its_code_and_there_is_one_summary(
     assert summaries(output, "test_leaves") == 1
     assert text in output
     assert ("1 passed" in output) == (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("leave", "code", "text"),
+    [
+        ("raise BaseExceptionGroup('two', [SystemExit(3), ValueError()])", 1, "E   SystemExit: 3"),
+        ("raise BaseExceptionGroup('one', [KeyboardInterrupt()])", 2, "*.py:6: KeyboardInterrupt"),
+        ("vu.check(1, {'leaves': lambda _: sys.exit(3)})", 1, "E   SystemExit: 3"),
+    ],
+)
+def test_the_line_that_ends_a_session_is_the_users(
+    pytester: pytest.Pytester, run_pytest: RunPytest, leave: str, code: int, text: str
+):
+    pytester.makepyfile(f"""
+        import sys
+        import pytest
+
+        @pytest.mark.scenario
+        async def test_leaves(vu):
+            {leave}
+    """)
+
+    result = run_pytest("--tb=short", no_reraise_ctrlc=True)
+
+    assert result.ret == code
+    result.stdout.fnmatch_lines([text])
+    result.stdout.no_fnmatch_line("*pytest_k6api*.py*")
+
+
+def test_summaries_are_printed_also_where_the_end_of_the_session_raises(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makeconftest("""
+        import pytest
+        def pytest_sessionfinish(): pytest.exit("enough", 7)
+    """)
+    pytester.makepyfile("""
+        import pytest
+        @pytest.mark.scenario
+        async def test_browse(vu): pass
+    """)
+
+    result = run_pytest()
+
+    assert result.ret == 7
+    assert summaries(result.stdout.str(), "test_browse") == 1
 
 
 def test_teardown_runs_after_pytest_exit_in_a_scenario(

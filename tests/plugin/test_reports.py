@@ -383,9 +383,12 @@ def test_a_summary_that_cannot_be_written_fails_the_load_test(
         async def test_browse(vu):
             await vu.http.get("/")
     """)
+    pytester.makeconftest("""
+        from pathlib import Path
+        def pytest_runtest_setup(item): Path("taken").write_text("no folder")
+    """)
 
-    # The test file is not a folder.
-    result = run_pytest(f"--k6-summary-export={next(pytester.path.glob('*.py'))}/summary.json")
+    result = run_pytest("--k6-summary-export=taken/summary.json")
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(

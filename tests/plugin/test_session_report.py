@@ -103,12 +103,42 @@ def test_a_report_that_cannot_be_written_fails_the_load_test(
     pytester: pytest.Pytester, run_pytest: RunPytest
 ) -> None:
     pytester.makepyfile(test_shop=TESTS)
-    (pytester.path / "taken").write_text("")
+    pytester.makeconftest("""
+        from pathlib import Path
+        def pytest_runtest_setup(item): Path("taken").write_text("no folder")
+    """)
 
     result = run_pytest("--k6-report=taken/r.html", "-k", "good")
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*cannot write the report *taken/r.html: *"])
+    result.stdout.no_fnmatch_line("report: taken/r.html")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--k6-report=taken/r.html"],
+            "--k6-report: *taken/r.html cannot be written: *taken is not",
+        ),
+        (["--k6-report=folder.html"], "--k6-report: *folder.html is a folder; name a file in it"),
+        (["--k6-summary-export=taken/{name}.json"], "--k6-summary-export: *taken is not a folder"),
+        (["--k6-save=main", "--k6-results-dir=taken"], "--k6-save: *taken is not a folder"),
+        (["--k6-report=" + "r" * 300 + ".md"], "--k6-report: *.md cannot be written: *too long"),
+    ],
+)
+def test_a_file_that_surely_cannot_be_written_is_refused_before_any_load(
+    pytester: pytest.Pytester, run_pytest: RunPytest, options: list[str], message: str
+) -> None:
+    pytester.makepyfile(test_shop=TESTS)
+    (pytester.path / "taken").write_text("no folder")
+    (pytester.path / "folder.html").mkdir()
+
+    result = run_pytest(*options)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}*"])
 
 
 def test_a_session_that_ends_early_leaves_the_report_of_what_had_ended(

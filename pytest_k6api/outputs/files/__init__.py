@@ -2,5 +2,6 @@
 
 from pytest_k6api.outputs.files.csv_rows import CsvWriter
 from pytest_k6api.outputs.files.json_lines import JsonLinesWriter
+from pytest_k6api.outputs.files.line_target import why_not_writable
 
-__all__ = ["CsvWriter", "JsonLinesWriter"]
+__all__ = ["CsvWriter", "JsonLinesWriter", "why_not_writable"]

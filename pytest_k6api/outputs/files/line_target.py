@@ -28,8 +28,8 @@ class LineTarget:
     def __init__(self, path: str, open_stdout: Callable[[], BinaryIO] = open_nothing) -> None:
         self._path = path
         self._open_stdout = open_stdout
-        if path != STDOUT:
-            _check(Path(path))
+        if path != STDOUT and (problem := why_not_writable(Path(path))):
+            raise OutputError(problem)
         self._file: BinaryIO | None = None
         # What a compressed file is written to, which that does not close.
         self._packed: BinaryIO | None = None
@@ -99,16 +99,19 @@ def _open_alone(path: Path) -> BinaryIO:
     return file
 
 
-def _check(path: Path) -> None:
-    """Refuse a file that surely cannot be written, without touching it."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file in it, such as {path / 'run.json'}")
-    if path.exists():
-        if not os.access(path, os.W_OK):
-            raise OutputError(f"{path} cannot be written: permission denied")
-        return
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+def why_not_writable(path: Path) -> str:
+    """Return why the file `path` surely cannot be written, without touching it; empty if it may be."""
+    try:
+        if path.is_dir():
+            return f"{path} is a folder; name a file in it, such as {path / 'run.json'}"
+        if path.exists():
+            may = os.access(path, os.W_OK)
+            return "" if may else f"{path} cannot be written: permission denied"
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+    except OSError as error:  # the name is too long, or a folder may not be looked into
+        return f"{path} cannot be written: {error.strerror}"
     if not above.is_dir():
-        raise OutputError(f"{path} cannot be written: {above} is not a folder")
+        return f"{path} cannot be written: {above} is not a folder"
     if not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"{path} cannot be written: permission denied in {above}")
+        return f"{path} cannot be written: permission denied in {above}"
+    return ""

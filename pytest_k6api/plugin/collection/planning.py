@@ -61,7 +61,7 @@ def _problems_of_session(
     config: pytest.Config, settings: Settings, items: Sequence[pytest.Item]
 ) -> list[str]:
     """Return mistakes in what the session as a whole reads, writes and starts, one text each."""
-    from pytest_k6api.plugin.runtime.requested_outputs import read_requests
+    from pytest_k6api.plugin.runtime.requested_outputs import problems_of_files, read_requests
     from pytest_k6api.plugin.runtime.session import problems_of
     from pytest_k6api.plugin.workers.wanted import wanted_workers
 
@@ -71,6 +71,7 @@ def _problems_of_session(
     except OptionError as error:
         problems.append(str(error))
     problems += _problems_of_baselines(config, settings, items)
+    problems += problems_of_files(config, settings)
     problems += read_requests(config, settings, items)
     return problems
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 
 import outcome
 import trio
@@ -50,6 +51,20 @@ def _of_user_code(info: ExceptionInfo[BaseException]) -> Traceback:
         lambda entry: not any(folder in Path(entry.path).parents for folder in _HIDDEN)
     )
     return theirs or info.traceback
+
+
+def in_user_code(error: BaseException) -> BaseException:
+    """Leave the frames of this package out of the traceback of `error`, if others are left; return it."""
+    steps = []
+    step = error.__traceback__
+    while step is not None:
+        if PACKAGE not in Path(step.tb_frame.f_code.co_filename).parents:
+            steps.append(step)
+        step = step.tb_next
+    kept: TracebackType | None = None
+    for step in reversed(steps):
+        kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return error.with_traceback(kept or error.__traceback__)
 
 
 def failure_text(load_test: LoadTest) -> str:

@@ -53,7 +53,8 @@ def print_summaries(config: pytest.Config, reporter: object) -> None:
         if extent == "full":
             terminal.write_line("")
     for file in Settings.of(config).entries("report"):
-        terminal.write_line(f"report: {file}")
+        if (config.invocation_params.dir / file).exists():  # else its load tests have failed
+            terminal.write_line(f"report: {file}")
 
 
 def _shortened(summary: KeptSummary) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_k6api.plugin.hooks.hook_calls import HOOKS
 from pytest_k6api.plugin.hooks.stash_keys import PLAN, SESSION
-from pytest_k6api.plugin.reporting.failure_text import failure_text, first_error
+from pytest_k6api.plugin.reporting.failure_text import failure_text, first_error, in_user_code
 from pytest_k6api.plugin.reporting.load_test_report import keep_results, report_parts
 from pytest_k6api.plugin.reporting.pytest_reports import list_summary
 from pytest_k6api.plugin.reporting.result_files import export_summary, write_step_summary
@@ -39,7 +39,7 @@ def end_load_test(item: pytest.Function, load_test: LoadTest, error: BaseExcepti
     if error is not None:
         _keep(item, load_test)
         list_summary(item)
-        raise error
+        raise in_user_code(error)
     report_parts(item, load_test)
     _keep(item, load_test)
     list_summary(item)

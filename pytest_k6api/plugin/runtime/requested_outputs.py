@@ -1,4 +1,4 @@
-"""The outputs of ``--k6-out``: read and checked before any load, made for each run."""
+"""Outputs of ``--k6-out`` and files of results: checked before any load; outputs are made for each run."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -70,6 +70,23 @@ def read_requests(
         else:
             requested.append(request)
     return problems
+
+
+def problems_of_files(config: pytest.Config, settings: Settings) -> Iterator[str]:
+    """Yield why files of results surely cannot be written, one text each."""
+    folder = config.invocation_params.dir
+    asked = [("report", folder / file) for file in settings.entries("report")]
+    if pattern := settings.text("summary_export"):
+        asked.append(("summary_export", folder / pattern.replace("{name}", file_stem(""))))
+    if name := settings.text("save"):
+        asked.append(("save", config.rootpath / settings.text("results_dir") / name / "a.json"))
+    if not asked:
+        return
+    from pytest_k6api.outputs import why_not_writable
+
+    for setting, path in asked:
+        if problem := why_not_writable(path):
+            yield f"{settings.place(setting)}: {problem}"
 
 
 def takes_stdout(config: pytest.Config) -> bool:

@@ -94,7 +94,13 @@ def only_error(error: BaseException) -> BaseException:
     """Return the exception that `error` wraps as a nursery does, as long as it is only one."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    return error
+    return _as_raised(error)
+
+
+def _as_raised(error: BaseException) -> BaseException:
+    # Python makes a RuntimeError of a StopIteration that a coroutine raises: its lines are ours.
+    is_pythons = isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration)
+    return error.__cause__ or error if is_pythons else error
 
 
 def one_line(error: BaseException) -> str:
@@ -113,6 +119,7 @@ def failing_line(error: BaseException) -> tuple[CodeType | None, int]:
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    error = _as_raised(error)
     found: TracebackType | None = None
     last = step = error.__traceback__
     while step is not None:
@@ -142,7 +149,8 @@ def format_location(filename: str, line: int) -> str:
 
 
 def trim_traceback(error: BaseException) -> BaseException:
-    """Let the traceback of `error` begin in the user's code; return `error`."""
+    """Let the traceback of `error`, as it was raised, begin in the user's code; return it."""
+    error = _as_raised(error)
     step = error.__traceback__
     while step is not None and step.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         step = step.tb_next

@@ -89,6 +89,21 @@ def test_a_traceback_begins_in_the_users_code() -> None:
     assert text.endswith("LookupError")
 
 
+def test_a_stop_iteration_out_of_a_coroutine_is_told_as_it_was_raised() -> None:
+    async def take() -> None:
+        raise StopIteration("no more rows")
+
+    def step() -> None:  # as the package awaits a scenario
+        take().send(None)
+
+    error = _raised(step)
+
+    assert type(error) is RuntimeError
+    assert failing_line(error)[0] is take.__code__
+    assert one_line(error) == "StopIteration: no more rows"
+    assert type(trim_traceback(error)) is StopIteration
+
+
 def test_a_body_that_is_no_keyword_is_explained() -> None:
     class SyncClient:
         def post(self, url: str, **options: object) -> None: ...
