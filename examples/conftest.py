@@ -1,9 +1,12 @@
 """The shop that all examples load: one for the session, in a process of its own."""
 
+import os
 import selectors
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SECONDS_TO_START = 30
 SECONDS_TO_END = 10
+CERTIFICATES = "SHOP_CERTIFICATES"
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +25,14 @@ def k6_base_url() -> Iterator[str]:
     A fixture of this name is all it takes: a load test that names no base URL of
     its own asks for it.
     """
-    command = [sys.executable, "-m", "examples.shop", "--end-with-stdin"]
+    with run_shop() as url:
+        yield url
+
+
+@contextmanager
+def run_shop(*arguments: str) -> Iterator[str]:
+    """Start a shop, give its address, and end it."""
+    command = [sys.executable, "-m", "examples.shop", "--end-with-stdin", *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         try:
@@ -33,6 +44,36 @@ def k6_base_url() -> Iterator[str]:
                 process.wait(SECONDS_TO_END)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@pytest.fixture(scope="session")
+def shop_over_tls() -> Iterator[str]:
+    """Start a shop that speaks HTTP/2 and HTTP/3, too, and return its address."""
+    with run_shop(f"--tls={os.environ[CERTIFICATES]}/shop.pem") as url:
+        yield url
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make certificates for the shop over TLS, and trust their authority, also in workers.
+
+    Yours may rather be named by ``--k6-ca-file``; this is OpenSSL's variable.
+    """
+    if CERTIFICATES in os.environ:
+        return  # a worker
+    try:
+        import trustme
+    except ImportError:
+        return
+    folder = tempfile.TemporaryDirectory()
+    config.add_cleanup(folder.cleanup)
+    authority = trustme.CA()
+    shop = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+    shop.write_to_path(f"{folder.name}/shop.pem")
+    authority.cert_pem.write_to_path(f"{folder.name}/authority.pem")
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setenv(CERTIFICATES, folder.name)
+    patch.setenv("SSL_CERT_FILE", f"{folder.name}/authority.pem")
 
 
 def _first_line(stream: IO[str]) -> str:
