@@ -32,12 +32,13 @@ class SessionSamples:
         response: Its response.
     """
 
-    __slots__ = ("_context", "_recorder", "_request", "_response", "tags_id")
+    __slots__ = ("_context", "_recorder", "_request", "_response", "_subprotocol", "tags_id")
 
     def __init__(self, recorder: Recorder, request: PreparedRequest, response: Response) -> None:
         self._recorder = recorder
         self._request = request
         self._response = response
+        self._subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
         self._context = recorder.context
         self.tags_id = self._id(self._context)
 
@@ -94,10 +95,6 @@ class SessionSamples:
             tags["status"] = str(self._response.status_code)
             tags["subproto"] = self._subprotocol
         return tags
-
-    @property
-    def _subprotocol(self) -> str:
-        return self._response.headers.get("Sec-WebSocket-Protocol", "")
 
     def _id(self, context: TagContext, name: str | None = None) -> int:
         request = self._request

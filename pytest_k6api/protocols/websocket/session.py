@@ -92,7 +92,8 @@ class WebSocketSession:
         self.dropped = 0
         self.last_sent: Message | None = None
         self.last_received: Message | None = None
-        self._feed = reader.feed
+        self._read_short, self._feed = reader.read_short, reader.feed
+        self._tls = self.outgoing.tls
         self._put_message = self.outgoing.put_message
         self._row = (tags_id,)
         self._waits: list[Wait] = []
@@ -102,6 +103,7 @@ class WebSocketSession:
         self._is_servers_turn = False
         self._need = ""
         self._idle_timeout = idle_timeout
+        self._has_idle_timeout = idle_timeout != math.inf
         self.opened_at = self._not_idle_at = now = perf_counter_ns()
         self._ends_at = now + max_duration
         self.deadline: float = now
@@ -127,21 +129,24 @@ class WebSocketSession:
             if self._is_reading or self._waits:
                 return await self._receive_beside_others()
             self._is_reading = True
-            if self._idle_timeout != math.inf:
+            if self._has_idle_timeout:
                 self._not_idle_at = perf_counter_ns()
             try:
                 while not unread:
                     if not self.is_usable:
                         raise self.closed_error("waited for a message")
                     # `_read`, without the call.
-                    if len(line.wire) > MOST_UNSENT:
-                        await self._wait_sent()
                     try:
                         data = await line.receive()
                     except (OSError, trio.ClosedResourceError) as error:
                         self._lose(error)
-                    else:
-                        self.take(data)
+                        continue
+                    if not self._waits and (message := self._read_short(data)) is not None:
+                        self._record(message, data)
+                        return message
+                    self.take(data)
+                    if len(line.wire) > MOST_UNSENT:
+                        await self._wait_sent()
             finally:
                 self._is_reading = False
                 if self._waits:
@@ -207,15 +212,21 @@ class WebSocketSession:
         except (OSError, trio.ClosedResourceError) as error:
             self._lose(error)
 
+    def _record(self, message: Message, data: bytes) -> None:
+        """Record a message that is all of the bytes `data`; `take` without what is more than that."""
+        recorder = self.recorder
+        if self._tls is None:
+            recorder.bytes_received += len(data)
+        else:
+            self.outgoing.count(data)
+        recorder.buffer.rows[WS_RECEIVED_ROWS].append(self._row)
+        self.last_received = message
+
     def take(self, data: bytes) -> None:
         """Deal with the bytes `data`, of which there are none at the end of the stream."""
-        outgoing = self.outgoing
-        if outgoing.unsent or outgoing.tls is not None:
-            outgoing.count(data)
-        else:
-            self.recorder.bytes_received += len(data)
+        self.outgoing.count(data)
         if not data:
-            self.end(failures.gone() if outgoing.close_sent is None else None)
+            self.end(failures.gone() if self.outgoing.close_sent is None else None)
             return
         at = self.line.received_at
         for event in self._feed(data):
@@ -331,10 +342,12 @@ class WebSocketSession:
 
     async def hang_up(self) -> None:
         """Close the connection; give the server a second to do so first, for its is the last word."""
-        if self._is_servers_turn:
-            with trio.move_on_after(_LINGER), suppress(OSError, trio.ClosedResourceError):
-                while await self.line.receive():
-                    pass
+        with suppress(OSError, trio.ClosedResourceError):
+            # The end comes with the close frame as a rule: then there is nothing to wait for.
+            if self._is_servers_turn and self.line.receive_nowait() != b"":
+                with trio.move_on_after(_LINGER):
+                    while await self.line.receive():
+                        pass
         self.drop()
 
     def drop(self) -> None:

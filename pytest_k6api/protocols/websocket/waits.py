@@ -55,6 +55,10 @@ class Wait:
         self.wake()
         return True
 
+    def begin(self, at: int) -> None:
+        """Learn that what it waits for an answer to was sent at `at`."""
+        self.began = at
+
     async def sleep(self) -> None:
         """Wait to be woken."""
         self._alarm = trio.Event()

@@ -1,9 +1,12 @@
 """Lines that send without waiting for an answer, and are woken again and again."""
 
+import os
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter_ns
 
 import pytest
 import trio
@@ -12,6 +15,7 @@ import trio.testing
 import trustme
 
 from pytest_k6api.protocols.http.net import DuplexLine, TlsSocket, Traffic
+from pytest_k6api.protocols.http.net.tcp import tell_arrivals
 from tests.virtual_time import in_real_time
 
 pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("waiting")]
@@ -34,6 +38,7 @@ async def a_line() -> AsyncIterator[tuple[DuplexLine, trio.SocketStream]]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     ours = socket.create_connection(listeners[0].socket.getsockname())
     ours.setblocking(False)
+    tell_arrivals(ours)
     peer = await listeners[0].accept()
     async with running_traffic() as traffic:
         line = DuplexLine(ours, traffic)
@@ -83,6 +88,48 @@ async def test_what_came_while_no_task_waited_is_received_later() -> None:
 
         assert await line.receive() == b"early"
         assert line.received_at > 0
+
+
+# Tasks of Trio are resumed a turn late: then the time is that of looking.
+@pytest.mark.parametrize("waiting", ["epoll"], indirect=True)
+@pytest.mark.parametrize("is_timed", [True, False])
+@in_real_time
+async def test_the_kernel_tells_when_data_came_to_a_line_that_is_timed(is_timed: bool) -> None:
+    async with a_line() as (line, peer):
+        line.is_timed = is_timed
+        os.write(peer.socket.fileno(), b"early")
+        time.sleep(0.05)  # noqa: ASYNC251 - the loop is busy
+        looked_at = perf_counter_ns()
+
+        assert await line.receive() == b"early"
+        assert (line.received_at < looked_at) == is_timed
+
+
+@in_real_time
+async def test_a_line_is_looked_at_once_though_news_and_an_arrival_tell_of_it() -> None:
+    async with a_line() as (line, peer):
+        await peer.send_all(b"early,")
+        while not line.has_news:
+            await trio.lowlevel.checkpoint()
+        os.write(peer.socket.fileno(), b"late")
+
+        assert await line.receive() == b"early,late"
+        assert not line.has_news
+
+
+@in_real_time
+async def test_what_is_to_be_called_when_all_was_sent_is_called_once() -> None:
+    called = []
+    async with a_line() as (line, peer):
+        line.send_soon(b"one")
+        line.call_when_sent(lambda: called.append(line.started_at))
+        assert called == []
+        assert await exactly(peer, 3) == b"one"
+        line.send_soon(b"two")
+        assert await exactly(peer, 3) == b"two"
+
+    assert len(called) == 1
+    assert called[0] > 0
 
 
 @in_real_time

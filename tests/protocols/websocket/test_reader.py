@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_k6api.protocols.websocket.wire.deflate import Deflater, DeflateTerms, Inflater
 from pytest_k6api.protocols.websocket.wire.frames import (
+    MASKS,
     Breach,
     Close,
     Event,
@@ -41,7 +42,18 @@ def frame(first: int, payload: bytes = b"", *, length: int | None = None) -> byt
 def read(
     *pieces: bytes, max_size: int = 1_000_000, inflater: Inflater | None = None
 ) -> list[Event]:
+    """Return what the pieces say, read as sessions read them: in one step where that can be."""
     reader = FrameReader(max_size, inflater)
+    events: list[Event] = []
+    for piece in pieces:
+        short = reader.read_short(piece)
+        events += reader.feed(piece) if short is None else [short]
+    return events
+
+
+def feed(*pieces: bytes, max_size: int = 1_000_000) -> list[Event]:
+    """Return what the pieces say, read in the general way alone."""
+    reader = FrameReader(max_size)
     return [event for piece in pieces for event in reader.feed(piece)]
 
 
@@ -382,7 +394,17 @@ def test_any_pieces_of_a_conversation_give_the_same_events(conversation, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8)))
     pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
 
-    assert read(*pieces) == read(wire) == read_bytewise(wire) == events
+    assert read(*pieces) == feed(*pieces) == read(wire) == read_bytewise(wire) == events
+
+
+@example([b"\x81\x01\xff"])
+@example([b"\x01\x01a", b"\x81\x01b"])
+@example([b"\x82\x03abc", b"\x88\x00", b"\x81\x01a"])
+@example([b"\x81\x09too large", b"\x81\x01a"])
+@example([b"", b"\x81", b"\x00\x81\x00"])
+@given(st.lists(st.binary(max_size=12), max_size=6))
+def test_the_short_way_and_the_general_one_read_any_bytes_alike(pieces):
+    assert read(*pieces, max_size=8) == feed(*pieces, max_size=8)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=10), st.booleans())
@@ -406,10 +428,29 @@ def test_a_mask_is_each_byte_xored_with_its_own_and_undoes_itself(data, mask):
 @pytest.mark.parametrize("size", [*SIZES[:7], 70_000])
 @pytest.mark.parametrize("is_compressed", [False, True])
 def test_a_frame_of_ours_is_masked_and_has_the_shortest_length(size, is_compressed):
-    written = encode_frame(2, b"x" * size, b"\0\0\0\0", is_compressed=is_compressed)
+    written = encode_frame(2 | (0x40 if is_compressed else 0), b"x" * size, 0)
 
     head = frame(0xC2 if is_compressed else 0x82, b"", length=size)
     assert written == head[:1] + bytes((head[1] | 0x80,)) + head[2:] + b"\0\0\0\0" + b"x" * size
+
+
+@given(
+    st.sampled_from([0x1, 0x2, 0x41, 0x42, 0x8, 0x9, 0xA]),
+    st.binary(max_size=130),
+    st.integers(0, 0xFFFFFFFF),
+)
+def test_a_frame_of_ours_is_its_head_its_mask_and_the_masked_payload(kind, payload, mask):
+    written = encode_frame(kind, payload, mask)
+
+    key = mask.to_bytes(4)
+    head = frame(0x80 | kind, length=len(payload))
+    assert written[:2] == bytes((head[0], head[1] | 0x80))
+    assert written[2 : len(head)] == head[2:]
+    assert written[len(head) :] == key + apply_mask(payload, key)
+
+
+def test_masks_differ_from_frame_to_frame():
+    assert len({next(MASKS) for _ in range(1000)}) > 990
 
 
 def test_a_reason_that_is_too_long_is_cut_between_characters():

@@ -48,7 +48,7 @@ class Http1Line:
     __slots__ = (
         "_parking", "_tls", "_traffic", "_turned_at",
         "bytes_received", "bytes_sent", "data", "deadline", "ended_at", "error", "fd", "has_news",
-        "is_open", "is_reusable", "received_at", "sent_at", "sock", "started_at", "task", "wire",
+        "is_open", "is_reusable", "is_timed", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket | TlsSocket, traffic: Traffic) -> None:
@@ -56,7 +56,7 @@ class Http1Line:
         self.fd = sock.fileno()
         self._tls = sock if isinstance(sock, TlsSocket) else None
         self.deadline = NEVER
-        self.is_open = self.is_reusable = True
+        self.is_open = self.is_reusable = self.is_timed = True
         self.has_news = self._tls is not None and self._tls.is_ahead
         self.wire = b""
         self.task: Task | None = None

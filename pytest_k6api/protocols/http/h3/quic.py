@@ -131,6 +131,10 @@ class QuicSocket:
         finally:
             self._unsent = unsent[position:]
 
+    def recv(self, size: int, /) -> bytes:
+        """Receive; see `recvmsg`."""
+        return self.recvmsg(size, 0)[0]
+
     def recvmsg(self, _size: int, ancillary_size: int, /) -> Received:
         """Receive all datagrams that are there; return a mark if there is something to hand out.
 

@@ -56,6 +56,7 @@ class MultiplexedConnection(DuplexLine, Generic[SessionT]):
         traffic: Traffic,
     ) -> None:
         super().__init__(sock, traffic)
+        self.has_news = True  # the client is to look for what came before now
         self.ready_at = perf_counter_ns()
         self.protocol = protocol
         self.max_size = float("inf") if max_size is None else max_size
@@ -81,10 +82,12 @@ class MultiplexedConnection(DuplexLine, Generic[SessionT]):
 
     def _end_sending(self) -> None:
         """Tell the streams when they were sent, and those that wait that they may go on."""
-        for stream in self.starting:
-            stream.started_at = stream.started_at or self.started_at
-            stream.sent_at = self.sent_at
-        self.starting.clear()
+        if self.starting:
+            now = perf_counter_ns()
+            for stream in self.starting:
+                stream.started_at = stream.started_at or self.started_at
+                stream.sent_at = now
+            self.starting.clear()
         if self._is_congested:
             self._is_congested = False
             for stream in self.session.streams.values():

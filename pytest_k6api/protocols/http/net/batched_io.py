@@ -69,6 +69,8 @@ class Line(Protocol):
         data: The bytes received; None while there are none, and after an error.
         error: The error, if there was one.
         received_at: When `data` came in.
+        is_timed: Whether anything needs these times. If not, nothing is sure but that data came
+            before `received_at`, which saves 0.5 µs.
         has_news: Whether something came while no task waited: the end, most likely.
     """
 
@@ -81,6 +83,7 @@ class Line(Protocol):
     data: bytes | None
     error: Exception | None
     received_at: int
+    is_timed: bool
     has_news: bool
 
     @property
@@ -228,7 +231,7 @@ class Traffic(trio.abc.Instrument):
         outbox.clear()
 
     # One function, because each call would cost 0.1 µs or more.
-    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002, C901, PLR0915 - Trio's signature
+    def after_io_wait(self, timeout: float) -> None:  # noqa: ARG002, C901, PLR0912, PLR0915 - Trio's signature
         """Receive what has come, and resume the tasks that wait for it."""
         asked = perf_counter_ns()
         events = self._poll(0, _MOST_EVENTS)
@@ -238,13 +241,10 @@ class Traffic(trio.abc.Instrument):
         if len(events) < _MOST_EVENTS:
             self._polled_at = asked
         if self._missed:
-            ended = self._hung_up
-            events += [(line.fd, HUNG_UP if line.fd in ended else 0) for line in self._missed]
-            self._missed.clear()
+            events += self._missed_beside(events)
         lines = self._lines
         for fd, flags in events:
-            line = lines.get(fd)
-            if line is None:
+            if (line := lines.get(fd)) is None:
                 if fd in self._dials:
                     self._dials[fd].wake()
                 continue
@@ -255,11 +255,14 @@ class Traffic(trio.abc.Instrument):
                     self._hung_up.add(fd)
                 continue
             try:
-                line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
                 arrived = now
-                if told:  # `arrived_at`, without the call
-                    seconds, nanoseconds = TIMESPEC(told[0][2])
-                    arrived = seconds * 1_000_000_000 + nanoseconds - offset
+                if not line.is_timed:
+                    line.data = line.sock.recv(FIRST_SIZE)
+                else:
+                    line.data, told, _, _ = line.sock.recvmsg(FIRST_SIZE, ROOM_FOR_ARRIVAL)
+                    if told:  # `arrived_at`, without the call
+                        seconds, nanoseconds = TIMESPEC(told[0][2])
+                        arrived = seconds * 1_000_000_000 + nanoseconds - offset
                 line.received_at = arrived if earliest <= arrived <= now else now
             except (BlockingIOError, ssl.SSLWantReadError):  # TLS had something for itself
                 continue
@@ -274,6 +277,14 @@ class Traffic(trio.abc.Instrument):
                 self._hung_up.add(fd)
         if self._blocked:
             self._send_blocked()
+
+    def _missed_beside(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what is to be dealt with beside `events`, of which epoll tells no more."""
+        ended, met = self._hung_up, dict(events)
+        fds = [line.fd for line in self._missed]
+        self._missed.clear()
+        # One that is among `events` is received for in any case, but not up to its end.
+        return [(fd, HUNG_UP if fd in ended else 0) for fd in fds if fd in ended or fd not in met]
 
     def _send_duplex(self) -> None:
         outbox, self.duplex_outbox = self.duplex_outbox, []

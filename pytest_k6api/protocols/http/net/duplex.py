@@ -5,7 +5,7 @@ It shares the batches of `Traffic` with all other connections.
 
 import ssl
 import types
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from time import perf_counter_ns
 
 import trio
@@ -27,10 +27,11 @@ class DuplexLine:
 
     Attributes:
         received_at: When the data that `receive` returned came in, in perf_counter_ns.
-        sent_at: When the last of what was to be sent had been; never 0.
+        sent_at: Never 0: it may receive whatever was sent (`Traffic`).
         started_at: When the sending of what was sent last began.
         bytes_sent, bytes_received: Bytes since the line was made, without those of TLS.
         is_open: False once closed.
+        is_timed: See `Line`; True unless set.
 
     Args:
         sock: The connected, non-blocking socket, which is the line's from now on.
@@ -38,9 +39,9 @@ class DuplexLine:
     """
 
     __slots__ = (
-        "_is_interrupted", "_parking", "_tls", "_traffic", "_waits_to_send", "bytes_received",
-        "bytes_sent", "data", "error", "fd", "has_news",
-        "is_open", "received_at", "sent_at", "sock", "started_at", "task", "wire",
+        "_all_sent", "_is_interrupted", "_parking", "_tls", "_traffic", "_when_sent",
+        "bytes_received", "bytes_sent", "data", "error", "fd", "has_news",
+        "is_open", "is_timed", "received_at", "sent_at", "sock", "started_at", "task", "wire",
     )  # fmt: skip
 
     def __init__(self, sock: NonBlockingSocket, traffic: Traffic) -> None:
@@ -51,14 +52,16 @@ class DuplexLine:
         self.data: bytes | None = None
         self.error: Exception | None = None
         self.bytes_sent = self.bytes_received = self.started_at = self.received_at = 0
-        self.sent_at = perf_counter_ns()
-        self.is_open = True
+        self.sent_at = 1
+        self.is_open = self.is_timed = True
         self._is_interrupted = False
-        self.has_news = True  # what came before now
-        self._waits_to_send: trio.Event | None = None
+        self._all_sent: trio.Event | None = None
+        self._when_sent: list[Callable[[], None]] = []
         self._parking: object = way_to_park(self._abort)
         self._traffic = traffic
         self._tls = sock if isinstance(sock, TlsSocket) else None
+        # Of what waits in the socket `add` makes epoll tell, of what was decrypted it cannot.
+        self.has_news = self._tls is not None and self._tls.may_have_more
         traffic.add(self)
 
     def __repr__(self) -> str:
@@ -69,10 +72,19 @@ class DuplexLine:
 
         An error is raised by the next `receive` or `wait_sent`.
         """
-        if not self.wire:
-            self._traffic.duplex_outbox.append(self)
-            self.started_at = 0
-        self.wire += data
+        if self.wire:
+            self.wire += data
+            return
+        self.wire = data
+        self.started_at = 0
+        self._traffic.duplex_outbox.append(self)
+
+    def call_when_sent(self, fn: Callable[[], None]) -> None:
+        """Call `fn` when all that waits to be sent was handed to the system, or never will be.
+
+        It was begun at `started_at` then.
+        """
+        self._when_sent.append(fn)
 
     async def wait_sent(self) -> None:
         """Wait until everything was handed to the system: a sender's back pressure.
@@ -85,8 +97,10 @@ class DuplexLine:
         while self.wire and self.error is None and self.is_open:
             if self._is_interrupted:
                 raise trio.ClosedResourceError("nothing more is sent over this connection")
-            self._waits_to_send = self._waits_to_send or trio.Event()
-            await self._waits_to_send.wait()
+            if self._all_sent is None:
+                self._all_sent = trio.Event()
+                self.call_when_sent(self._all_sent.set)
+            await self._all_sent.wait()
         self._check()
 
     @types.coroutine
@@ -102,16 +116,21 @@ class DuplexLine:
             self._check()
         if self.task is not None:
             raise trio.BusyResourceError("another task is already receiving over this connection")
-        self.data = None
         # `resume_later`, without the call.
         self.task = current_task()
         if self.has_news:
             self._traffic.duplex_outbox.append(self)
         (yield self._parking).unwrap()
-        data = self.take()
+        # `take`, without the call.
+        data = self.data
         if data is None:
             self._check()
             raise trio.ClosedResourceError("this connection was closed")
+        self.data = None
+        size = len(data)
+        self.bytes_received += size
+        if not 0 < size < FIRST_SIZE or (self._tls is not None and self._tls.may_have_more):
+            self.has_news = True
         return data
 
     def resume_later(self, task: Task) -> None:
@@ -122,12 +141,14 @@ class DuplexLine:
 
     def take(self) -> bytes | None:
         """Return what a task was resumed with, and forget it; None for an error, or nothing."""
-        data, self.data = self.data, None
+        data = self.data
         if data is None:
             return None
-        self.bytes_received += len(data)
+        self.data = None
+        size = len(data)
+        self.bytes_received += size
         # epoll is edge-triggered: where there may be more, it would not tell again.
-        if len(data) >= FIRST_SIZE or not data or (self._tls and self._tls.may_have_more):
+        if not 0 < size < FIRST_SIZE or (self._tls is not None and self._tls.may_have_more):
             self.has_news = True
         return data
 
@@ -156,23 +177,24 @@ class DuplexLine:
         wire = self.wire
         if not wire:
             return True
-        if not self.started_at:
+        if self.is_timed and not self.started_at:
             self.started_at = perf_counter_ns()
         try:
             sent = self.sock.send(wire)
             if sent != len(wire):
                 sent = self._send_rest(wire, sent)
-            self.wire = wire[sent:]
         except BlockingIOError:
             return False
         # Trio drops an instrument that raises.
         except Exception as error:  # noqa: BLE001
-            sent, self.error, self.wire = 0, error, b""
+            self.error, self.wire = error, b""
             self._resume()
-        self.bytes_sent += sent
-        if self.wire:
-            return False
-        self.sent_at = perf_counter_ns()
+        else:
+            self.bytes_sent += sent
+            if sent != len(wire):
+                self.wire = wire[sent:]
+                return False
+            self.wire = b""
         self._end_sending()
         return True
 
@@ -222,9 +244,11 @@ class DuplexLine:
 
     def _end_sending(self) -> None:
         """Tell of it that nothing is left to send."""
-        if self._waits_to_send is not None:
-            self._waits_to_send.set()
-            self._waits_to_send = None
+        if self._when_sent:
+            self._all_sent = None
+            told, self._when_sent = self._when_sent, []
+            for fn in told:
+                fn()
 
     def _abort(self, _raise_cancel: RaiseCancelT) -> Abort:
         self.task = None

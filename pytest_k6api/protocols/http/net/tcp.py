@@ -93,8 +93,11 @@ class NonBlockingSocket(Protocol):
     def send(self, data: bytes | memoryview, /) -> int:
         """Send the start of `data`; return how much of it."""
 
-    def recvmsg(self, size: int, ancillary_size: int, /) -> Received:
+    def recv(self, size: int, /) -> bytes:
         """Receive up to `size` bytes, none at the end of the stream."""
+
+    def recvmsg(self, size: int, ancillary_size: int, /) -> Received:
+        """Receive as `recv` does, and learn when the bytes came in."""
 
     def close(self) -> None:
         """Close it at once."""

@@ -163,6 +163,10 @@ class TlsSocket:
             raise BlockingIOError(EAGAIN, "the send buffer is full")
         return size
 
+    def recv(self, size: int) -> bytes:
+        """Receive and decrypt; see `recvmsg`."""
+        return self.recvmsg(size, 0)[0]
+
     def recvmsg(self, size: int, ancillary_size: int) -> Received:
         """Receive and decrypt; return what ``socket.recvmsg`` does.
 
@@ -264,6 +268,8 @@ class TlsSocket:
         except OSError as error:
             self._failure = error
         self.is_ahead = True
+        # By now the socket may have more, of which epoll tells but once.
+        self._is_drained = False
 
     def _take_plain(self) -> bytes:
         plain, self._plain = self._plain, b""

@@ -7,7 +7,9 @@ Pure, but for the random numbers of the masks.
 """
 
 import os
+import struct
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 CONTINUATION, TEXT, BINARY = 0x0, 0x1, 0x2
@@ -38,7 +40,7 @@ _MEANINGS = {
 
 # Bytes that are masked at once: more at once would leave the processor's cache.
 _MASKED_AT_ONCE = 8 * 1024
-_MASKS_AT_ONCE = 1024
+_MASKS_AT_ONCE = 256
 
 
 class Ping(NamedTuple):
@@ -84,12 +86,12 @@ def is_code_to_send(code: object) -> bool:
     )
 
 
-def random_masks() -> Iterator[bytes]:
-    """Yield masks for ever, fresh ones, taken from the system a thousand at a time."""
-    while True:
-        pool = os.urandom(4 * _MASKS_AT_ONCE)
-        for at in range(0, 4 * _MASKS_AT_ONCE, 4):
-            yield pool[at : at + 4]
+def _fresh_masks() -> tuple[int, ...]:
+    return struct.unpack(f"{_MASKS_AT_ONCE}I", os.urandom(4 * _MASKS_AT_ONCE))
+
+
+MASKS: Final[Iterator[int]] = chain.from_iterable(iter(_fresh_masks, ()))
+"""Random masks for ever, for all sessions; taken from the system many at a time."""
 
 
 def apply_mask(data: bytes, mask: bytes) -> bytes:
@@ -106,37 +108,43 @@ def apply_mask(data: bytes, mask: bytes) -> bytes:
 
 
 _SHORT = 126
-_HEADS = {
-    kind: [bytes((FINAL | kind, 0x80 | size)) for size in range(_SHORT)]
-    for kind in (TEXT, BINARY, CLOSE, PING, PONG)
-}
 _integer = int.from_bytes  # of big-endian bytes
 
 
-def encode_frame(kind: int, payload: bytes, mask: bytes, *, is_compressed: bool = False) -> bytes:
+def _short_head(kind: int, size: int) -> tuple[int, int, int]:
+    """Return what makes a frame of a payload and a mask; see `encode_frame`."""
+    head = int.from_bytes((FINAL | kind, 0x80 | size))
+    # A mask times 0x1_00000001_00000001 is the mask three times.
+    repeated = sum(1 << 32 * number for number in range((size + 3) // 4 + 1))
+    return head << 8 * (4 + size), repeated, 8 * (-size % 4)
+
+
+_SHORT_HEADS = {
+    kind: [_short_head(kind, size) for size in range(_SHORT)]
+    for kind in (TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED, CLOSE, PING, PONG)
+}
+
+
+def encode_frame(kind: int, payload: bytes, mask: int) -> bytes:
     """Return one whole, masked frame.
 
     Args:
-        kind: Its opcode.
+        kind: Its opcode, and `COMPRESSED` if `payload` is what permessage-deflate makes of a message.
         payload: Up to 125 bytes for a control frame.
-        mask: Four bytes.
-        is_compressed: Whether `payload` is what permessage-deflate makes of a message.
+        mask: Of 32 bits.
     """
     size = len(payload)
-    if size < _SHORT and not is_compressed:
-        # `apply_mask`, without the call: most messages are short.
-        whole = _integer(mask * ((size + 3) >> 2))
-        if beyond := -size & 3:
-            whole >>= 8 * beyond
-        return _HEADS[kind][size] + mask + (_integer(payload) ^ whole).to_bytes(size)
-    first = FINAL | kind | (COMPRESSED if is_compressed else 0)
     if size < _SHORT:
-        head = bytes((first, 0x80 | size))
-    elif size < 1 << 16:
-        head = bytes((first, 0x80 | 126)) + size.to_bytes(2, "big")
+        # Most messages are short: all of the frame is one integer, and the mask, which
+        # stands in front of what it masks, is one repetition more of itself.
+        head, repeated, beyond = _SHORT_HEADS[kind][size]
+        return (_integer(payload) ^ head ^ (mask * repeated >> beyond)).to_bytes(size + 6)
+    if size < 1 << 16:
+        length = bytes((FINAL | kind, 0x80 | 126)) + size.to_bytes(2)
     else:
-        head = bytes((first, 0x80 | 127)) + size.to_bytes(8, "big")
-    return b"%b%b%b" % (head, mask, apply_mask(payload, mask))
+        length = bytes((FINAL | kind, 0x80 | 127)) + size.to_bytes(8)
+    key = mask.to_bytes(4)
+    return b"%b%b%b" % (length, key, apply_mask(payload, key))
 
 
 def encode_close(code: int, reason: str) -> bytes:

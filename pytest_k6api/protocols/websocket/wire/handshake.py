@@ -69,14 +69,14 @@ class Offer:
         for name, _ in headers.fields:
             if name.lower() in _OURS:
                 raise OptionError(f"vu.ws.connect() sends the header {name} itself; leave it out")
-        headers["Connection"] = "Upgrade"
-        headers["Upgrade"] = "websocket"
-        headers["Sec-WebSocket-Version"] = "13"
-        headers["Sec-WebSocket-Key"] = self.key
+        headers.add("Connection", "Upgrade")
+        headers.add("Upgrade", "websocket")
+        headers.add("Sec-WebSocket-Version", "13")
+        headers.add("Sec-WebSocket-Key", self.key)
         if self.subprotocols:
             headers["Sec-WebSocket-Protocol"] = ", ".join(self.subprotocols)
         if self.compresses:
-            headers["Sec-WebSocket-Extensions"] = OFFER
+            headers.add("Sec-WebSocket-Extensions", OFFER)
 
     def agreement(self, response: Response) -> Agreement:
         """Return what `response`, whose status is 101, agrees to.

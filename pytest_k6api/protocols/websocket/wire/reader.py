@@ -34,6 +34,8 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 
 _new_decoder: Callable[[], codecs.IncrementalDecoder] = codecs.getincrementaldecoder("utf-8")
 _KINDS = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
+_WHOLE_TEXT, _WHOLE_BINARY = FINAL | TEXT, FINAL | BINARY
+_WHOLE = frozenset((_WHOLE_TEXT, _WHOLE_BINARY))
 _BAD_TEXT = Breach(NOT_UTF8, "the server sent text that is not UTF-8")
 
 
@@ -86,7 +88,8 @@ class FrameReader:
     """
 
     __slots__ = (
-        "_has_ended", "_inflater", "_is_final", "_left", "_max_size", "_message", "_rest",
+        "_has_ended", "_inflater", "_is_final", "_left", "_max_size", "_message", "_most_short",
+        "_rest",
     )  # fmt: skip
 
     def __init__(self, max_size: int, inflater: Inflater | None = None) -> None:
@@ -99,26 +102,32 @@ class FrameReader:
         self._is_final = False
         self._message: _Message | None = None
         self._has_ended = False
+        # Bytes that the payload of the next bytes' frame may have to be read in one step;
+        # -1 in the middle of something, and at the end.
+        self._most_short = min(MOST_CONTROL, max_size)
 
     def __repr__(self) -> str:
         return f"<FrameReader {'at its end' if self._has_ended else 'open'}>"
 
+    def read_short(self, data: bytes) -> str | bytes | None:
+        """Return the message if `data`, the next bytes, is one short frame with all of it.
+
+        That is the most frequent case by far. None if it is not: then `feed` reads them.
+        """
+        size = len(data) - 2
+        if 0 <= size <= self._most_short and data[1] == size:
+            kind = data[0]
+            if kind == _WHOLE_TEXT:
+                try:
+                    return data[2:].decode()
+                except UnicodeDecodeError:  # `feed` tells of it
+                    return None
+            if kind == _WHOLE_BINARY:
+                return data[2:]
+        return None
+
     def feed(self, data: bytes) -> list[Event]:
         """Return what `data`, the next bytes of the server, completes; in its order."""
-        # One short frame with text, the most frequent by far.
-        if (
-            data[:1] == b"\x81"
-            and len(data) > 1
-            and data[1] == len(data) - 2
-            and data[1] <= min(MOST_CONTROL, self._max_size)
-            and not (self._rest or self._left or self._has_ended)
-            and self._message is None
-        ):
-            try:
-                return [data[2:].decode()]
-            except UnicodeDecodeError:
-                self._has_ended = True
-                return [_BAD_TEXT]
         events: list[Event] = []
         if not self._has_ended:
             try:
@@ -129,6 +138,8 @@ class FrameReader:
                 self._end(Breach(error.code, str(error)), events)
             except UnicodeDecodeError:
                 self._end(_BAD_TEXT, events)
+        is_between = self._message is None and not (self._rest or self._has_ended)
+        self._most_short = min(MOST_CONTROL, self._max_size) if is_between else -1
         return events
 
     def _end(self, last: Breach | Close, events: list[Event]) -> None:
@@ -171,7 +182,13 @@ class FrameReader:
             start += 2 if length == 126 else 8
             if len(data) < start:
                 return -1
-            length = int.from_bytes(data[at + 2 : start], "big")
+            length = int.from_bytes(data[at + 2 : start])
+        end = start + length
+        if first in _WHOLE and end <= len(data) and length <= self._max_size:
+            # All of a message, which needs nothing that grows.
+            payload = data[start:end]
+            events.append(payload.decode() if kind == TEXT else payload)
+            return end
         self._begin(first, kind, length)
         if not length:
             self._add(b"", events)
