@@ -22,6 +22,7 @@ def test_the_results_in_a_report_are_those_that_were_written() -> None:
         assert found["test_a"].timeline == report["load_tests"][0]["timeline"]
 
 
+@pytest.mark.slow
 def test_an_hour_with_50_names_has_less_than_a_megabyte() -> None:
     report = sample_report(sample_load_test(seconds=3_600, names=50, values=20_000))
 

@@ -37,3 +37,12 @@ def running(page, tmp_path, processes):
         session.wait_for(status=7, vus=3)
         session.wait_for_requests()
         yield session
+
+
+@pytest.fixture(scope="module")
+def unchanged(page, tmp_path_factory):
+    """A session whose load test makes load, for tests that only ask or are refused: they share it."""
+    with a_session(tmp_path_factory.mktemp("unchanged"), page) as session:
+        session.wait_for(status=7, vus=3)
+        session.wait_for_requests()
+        yield session

@@ -77,42 +77,6 @@ def test_a_resume_starts_it(paused):
     assert paused.traces("setups") == "x"
 
 
-def test_what_it_measures_while_it_runs(running):
-    metrics = running.curl("GET", "/v1/metrics")
-    one = running.curl("GET", "/v1/metrics/http_req_duration")
-    part = running.curl("GET", "/v1/metrics/http_reqs{name:home}")
-    missing = running.curl("GET", "/v1/metrics/nothing")
-
-    assert (metrics.code, metrics.content_type) == (200, JSON)
-    assert {"http_reqs", "checks", "group_duration", "data_sent"} <= metric_ids(metrics)
-    attributes = one.document["data"]["attributes"]
-    assert (one.code, one.document["data"]["id"]) == (200, "http_req_duration")
-    assert (attributes["type"], attributes["contains"]) == ("trend", "time")
-    assert set(attributes["sample"]) == {"avg", "max", "med", "min", "p(90)", "p(95)"}
-    assert 0 < attributes["sample"]["min"] <= attributes["sample"]["p(95)"]
-    assert part.document["data"]["attributes"]["sample"]["count"] > 0
-    assert missing.code == 404
-    assert missing.document == error(404, "Not Found", "No metric with that ID was found")
-
-
-def test_its_groups_and_checks_while_it_runs(running):
-    groups = running.curl("GET", "/v1/groups")
-    one = running.curl("GET", f"/v1/groups/{GROUP}")
-    missing = running.curl("GET", "/v1/groups/0")
-
-    assert (groups.code, groups.content_type) == (200, JSON)
-    assert group_ids(groups) == [ROOT, GROUP]
-    data = one.document["data"]
-    (check,) = data["attributes"]["checks"]
-    assert (data["type"], data["id"], data["attributes"]["path"]) == ("groups", GROUP, VISIT)
-    assert data["relationships"]["parent"]["data"] == {"type": "groups", "id": ROOT}
-    assert (check["name"], check["path"]) == ("status is 200", f"{VISIT}::status is 200")
-    assert check["passes"] > 0
-    assert check["fails"] == 0
-    assert missing.code == 404
-    assert missing.document == error(404, "Not Found", "No group with that ID was found")
-
-
 def test_setup_is_shown_replaced_and_run_again(running):
     shown = running.curl("GET", "/v1/setup")
     replaced = running.curl("PUT", "/v1/setup", json.dumps({"token": "xyz"}))
@@ -125,14 +89,6 @@ def test_setup_is_shown_replaced_and_run_again(running):
     assert shown_then.document == setup_document({"data": {"token": "xyz"}})
     assert (run.code, run.document) == (200, setup_document({"data": {"token": "abc"}}))
     assert running.traces("setups") == "xx"
-
-
-def test_what_is_no_json_is_no_setup_data(running):
-    refused = running.curl("PUT", "/v1/setup", "{token")
-
-    assert refused.code == 400
-    assert refused.document["errors"][0]["title"] == "Error parsing request body"
-    assert running.curl("GET", "/v1/setup").document == setup_document({"data": {"token": "abc"}})
 
 
 def test_teardown_is_run_at_once_and_again_at_the_end(running):
@@ -181,13 +137,6 @@ def test_it_is_paused_in_the_middle(running):
     assert running.wait_for_requests() > first["count"]
 
 
-def test_who_is_not_paused_cannot_be_resumed(running):
-    answer = running.change(paused=False)
-
-    assert answer.code == 500
-    assert answer.document == error(500, "Pause error", "test execution wasn't paused")
-
-
 def test_it_is_stopped_and_still_answers(running):
     answer = running.change(stopped=True)
     status = running.wait_for(running=False)
@@ -218,14 +167,65 @@ def test_ctrl_c_ends_a_session_that_lingers(running):
     assert "1 failed" in running.printed()
 
 
+def test_what_it_measures_while_it_runs(unchanged):
+    metrics = unchanged.curl("GET", "/v1/metrics")
+    one = unchanged.curl("GET", "/v1/metrics/http_req_duration")
+    part = unchanged.curl("GET", "/v1/metrics/http_reqs{name:home}")
+    missing = unchanged.curl("GET", "/v1/metrics/nothing")
+
+    assert (metrics.code, metrics.content_type) == (200, JSON)
+    assert {"http_reqs", "checks", "group_duration", "data_sent"} <= metric_ids(metrics)
+    attributes = one.document["data"]["attributes"]
+    assert (one.code, one.document["data"]["id"]) == (200, "http_req_duration")
+    assert (attributes["type"], attributes["contains"]) == ("trend", "time")
+    assert set(attributes["sample"]) == {"avg", "max", "med", "min", "p(90)", "p(95)"}
+    assert 0 < attributes["sample"]["min"] <= attributes["sample"]["p(95)"]
+    assert part.document["data"]["attributes"]["sample"]["count"] > 0
+    assert missing.code == 404
+    assert missing.document == error(404, "Not Found", "No metric with that ID was found")
+
+
+def test_its_groups_and_checks_while_it_runs(unchanged):
+    groups = unchanged.curl("GET", "/v1/groups")
+    one = unchanged.curl("GET", f"/v1/groups/{GROUP}")
+    missing = unchanged.curl("GET", "/v1/groups/0")
+
+    assert (groups.code, groups.content_type) == (200, JSON)
+    assert group_ids(groups) == [ROOT, GROUP]
+    data = one.document["data"]
+    (check,) = data["attributes"]["checks"]
+    assert (data["type"], data["id"], data["attributes"]["path"]) == ("groups", GROUP, VISIT)
+    assert data["relationships"]["parent"]["data"] == {"type": "groups", "id": ROOT}
+    assert (check["name"], check["path"]) == ("status is 200", f"{VISIT}::status is 200")
+    assert check["passes"] > 0
+    assert check["fails"] == 0
+    assert missing.code == 404
+    assert missing.document == error(404, "Not Found", "No group with that ID was found")
+
+
+def test_what_is_no_json_is_no_setup_data(unchanged):
+    refused = unchanged.curl("PUT", "/v1/setup", "{token")
+
+    assert refused.code == 400
+    assert refused.document["errors"][0]["title"] == "Error parsing request body"
+    assert unchanged.curl("GET", "/v1/setup").document == setup_document({"data": {"token": "abc"}})
+
+
+def test_who_is_not_paused_cannot_be_resumed(unchanged):
+    answer = unchanged.change(paused=False)
+
+    assert answer.code == 500
+    assert answer.document == error(500, "Pause error", "test execution wasn't paused")
+
+
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_a_method_that_a_path_does_not_know(running, method):
-    assert running.curl(method, "/v1/status").code == 405
+def test_a_method_that_a_path_does_not_know(unchanged, method):
+    assert unchanged.curl(method, "/v1/status").code == 405
 
 
-def test_a_body_that_cannot_be_read_changes_nothing(running):
-    answer = running.curl("PATCH", "/v1/status", '{"data": {"attributes": {"paused": true,}}}')
+def test_a_body_that_cannot_be_read_changes_nothing(unchanged):
+    answer = unchanged.curl("PATCH", "/v1/status", '{"data": {"attributes": {"paused": true,}}}')
 
     assert answer.code == 400
     assert answer.document["errors"][0]["title"] == "Invalid data"
-    assert running.status()["paused"] is False
+    assert unchanged.status()["paused"] is False
