@@ -185,6 +185,11 @@ def test_arrival_rates_may_use_as_many_vus_as_they_prepared():
             {"base_url": "localhost:80"},
             "base_url: takes a URL such as 'http://localhost:80', got 'localhost:80'",
         ),
+        (
+            {"base_url": "unix:/run/app.sock"},
+            "base_url: takes a URL such as 'http://app', with --k6-hosts=app=unix:/run/app.sock for"
+            " the socket, got 'unix:/run/app.sock'",
+        ),
         ({"base_url": "ftp://x"}, "base_url: takes a URL such as 'http://x', got 'ftp://x'"),
         (
             {"thresholds": ["p(95)<200"]},

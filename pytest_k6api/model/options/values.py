@@ -108,6 +108,11 @@ def read_base_url(value: object) -> str:
     text = read_text(value)
     if text and not text.lower().startswith(("http://", "https://")):
         bare = text.rpartition("://")[2]
+        if text.lower().startswith("unix:"):
+            raise OptionError(
+                f"takes a URL such as 'http://app', with --k6-hosts=app={text} for the socket, got"
+                f" {text!r}"
+            )
         raise OptionError(
             f"takes a URL such as {SECRETS.mask_url(f'http://{bare}')!r},"
             f" got {SECRETS.mask_url(text)!r}"

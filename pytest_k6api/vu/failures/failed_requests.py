@@ -22,6 +22,20 @@ _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 1400, 1500
 _FAILURE_KINDS = {protocol.failed.name: FailureKind(protocol.noun) for protocol in PROTOCOLS}
 # Prefixes of k6's texts; the code implies them.
 _OPERATIONS = ("dial: ", "lookup: ")
+# What to write, by how the text of an error begins.
+_ADVICE = {
+    "x509: unknown authority": (
+        "--k6-ca-file=FILE trusts its authority, --k6-insecure-skip-tls-verify everybody"
+    ),
+    "tls: wrong version number": "the server speaks no TLS at that port; write http, ws or tls=False",
+    "http2: frame too large, note": (
+        "the server speaks HTTP/1.1 at that port; --k6-http-version=auto does so, too"
+    ),
+    "dial: unknown errno 99 error": (
+        "an address of --k6-local-ips is not one of this machine, or has no port left"
+    ),
+    "dial: unknown errno 2 error": "the socket of --k6-hosts=NAME=unix:PATH does not exist",
+}
 
 
 class RequestKind(NamedTuple):
@@ -147,7 +161,7 @@ class FailedRequests:
                 failure_kind,
                 scenario=kind.group[0],
                 share=one.count / asked[kind.group],
-                hint=_hint(kind.code) if self._seen[kind].is_accepted else "",
+                hint=_hint(kind.code, one.tags, is_accepted=self._seen[kind].is_accepted),
             )
             for kind, one in ordered
             if kind in self._seen
@@ -214,8 +228,14 @@ def name_kinds(failures: Iterable[Failure]) -> str:
     return "; ".join(parts)
 
 
-def _hint(code: str) -> str:
-    """Return advice for a check that accepts a response which counts as failed."""
+def _hint(code: str, tags: Mapping[str, str], *, is_accepted: bool) -> str:
+    """Return advice for what this side may have got wrong; empty if there is none.
+
+    That is a check which accepts a response that counts as failed, or how the server is spoken to.
+    """
+    if not is_accepted:
+        error = tags.get("error", "")
+        return next((told for begin, told in _ADVICE.items() if error.startswith(begin)), "")
     if not code.isdigit() or not _FIRST_CLIENT_ERROR <= int(code) < _FIRST_SERVER_ERROR:
         return ""
     status = int(code) - 1000

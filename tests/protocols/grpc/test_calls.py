@@ -430,7 +430,7 @@ async def test_arguments_that_cannot_be_used_are_refused() -> None:
             client.channel("127.0.0.1:1").unary_unary("/a/b")(b"", credentials=object())
         with pytest.raises(OptionError, match="takes target='host:port'"):
             await client.invoke("a/b", {})
-        with pytest.raises(OptionError, match="cannot compile no_such.proto"):
+        with pytest.raises(OptionError, match=r"cannot compile no_such.proto, in /.*: Could not"):
             client.load("no_such.proto")
 
 
@@ -689,3 +689,10 @@ async def test_without_the_extra_proto_files_are_refused_with_its_command(
     async with calling() as caller:
         with pytest.raises(OptionError, match=r"pip install 'pytest-k6api\[grpc\]'"):
             caller.client.load("shop.proto")
+
+
+@in_real_time
+async def test_a_service_that_the_reflection_does_not_know_is_named(greeter: Greeter) -> None:
+    async with calling() as caller:
+        with pytest.raises(GrpcError, match=r"NOT_FOUND: .* knows no service 'shop.Greter'"):
+            await caller.client.invoke("shop.Greter/Greet", {}, target=greeter.target)

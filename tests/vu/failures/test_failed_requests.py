@@ -162,6 +162,18 @@ def test_a_5xx_that_a_check_accepts_gets_none():
     assert rig.failures()[0].hint == ""
 
 
+def test_a_server_that_is_spoken_to_in_the_wrong_way_gets_a_hint():
+    rig = Rig()
+    unknown: dict[str, Any] = {"error_code": "1310", "error": "x509: unknown authority"}
+    rig.request("home", 0, **unknown)
+
+    (failure,) = rig.failures()
+
+    hint = "--k6-ca-file=FILE trusts its authority, --k6-insecure-skip-tls-verify everybody"
+    assert failure.hint == hint
+    assert name_kinds([failure]) == f"1x x509: unknown authority (1310) GET home ({hint})"
+
+
 def test_secrets_in_urls_are_masked():
     rig = Rig()
     rig.request("http://shop.test/?token=abc")

@@ -4,6 +4,8 @@ Descriptors come from the server's reflection, or from ``.proto`` files. protobu
 extra `grpc` brings, is imported when the first of them is needed.
 """
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from pytest_k6api.model import OptionError
+from pytest_k6api.model import OptionError, storable
 from pytest_k6api.protocols.grpc.calls import GrpcError
 from pytest_k6api.protocols.grpc.channel import Channel
 from pytest_k6api.protocols.grpc.schemas.reflection import reflect
@@ -21,6 +23,9 @@ from pytest_k6api.protocols.grpc.status import StatusCode
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
+
+
+_MOST_REASONS = 5  # lines of protoc
 
 
 class MethodSchema(NamedTuple):
@@ -195,16 +200,21 @@ def read_proto_files(paths: tuple[str, ...], include: tuple[str, ...]) -> tuple[
             " 'pytest-k6api[grpc]'"
         )
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
-    from grpc_tools import protoc  # type: ignore[import-untyped]
 
     folders = [*include] or sorted({str(Path(path).parent) for path in paths})
-    own = str(Path(protoc.__file__).parent / "_proto")
     with tempfile.NamedTemporaryFile(suffix=".binpb") as result:
-        arguments = [f"-I{folder}" for folder in (*folders, own)]
+        arguments = [f"-I{folder}" for folder in folders]
         arguments += ["--include_imports", f"--descriptor_set_out={result.name}", *paths]
-        if protoc.main(["protoc", *arguments]):
-            raise OptionError(
-                f"cannot compile {', '.join(paths)}; protoc has said why on the standard error stream"
-            )
+        _compile(arguments, f"cannot compile {', '.join(paths)}, in {Path.cwd()}")
         files = FileDescriptorSet.FromString(Path(result.name).read_bytes()).file
     return tuple(file.SerializeToString() for file in files)
+
+
+def _compile(arguments: list[str], failed: str) -> None:
+    """Run protoc, which knows the files that it brings along; `failed` begins the error."""
+    # In a process of its own: in this one it would write why to the terminal.
+    command = [sys.executable, "-m", "grpc_tools.protoc", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = "; ".join(done.stderr.strip().splitlines()[:_MOST_REASONS])
+        raise OptionError(f"{failed}: {storable(why)}")

@@ -29,6 +29,9 @@ async def reflect(service: str, channel: Channel, seconds: float | None = None) 
         try:
             return await _reflect(service, channel, _PATH.format(version), seconds)
         except GrpcError as error:
+            if error.code is StatusCode.NOT_FOUND:
+                text = f"the server's reflection knows no service {service!r}: {error.details}"
+                raise GrpcError(StatusCode.NOT_FOUND, text) from None
             if error.code is not StatusCode.UNIMPLEMENTED:
                 raise
     raise GrpcError(
@@ -114,7 +117,7 @@ def _message_files(message: bytes) -> "list[bytes] | GrpcError":
             code, text = parts.get(1, 2), parts.get(2, b"")
             details = text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
             known = code if isinstance(code, int) and code < len(StatusCode) else 2
-            return GrpcError(StatusCode(known), f"the server's reflection: {details}")
+            return GrpcError(StatusCode(known), details)
     return files
 
 
