@@ -12,7 +12,7 @@ from pytest_k6api.protocols.http import Client, ClientOptions, HttpRuntime
 from pytest_k6api.protocols.http.client import Routes
 from pytest_k6api.protocols.http.message import PreparedRequest
 from pytest_k6api.protocols.http.net import Resolver
-from tests.protocols.http.serving import OK, Peer, a_tester, replying
+from tests.protocols.http.serving import OK, Harness, Peer, a_tester, replying
 from tests.virtual_time import in_real_time, in_virtual_time
 
 
@@ -245,3 +245,17 @@ async def test_header_fields_that_change_are_sent_by_the_next_request() -> None:
 def test_options_that_make_no_sense_are_refused(options: Any, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         HttpRuntime(ClientOptions(**options))
+
+
+@in_real_time
+async def test_a_request_after_the_end_of_the_load_test_lets_the_loop_go_on() -> None:
+    runtime = HttpRuntime(ClientOptions())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(runtime.run)
+        client = Harness(runtime).client
+        nursery.cancel_scope.cancel()
+
+    with trio.move_on_after(0) as interrupted:
+        await client.get("http://127.0.0.1:9/")
+
+    assert interrupted.cancelled_caught

@@ -176,6 +176,10 @@ class HttpRuntime:
             NetworkError: There is none, because of DNS, TCP, a proxy, TLS or time.
             OptionError: The file of authorities cannot be read.
         """
+        if self._traffic is None:
+            # The load test has ended. What swallows its interruption in a loop, and comes here
+            # again and again, must not keep the loop from abandoning it.
+            await trio.lowlevel.checkpoint()
         names = offered(options.versions, is_tls=origin.is_tls)
         if HTTP3 in names:
             quic = await self._http3.dial(origin, deadline, options.certificate, options.address)
