@@ -55,6 +55,7 @@ from pytest_k6api.late_imports import late_names
 if TYPE_CHECKING:
     from pytest_k6api.distributed.cluster import DaskCluster
     from pytest_k6api.distributed.fleet import Fleet, FleetError, FleetOwner
+    from pytest_k6api.distributed.shipped_suite import pack_suite
     from pytest_k6api.distributed.worker_link import WorkerLink
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "decode_from_worker",
     "decode_to_worker",
     "encode",
+    "pack_suite",
     "start_process",
 ]
 
@@ -113,6 +115,7 @@ __getattr__ = late_names(
     {
         ".cluster": ("DaskCluster",),
         ".fleet": ("Fleet", "FleetError", "FleetOwner"),
+        ".shipped_suite": ("pack_suite",),
         ".worker_link": ("WorkerLink",),
     },
 )

@@ -7,16 +7,14 @@ are all when Dask lets the actor go.
 
 import asyncio
 import contextlib
-import io
 import os
 import shutil
 import socket
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pytest_k6api.distributed.carriers import (
     END_OF_PROCESS,
@@ -24,6 +22,7 @@ from pytest_k6api.distributed.carriers import (
     LocalProcess,
     start_process,
 )
+from pytest_k6api.distributed.shipped_suite import unpack_suite
 
 SILENCE = 15.0
 """Seconds without a call of the controller after which its processes are ended."""
@@ -173,27 +172,3 @@ class _Relay:
             if time.monotonic() - self.heard_at > SILENCE:
                 self.process.kill()
                 return
-
-
-def unpack_suite(archive: bytes, folder: Path) -> None:
-    """Unpack `archive` into `folder`, and nowhere else.
-
-    Raises:
-        CarrierError: It has other members than files and folders below its own.
-    """
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-        for member in tar:
-            path = PurePosixPath(member.name)
-            if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
-                raise CarrierError(
-                    f"the shipped suite has a member that is refused: {member.name!r}"
-                )
-            target = folder.joinpath(*path.parts)
-            if member.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            content = tar.extractfile(member)
-            assert content is not None
-            target.write_bytes(content.read())
-            target.chmod(0o755 if member.mode & 0o100 else 0o644)

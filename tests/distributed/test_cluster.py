@@ -15,7 +15,7 @@ from tests.distributed.clusters import PATIENCE, certify, running_cluster
 pytest.importorskip("distributed")
 
 from pytest_k6api.distributed.cluster import ClusterProcess, DaskCluster
-from pytest_k6api.distributed.cluster_agent import unpack_suite
+from pytest_k6api.distributed.shipped_suite import unpack_suite
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_k6api.distributed import pack_suite
 from pytest_k6api.model import OptionError
-from pytest_k6api.plugin.workers.clusters import pack_suite
 from tests.distributed.clusters import PATIENCE, running_cluster
 
 pytest.importorskip("distributed")

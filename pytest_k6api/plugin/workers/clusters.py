@@ -1,21 +1,21 @@
-"""The machines of a Dask cluster as places for workers, and the suite that is shipped to them."""
+"""The machines of a Dask cluster as places for workers."""
 
-import gzip
-import io
 import os
-import subprocess
-import tarfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pytest
 
-from pytest_k6api.distributed import AgentGoneError, CarrierError, DaskCluster, WorkerCarrier
+from pytest_k6api.distributed import (
+    AgentGoneError,
+    CarrierError,
+    DaskCluster,
+    WorkerCarrier,
+    pack_suite,
+)
 from pytest_k6api.model import OptionError
 from pytest_k6api.plugin.settings.sources import Settings
 from pytest_k6api.plugin.workers.identity import LINE_VARIABLE
 
-_LARGEST = 256 * 1024 * 1024  # bytes of a suite that is shipped
 # Variables that say how the load tests are run; others belong to a machine.
 _SHARED = ("K6_", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
@@ -96,50 +96,3 @@ def open_cluster(config: pytest.Config, address: str) -> ClusterMachines:
         return ClusterMachines(config, address)
     except CarrierError as error:
         raise OptionError(f"--k6-workers={address}: {error}") from None
-
-
-def pack_suite(root: Path) -> bytes:
-    """Return the files below `root` that git knows of, packed; those that it ignores stay here.
-
-    Raises:
-        OptionError: git does not know the folder, or there is too much of it.
-    """
-    listing = [
-        "git",
-        "-C",
-        str(root),
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]
-    try:
-        listed = subprocess.run(listing, check=True, capture_output=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        raise OptionError(
-            f"--k6-ship sends what git tracks below the root folder {str(root)!r}, which is no"
-            " checkout; run git init there, or give each machine the suite and leave --k6-ship out"
-        ) from None
-    packed = io.BytesIO()
-    size = 0
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as stream,
-        tarfile.open(fileobj=stream, mode="w") as archive,
-    ):
-        for name in sorted(filter(None, os.fsdecode(listed).split("\0"))):
-            path = root / name
-            if not path.is_file():  # deleted, or a submodule
-                continue
-            size += path.stat().st_size
-            if size > _LARGEST:
-                raise OptionError(
-                    f"--k6-ship sends at most {_LARGEST >> 20} MiB, and there is more below"
-                    f" {str(root)!r}; let git ignore what the suite does not need"
-                )
-            member = archive.gettarinfo(path, name)
-            member.type, member.linkname = tarfile.REGTYPE, ""
-            member.size = path.stat().st_size
-            with path.open("rb") as content:
-                archive.addfile(member, content)
-    return packed.getvalue()
