@@ -20,10 +20,10 @@ from pytest_k6api.protocols.http.h3.quic import (
     MARK,
     RESET_BY_PEER,
     QuicSocket,
-    QuicTimers,
     is_refusal,
 )
 from pytest_k6api.protocols.http.h3.session import Http3Session
+from pytest_k6api.protocols.http.h3.timers import QuicTimers
 from pytest_k6api.protocols.http.message.errors import CLOSED_EARLY, NetworkError, explain_transfer
 from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 from pytest_k6api.protocols.http.multiplexed import (

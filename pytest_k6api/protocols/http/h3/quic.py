@@ -2,24 +2,21 @@
 
 `qh3` knows QUIC and has no socket; here datagrams come and go. What is received is a mark that
 there is something to hand out (`take_events`), what is sent is a mark as well: each
-stream's data was given to QUIC before. Timers (loss, acknowledgements, idleness) are looked
-after by one task for all connections of a load test (`QuicTimers`).
+stream's data was given to QUIC before. Timers are looked after by `QuicTimers`.
 """
 
 import errno
-import heapq
 import logging
 import math
 import socket
 from contextlib import suppress
-from itertools import count
 from time import perf_counter, perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 from qh3._hazmat import Certificate
 from qh3.quic.configuration import QuicConfiguration
-from qh3.quic.connection import QuicConnection, QuicConnectionError
+from qh3.quic.connection import QuicConnection
 from qh3.quic.events import HandshakeCompleted, QuicEvent
 from qh3.quic.packet import QuicFrameType
 from trio.lowlevel import wait_readable
@@ -39,11 +36,10 @@ from pytest_k6api.protocols.http.message.errors import (
 )
 from pytest_k6api.protocols.http.net.tcp import ROOM_FOR_ARRIVAL, Received
 
-_DATAGRAM = 65_535
+# More than the 1,472 bytes that the server is told of.
+_DATAGRAM = 2048
 # Datagrams that are received at once: others have their turn then.
 _MOST_AT_ONCE = 64
-# How late a timer may be: well below the 25 ms by which a peer expects an acknowledgement.
-_PERIOD = 0.01
 _REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
 # A datagram that is too large for the way, or for which there is no room: as good as lost.
 _LOST = frozenset({errno.EMSGSIZE, errno.ENOBUFS})
@@ -114,11 +110,7 @@ class QuicSocket:
     def flush(self) -> None:
         """Send what QUIC has to say, likewise."""
         if not self._unsent:
-            try:
-                datagrams = self.quic.datagrams_to_send(perf_counter())
-            except QuicConnectionError as error:
-                raise _broken(error) from error
-            self._unsent = [data for data, _ in datagrams]
+            self._poll()
         unsent, position = self._unsent, 0
         try:
             for data in unsent:
@@ -130,6 +122,15 @@ class QuicSocket:
                 position += 1
         finally:
             self._unsent = unsent[position:]
+
+    def _poll(self) -> None:
+        """Have QUIC make datagrams of all that it has to say; without its log, which costs more."""
+        poll, now = self.quic._require_core().poll_transmit, perf_counter()
+        try:
+            while (datagram := poll(now)) is not None:
+                self._unsent.append(datagram[0])
+        except RuntimeError as error:
+            raise _broken(error) from error
 
     def recv(self, size: int, /) -> bytes:
         """Receive; see `recvmsg`."""
@@ -164,13 +165,14 @@ class QuicSocket:
             self.answered_at = perf_counter_ns()
         self.datagrams_received += len(datagrams)
         self.bytes_received += sum(map(len, datagrams))
-        now = perf_counter()
+        now, quic = perf_counter(), self.quic
         try:
-            if self.is_paused:
-                core = self.quic._require_core()  # what is there is not handed out yet
-                core.receive_many_datagrams(datagrams, self._address, now)
+            if quic._handshake_complete:
+                quic._require_core().receive_many_datagrams(datagrams, self._address, now)
+                if not self.is_paused:  # else what is there is not handed out yet
+                    quic._drain_core()
             else:
-                self.quic.receive_many_datagrams(datagrams, self._address, now)
+                quic.receive_many_datagrams(datagrams, self._address, now)
         except Exception as error:
             raise _broken(error) from error
 
@@ -230,8 +232,8 @@ class QuicSocket:
     @property
     def timer(self) -> float:
         """When `handle_timer` is due, in perf_counter."""
-        due = self.quic.get_timer()
-        return math.inf if due is None else due
+        timer = self.quic._require_core().get_timer()
+        return math.inf if timer is None else timer[1]
 
     def stay_connected(self) -> float:
         """Ask for a sign of life, if the server would give the connection up soon.
@@ -343,52 +345,6 @@ class QuicSocket:
                 self.flush()
         finally:
             self._sock.close()
-
-
-class QuicTimed(Protocol):
-    """What `QuicTimers` look after.
-
-    Attributes:
-        due_at: When they look at it next, in perf_counter; infinity for never.
-        is_open: False once closed.
-    """
-
-    due_at: float
-    is_open: bool
-
-    def fire(self) -> float:
-        """Do what is due; return when to look again."""
-
-
-class QuicTimers:
-    """The timers of all QUIC connections of a load test, looked after by one task."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, QuicTimed]] = []
-        self._numbers = count()
-
-    def __repr__(self) -> str:
-        return f"<QuicTimers: {len(self._heap)}>"
-
-    def watch(self, thing: QuicTimed, due: float) -> None:
-        """Look at `thing` when it is `due`; no-op if that is to be done before."""
-        if due < thing.due_at:
-            thing.due_at = due
-            heapq.heappush(self._heap, (due, next(self._numbers), thing))
-
-    async def run(self) -> None:
-        """Look after them until cancelled."""
-        while True:
-            await trio.sleep(_PERIOD)
-            self._look(perf_counter())
-
-    def _look(self, now: float) -> None:
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            due, _, thing = heapq.heappop(heap)
-            if due == thing.due_at and thing.is_open:
-                thing.due_at = math.inf
-                self.watch(thing, max(thing.fire(), now + _PERIOD))
 
 
 def _broken(error: Any) -> OSError:  # anything that QUIC raises

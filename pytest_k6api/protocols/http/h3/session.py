@@ -17,6 +17,7 @@ from pytest_k6api.protocols.http.multiplexed import (
     HEAD_TOO_LARGE,
     MAX_HEAD,
     NO_ERROR,
+    HeaderBlock,
     Stream,
     StreamFault,
     Violation,
@@ -82,7 +83,7 @@ class Http3Session:
     """
 
     __slots__ = (
-        "_is_greeted", "_kinds", "_readings", "_sections", "ended", "goaway", "most_fields", "next_id",
+        "_block", "_is_greeted", "_kinds", "_like", "_readings", "_sections", "ended", "goaway", "most_fields", "next_id",
         "stopped", "streams", "unwanted",
     )  # fmt: skip
 
@@ -98,6 +99,9 @@ class Http3Session:
         self._is_greeted = False
         self._readings: dict[int, _Reading] = {}
         self._kinds: set[int] = set()
+        # The last HEADERS that were no trailers, and what they say.
+        self._like = b""
+        self._block: HeaderBlock | None = None
 
     def __repr__(self) -> str:
         return f"<Http3Session with {len(self.streams)} streams>"
@@ -142,6 +146,8 @@ class Http3Session:
             self._read_unidirectional(reading, number, data, is_last=is_last)
             return
         try:
+            if is_last and data.startswith(self._like) and self._take_like(reading, stream, data):
+                return
             self._read_request(reading, stream, data)
             if is_last:
                 self._complete(reading, stream)
@@ -183,13 +189,29 @@ class Http3Session:
                     raise Violation(errors.EXCESSIVE_LOAD, HEAD_TOO_LARGE)
                 if start + size > len(data):
                     break
-                self._take_section(stream, data[start : start + size])
+                self._take_section(stream, data[position : start + size], size)
                 position = start + size
             else:
                 self._check_place(kind, stream)
                 reading.is_data = kind == frames.DATA
                 reading.left, position = size, start
         reading.rest = data[position:]
+
+    def _take_like(self, reading: _Reading, stream: Stream, data: bytes) -> bool:
+        """Take a whole response at once whose head is that of one before; False if it is none."""
+        block, start = self._block, len(self._like)
+        if block is None or reading.rest or reading.left or stream.block is not None:
+            return False
+        if start < len(data):
+            kind, after = frames.read_number(data, start)
+            size, start = frames.read_number(data, after)
+            if kind != frames.DATA or size != len(data) - start:
+                return False
+        body = data[start:]
+        if block.length not in {-1, len(body)} or not stream.take_whole(block, body):
+            return False
+        self._forget(stream.id)
+        return True
 
     def _take_payload(self, reading: _Reading, stream: Stream, data: bytes, position: int) -> int:
         """Take the data of a frame that is there, or pass it over; return what follows it."""
@@ -208,12 +230,14 @@ class Http3Session:
             where = "before HEADERS" if stream.block is None else "behind trailers"
             raise Violation(errors.FRAME_UNEXPECTED, f"DATA {where}")
 
-    def _take_section(self, stream: Stream, wire: bytes) -> None:
-        block = self._sections.read(wire)
+    def _take_section(self, stream: Stream, frame: bytes, size: int) -> None:
+        block = self._sections.read(frame[len(frame) - size :])
         if stream.trailers is not None:
             raise Violation(errors.FRAME_UNEXPECTED, "HEADERS behind trailers")
         # Behind trailers nothing may come, but only the end of the stream tells that it does not.
         stream.take_block(block, is_last=stream.block is not None)
+        if stream.trailers is None:
+            self._like, self._block = frame, stream.block
 
     def _complete(self, reading: _Reading, stream: Stream) -> None:
         if reading.rest or reading.left:

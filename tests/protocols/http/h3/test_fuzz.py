@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("qh3")
 
-from pytest_k6api.protocols.http.h3.frames import frame, number, read_number
+from pytest_k6api.protocols.http.h3.frames import DATA, HEADERS, frame, number, read_number
 from pytest_k6api.protocols.http.h3.qpack import PREFIX, FieldSections, encode_fields
 from pytest_k6api.protocols.http.h3.session import Http3Session
 from pytest_k6api.protocols.http.multiplexed import Stream, Violation
-from tests.protocols.http.h3.speaking import GREETING, OK, Peer, literal, serving
+from tests.protocols.http.h3.speaking import EARLY_HINTS, GREETING, OK, Peer, literal, serving
 from tests.protocols.http.serving import a_tester
 from tests.virtual_time import in_real_time
 
@@ -67,6 +67,49 @@ def test_any_frames_in_any_pieces_end_properly(
 
     assert len(session.streams) <= 3
     assert len(session.ended) <= 3
+
+
+parts = st.sampled_from(
+    [
+        OK,
+        OK,
+        EARLY_HINTS,
+        frame(HEADERS, b"\0\0\xd9\x54\x012"),  # content-length: 2
+        frame(HEADERS, b"\0\0" + literal(b"a", b"b")),
+        frame(DATA, b"ab"),
+        frame(DATA, b"ab"),
+        frame(DATA, b""),
+        frame(DATA, b"abc")[:-1],
+        frame(0x21, b"passed over"),
+    ]
+)
+
+
+def outcome(session: Http3Session, number_: int, pieces: list[bytes]) -> tuple[object, ...]:
+    """Return what becomes of a response whose last piece is its end."""
+    stream = Stream(NoConnection())  # type: ignore[arg-type]  # as above
+    stream.is_eager, stream.has_sent_all = False, True
+    session.open(stream, number_)
+    told = ""
+    try:
+        for index, piece in enumerate(pieces):
+            session.receive(number_, piece, is_last=index == len(pieces) - 1)
+    except Violation as violation:
+        told = str(violation)
+    wires = [None if block is None else block.wire for block in (stream.block, stream.trailers)]
+    return stream.is_complete, *wires, stream.take_held(), stream.size, str(stream.error), told
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(parts, max_size=4).map(b"".join), min_size=2, max_size=6))
+def test_a_response_that_comes_whole_is_the_one_that_comes_in_pieces(wires: list[bytes]) -> None:
+    session = a_session(0)
+
+    for index, wire in enumerate(wires):
+        whole = outcome(session, 4 * index, [wire])
+        in_pieces = outcome(a_session(0), 0, [*map(bytes, zip(wire, strict=True)), b""])
+
+        assert whole == in_pieces
 
 
 @given(st.integers(0, 2**62 - 1), st.binary(max_size=5))
