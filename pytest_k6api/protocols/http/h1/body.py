@@ -7,6 +7,8 @@ kernel's buffers, which fill up, and the server has to wait.
 from collections.abc import Awaitable
 from typing import Protocol
 
+from trio.lowlevel import Task, current_task
+
 from pytest_k6api.protocols.http.h1.chunks import ChunkedBody
 from pytest_k6api.protocols.http.h1.framing import CHUNKED, UNTIL_CLOSE
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError
@@ -19,13 +21,18 @@ class BodyLine(Protocol):
     Attributes:
         deadline: When the wait under way is overdue, in perf_counter_ns.
         is_reusable: Whether another request may follow.
+        has_news: Whether there may be something already, of which nothing will tell.
+        task: The task to resume with what is received.
+        data: That.
+        parking: What the task yields to Trio to wait for it.
     """
 
     deadline: int
     is_reusable: bool
-
-    def park(self) -> object | None:
-        """Have this task resumed by the next bytes; return what it is to yield, or None."""
+    has_news: bool
+    task: Task | None
+    data: bytes | None
+    parking: object
 
     def take(self) -> bytes | None:
         """Return what the task was resumed with, ``b""`` at the end, None for nothing."""
@@ -63,10 +70,13 @@ class Http1Body:
 
     def park(self, deadline: int) -> object | None:
         """Have this task resumed by the next bytes; see `IncomingBody.park`."""
-        if self._rest or self.is_complete:
+        line = self._line
+        if line.has_news or self._rest or self.is_complete:
             return None
-        self._line.deadline = deadline
-        return self._line.park()
+        line.deadline = deadline
+        line.data = None
+        line.task = current_task()
+        return line.parking
 
     def take(self) -> bytes | None:
         """Return what the task was resumed with; see `IncomingBody.take`."""
@@ -75,6 +85,9 @@ class Http1Body:
             data = line.take()
             line.deadline = NEVER
             if data:
+                chunks = self._chunks
+                if chunks is not None and (piece := chunks.take_lone(data)):
+                    return piece
                 return self._take(data) or None
             if data is not None:
                 self._end_with_connection()
@@ -110,8 +123,6 @@ class Http1Body:
         """Return what `data` holds of the body."""
         chunks = self._chunks
         if chunks is not None:
-            if piece := chunks.take_lone(data):
-                return piece
             chunks.feed(data)
             piece = b"".join(self._decoded)
             self._decoded.clear()

@@ -57,7 +57,7 @@ class ChunkedBody:
         if self._line or self._expect is not _READ_SIZE:
             return b""
         found = _PLAIN_SIZE.match(data)
-        if found is None or not data.endswith(b"\r\n"):
+        if found is None or data[-2:] != b"\r\n":
             return b""
         start = found.end()
         return data[start:-2] if int(found[1], 16) == len(data) - start - 2 else b""

@@ -108,7 +108,7 @@ class Http1Connection(Http1Line):
             if request.upload is None:
                 self.task = current_task()
                 self._traffic.outbox.append(self)
-                (yield self._parking).unwrap()
+                (yield self.parking).unwrap()
             data = self.data
             if data:
                 self.first_byte_at = self.ended_at = self.received_at
@@ -266,6 +266,6 @@ class Http1Connection(Http1Line):
     def detach(self) -> tuple[socket.socket | TlsSocket, bytes]:
         """Give the socket away after a 101, with what came behind that; this connection is over."""
         self.is_open = self.is_reusable = False
-        self._parking = None
+        self.parking = None
         self._traffic.remove(self)
         return self.sock, self._reader.rest if self._reader is not None else b""

@@ -43,12 +43,14 @@ class Http1Line:
         is_reusable: Whether another request may follow.
         bytes_sent, bytes_received: Those of the exchange under way.
         ended_at: When the last of them came.
+        parking: What a task yields to Trio to wait for what is received.
     """
 
     __slots__ = (
-        "_parking", "_tls", "_traffic", "_turned_at",
+        "_tls", "_traffic", "_turned_at",
         "bytes_received", "bytes_sent", "data", "deadline", "ended_at", "error", "fd", "has_news",
-        "is_open", "is_reusable", "is_timed", "received_at", "sent_at", "sock", "started_at", "task", "wire",
+        "is_open", "is_reusable", "is_timed", "parking", "received_at", "sent_at", "sock", "started_at",
+        "task", "wire",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket | TlsSocket, traffic: Traffic) -> None:
@@ -66,7 +68,7 @@ class Http1Line:
         self.bytes_sent = self.bytes_received = 0
         # When the task last went on after a wait.
         self._turned_at = 0
-        self._parking: object = way_to_park(self._abort)
+        self.parking: object = way_to_park(self._abort)
         self._traffic = traffic
         traffic.add(self)
 
@@ -128,17 +130,6 @@ class Http1Line:
             self.has_news = True  # more may wait behind it, and its edge was told
         await self._take_turn()
         return data
-
-    def park(self) -> object | None:
-        """Have this task resumed by the next bytes; return what it is to yield to Trio now.
-
-        None if there may be some already, of which nothing will tell: `receive` returns those.
-        """
-        if self.has_news:
-            return None
-        self.data = None
-        self.task = current_task()
-        return self._parking
 
     def take(self) -> bytes | None:
         """Return what the task was resumed with, ``b""`` at the end of the connection.
@@ -218,7 +209,7 @@ class Http1Line:
         if not self.is_open:
             return
         self.is_open = self.is_reusable = False
-        self._parking = None  # it refers to this connection
+        self.parking = None  # it refers to this connection
         self._traffic.remove(self)
         if self.deadline != NEVER:
             self.wake()

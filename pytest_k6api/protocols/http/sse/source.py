@@ -178,23 +178,22 @@ class EventSource(Generic[R]):
             StopAsyncIteration: The stream has ended.
             HTTPError: The stream is cut, and ``throw=True`` was given.
         """
-        events = self._events
-        while not events:
-            response = self.response
+        event = self._events.pop() if self._events else None
+        while event is None:
+            response = self._response
+            parking = None if response is None or self._is_over else response.park()
             piece: bytes | None
-            if self._is_over:
-                piece = b""
-            elif (parking := response.park()) is None:
+            if response is None or parking is None:
                 piece = yield from self._receive().__await__()
             else:
                 (yield parking).unwrap()
                 piece = response.take()
             if piece:
-                events = self._take(piece)
+                event = self._take(piece)
             elif piece is not None and not (yield from self._go_on().__await__()):
                 raise StopAsyncIteration
         self._record()
-        return events.pop()
+        return event
 
     def _record(self) -> None:
         """Write the row of one event."""
@@ -212,18 +211,21 @@ class EventSource(Generic[R]):
         self._last_at = arrived
         recorder.buffer.rows[SSE_ROWS].append((self._tags, first, gap, arrived))
 
-    def _take(self, piece: bytes) -> list[ServerSentEvent]:
-        """Return the events that `piece` completes, the next one last."""
-        try:
-            self._events = events = self._parser.feed(piece)
-        except EventTooLargeError:
-            self._refuse(f"server-sent event exceeded {LONGEST_LINE} bytes")
-            return []
-        if len(events) > 1:
-            events.reverse()
+    def _take(self, piece: bytes) -> ServerSentEvent | None:
+        """Return the first event that `piece` completes, and keep the others."""
         assert self._exchange is not None  # the piece came through it
         self._arrived_at = self._exchange.ended_at
-        return events
+        event = self._parser.take_lone(piece)
+        if event is not None:
+            return event
+        try:
+            events = self._parser.feed(piece)
+        except EventTooLargeError:
+            self._refuse(f"server-sent event exceeded {LONGEST_LINE} bytes")
+            return None
+        events.reverse()
+        self._events = events
+        return events.pop() if events else None
 
     def _tags_id(self, context: TagContext) -> int:
         request = self.response.download.request
@@ -234,7 +236,7 @@ class EventSource(Generic[R]):
         return with_trace(number, request.trace)
 
     async def _receive(self) -> bytes:
-        return await self.response.next_bytes()
+        return b"" if self._is_over else await self.response.next_bytes()
 
     async def _go_on(self) -> bool:
         """Return whether events may follow, over another connection."""

@@ -87,10 +87,6 @@ class Download:
                 raise
             return
 
-    def deadline(self) -> int:
-        """Return when the next piece is overdue, in perf_counter_ns."""
-        return min(perf_counter_ns() + self.idle, self.whole_at)
-
     def timed(self) -> HttpRow:
         """Return a row with the phases so far, which belongs to no tag set."""
         if self.exchange is None:

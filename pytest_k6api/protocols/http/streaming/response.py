@@ -126,7 +126,7 @@ class ResponseInProgress(Response):
         body = download.body
         if body is None or self._failure is not None or self._is_encoded:
             return None
-        return body.park(download.deadline())
+        return body.park(min(perf_counter_ns() + download.idle, download.whole_at))
 
     def take(self) -> bytes | None:
         """Return what the task was resumed with, or None to wait again.
@@ -163,8 +163,9 @@ class ResponseInProgress(Response):
             if self._is_ended:
                 raise StreamError("the block of this stream has ended; read the body inside of it")
             return b""
+        deadline = min(perf_counter_ns() + download.idle, download.whole_at)
         try:
-            piece = await body.receive(download.deadline())
+            piece = await body.receive(deadline)
         except NetworkError as error:
             self.fail(error.failure)
             return b""
