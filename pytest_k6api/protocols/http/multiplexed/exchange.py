@@ -3,6 +3,8 @@
 import math
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from trio.lowlevel import Abort, RaiseCancelT
+
 from pytest_k6api.protocols.http.message.bodies import Nowhere
 from pytest_k6api.protocols.http.message.errors import (
     CLOSED_EARLY,
@@ -197,6 +199,10 @@ class StreamExchange(Stream, Generic[CarrierT]):
         self.status, self.head, self.is_plain = block.status, block.head, block.is_plain
         self.lowered = block.lowered
 
+    def _abort(self, raise_cancel: RaiseCancelT) -> Abort:
+        self.deadline = NEVER  # of a wait that is over
+        return super()._abort(raise_cancel)
+
     def count(self) -> None:
         """Add the bytes that went over the wire since the last time, and tell when they did."""
         sent, received = self._carrier.take_counts()
@@ -243,11 +249,28 @@ class StreamedBody:
         """Whether the end of the body was seen."""
         return self._exchange.is_complete and not self._exchange.size_held
 
-    def park(self, _deadline: int) -> None:
-        """Leave it to `receive`: who waits on a connection also looks after its other streams."""
+    def park(self, deadline: int) -> object | None:
+        """Have this task resumed by what comes next; see `IncomingBody.park`."""
+        exchange = self._exchange
+        if exchange.size_held or exchange.is_complete or exchange.error is not None:
+            return None
+        exchange.deadline = deadline
+        return exchange.park()
 
-    def take(self) -> None:
-        """Return nothing; see `park`."""
+    def take(self) -> bytes | None:
+        """Return what has come for the body; see `IncomingBody.take`."""
+        exchange = self._exchange
+        try:
+            exchange.go_on()
+            data = exchange.receive_nowait()
+        except NetworkError:
+            exchange.close()
+            raise
+        finally:
+            exchange.deadline = NEVER
+        if data is not None:
+            exchange.count()
+        return data
 
     async def receive(self, deadline: int) -> bytes:
         """Return the next bytes of the body; see `IncomingBody.receive`."""

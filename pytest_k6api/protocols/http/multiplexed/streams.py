@@ -105,6 +105,7 @@ class Waiter:
         The caller looks what it was, and may have to wait again.
         """
         connection = self.connection
+        # `park` and `go_on`, without the calls.
         self.task = task = current_task()
         task.custom_sleep_data = self
         if connection.task is None:
@@ -112,6 +113,20 @@ class Waiter:
         (yield self._parking).unwrap()
         self.task = None
         connection.hand_out(connection.take())
+
+    def park(self) -> object:
+        """Begin to wait; return what this task is to yield to Trio now. `go_on` ends the wait."""
+        connection = self.connection
+        self.task = task = current_task()
+        task.custom_sleep_data = self
+        if connection.task is None:
+            connection.resume_later(task)
+        return self._parking
+
+    def go_on(self) -> None:
+        """Deal with what the connection received, as the task that was resumed."""
+        self.task = None
+        self.connection.hand_out(self.connection.take())
 
     def notify(self) -> None:
         """Resume the task; no-op if it does not wait, or is resumed already."""
@@ -234,9 +249,19 @@ class Stream(Waiter):
         Raises:
             NetworkError: The stream has failed.
         """
-        while not self.size_held and not self.is_complete:
-            self.check()
+        while (data := self.receive_nowait()) is None:
             await self.wait()
+        return data
+
+    def receive_nowait(self) -> bytes | None:
+        """Return what `receive` does, or None if nothing has come.
+
+        Raises:
+            NetworkError: The stream has failed.
+        """
+        if not self.size_held and not self.is_complete:
+            self.check()
+            return None
         data = self.take_held(_PIECE)
         self.connection.refill(self)
         return data

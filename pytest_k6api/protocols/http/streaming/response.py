@@ -52,8 +52,8 @@ class ResponseInProgress(Response):
     """
 
     __slots__ = (
-        "_client", "_content", "_decoded", "_decoder", "_download", "_is_encoded", "_is_ended",
-        "_keeps_start", "_start", "_turned_at",
+        "_client", "_content", "_decoded", "_decoder", "_download", "_idle", "_is_encoded",
+        "_is_ended", "_keeps_start", "_parkable", "_start", "_turned_at", "_whole_at",
     )  # fmt: skip
 
     throws = False
@@ -76,9 +76,13 @@ class ResponseInProgress(Response):
         self._decoder: StreamDecoder | None = None
         self._decoded: Iterator[bytes] = iter(())
         self._turned_at = 0
+        self._idle, self._whole_at = download.idle, download.whole_at
+        # The body, while its bytes are given as they come.
+        self._parkable = download.body
         if exchange is not None and not failure and not exchange.is_plain:
             if b"\r\ncontent-encoding:" in exchange.lowered:
                 self._is_encoded = True
+                self._parkable = None
                 self._decoder = StreamDecoder(self.headers.get("content-encoding", ""))
             if b"\r\nset-cookie:" in exchange.lowered:
                 client._keep_cookies(request, exchange)
@@ -122,11 +126,10 @@ class ResponseInProgress(Response):
 
         None where there is more to it, and where they are to be decoded: `next_bytes` does that.
         """
-        download = self._download
-        body = download.body
-        if body is None or self._failure is not None or self._is_encoded:
+        body = self._parkable
+        if body is None:
             return None
-        return body.park(min(perf_counter_ns() + download.idle, download.whole_at))
+        return body.park(min(perf_counter_ns() + self._idle, self._whole_at))
 
     def take(self) -> bytes | None:
         """Return what the task was resumed with, or None to wait again.
@@ -134,7 +137,7 @@ class ResponseInProgress(Response):
         Raises:
             RequestError: The body was cut, and ``throw=True`` was given.
         """
-        body = self._download.body
+        body = self._parkable
         if body is None:  # the block was ended by another task
             return b""
         try:
@@ -163,7 +166,7 @@ class ResponseInProgress(Response):
             if self._is_ended:
                 raise StreamError("the block of this stream has ended; read the body inside of it")
             return b""
-        deadline = min(perf_counter_ns() + download.idle, download.whole_at)
+        deadline = min(perf_counter_ns() + self._idle, self._whole_at)
         try:
             piece = await body.receive(deadline)
         except NetworkError as error:
@@ -220,6 +223,7 @@ class ResponseInProgress(Response):
     def fail(self, failure: RequestFailure) -> None:
         """End the body because of `failure`."""
         self._download.failure = self._failure = failure
+        self._parkable = None
         self.status_code = 0
         if self.throws:
             self.raise_for_status()
@@ -234,7 +238,7 @@ class ResponseInProgress(Response):
         body = self._download.body
         if self._start or self._content is not None or self._failure is not None or body is None:
             return
-        deadline = min(self._download.whole_at, perf_counter_ns() + _PATIENCE)
+        deadline = min(self._whole_at, perf_counter_ns() + _PATIENCE)
         with suppress(NetworkError, DecodingError):  # the status tells what went wrong
             while self._keeps_start and (piece := await body.receive(deadline)):
                 self._keep_start(
@@ -246,6 +250,7 @@ class ResponseInProgress(Response):
         if self._is_ended:
             return
         self._is_ended = True
+        self._parkable = None
         self._row = row = self._download.end()
         body = bytes(self._start) if self._content is None else self._content
         received = self.num_bytes_downloaded
