@@ -1,4 +1,4 @@
-"""The requests, streams, sessions and calls of a load test by their names.
+"""The requests, streams, sessions, calls and measured blocks of a load test by their names.
 
 Merging the series of a name takes time in proportion to their different values, so
 of any number of names only the most frequent are kept apart, and `requests_in_steps`
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from pytest_k6api.metrics.aggregation import parse_aggregation
 from pytest_k6api.metrics.sinks.simple import CounterSink, RateSink, Sink, measure, new_sink
-from pytest_k6api.model import PROTOCOLS, Metric, MetricKind, ProtocolMetrics
+from pytest_k6api.model import LISTED, Metric, MetricKind, ProtocolMetrics
 from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION
 
 MOST_ROWS = 20
 """How many names of a protocol have a row of their own, over all scenarios; the others share one."""
 
-HTTP = PROTOCOLS[0]
+HTTP = LISTED[0]
 
 TIMES = ("min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
 
@@ -92,7 +92,7 @@ def requests_in_steps(
 ) -> Generator[None, None, tuple[RequestsRow, ...]]:
     """Return the same with up to `most` names, one name included; yield after each series."""
     rows: list[RequestsRow] = []
-    for protocol in PROTOCOLS:
+    for protocol in LISTED:
         for part in _parts(_gathered(series_of, protocol), most):
             rows.append((yield from _row(part, elapsed, protocol)))  # noqa: PERF401 - it yields
     return tuple(rows)

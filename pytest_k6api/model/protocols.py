@@ -77,3 +77,18 @@ PROTOCOLS = (
     ),
 )
 """In the order in which they are listed."""
+
+LISTED = (
+    *PROTOCOLS,
+    ProtocolMetrics(
+        title="CUSTOM",
+        prefix="measured_",
+        noun="block",
+        failures="measured blocks",
+        named="measured by name",
+        counted=built_in.MEASURED_DURATION,
+        failed=built_in.MEASURED_FAILED,
+        duration=built_in.MEASURED_DURATION,
+    ),
+)
+"""What is listed by name: exchanges of protocols, and the blocks of ``vu.measure``."""

@@ -125,7 +125,7 @@ export class LoadTestView {
       charts: part("Over time", element("div", { class: "tools sticky" }, this.picker, this.whole, this.hint), this.chartGrid),
       failures: part("Failures", this.failures.element),
       requests: part("Requests by name", this.requests.element),
-      others: part("Other protocols by name", this.others),
+      others: part("Others by name", this.others),
       slowest: part("Slowest requests", this.slowest.element),
       checks: part("Checks", this.checks.element),
       workers: part("Workers", this.workers.element),

@@ -121,6 +121,10 @@ CALLS = RowType(
     "call",
     (Column(METRICS["grpc_req_duration"], 1), Column(METRICS["grpc_req_failed"], 2)),
 )
+BLOCKS = RowType(
+    "block",
+    (Column(METRICS["measured_duration"], 1), Column(METRICS["measured_failed"], 2)),
+)
 SESSIONS = RowType("session", (Column(METRICS["ws_failed"], 1),))
 ANSWERS = RowType("answer", (Column(METRICS["ws_response_time"], 1),))
 
@@ -141,6 +145,7 @@ def test_protocols_follow_each_other_with_names_and_verdicts_of_their_own():
                 CALLS: calls,
                 SESSIONS: [(chat, 1), (chat, 0)],
                 ANSWERS: [(question, 3_000)] * 3,
+                BLOCKS: [(find, 4_000, 0), (get, 2_000, 1)],
             }
         )
     )
@@ -156,4 +161,6 @@ def test_protocols_follow_each_other_with_names_and_verdicts_of_their_own():
         ("WEBSOCKET", "chat", 2, 1, None),
         ("GRPC", "/shop/Get", 2, 1, 9.0),
         ("GRPC", "/shop/Find", 1, 0, 1.0),
+        ("CUSTOM", "/shop/Find", 1, 0, 4.0),
+        ("CUSTOM", "/shop/Get", 1, 1, 2.0),
     ]
