@@ -17,7 +17,7 @@ import trio
 from trio.lowlevel import TrioToken, checkpoint, current_trio_token, wait_readable, wait_writable
 
 HUNG_UP: int = getattr(select, "EPOLLRDHUP", 0)
-"""The flag of a socket whose peer sends no more; 0 where nothing tells that in advance."""
+"""The flag of a socket whose peer sends no more; 0 on a system without epoll."""
 _INCOMING: int = getattr(select, "EPOLLIN", 0) | HUNG_UP | getattr(select, "EPOLLET", 0)
 _OUTGOING: int = getattr(select, "EPOLLOUT", 0)
 
@@ -98,9 +98,7 @@ class TaskReadiness(trio.abc.Instrument):
     """
 
     tells_end = False
-    turns_late = (
-        3  # a new task begins in the next one, waits in the second, is resumed in the third
-    )
+    turns_late = 3  # a task begins in the first, waits in the second, is resumed in the third
 
     def __init__(self) -> None:
         self._told: list[tuple[int, int]] = []
