@@ -107,10 +107,10 @@ def test_a_command_waits_for_a_loop_that_is_about_to_start(stage: Live) -> None:
 def test_a_stop_is_not_lost_while_the_loop_is_about_to_start(stage: Live) -> None:
     load_test = stage.session.prepare(*planned(), RunSettings())
     thread = threading.Thread(target=load_test.run)
-    later(0.2, thread.start)
+    starting = later(0.2, thread.start)
 
     assert stage.client.patch(stopped=True).attributes["stopped"] is True
-    time.sleep(0.3)
+    starting.join()
     thread.join(5)
     assert load_test.outcome == "interrupted"
 
@@ -329,8 +329,7 @@ def test_two_hundred_clients_are_answered_while_a_load_runs(stage: Live) -> None
                 client.request("GET", "/v1/status")
             seen += [json.loads(client.getresponse().read()) for client in clients]
         before = stage.client.metric("iterations")["count"]
-        time.sleep(0.3)
-        assert stage.client.metric("iterations")["count"] > before
+        assert wait_until(lambda: stage.client.metric("iterations")["count"] > before)
 
     assert {each["data"]["attributes"]["status"] for each in seen} == {7}
     assert len(seen) == 400
