@@ -13,6 +13,7 @@ import trio
 from pytest_k6api.metrics import TracedRequest
 from pytest_k6api.model import (
     Command,
+    RunStatus,
     ScenarioOptions,
     ScenarioSnapshot,
     StatusSnapshot,
@@ -284,7 +285,9 @@ class SupervisedRun:
     async def _keep_watching(self) -> None:
         while True:
             await trio.sleep(WATCH_PERIOD)
-            self._collector.record_vus(self.status())
+            status = self.status()
+            if status.status > RunStatus.CREATED:  # workers may be starting
+                self._collector.record_vus(status)
             self._check_descriptors()  # an arrival rate adds some by itself
 
     async def _wait_to_judge(self) -> None:
