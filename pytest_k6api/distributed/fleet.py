@@ -80,6 +80,9 @@ class FleetOwner(Protocol):
 class Fleet:
     """The workers of one load test.
 
+    Attributes:
+        is_steering: Whether a command is under way.
+
     Args:
         workers: The workers, in the order of their numbers.
         owner: Hears of what they say.
@@ -100,6 +103,7 @@ class Fleet:
         self._changed = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._commands = 0
+        self.is_steering = False
         self._elapsed: Callable[[], float] = lambda: 0.0
         self._is_open = self._is_closing = False
         self._is_over = trio.Event()
@@ -213,12 +217,15 @@ class Fleet:
             moment: The controller's time at which it is reached.
         """
         self._commands = number = self._commands + 1
+        self.is_steering = True
         for worker in self.live:
             steer = Steer(
                 number=number, command=command, elapsed=elapsed, at=worker.clock.theirs(moment)
             )
             self.tell_one(worker, steer)
         await self.wait_until(lambda each: each.steered >= number or each.finished is not None)
+        self.is_steering = False
+        self._note_change()
         self.expect_news()
 
     async def wait_until(self, is_done: Callable[[Worker], bool]) -> None:

@@ -5,7 +5,8 @@
                                               Hello, once; or Refused
     Prepare (a load test by its node id)      Accepted, then Prepared or Refused
     Start (the clock, the setup data)
-    Begin (a scenario, at a time)             ScenarioEnded, when its last VU is closed
+    Begin (a scenario, at a time)             ScenarioIdle, when nothing of its iterations is left
+    End (the scenario, where all are idle)    ScenarioEnded, when its last VU is closed
     Steer (a command)                         Steered, when it is carried out
     Poll                                      PollAnswer, what came since
                                               RowsClaimed, before rows of feeders are handed out
@@ -156,6 +157,12 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     elapsed: float
 
 
+class End(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing of `scenario` is left to do anywhere."""
+
+    scenario: str
+
+
 class Steer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Carry out `command`, and then count test-run time on from `elapsed` at `at`, if given."""
 
@@ -235,6 +242,20 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The load test is set up, and waits for its start."""
 
 
+class ScenarioIdle(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Nothing of `scenario` is left to do here, or there is again.
+
+    Attributes:
+        scenario: Its name.
+        is_idle: Whether nothing is left.
+        elapsed: Test-run time at which it became so.
+    """
+
+    scenario: str
+    is_idle: bool
+    elapsed: float
+
+
 class ScenarioEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The last VU that the worker has of `scenario` is closed."""
 
@@ -308,13 +329,25 @@ class Echoed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 ToWorker = (
-    Prepare | Start | Begin | Steer | NewSetupData | Poll | Finish | Stop | Release | Leave | Echo
+    Prepare
+    | Start
+    | Begin
+    | End
+    | Steer
+    | NewSetupData
+    | Poll
+    | Finish
+    | Stop
+    | Release
+    | Leave
+    | Echo
 )
 ToController = (
     Hello
     | Refused
     | Accepted
     | Prepared
+    | ScenarioIdle
     | ScenarioEnded
     | Steered
     | PollAnswer

@@ -17,6 +17,7 @@ from pytest_k6api.distributed.messages import (
     Refused,
     RowsClaimed,
     ScenarioEnded,
+    ScenarioIdle,
     Steered,
     ToController,
     WorkerReport,
@@ -62,6 +63,8 @@ class Worker:
         is_prepared: Whether the load test is set up there.
         is_running: Whether it was told to start, and has not finished.
         ended: Names of the scenarios that have ended there.
+        idle: Names of those of which it has nothing left to do, but others may.
+        idle_at: Test-run time at which it became so last.
         steered: The number of the last command that it carried out.
         content: The last report.
         taken: The number of the last report that was taken in.
@@ -103,6 +106,8 @@ class Worker:
         self.refused: Refused | None = None
         self.is_prepared = self.is_running = False
         self.ended: set[str] = set()
+        self.idle: set[str] = set()
+        self.idle_at = 0.0
         self.steered = 0
         self.content: WorkerReport | None = None
         self.taken = 0
@@ -169,13 +174,23 @@ class Worker:
                 self.is_listening = message.number == self.order
             case Prepared():
                 self.is_prepared = True
-            case ScenarioEnded():
-                self.ended.add(message.scenario)
+            case ScenarioIdle() | ScenarioEnded():
+                self._note_scenario(message)
             case RowsClaimed():
                 self.rows[message.feeder] = message.until
             case Steered():
                 self.steered = message.number
                 self.note_state(message.status, message.scenarios)
+
+    def _note_scenario(self, message: ScenarioIdle | ScenarioEnded) -> None:
+        if isinstance(message, ScenarioEnded):
+            self.ended.add(message.scenario)
+            return
+        self.idle_at = message.elapsed
+        if message.is_idle:
+            self.idle.add(message.scenario)
+        else:
+            self.idle.discard(message.scenario)
 
     def note_echo(self, echo: Echoed, now: float, wall: float) -> None:
         """Take the answer to the last echo request, which came at `now` and the wall time `wall`."""

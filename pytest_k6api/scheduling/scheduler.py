@@ -84,6 +84,7 @@ class Scheduler:
         stuck: StuckTasks | None = None,
         on_status: Callable[[], None] = lambda: None,
         on_scenario_end: Callable[[str], None] = lambda _name: None,
+        on_idle: Callable[[str, bool], None] = lambda _name, _is_idle: None,
         executors: ExecutorFactory = make_executor,
         is_led: bool = False,
     ) -> None:
@@ -101,6 +102,7 @@ class Scheduler:
             stuck: Abandons cancelled tasks that do not end, while it is watched.
             on_status: Called after each change of the status but the last.
             on_scenario_end: Called with the name of each scenario that has ended.
+            on_idle: See `ExecutorContext`; of a scenario that awaits others, if it is led.
             executors: Makes the executor of each plan.
             is_led: Whether `begin` tells when each scenario starts, not its plan.
 
@@ -132,6 +134,7 @@ class Scheduler:
             segment=segment,
             ticks=self._ticks,
             stuck=self._stuck,
+            on_idle=on_idle,
         )
         plans = {
             options.name: make_plan(options, segment, may_grow=is_led) for options in scenarios
@@ -174,6 +177,16 @@ class Scheduler:
             KeyError: There is no such scenario.
         """
         {run.options.name: run for run in self._runs}[scenario].begin_at(elapsed)
+
+    def end_idleness(self, scenario: str) -> None:
+        """End `scenario`, if it is led: nothing of it is left to do anywhere.
+
+        Raises:
+            KeyError: There is no such scenario.
+        """
+        executor = {run.options.name: run for run in self._runs}[scenario].executor
+        if executor is not None:
+            executor.end_idleness()
 
     def report(self) -> dict[str, ScenarioProgress]:
         """Return how far it has come with each scenario that runs, for a successor."""

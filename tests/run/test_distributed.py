@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 import trio
 
-from pytest_k6api.model import Command, ControlError, RunStatus, ScenarioState
-from pytest_k6api.run import LoadTest
-from pytest_k6api.vu import VU, FeederExhausted, StopRequest, feeder
+from pytest_k6api.distributed import Prepare, Release, Start, ToController, ToWorker
+from pytest_k6api.model import Command, ControlError, LoadTestOptions, RunStatus, ScenarioState
+from pytest_k6api.run import LoadTest, LoadTestPlan, RunSettings, UserCode, WorkerRun
+from pytest_k6api.scheduling import equal_segment
+from pytest_k6api.vu import VU, FeederExhausted, StopRequest, UserFunction, feeder
 from tests.run.in_loop_workers import KINDS, Diary, Leave, load_test, options, run, steered
 
 
@@ -277,6 +279,43 @@ def test_virtual_users_are_added_on_workers_that_had_none(workers: int):
     assert {number for number, *_ in diary.entries} == {1, 2, 3}
 
 
+@pytest.mark.parametrize("workers", [0, 2, 3])
+def test_virtual_users_that_are_added_have_iterations_of_their_own_on_every_worker(workers: int):
+    diary = Diary()
+
+    async def add(tested: LoadTest) -> None:
+        await trio.sleep(1.0)
+        await tested.execute(Command(scenario="browse", vus=4))
+
+    # The first virtual user is done after 1.851 s, long before the last.
+    tested = steered(
+        workers, add, (options("per-vu-iterations", vus=1, iterations=3), diary.browse)
+    )
+
+    done = [(number, iteration) for number, iteration, _ in diary.entries]
+    assert done == [(number, iteration) for number in (1, 2, 3, 4) for iteration in range(3)]
+    assert tested.results.elapsed == pytest.approx(1.0 + 3 * 0.617 + 0.05, abs=0.1)
+    assert tested.results.scenarios[0].dropped == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_virtual_users_are_added_on_a_worker_whose_share_is_done(workers: int):
+    diary = Diary()
+
+    async def browse(vu: VU) -> None:
+        await diary.browse(vu)
+        if vu.id == 2:
+            await vu.sleep(4.0)
+
+    async def add(tested: LoadTest) -> None:
+        await trio.sleep(2.0)
+        await tested.execute(Command(scenario="browse", vus=3))
+
+    steered(workers, add, (options("per-vu-iterations", vus=2, iterations=1), browse))
+
+    assert len(diary.entries) == 3
+
+
 def test_a_rate_is_set_for_all_workers_together():
     diary = Diary()
 
@@ -385,3 +424,33 @@ def test_a_worker_that_is_lost_ends_the_load_test_and_what_it_told_counts(way: s
     assert thinking is not None
     assert thinking.extra["p(99)"] == 7.5
     assert tested.results.snapshot.metrics["iterations"].sample["count"] > 3 * 7 + 2 * 5
+
+
+def test_what_follows_a_release_is_left_to_the_next_load_test():
+    class Line:
+        """Has all messages at once, as for a worker that is late."""
+
+        def __init__(self) -> None:
+            self.inbox: list[ToWorker] = [Start(load_began_at=0.0), Release(), Prepare(item="next")]
+
+        def send(self, message: ToController) -> None: ...
+
+        def flush(self) -> None: ...
+
+        async def receive(self) -> ToWorker | None:
+            await trio.lowlevel.checkpoint()
+            return self.inbox.pop(0)
+
+    line, plan = Line(), options("constant-vus")
+    worker_run = WorkerRun(
+        LoadTestPlan(
+            name="first", scenarios=[plan], thresholds=(), options=LoadTestOptions(setup=None)
+        ),
+        UserCode(scenarios={"browse": UserFunction(function=Diary().browse)}),
+        RunSettings(segment=equal_segment(0, 2)),
+        line,
+    )
+
+    trio.run(worker_run.run)
+
+    assert line.inbox == [Prepare(item="next")]

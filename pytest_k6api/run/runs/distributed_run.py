@@ -179,7 +179,7 @@ class DistributedRun(SupervisedRun):
         if worker.refusal and not worker.is_prepared and not worker.is_joining:
             return  # the reason is given where all are waited for
         self._settings.tell(worker.loss)
-        if worker.finished is not None:
+        if worker.finished is not None or (self._is_done(worker) and kept_until >= worker.idle_at):
             return  # all of its share is done, and told
         if self._workforce.start_successor is None:
             self._give_up(worker)
@@ -189,7 +189,9 @@ class DistributedRun(SupervisedRun):
             self._succession.follow(worker)
 
     def _is_done(self, worker: Worker) -> bool:
-        return worker in self._finished_shares or worker.ended >= self._executors.keys()
+        return worker in self._finished_shares or (
+            worker.ended | worker.idle >= self._executors.keys()
+        )
 
     def _give_up(self, worker: Worker, reason: str = "") -> None:
         if worker in self._survived:

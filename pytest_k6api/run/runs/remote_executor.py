@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import trio
 
-from pytest_k6api.distributed import Begin, Fleet, Worker
+from pytest_k6api.distributed import Begin, End, Fleet, Worker
 from pytest_k6api.model import (
     Command,
     ScenarioOptions,
@@ -122,11 +122,20 @@ class RemoteExecutor:
         self.clock.start()
         self.clock.synchronise(0.0, at)
         self._fleet.expect_news()
-        await self._fleet.wait_for_shares(
-            lambda worker: name in worker.ended or worker.finished is not None
-        )
+        await self._fleet.wait_for_shares(self._is_idle)
+        self._fleet.tell(End(scenario=name))
+        await self._fleet.wait_for_shares(self._has_ended)
         self.clock.stop()
         self._leave()
+
+    def _has_ended(self, worker: Worker) -> bool:
+        return self.options.name in worker.ended or worker.finished is not None
+
+    def _is_idle(self, worker: Worker) -> bool:
+        # A command may be about to add VUs; none at all wait for it.
+        is_settled = not self._fleet.is_steering and self.overrides.get("vus") != 0
+        is_idle = is_settled and self.options.name in worker.idle
+        return is_idle or self._has_ended(worker)
 
     async def wait_until_idle(self) -> None:
         """Return: a command that pauses is carried out when no worker iterates."""
@@ -170,6 +179,9 @@ class RemoteExecutor:
 
     def take_over(self, takeover: ScenarioTakeover, progress: ScenarioProgress) -> None:
         """Do nothing: workers take over."""
+
+    def end_idleness(self) -> None:
+        """Do nothing: workers are told."""
 
     def finish(self) -> None:
         """Do nothing: workers are told to finish as a whole."""

@@ -20,6 +20,7 @@ import trio
 
 from pytest_k6api.distributed import (
     Begin,
+    End,
     EndWanted,
     Finish,
     Finished,
@@ -31,6 +32,7 @@ from pytest_k6api.distributed import (
     Release,
     RowsClaimed,
     ScenarioEnded,
+    ScenarioIdle,
     Start,
     Steer,
     Steered,
@@ -140,6 +142,7 @@ class WorkerRun:
             segment=settings.segment,
             stuck=self._generator.stuck,
             on_scenario_end=lambda name: self._line.send(ScenarioEnded(scenario=name)),
+            on_idle=self._tell_idleness,
             is_led=True,
         )
 
@@ -159,6 +162,9 @@ class WorkerRun:
             rows=RowClaims(self._claim),
             has_samples=wants_samples,
         )
+
+    def _tell_idleness(self, scenario: str, is_idle: bool) -> None:
+        self._line.send(ScenarioIdle(scenario=scenario, is_idle=is_idle, elapsed=self.elapsed))
 
     def _claim(self, feeder: str, until: int) -> None:
         self._line.send(RowsClaimed(feeder=feeder, until=until))
@@ -217,12 +223,16 @@ class WorkerRun:
         self._scheduler.clock.synchronise(elapsed, moment)
 
     async def _keep_listening(self, services: trio.Nursery) -> None:
+        reason = "the controller is gone"
         while (message := await self._line.receive()) is not None:
+            if isinstance(message, Release):
+                reason = ""
+                break  # what follows is about another load test
             if isinstance(message, Steer):
                 services.start_soon(self._steer, message)
             else:
                 self._take(message)
-        self._scheduler.stop("the controller is gone")
+        self._scheduler.stop(reason)
         self._is_released.set()
 
     def _take(self, message: ToWorker) -> None:
@@ -232,6 +242,8 @@ class WorkerRun:
                 self._is_started.set()
             case Begin():
                 self._scheduler.begin(message.scenario, message.elapsed)
+            case End():
+                self._scheduler.end_idleness(message.scenario)
             case NewSetupData():
                 self._setup_data = message.text
             case Poll():
@@ -240,9 +252,6 @@ class WorkerRun:
                 self._finish(message.reason)
             case Stop():
                 self._scheduler.stop(message.reason)
-            case Release():
-                self._scheduler.stop()
-                self._is_released.set()
 
     async def _steer(self, message: Steer) -> None:
         if self._start is not None:

@@ -66,6 +66,8 @@ class ExecutorContext:
         segment: The part of the load that this instance runs.
         ticks: Counts the passes of Trio's loop.
         stuck: Abandons cancelled tasks that do not end.
+        on_idle: Called with the name of a scenario that awaits others, and whether it has nothing
+            left to do here, each time that this changes.
     """
 
     clock: RunClock
@@ -75,6 +77,7 @@ class ExecutorContext:
     segment: ExecutionSegment
     ticks: LoopTicks
     stuck: StuckTasks
+    on_idle: Callable[[str, bool], None] = lambda _name, _is_idle: None
 
 
 @dataclass(slots=True)
@@ -165,6 +168,9 @@ class Executor(Protocol):
             takeover: What became of the load test since then.
             progress: What that instance told last.
         """
+
+    def end_idleness(self) -> None:
+        """End, because all instances have nothing left to do."""
 
     def finish(self) -> None:
         """Start no more iterations; those that run have the graceful stop to end."""

@@ -19,7 +19,7 @@ Source: k6 v1.1.0, ``lib/executor/*.go``, ``Run``.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_k6api.model import ExecutorKind, ScenarioOptions
 from pytest_k6api.scheduling.arrivals import Arrivals, ConstantArrivals, RampingArrivals
@@ -46,6 +46,8 @@ class LoopPlan:
         vus_max: VUs initialised for the whole load test's plan.
         vus_are_steered: Whether a command that raises `vus` above `vus_max` is refused.
         counts_from_setup: Whether `ends_at` counts from the load test's start.
+        awaits_others: Whether it ends when all instances have nothing left to do, not this one
+            alone: VUs may still be added, each with iterations of its own.
     """
 
     steps: StepFunction
@@ -56,6 +58,7 @@ class LoopPlan:
     vus_max: int
     vus_are_steered: bool = False
     counts_from_setup: bool = False
+    awaits_others: bool = False
 
     def vus_at(self, elapsed: float) -> int:
         """Return the number of VUs that loop at `elapsed`."""
@@ -102,22 +105,24 @@ def make_plan(
     Args:
         options: The scenario's options.
         segment: The part that this instance runs.
-        may_grow: Whether commands to all instances reach this one: then VUs that are added for
-            as long as the scenario lasts may give it a share.
+        may_grow: Whether commands to all instances reach this one: then VUs that are added
+            may give it a share.
 
     Returns:
         None if this instance has no share in it.
     """
     plan = _PLANNERS[options.executor](options, segment)
-    if isinstance(plan, LoopPlan) and not _has_share(plan, segment):
-        return plan if may_grow and plan.source.total is None else None
-    return plan
+    if not isinstance(plan, LoopPlan):
+        return plan
+    if may_grow:
+        return replace(plan, awaits_others=plan.source.total is not None)
+    return plan if _has_share(plan, segment) else None
 
 
 def _has_share(plan: LoopPlan, segment: ExecutionSegment) -> bool:
     if plan.vus_are_steered:
         return segment.is_whole or segment.scale(plan.vus_max) > 0
-    return plan.steps.highest > 0
+    return plan.steps.highest > 0 and plan.source.total != 0
 
 
 def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
@@ -130,11 +135,9 @@ def _constant_vus(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPl
     )
 
 
-def _shared_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan | None:
+def _shared_iterations(options: ScenarioOptions, segment: ExecutionSegment) -> LoopPlan:
     share = segment.recut(options.vus)
     iterations = share.scale(options.iterations) if share else 0
-    if not iterations:
-        return None
     return _loop(
         options,
         StepFunction.constant(segment.scale(options.vus)),

@@ -28,9 +28,10 @@ class LoopingExecutor(PlannedExecutor):
     def __init__(self, options: ScenarioOptions, plan: LoopPlan, context: ExecutorContext) -> None:
         super().__init__(options, plan, context)
         self._plan = plan
-        # VUs that loop, and the number that the plan or a command wants.
-        self._target = self._wanted = 0
+        # VUs that loop, and the number that the plan or a command wants: some, until it is known.
+        self._target, self._wanted = 0, 1
         self._reserved = 0
+        self._is_idle = False
 
     @property
     def vus(self) -> int:
@@ -119,6 +120,7 @@ class LoopingExecutor(PlannedExecutor):
         self._reserve()
         self._act(now := self.clock.elapsed)
         self._pool.cancel_overdue(now)
+        self._tell_idleness()
 
     def _next_moment(self, now: float) -> float:
         return now if self._target < self._wanted else self._plan.steps.next_change(now)
@@ -129,9 +131,21 @@ class LoopingExecutor(PlannedExecutor):
     def _is_over(self) -> bool:
         if super()._is_over():
             return True
-        if self._pool.tasks or not self._target or self._target < self._wanted:
+        if self._plan.awaits_others:
+            self._tell_idleness()
+            return self._is_idle and self._has_waited
+        return self._target > 0 and self._has_nothing_to_do()
+
+    def _has_nothing_to_do(self) -> bool:
+        if self._pool.tasks or self._target < self._wanted:
             return False
         return not any(self._plan.source.has_more(index + 1) for index in range(self._target))
+
+    def _tell_idleness(self) -> None:
+        is_idle = self._plan.awaits_others and self._has_nothing_to_do()
+        if is_idle != self._is_idle:
+            self._is_idle = is_idle
+            self._context.on_idle(self.options.name, is_idle)
 
     def _wind_down(self, *, was_told: bool) -> None:
         if self._manual_vus is None:

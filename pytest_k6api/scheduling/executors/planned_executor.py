@@ -47,7 +47,7 @@ class PlannedExecutor(ABC):
         self._vus_max = plan.vus_max
         self._manual_vus: int | None = None
         self._taken_over: ScenarioTakeover | None = None
-        self._has_begun = self._is_finishing = False
+        self._has_begun = self._is_finishing = self._has_waited = False
 
     @property
     def counts(self) -> ScenarioCounts:
@@ -116,6 +116,11 @@ class PlannedExecutor(ABC):
         if takeover.goes_on:
             self._taken_over = takeover
             self._pool.former = {vu.task: vu for vu in progress.vus}
+
+    def end_idleness(self) -> None:
+        """End, because all instances have nothing left to do."""
+        self._has_waited = True
+        self._wake.set()
 
     def finish(self) -> None:
         """Start no more iterations; running ones have the graceful stop."""
