@@ -298,6 +298,16 @@ def test_virtual_users_that_are_added_have_iterations_of_their_own_on_every_work
     assert tested.results.scenarios[0].dropped == 0
 
 
+@pytest.mark.parametrize("kind", ["shared-iterations", "per-vu-iterations"])
+def test_a_worker_without_a_share_does_not_hold_the_end_up(kind: str):
+    tested, _ = load_test(3, (options(kind, vus=1, iterations=3), Diary().browse))
+
+    run(tested)
+
+    assert tested.outcome == "passed"
+    assert tested.results.elapsed == pytest.approx(3 * 0.617, abs=0.1)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_virtual_users_are_added_on_a_worker_whose_share_is_done(workers: int):
     diary = Diary()

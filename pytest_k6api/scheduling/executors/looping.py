@@ -115,12 +115,12 @@ class LoopingExecutor(PlannedExecutor):
             self._set_target(self._plan.steps.at(now), now)
         else:
             self._set_target(self._scale(self._manual_vus), now)
+        self._tell_idleness()
 
     def _adjust(self) -> None:
         self._reserve()
         self._act(now := self.clock.elapsed)
         self._pool.cancel_overdue(now)
-        self._tell_idleness()
 
     def _next_moment(self, now: float) -> float:
         return now if self._target < self._wanted else self._plan.steps.next_change(now)
