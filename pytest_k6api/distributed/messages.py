@@ -6,7 +6,7 @@
     Prepare (a load test by its node id)      Accepted, then Prepared or Refused
     Start (the clock, the setup data)
     Begin (a scenario, at a time)             ScenarioIdle, when nothing of its iterations is left
-    End (the scenario, where all are idle)    ScenarioEnded, when its last VU is closed
+    EndScenario, where all are idle           ScenarioEnded, when its last VU is closed
     Steer (a command)                         Steered, when it is carried out
     Poll                                      PollAnswer, what came since
                                               RowsClaimed, before rows of feeders are handed out
@@ -157,7 +157,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     elapsed: float
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class EndScenario(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Nothing of `scenario` is left to do anywhere."""
 
     scenario: str
@@ -332,7 +332,7 @@ ToWorker = (
     Prepare
     | Start
     | Begin
-    | End
+    | EndScenario
     | Steer
     | NewSetupData
     | Poll

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import trio
 
-from pytest_k6api.distributed import Begin, End, Fleet, Worker
+from pytest_k6api.distributed import Begin, EndScenario, Fleet, Worker
 from pytest_k6api.model import (
     Command,
     ScenarioOptions,
@@ -123,7 +123,7 @@ class RemoteExecutor:
         self.clock.synchronise(0.0, at)
         self._fleet.expect_news()
         await self._fleet.wait_for_shares(self._is_idle)
-        self._fleet.tell(End(scenario=name))
+        self._fleet.tell(EndScenario(scenario=name))
         await self._fleet.wait_for_shares(self._has_ended)
         self.clock.stop()
         self._leave()

@@ -20,7 +20,7 @@ import trio
 
 from pytest_k6api.distributed import (
     Begin,
-    End,
+    EndScenario,
     EndWanted,
     Finish,
     Finished,
@@ -242,7 +242,7 @@ class WorkerRun:
                 self._is_started.set()
             case Begin():
                 self._scheduler.begin(message.scenario, message.elapsed)
-            case End():
+            case EndScenario():
                 self._scheduler.end_idleness(message.scenario)
             case NewSetupData():
                 self._setup_data = message.text
