@@ -275,6 +275,28 @@ def test_a_value_that_is_more_than_data_is_refused_with_advice(
     )
 
 
+def test_a_worker_fixture_that_does_not_exist_is_refused(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def pool():
+            return {}
+
+        @pytest.mark.scenario(worker_fixtures=["pol"])
+        async def test_it(vu, pool): ...
+    """)
+
+    result = run_pytest("--k6-workers=2")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["worker_fixtures names 'pol', which is no fixture; did you mean pool?"]
+    )
+
+
 @pytest.mark.slow
 def test_a_worker_that_dies_fails_its_load_test_and_the_next_one_has_a_new_one(
     pytester: pytest.Pytester, run_pytest: RunPytest

@@ -24,6 +24,7 @@ import pytest
 
 from pytest_k6api.distributed import Prepare
 from pytest_k6api.model import OptionError
+from pytest_k6api.plugin.collection.marker_layers import did_you_mean
 from pytest_k6api.plugin.collection.per_vu import PER_VU_NAMES
 from pytest_k6api.plugin.workers.travelling import StaysHomeError, pack_value, unpack_value
 from pytest_k6api.run import UserCode
@@ -54,9 +55,11 @@ def sort_fixtures(
         on_workers: Names of fixtures that each worker sets up.
 
     Raises:
-        OptionError: Code that runs on workers asks for a value that stays.
+        OptionError: Code that runs on workers asks for a value that stays, or `on_workers` names
+            what is no fixture.
     """
     own = frozenset(on_workers)
+    _check_names(item, own)
     values: dict[str, bytes] = {}
     withheld = []
     for name, value in item.funcargs.items():
@@ -73,6 +76,13 @@ def sort_fixtures(
                 values[name] = packed
     _refuse(item, code, own, withheld)
     return SortedFixtures(values, tuple(withheld))
+
+
+def _check_names(item: pytest.Function, on_workers: Iterable[str]) -> None:
+    for name in on_workers:
+        if item.session._fixturemanager.getfixturedefs(name, item) is None:
+            hint = did_you_mean(name, item.fixturenames).removesuffix(";")
+            raise OptionError(f"worker_fixtures names {name!r}, which is no fixture{hint}")
 
 
 def _is_installed(item: pytest.Function, name: str) -> bool:

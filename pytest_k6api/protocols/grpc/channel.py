@@ -8,7 +8,7 @@ from pytest_k6api.model import TRACE_HEADER, OptionError, Recorder, parse_durati
 from pytest_k6api.protocols.advice import Advised
 from pytest_k6api.protocols.grpc.calls import CallOptions, Requests
 from pytest_k6api.protocols.grpc.link import Link
-from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes
+from pytest_k6api.protocols.grpc.samples import CallSamples, ExpectedCodes, Unmeasured
 from pytest_k6api.protocols.grpc.status import read_code
 from pytest_k6api.protocols.grpc.streaming import StreamingCall
 from pytest_k6api.protocols.grpc.unary import UnaryCall
@@ -122,6 +122,13 @@ class Channel(Advised):
         """Return what makes calls with many requests and many responses."""
         return self._method(method, request_serializer, response_deserializer).stream_stream
 
+    def unmeasured(
+        self, method: str, serialize: Serialize, deserialize: Deserialize
+    ) -> Callable[..., StreamingCall]:
+        """Return what makes calls of streams both ways of which no metric tells."""
+        samples = Unmeasured(self._recorder, self.target, method)
+        return self._make(samples, method, serialize, deserialize).stream_stream
+
     async def health(self, service: str = "", **options: Any) -> str:
         """Return what the server's health service says of `service`: ``"SERVING"`` and so on.
 
@@ -160,18 +167,28 @@ class Channel(Advised):
         if method is None:
             if len(self._methods) >= _MOST_KEPT:
                 self._methods.clear()
-            method = self._methods[key] = Method(
-                self._link,
-                CallSamples(self._recorder, self.target, path),
-                path,
-                self._fields,
-                serialize=serialize or bytes,
-                deserialize=deserialize or bytes,
-                timeout=self._timeout,
-                max_size=self._max_size,
-                expected=self._expected,
-            )
+            samples = CallSamples(self._recorder, self.target, path)
+            method = self._methods[key] = self._make(samples, path, serialize, deserialize)
         return method
+
+    def _make(
+        self,
+        samples: CallSamples,
+        path: str,
+        serialize: Serialize | None,
+        deserialize: Deserialize | None,
+    ) -> "Method":
+        return Method(
+            self._link,
+            samples,
+            path,
+            self._fields,
+            serialize=serialize or bytes,
+            deserialize=deserialize or bytes,
+            timeout=self._timeout,
+            max_size=self._max_size,
+            expected=self._expected,
+        )
 
 
 class Method:

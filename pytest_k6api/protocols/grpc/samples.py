@@ -163,6 +163,28 @@ class CallSamples:
         return "\n".join(printable(line[:_LONGEST_LINE]) for line in lines)
 
 
+class Unmeasured(CallSamples):
+    """Writes no samples: of calls that the load test makes for itself."""
+
+    __slots__ = ()
+
+    def count(self, rows: RowType, context: TagContext, tags: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def record(
+        self,
+        context: TagContext,
+        tags: Mapping[str, str],
+        outcome: Outcome,
+        *,
+        sent: Metadata,
+        expected: ExpectedCodes,
+        began: int,
+        ended: int,
+    ) -> None:
+        """Do nothing."""
+
+
 def _trace_of(sent: Metadata) -> str:
     return checked_context(str(dict(sent).get(TRACE_HEADER, "")))
 

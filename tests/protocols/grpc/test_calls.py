@@ -376,6 +376,12 @@ async def test_all_kinds_are_invoked_without_stubs(greeter: Greeter, source: str
             assert response.status is StatusCode.OK
             assert message == expected
 
+    # One row of each call, and none of what was asked of the reflection.
+    assert {caller.tester.table[number]["service"] for number, *_ in caller.rows()} == {
+        "shop.Greeter"
+    }
+    assert len(caller.rows()) == len(KINDS)
+
 
 @in_real_time
 async def test_a_status_of_invoke_is_a_value(greeter: Greeter) -> None:

@@ -41,10 +41,10 @@ async def reflect(service: str, channel: Channel, seconds: float | None = None) 
 
 
 async def _reflect(service: str, channel: Channel, path: str, seconds: float | None) -> list[bytes]:
-    ask = channel.stream_stream(path, _message_request, _message_files)
+    ask = channel.unmeasured(path, _message_request, _message_files)
     found: dict[str, bytes] = {}
     missing: list[str] = []
-    async with ask(timeout=seconds, expected_codes=None) as call:
+    async with ask(timeout=seconds) as call:
         await call.write((_BY_SYMBOL, service))
         _add(found, missing, await _answer(call.read))
         while missing:
