@@ -48,11 +48,13 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         versions: Versions by the name of what they are of.
         options: A digest of the options of all load tests.
         items: A digest of the node ids of all load tests.
+        by_option: A digest of the values in all load tests, by option: tells which differ.
     """
 
     versions: dict[str, str]
     options: str
     items: str
+    by_option: Mapping[str, str] = {}
 
 
 class GeneratorFigures(msgspec.Struct, frozen=True, kw_only=True):

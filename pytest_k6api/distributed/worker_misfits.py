@@ -6,6 +6,10 @@ from pytest_k6api.distributed.messages import PROTOCOL, Fingerprint
 from pytest_k6api.distributed.worker_states import Worker
 
 _NAMED = 3  # workers in a text
+_SERVER = (
+    "; a server that the suite starts itself begins in a session fixture, whose address the fixture"
+    " k6_base_url returns"
+)
 
 
 def misfits_of(workers: Iterable[Worker], ours: Fingerprint, patience: float) -> str:
@@ -52,7 +56,10 @@ def _differences(theirs: Fingerprint, ours: Fingerprint) -> Iterator[str]:
             " time, chance or the process"
         )
     elif theirs.options != ours.options:
+        told = theirs.by_option
+        differ = sorted(name for name, digest in ours.by_option.items() if told.get(name) != digest)
         yield (
-            "it has planned the load tests with other options than the controller; options must not"
-            " depend on time, chance or the process"
+            f"it has planned the load tests with another {', '.join(differ)} than the controller;"
+            " options must not depend on time, chance or the process"
+            f"{_SERVER if 'base_url' in differ else ''}"
         )

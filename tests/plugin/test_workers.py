@@ -393,6 +393,13 @@ def test_a_share_goes_on_when_its_worker_is_lost(pytester: pytest.Pytester, run_
             " time, chance or the process",
         ),
         (
+            "def pytest_configure(config):\n"
+            "    config.option.k6_base_url = f'http://127.0.0.1:{{os.getpid() % 10_000 + 1}}'",
+            ", worker 2 (process *): it has planned the load tests with another base_url than the controller; options must"
+            " not depend on time, chance or the process; a server that the suite starts itself begins in a session fixture,"
+            " whose address the fixture k6_base_url returns",
+        ),
+        (
             "def pytest_sessionstart():\n    assert os.getpid() == {mine}, 'not here'",
             ", worker 2 (process *): its pytest session failed: AssertionError: not here",
         ),

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
@@ -22,18 +22,31 @@ _DISTRIBUTIONS = ("pytest-k6api", "pytest", "trio", "msgspec")
 def fingerprint_of(items: Iterable[pytest.Item]) -> Fingerprint:
     """Return the fingerprint of the load tests among `items`."""
     plans = {item.nodeid: item.stash[PLAN] for item in items if PLAN in item.stash}
+    by_option = _option_digests(plans)
     return Fingerprint(
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in _DISTRIBUTIONS},
         },
         items=_digest(sorted(plans)),
-        options=_digest(f"{name} {_plan_text(plans[name])}" for name in sorted(plans)),
+        options=_digest(by_option.values()),
+        by_option=by_option,
     )
 
 
-def _plan_text(plan: "LoadTestPlan") -> str:
-    return _text([plan.scenarios, plan.options, plan.thresholds])
+def _option_digests(plans: "Mapping[str, LoadTestPlan]") -> dict[str, str]:
+    texts: dict[str, list[str]] = {}
+    for name in sorted(plans):
+        for option, value in _options_of(plans[name]):
+            texts.setdefault(option, []).append(f"{name} {_text(value)}")
+    return {option: _digest(values) for option, values in texts.items()}
+
+
+def _options_of(plan: "LoadTestPlan") -> Iterator[tuple[str, object]]:
+    for scenario in plan.scenarios:
+        yield from ((each.name, getattr(scenario, each.name)) for each in fields(scenario))
+    yield from ((each.name, getattr(plan.options, each.name)) for each in fields(plan.options))
+    yield "thresholds", plan.thresholds
 
 
 def _text(value: object) -> str:

@@ -17,7 +17,7 @@ from pytest_k6api.protocols.http.message.prepared import PreparedRequest
 
 _FIRST_ERROR_STATUS = 400
 _MOST_TEXTS = 1000
-_TOLD = re.compile(r' (?:"|0x).*', re.DOTALL)
+_TOLD = re.compile(r' (?:"|0x).*|(?<=header line:) .*', re.DOTALL)
 
 
 class Attempt(NamedTuple):
