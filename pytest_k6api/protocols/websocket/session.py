@@ -92,7 +92,7 @@ class WebSocketSession:
         self.dropped = 0
         self.last_sent: Message | None = None
         self.last_received: Message | None = None
-        self._read_short, self._feed = reader.read_short, reader.feed
+        self._read_whole, self._feed = reader.read_whole, reader.feed
         self._tls = self.outgoing.tls
         self._put_message = self.outgoing.put_message
         self._row = (tags_id,)
@@ -141,7 +141,7 @@ class WebSocketSession:
                     except (OSError, trio.ClosedResourceError) as error:
                         self._lose(error)
                         continue
-                    if not self._waits and (message := self._read_short(data)) is not None:
+                    if not self._waits and (message := self._read_whole(data)) is not None:
                         self._record(message, data)
                         return message
                     self.take(data)

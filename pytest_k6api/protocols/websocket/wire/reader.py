@@ -35,6 +35,8 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 _new_decoder: Callable[[], codecs.IncrementalDecoder] = codecs.getincrementaldecoder("utf-8")
 _KINDS = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 _WHOLE_TEXT, _WHOLE_BINARY = FINAL | TEXT, FINAL | BINARY
+# The second byte of a frame is its length, or tells that it is in the next two or eight bytes.
+_LONGEST_SHORT, _LENGTH_IN_TWO = 125, 126
 _WHOLE = frozenset((_WHOLE_TEXT, _WHOLE_BINARY))
 _BAD_TEXT = Breach(NOT_UTF8, "the server sent text that is not UTF-8")
 
@@ -88,7 +90,7 @@ class FrameReader:
     """
 
     __slots__ = (
-        "_has_ended", "_inflater", "_is_final", "_left", "_max_size", "_message", "_most_short",
+        "_has_ended", "_inflater", "_is_final", "_left", "_max_size", "_message", "_most_whole",
         "_rest",
     )  # fmt: skip
 
@@ -102,28 +104,35 @@ class FrameReader:
         self._is_final = False
         self._message: _Message | None = None
         self._has_ended = False
-        # Bytes that the payload of the next bytes' frame may have to be read in one step;
-        # -1 in the middle of something, and at the end.
-        self._most_short = min(MOST_CONTROL, max_size)
+        # Bytes behind its first two that a frame may have to be read in one step; -1 in the
+        # middle of something, and at the end.
+        self._most_whole = max_size
 
     def __repr__(self) -> str:
         return f"<FrameReader {'at its end' if self._has_ended else 'open'}>"
 
-    def read_short(self, data: bytes) -> str | bytes | None:
-        """Return the message if `data`, the next bytes, is one short frame with all of it.
+    def read_whole(self, data: bytes) -> str | bytes | None:
+        """Return the message if `data`, the next bytes, is one frame of up to 64 KiB with all of it.
 
         That is the most frequent case by far. None if it is not: then `feed` reads them.
         """
         size = len(data) - 2
-        if 0 <= size <= self._most_short and data[1] == size:
+        if not 0 <= size <= self._most_whole:
+            return None
+        length, start = data[1], 2
+        if length > _LONGEST_SHORT:
+            if length != _LENGTH_IN_TWO:
+                return None
+            length, start = int.from_bytes(data[2:4]) + 2, 4
+        if length == size:
             kind = data[0]
             if kind == _WHOLE_TEXT:
                 try:
-                    return data[2:].decode()
+                    return data[start:].decode()
                 except UnicodeDecodeError:  # `feed` tells of it
                     return None
             if kind == _WHOLE_BINARY:
-                return data[2:]
+                return data[start:]
         return None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -139,7 +148,7 @@ class FrameReader:
             except UnicodeDecodeError:
                 self._end(_BAD_TEXT, events)
         is_between = self._message is None and not (self._rest or self._has_ended)
-        self._most_short = min(MOST_CONTROL, self._max_size) if is_between else -1
+        self._most_whole = self._max_size if is_between else -1
         return events
 
     def _end(self, last: Breach | Close, events: list[Event]) -> None:
@@ -178,8 +187,8 @@ class FrameReader:
         if kind >= CLOSE:
             return self._read_control(kind, data, at, length, events)
         start = at + 2
-        if length >= 126:
-            start += 2 if length == 126 else 8
+        if length > _LONGEST_SHORT:
+            start += 2 if length == _LENGTH_IN_TWO else 8
             if len(data) < start:
                 return -1
             length = int.from_bytes(data[at + 2 : start])
