@@ -413,6 +413,8 @@ def test_any_pieces_of_a_conversation_give_the_same_events(conversation, data):
         [b"\x81\x7e\x00\x02ab", b"\x81\x7e\x00", b"\x01a"],
         [b"\x81\x7e\x01\x2c" + b"x" * 300, b"\x81\x7e\x01\x2d" + b"x" * 301],
         [b"\x81\x7e\x01\x00" + b"\xff" * 256],
+        [b"\x81\x7f\x00\x02ab"],
+        [b"\x81\xfe\x00\x02ab"],
         [b"\xc1\x01a"],
     ],
 )
