@@ -20,23 +20,27 @@ class SyncGrpcClient(Advised):
 
     Args:
         client: The client; only Trio's thread touches it.
-        run: Lets Trio await a function.
-        run_soon: Lets Trio call a function, without waiting for it.
+        run_in_trio: Lets Trio await a function.
+        call_soon: Has Trio's thread call a function, without waiting for it.
     """
 
     advice = GrpcClient.advice
 
-    def __init__(self, client: GrpcClient, run: Run, run_soon: Callable[..., None]) -> None:
+    def __init__(
+        self, client: GrpcClient, run_in_trio: Run, call_soon: Callable[..., None]
+    ) -> None:
         self._client = client
-        self._run = run
-        self._run_soon = run_soon
+        self._run_in_trio = run_in_trio
+        self._call_soon = call_soon
 
     def __repr__(self) -> str:
         return f"<SyncGrpcClient of {self._client!r}>"
 
     def channel(self, target: str, **options: Unpack[ChannelOptions]) -> "SyncChannel":
         """Return a channel for generated stubs; see `GrpcClient.channel`."""
-        return SyncChannel(self._client.channel(target, **options), self._run, self._run_soon)
+        return SyncChannel(
+            self._client.channel(target, **options), self._run_in_trio, self._call_soon
+        )
 
     def load(self, *paths: str, include: tuple[str, ...] = ()) -> None:
         """Read ``.proto`` files; see `GrpcClient.load`."""
@@ -44,7 +48,9 @@ class SyncGrpcClient(Advised):
 
     def invoke(self, method: str, request: Any = (), **options: Any) -> GrpcResponse:
         """Call `method` without generated code; see `GrpcClient.invoke`."""
-        response: GrpcResponse = self._run(partial(self._client.invoke, method, request, **options))
+        response: GrpcResponse = self._run_in_trio(
+            partial(self._client.invoke, method, request, **options)
+        )
         return response
 
 
@@ -53,10 +59,10 @@ class SyncChannel(Advised):
 
     advice = Channel.advice
 
-    def __init__(self, channel: Channel, run: Run, run_soon: Callable[..., None]) -> None:
+    def __init__(self, channel: Channel, run_in_trio: Run, call_soon: Callable[..., None]) -> None:
         self._channel = channel
-        self._run = run
-        self._run_soon = run_soon
+        self._run_in_trio = run_in_trio
+        self._call_soon = call_soon
 
     def __repr__(self) -> str:
         return f"<SyncChannel of {self._channel!r}>"
@@ -85,23 +91,23 @@ class SyncChannel(Advised):
 
     def close(self, grace: float | None = None) -> None:
         """Close its connections; see `Channel.close`."""
-        self._run(self._channel.close, grace)
+        self._run_in_trio(self._channel.close, grace)
 
     def health(self, service: str = "", **options: Any) -> str:
         """Return what the server's health service says; see `Channel.health`."""
-        status: str = self._run(partial(self._channel.health, service, **options))
+        status: str = self._run_in_trio(partial(self._channel.health, service, **options))
         return status
 
     def _unary(self, make: Callable[..., UnaryCall]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             made = make(*args, **options)
-            return self._run(made.response)
+            return self._run_in_trio(made.response)
 
         return call
 
     def _streaming(self, make: Callable[..., StreamingCall]) -> Callable[..., "SyncStreamingCall"]:
         def call(*args: Any, **options: Any) -> SyncStreamingCall:
-            return SyncStreamingCall(make(*args, **options), self._run, self._run_soon)
+            return SyncStreamingCall(make(*args, **options), self._run_in_trio, self._call_soon)
 
         return call
 
@@ -109,10 +115,12 @@ class SyncChannel(Advised):
 class SyncStreamingCall:
     """A `StreamingCall` called from a thread."""
 
-    def __init__(self, call: StreamingCall, run: Run, run_soon: Callable[..., None]) -> None:
+    def __init__(
+        self, call: StreamingCall, run_in_trio: Run, call_soon: Callable[..., None]
+    ) -> None:
         self._call = call
-        self._run = run
-        self._run_soon = run_soon
+        self._run_in_trio = run_in_trio
+        self._call_soon = call_soon
 
     def __del__(self) -> None:
         if self._call.is_unused:
@@ -121,39 +129,39 @@ class SyncStreamingCall:
             warn_unused(name, "iterated over or entered", f"for response in {name}(...):")
         # A loop that was left by `break`; only Trio's thread may end the call.
         elif not self._call.done():
-            self._run_soon(self._call.cancel)
+            self._call_soon(self._call.cancel)
 
     def __enter__(self) -> Self:
-        self._run(self._call.__aenter__)
+        self._run_in_trio(self._call.__aenter__)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._run(self._call.__aexit__, *error)
+        self._run_in_trio(self._call.__aexit__, *error)
 
     def __iter__(self) -> Iterator[Any]:
         while True:
             try:
-                message = self._run(self._call.__anext__)
+                message = self._run_in_trio(self._call.__anext__)
             except StopAsyncIteration:
                 return
             yield message
 
     def read(self) -> Any:
         """Return the next response; None at the end."""
-        return self._run(self._call.read)
+        return self._run_in_trio(self._call.read)
 
     def write(self, request: Any) -> None:
         """Send a request."""
-        self._run(self._call.write, request)
+        self._run_in_trio(self._call.write, request)
 
     def done_writing(self) -> None:
         """Tell the server that no request follows."""
-        self._run(self._call.done_writing)
+        self._run_in_trio(self._call.done_writing)
 
     def code(self) -> Any:
         """Return the status, once all responses have come."""
-        return self._run(self._call.code)
+        return self._run_in_trio(self._call.code)
 
     def trailing_metadata(self) -> Mapping[str, Any] | Any:
         """Return the metadata behind the responses."""
-        return self._run(self._call.trailing_metadata)
+        return self._run_in_trio(self._call.trailing_metadata)

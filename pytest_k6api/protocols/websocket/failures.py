@@ -7,6 +7,7 @@ applications (3000 to 4999) are themselves.
 
 from pytest_k6api.model import K6ApiError
 from pytest_k6api.protocols.http import RequestFailure
+from pytest_k6api.protocols.http.message.errors import TIMEOUT
 from pytest_k6api.protocols.websocket.wire.frames import (
     ABNORMAL,
     NORMAL,
@@ -16,7 +17,6 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 )
 
 BAD_HANDSHAKE = 1800
-_TIMED_OUT = 1050
 
 
 class WebSocketClosed(K6ApiError):
@@ -78,4 +78,4 @@ def broken_rule(violation: Breach) -> RequestFailure:
 
 def overdue(text: str) -> RequestFailure:
     """Return the failure of a session that waited for too long."""
-    return RequestFailure(_TIMED_OUT, text)
+    return RequestFailure(TIMEOUT, text)

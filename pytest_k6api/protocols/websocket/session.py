@@ -17,6 +17,7 @@ import trio
 
 from pytest_k6api.model import Recorder
 from pytest_k6api.protocols.http import DuplexLine, RequestFailure, explain_transfer
+from pytest_k6api.protocols.http.net.batched_io import NEVER
 from pytest_k6api.protocols.websocket import failures
 from pytest_k6api.protocols.websocket.failures import WebSocketClosed
 from pytest_k6api.protocols.websocket.outgoing import MOST_UNSENT, Outgoing
@@ -34,7 +35,6 @@ from pytest_k6api.protocols.websocket.wire.frames import (
 )
 from pytest_k6api.protocols.websocket.wire.reader import FrameReader
 
-NEVER = 1 << 63
 # Size of messages that no task has asked for, above which no more are read, and the oldest
 # are dropped if a task waits for something else. Even an empty one takes some.
 _MOST_UNREAD = 1024 * 1024

@@ -23,31 +23,33 @@ class SyncWebSocketClient(Advised):
 
     Args:
         client: The client; only Trio's thread touches it.
-        run: Lets Trio await a function.
-        run_soon: Lets Trio call a function, without waiting for it.
+        run_in_trio: Lets Trio await a function.
+        call_soon: Has Trio's thread call a function, without waiting for it.
     """
 
     advice = CLIENT_ADVICE
 
-    __slots__ = ("_client", "_run", "_run_soon")
+    __slots__ = ("_call_soon", "_client", "_run_in_trio")
 
-    def __init__(self, client: WebSocketClient, run: Run, run_soon: Callable[..., None]) -> None:
+    def __init__(
+        self, client: WebSocketClient, run_in_trio: Run, call_soon: Callable[..., None]
+    ) -> None:
         self._client = client
-        self._run = run
-        self._run_soon = run_soon
+        self._run_in_trio = run_in_trio
+        self._call_soon = call_soon
 
     def __repr__(self) -> str:
         return f"<SyncWebSocketClient of {self._client!r}>"
 
     def connect(self, url: str, **options: Unpack[ConnectOptions]) -> "SyncConnecting":
         """Return a session for ``with``; see `WebSocketClient.connect`."""
-        return SyncConnecting(self._client, url, options, self._run, self._run_soon)
+        return SyncConnecting(self._client, url, options, self._run_in_trio, self._call_soon)
 
 
 class SyncConnecting(SyncBlock):
     """A session that is about to be opened: use it in ``with``."""
 
-    __slots__ = ("_connecting", "_run", "_run_soon", "_socket")
+    __slots__ = ("_call_soon", "_connecting", "_run_in_trio", "_socket")
 
     written = "with vu.ws.connect(...) as ws:"
 
@@ -56,20 +58,20 @@ class SyncConnecting(SyncBlock):
         client: WebSocketClient,
         url: str,
         options: ConnectOptions,
-        run: Run,
-        run_soon: Callable[..., None],
+        run_in_trio: Run,
+        call_soon: Callable[..., None],
     ) -> None:
         self._connecting = client.connect(url, **options)
         self._connecting.is_unused = False
-        self._run = run
-        self._run_soon = run_soon
+        self._run_in_trio = run_in_trio
+        self._call_soon = call_soon
         self._socket: WebSocket | None = None
         self.is_unused = True
 
     def __enter__(self) -> "SyncWebSocket":
         self.is_unused = False
-        self._socket = socket = self._run(self._connecting.__aenter__)
-        return SyncWebSocket(socket, self._run)
+        self._socket = socket = self._run_in_trio(self._connecting.__aenter__)
+        return SyncWebSocket(socket, self._run_in_trio)
 
     def __exit__(
         self,
@@ -79,9 +81,9 @@ class SyncConnecting(SyncBlock):
     ) -> bool:
         assert self._socket is not None
         try:
-            is_kept: bool = self._run(self._connecting.__aexit__, kind, error, trace)
+            is_kept: bool = self._run_in_trio(self._connecting.__aexit__, kind, error, trace)
         except BaseException:  # it may be an interruption, and Trio waits for nothing more
-            self._run_soon(self._socket.drop)
+            self._call_soon(self._socket.drop)
             raise
         return is_kept
 
@@ -91,11 +93,11 @@ class SyncWebSocket(Advised):
 
     advice = WEBSOCKET_ADVICE
 
-    __slots__ = ("_run", "_socket")
+    __slots__ = ("_run_in_trio", "_socket")
 
-    def __init__(self, socket: WebSocket, run: Run) -> None:
+    def __init__(self, socket: WebSocket, run_in_trio: Run) -> None:
         self._socket = socket
-        self._run = run
+        self._run_in_trio = run_in_trio
 
     def __repr__(self) -> str:
         return f"<SyncWebSocket of {self._socket!r}>"
@@ -142,25 +144,25 @@ class SyncWebSocket(Advised):
 
     def send(self, message: Message) -> None:
         """Send text or a binary message; see `WebSocket.send`."""
-        self._run(self._socket.send, message)
+        self._run_in_trio(self._socket.send, message)
 
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message; see `WebSocket.receive`."""
-        message: Message = self._run(self._socket.receive, timeout)
+        message: Message = self._run_in_trio(self._socket.receive, timeout)
         return message
 
     def send_json(self, value: object) -> None:
         """Send `value` as JSON; see `WebSocket.send_json`."""
-        self._run(self._socket.send_json, value)
+        self._run_in_trio(self._socket.send_json, value)
 
     def receive_json(self, timeout: float | None = None) -> Any:
         """Return what the next message says in JSON; see `WebSocket.receive_json`."""
-        return self._run(self._socket.receive_json, timeout)
+        return self._run_in_trio(self._socket.receive_json, timeout)
 
     def __iter__(self) -> Iterator[Message]:
         while True:
             try:
-                message: Message = self._run(self._socket.__anext__)
+                message: Message = self._run_in_trio(self._socket.__anext__)
             except StopAsyncIteration:
                 return
             yield message
@@ -175,14 +177,14 @@ class SyncWebSocket(Advised):
     ) -> Message:
         """Send `message` and return the answer to it; see `WebSocket.request`."""
         request = partial(self._socket.request, message, match, name=name, timeout=timeout)
-        answer: Message = self._run(request)
+        answer: Message = self._run_in_trio(request)
         return answer
 
     def ping(self, payload: bytes = b"ping", *, timeout: float | None = None) -> float:
         """Send a ping and return the seconds until its pong; see `WebSocket.ping`."""
-        took: float = self._run(partial(self._socket.ping, payload, timeout=timeout))
+        took: float = self._run_in_trio(partial(self._socket.ping, payload, timeout=timeout))
         return took
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close the session; see `WebSocket.close`."""
-        self._run(self._socket.close, code, reason)
+        self._run_in_trio(self._socket.close, code, reason)
