@@ -213,8 +213,11 @@ class QuicSocket:
         if event is None or self._is_forgotten:
             return None if event is None else TIMED_OUT
         code, kind = int(event.error_code), event.frame_type
+        mistake = self.quic._require_core().local_error
+        if mistake is not None:  # of the server's, which this side has found
+            return transport_failure(code, mistake[2], is_ours=True)
         if kind is not None:
-            # What QUIC gives for its own mistakes and refusals has its own type.
+            # What TLS refuses on this side has a type of its own.
             is_ours = isinstance(kind, QuicFrameType)
             reason = event.reason_phrase
             return transport_failure(code, reason, is_ours=is_ours) if code else None

@@ -105,9 +105,10 @@ class Peer:
 
 
 class Telling(QuicConnection):
-    """A server's connection that tells other limits than it has."""
+    """A server's connection that tells other limits than it has, and may go beyond the client's."""
 
     limits: Mapping[str, Any] = {}
+    is_deaf = False
 
     def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
         bridge = super()._create_tls(remote_source_cid)
@@ -117,6 +118,12 @@ class Telling(QuicConnection):
         push_quic_transport_parameters(buffer, parameters)
         bridge.tls.handshake_extensions = [(kind, buffer.data)]
         return bridge
+
+    def _drain_tls(self) -> None:
+        theirs = self._tls and self._tls.remote_transport_parameters
+        if theirs and self.is_deaf:
+            theirs.initial_max_streams_uni = 2**40
+        super()._drain_tls()
 
 
 class Server:
@@ -155,6 +162,7 @@ class Speech(NamedTuple):
         meets: Returns what a datagram is answered with before any connection sees it; None to
             let one see it.
         limits: Transport parameters that are told instead of QUIC's.
+        is_deaf: Whether more streams are opened than the client allows.
     """
 
     answer: Answer = hello
@@ -163,6 +171,7 @@ class Speech(NamedTuple):
     garbage: Sequence[bytes] = ()
     meets: Callable[["Server", bytes], bytes | None] = lambda *_: None
     limits: Mapping[str, int] = {}
+    is_deaf: bool = False
 
 
 class _Serving:
@@ -203,7 +212,7 @@ class _Serving:
                 original_destination_connection_id=first or target,
                 retry_source_connection_id=target if first else None,
             )
-            quic.limits = self.speech.limits
+            quic.limits, quic.is_deaf = self.speech.limits, self.speech.is_deaf
             self.peers[address] = Peer(quic, self.speech.answer, self.speech.greeting)
             self.server.peers.append(self.peers[address])
         return self.peers[address]

@@ -246,6 +246,29 @@ async def test_a_request_for_which_there_was_no_stream_has_the_times_of_its_own(
 
 
 @in_real_time
+async def test_more_streams_than_are_allowed_end_the_connection(tmp_path: Path) -> None:
+    def answer(peer: Peer, stream: int) -> None:
+        if peer is server.peers[0]:
+            for index in range(120):
+                peer.send(7 + 4 * index, b"\x21")
+        else:
+            hello(peer, stream)
+
+    async with (
+        serving(tmp_path, answer, is_deaf=True) as server,
+        a_tester(verify=False, http_versions="3", timeout=30.0) as tester,
+    ):
+        got = await tester.client.get(server.url)
+        after = await tester.client.get(server.url)
+
+    assert (got.error_code, got.error) == (
+        1650,
+        "http3: connection error with STREAM_LIMIT_ERROR: Unidirectional stream limit 103 exceeded",
+    )
+    assert after.text == "hello"
+
+
+@in_real_time
 async def test_frames_that_are_passed_over_take_no_memory(tmp_path: Path) -> None:
     unknown = frame(0x21, bytes(1000)) * 500
 
