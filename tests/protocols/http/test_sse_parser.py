@@ -1,6 +1,7 @@
 """The format ``text/event-stream``: WHATWG HTML, section 9.2.6."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,40 @@ def test_any_split_of_a_stream_gives_its_events(stream: bytes, cuts: list[int]) 
 
     assert parse(*pieces) == parse(stream)
     assert parse(*[bytes([byte]) for byte in stream]) == parse(stream)
+
+
+@given(stream=streams | st.binary(max_size=60), cuts=st.lists(st.integers(0, 200), max_size=2))
+def test_events_that_come_one_by_one_are_those_of_the_stream(
+    stream: bytes, cuts: list[int]
+) -> None:
+    parser = EventParser(1000)
+    ends = [match.end() for match in re.finditer(rb"\n\n", stream)]
+    places = [0, *sorted({*ends, *(min(cut, len(stream)) for cut in cuts)}), len(stream)]
+    events = []
+    for start, stop in itertools.pairwise(places):
+        event = parser.take_lone(stream[start:stop])
+        events += parser.feed(stream[start:stop]) if event is None else [event]
+
+    assert events == parse(stream)
+
+
+def test_a_whole_event_needs_no_feeding_once_the_stream_has_begun() -> None:
+    parser = EventParser(1000)
+    pieces = [
+        b"data: 1\n\n",
+        b"id: 7\ndata: 2\n\n",
+        b"data: 3\r\n\r\n",
+        b": nothing\n\n",
+        b"data: 4\n",
+    ]
+
+    assert parser.take_lone(pieces[0]) is None  # it might begin with a byte order mark
+    parser.feed(pieces[0])
+    assert [parser.take_lone(piece) for piece in pieces] == [
+        ("message", "1", "", None), ("message", "2", "7", None), None, None, None
+    ]  # fmt: skip
+    parser.feed(b"data: half")
+    assert parser.take_lone(b" of it\n\n") is None
 
 
 @given(stream=streams)

@@ -11,6 +11,7 @@ from typing import Any
 import brotli
 import pytest
 import trio
+import trio.testing
 import trustme
 import zstandard
 from hypothesis import given
@@ -152,6 +153,27 @@ async def test_a_read_that_is_cancelled_loses_nothing() -> None:
         body = [piece async for piece in response.aiter_bytes()]
 
     assert (scope.cancelled_caught, body) == (True, [b"late"])
+
+
+@in_real_time
+async def test_a_read_ends_when_another_task_leaves_the_block() -> None:
+    handler, _ = step_by_step(b"")
+    pieces: list[bytes] = []
+
+    async def read() -> None:
+        pieces.extend([piece async for piece in response.aiter_bytes()])
+
+    async with serving(handler) as server, a_tester() as tester:
+        with trio.fail_after(5):
+            async with (
+                trio.open_nursery() as nursery,
+                tester.client.stream("GET", server.url) as response,
+            ):
+                nursery.start_soon(read)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+
+    assert pieces == []
+    assert [row[1] for row in tester.rows] == [0]
 
 
 @in_real_time
