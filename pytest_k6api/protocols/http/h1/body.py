@@ -9,7 +9,7 @@ from typing import Protocol
 
 from trio.lowlevel import Task, current_task
 
-from pytest_k6api.protocols.http.h1.chunks import ChunkedBody
+from pytest_k6api.protocols.http.h1.chunks import ChunkedBody, take_lone
 from pytest_k6api.protocols.http.h1.framing import CHUNKED, UNTIL_CLOSE
 from pytest_k6api.protocols.http.message.errors import CLOSED_MIDWAY, NetworkError
 from pytest_k6api.protocols.http.net.batched_io import NEVER
@@ -53,7 +53,7 @@ class Http1Body:
         rest: What was received behind the head.
     """
 
-    __slots__ = ("_chunks", "_decoded", "_left", "_line", "_rest", "is_complete")
+    __slots__ = ("_chunks", "_decoded", "_is_between", "_left", "_line", "_rest", "is_complete")
 
     def __init__(self, line: BodyLine, length: int, rest: bytes) -> None:
         self._line = line
@@ -61,6 +61,8 @@ class Http1Body:
         self._rest = rest
         self._decoded: list[bytes] = []
         self._chunks = ChunkedBody(self._decoded.append) if length == CHUNKED else None
+        # Whether a chunk begins with the next byte.
+        self._is_between = length == CHUNKED
         self.is_complete = False
         if not length:
             self._end(rest)
@@ -85,8 +87,7 @@ class Http1Body:
             data = line.take()
             line.deadline = NEVER
             if data:
-                chunks = self._chunks
-                if chunks is not None and (piece := chunks.take_lone(data)):
+                if self._is_between and (piece := take_lone(data)):
                     return piece
                 return self._take(data) or None
             if data is not None:
@@ -124,6 +125,7 @@ class Http1Body:
         chunks = self._chunks
         if chunks is not None:
             chunks.feed(data)
+            self._is_between = chunks.is_between
             piece = b"".join(self._decoded)
             self._decoded.clear()
             if chunks.is_complete:

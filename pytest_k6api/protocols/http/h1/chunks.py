@@ -16,7 +16,6 @@ from pytest_k6api.protocols.http.message.errors import GENERIC, NetworkError, Re
 
 # RFC 9112 lets white space stand around the size; an extension is whatever follows ";".
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*+(?:;[^\r]*+)?+")
-_PLAIN_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})\r\n")
 _HEX = re.compile(rb"[0-9a-fA-F]{17}")
 _LONGEST_LINE = 4096
 _MOST_TRAILERS = 64 * 1024
@@ -49,18 +48,10 @@ class ChunkedBody:
     def __repr__(self) -> str:
         return f"<ChunkedBody {'complete' if self.is_complete else 'under way'}>"
 
-    def take_lone(self, data: bytes) -> bytes:
-        """Return what is in `data` if that is one whole, plain chunk; else `b""`, to be fed.
-
-        Event streams come like this, and for them it takes a third of the time.
-        """
-        if self._line or self._expect is not _READ_SIZE:
-            return b""
-        found = _PLAIN_SIZE.match(data)
-        if found is None or data[-2:] != b"\r\n":
-            return b""
-        start = found.end()
-        return data[start:-2] if int(found[1], 16) == len(data) - start - 2 else b""
+    @property
+    def is_between(self) -> bool:
+        """Whether a chunk begins with the next byte."""
+        return self._expect is _READ_SIZE and not self._line and not self.is_complete
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, of which there is at least one.
@@ -135,6 +126,19 @@ class ChunkedBody:
 
 
 _READ_SIZE = ChunkedBody._read_size
+
+
+def take_lone(data: bytes) -> bytes:
+    """Return what is in `data` if that is one whole chunk and begins as most do, else ``b""``.
+
+    Event streams come like this. Without a pattern and the state of a body, of which the
+    processor's caches know nothing, it takes half of the time.
+    """
+    start = data.find(b"\r\n") + 2
+    size = len(data) - start - 2
+    if data[:start] == b"%x\r\n" % size and data[-2:] == b"\r\n":
+        return data[start:-2]
+    return b""
 
 
 def _bad_size(line: bytes) -> NetworkError:
