@@ -9,6 +9,7 @@ import math
 import re
 
 from pytest_k6api.model.errors import OptionError
+from pytest_k6api.model.text import shown
 
 _SECONDS_PER_UNIT = {
     "ns": 1e-9,
@@ -48,14 +49,14 @@ def parse_duration(value: object) -> float:
         seconds = value
     else:
         raise OptionError(
-            f"cannot read the duration {value!r}; write seconds as a number, or text such as"
+            f"cannot read the duration {shown(value)}; write seconds as a number, or text such as"
             " '1m30s'"
         )
     if not -math.inf < seconds < math.inf:
-        raise OptionError(f"a duration is a finite number of seconds, got {value!r}")
+        raise OptionError(f"a duration is a finite number of seconds, got {shown(value)}")
     if abs(seconds) > LONGEST:
-        shown = value if isinstance(value, str) else shown_number(value)
-        raise OptionError(f"a duration is at most {LONGEST:,} s (292 years), got {shown}")
+        told = value if isinstance(value, str) else shown_number(value)
+        raise OptionError(f"a duration is at most {LONGEST:,} s (292 years), got {told}")
     return float(seconds)
 
 
@@ -75,10 +76,10 @@ def _parse_text(text: str) -> float:
         return -seconds if text.startswith("-") else seconds
     if not _NUMBER.fullmatch(text):
         raise OptionError(
-            f"cannot read the duration {text!r}; write numbers with units, such as '30s' or '1m30s'"
+            f"cannot read the duration {shown(text)}; write numbers with units, such as '30s' or '1m30s'"
         )
     raise OptionError(
-        f"the duration {text!r} has no unit; write '{text}s' for seconds or '{text}ms' for"
+        f"the duration {shown(text)} has no unit; write '{text}s' for seconds or '{text}ms' for"
         " milliseconds"
     )
 

@@ -45,6 +45,19 @@ def storable(text: str, longest: int = LONGEST_NAME) -> str:
     return _HOMELESS.sub("\ufffd", text)
 
 
+def shown(value: object) -> str:
+    """Return `value` as a message quotes it: its repr, cut short if it is long.
+
+    Args:
+        value: From test code; its repr may raise, as that of an endless integer does.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the test's code
+        return f"<{type(value).__name__} that cannot be printed>"
+    return storable(text)
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     r"""Return `text` with everything that a terminal or a page would obey shown as an escape.
 

@@ -265,3 +265,41 @@ def test_every_option_says_what_it_is_for():
     for kind in (ScenarioOptions, LoadTestOptions):
         for entry in options_of(kind).values():
             assert entry.metadata.get("about")
+
+
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+    def __eq__(self, other):
+        raise RuntimeError("no comparison")
+
+    def __hash__(self):
+        return 0
+
+
+ODD = {
+    "no repr": (Unprintable(), "<Unprintable that cannot be printed>"),
+    "a list of it": ([Unprintable()], "<list that cannot be printed>"),
+    "more digits than Python prints": ({"a": 10**5000}, "that cannot be printed>"),
+    "very long": (b"x" * 10_000, "… (10,003 characters)"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize(
+    "option", ["executor", "vus", "duration", "rate", "http_versions", "checks"]
+)
+def test_a_value_that_cannot_be_printed_is_refused_as_any_other(option, case):
+    value, told = ODD[case]
+
+    with pytest.raises(OptionError) as raised:
+        marker(**{option: value})
+
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 2_000
+
+
+def test_a_tag_of_more_digits_than_python_prints_is_refused():
+    with pytest.raises(OptionError, match="takes text as keys and values, got 'a': <int that"):
+        marker(tags={"a": 10**5000})

@@ -37,6 +37,7 @@ from pytest_k6api.model.options.values import (
     switch_from_text,
     thresholds_from_texts,
 )
+from pytest_k6api.model.text import shown
 
 
 class ExecutorKind(Enum):
@@ -84,11 +85,11 @@ NEEDS: Mapping[ExecutorKind, tuple[str, ...]] = {
 
 def read_executor(value: object) -> ExecutorKind:
     """Read the name of an executor."""
-    try:
-        return ExecutorKind(value)
-    except ValueError:
-        names = ", ".join(kind.value for kind in ExecutorKind)
-        raise OptionError(f"unknown executor type {value!r}; there are {names}") from None
+    for kind in ExecutorKind:
+        if isinstance(value, (str, ExecutorKind)) and value in (kind, kind.value):
+            return kind
+    names = ", ".join(kind.value for kind in ExecutorKind)
+    raise OptionError(f"unknown executor type {shown(value)}; there are {names}")
 
 
 def _option(

@@ -15,6 +15,7 @@ from typing import Any
 from pytest_k6api.model.durations import parse_duration, shown_number
 from pytest_k6api.model.errors import OptionError
 from pytest_k6api.model.secrets import SECRETS
+from pytest_k6api.model.text import shown
 
 _SWITCH_WORDS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -43,7 +44,7 @@ class Stage:
 def read_count(value: object, most: int = MOST_VUS) -> int:
     """Read a whole number from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise OptionError(f"takes a whole number, got {value!r}")
+        raise OptionError(f"takes a whole number, got {shown(value)}")
     if value > most:
         raise OptionError(f"can't be more than {most:,}, got {shown_number(value)}")
     if value < 0:
@@ -59,7 +60,7 @@ def read_iterations(value: object) -> int:
 def read_rate(value: object) -> float:
     """Read a number of iterations per time unit, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise OptionError(f"takes a number, got {value!r}")
+        raise OptionError(f"takes a number, got {shown(value)}")
     # NaN compares false with everything.
     if not 0 <= value < math.inf:
         raise OptionError(f"takes a number of 0 or more, got {shown_number(value)}")
@@ -72,7 +73,7 @@ def read_seconds(value: object) -> float:
     """Read a duration of 0 or more, in seconds."""
     seconds = parse_duration(value)
     if seconds < 0:
-        raise OptionError(f"can't be negative, got {value!r}")
+        raise OptionError(f"can't be negative, got {shown(value)}")
     return seconds
 
 
@@ -89,7 +90,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     size = float(match[1]) * _BYTES_PER_UNIT[match[2].lower()] if match else 0
     if not 1 <= size < math.inf:
-        raise OptionError(f"takes a size such as 40MB, in B, kB, MB or GB, got {text!r}")
+        raise OptionError(f"takes a size such as 40MB, in B, kB, MB or GB, got {shown(text)}")
     return int(size)
 
 
@@ -99,7 +100,7 @@ _HTTP_VERSIONS = ("auto", "1.1", "2", "2-prior-knowledge", "3")
 def read_text(value: object) -> str:
     """Read a string."""
     if not isinstance(value, str):
-        raise OptionError(f"must be a string, got {value!r}")
+        raise OptionError(f"must be a string, got {shown(value)}")
     return value
 
 
@@ -111,7 +112,7 @@ def read_base_url(value: object) -> str:
         if text.lower().startswith("unix:"):
             raise OptionError(
                 f"takes a URL such as 'http://app', with --k6-hosts=app={text} for the socket, got"
-                f" {text!r}"
+                f" {shown(text)}"
             )
         raise OptionError(
             f"takes a URL such as {SECRETS.mask_url(f'http://{bare}')!r},"
@@ -122,9 +123,9 @@ def read_base_url(value: object) -> str:
 
 def read_http_versions(value: object) -> str:
     """Read the versions of HTTP that connections may speak."""
-    if value in _HTTP_VERSIONS:
-        return str(value)
-    raise OptionError(f"takes one of {', '.join(_HTTP_VERSIONS)}, got {value!r}")
+    if isinstance(value, str) and value in _HTTP_VERSIONS:
+        return value
+    raise OptionError(f"takes one of {', '.join(_HTTP_VERSIONS)}, got {shown(value)}")
 
 
 def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:
@@ -144,17 +145,23 @@ def read_pairs(name: str, value: object) -> list[tuple[Any, Any]]:
 def read_texts(value: object) -> Mapping[str, str]:
     """Read a mapping of text to text; numbers and truth values become text."""
     if not isinstance(value, Mapping):
-        raise OptionError(f"takes a mapping such as {{'kind': 'smoke'}}, got {value!r}")
+        raise OptionError(f"takes a mapping such as {{'kind': 'smoke'}}, got {shown(value)}")
+    texts = {}
     for key, item in value.items():
-        if not isinstance(key, str) or not isinstance(item, (str, int, float)):
-            raise OptionError(f"takes text as keys and values, got {key!r}: {item!r}")
-    return {key: item if isinstance(item, str) else str(item) for key, item in value.items()}
+        try:
+            texts[key] = item if isinstance(item, str) else str(item)
+            is_text = isinstance(key, str) and isinstance(item, (str, int, float))
+        except Exception:  # noqa: BLE001 - an endless integer, or the test's code
+            is_text = False
+        if not is_text:
+            raise OptionError(f"takes text as keys and values, got {shown(key)}: {shown(item)}")
+    return texts
 
 
 def read_stages(value: object) -> tuple[Stage, ...]:
     """Read a list of (duration, target) pairs, or of mappings with these keys."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise OptionError(f"takes a list such as [('30s', 20), ('10s', 0)], got {value!r}")
+        raise OptionError(f"takes a list such as [('30s', 20), ('10s', 0)], got {shown(value)}")
     if not value:
         raise OptionError("at least one stage has to be specified")
     return tuple(_read_stage(number, item) for number, item in enumerate(value, 1))
@@ -168,7 +175,7 @@ def _read_stage(number: int, item: object) -> Stage:
     elif isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2:
         duration, target = item
     else:
-        raise OptionError(f"stage {number} takes a pair such as ('30s', 20), got {item!r}")
+        raise OptionError(f"stage {number} takes a pair such as ('30s', 20), got {shown(item)}")
     try:
         seconds = read_seconds(duration)
     except OptionError as error:
@@ -183,7 +190,7 @@ def read_thresholds(value: object) -> Mapping[str, object]:
     """Read a mapping from metric to a list of thresholds; `metrics` parses the thresholds."""
     if not isinstance(value, Mapping):
         raise OptionError(
-            f"takes a mapping such as {{'http_req_duration': ['p(95)<200']}}, got {value!r}"
+            f"takes a mapping such as {{'http_req_duration': ['p(95)<200']}}, got {shown(value)}"
         )
     return value
 
@@ -191,7 +198,7 @@ def read_thresholds(value: object) -> Mapping[str, object]:
 def read_function(value: object) -> Callable[..., object]:
     """Read a function."""
     if not callable(value):
-        raise OptionError(f"takes a function, got {value!r}")
+        raise OptionError(f"takes a function, got {shown(value)}")
     return value
 
 
@@ -199,31 +206,31 @@ def read_timeout(value: object) -> float:
     """Read a duration of more than 0, in seconds."""
     seconds = read_seconds(value)
     if not seconds:
-        raise OptionError(f"must be more than 0, got {value!r}")
+        raise OptionError(f"must be more than 0, got {shown(value)}")
     return seconds
 
 
 def read_consequence(value: object) -> str:
     """Read the consequence of a failure: it fails the load test, or is only counted."""
-    if value not in ("fail", "record"):
-        raise OptionError(f"takes fail or record, got {value!r}")
-    return str(value)
+    if isinstance(value, str) and value in ("fail", "record"):
+        return value
+    raise OptionError(f"takes fail or record, got {shown(value)}")
 
 
 def read_names(value: object) -> tuple[str, ...]:
     """Read a list of names."""
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise OptionError(f"takes a list of names, got {value!r}")
+        raise OptionError(f"takes a list of names, got {shown(value)}")
     names = tuple(value)
     if not all(isinstance(name, str) and name for name in names):
-        raise OptionError(f"takes a list of names, got {value!r}")
+        raise OptionError(f"takes a list of names, got {shown(value)}")
     return names
 
 
 def read_switch(value: object) -> bool:
     """Read a yes or no."""
     if not isinstance(value, bool):
-        raise OptionError(f"takes True or False, got {value!r}")
+        raise OptionError(f"takes True or False, got {shown(value)}")
     return value
 
 
@@ -252,7 +259,7 @@ def stages_from_texts(texts: Sequence[str]) -> object:
         duration, colon, target = part.rpartition(":")
         if not colon:
             raise OptionError(
-                f"cannot read the stage {part!r}; write DURATION:TARGET, as in '30s:20'"
+                f"cannot read the stage {shown(part)}; write DURATION:TARGET, as in '30s:20'"
             )
         pairs.append((duration, number_from_text(target)))
     return pairs
@@ -264,7 +271,7 @@ def pairs_from_texts(texts: Sequence[str]) -> Mapping[str, str]:
     for text in texts:
         name, equals, value = text.strip().partition("=")
         if not equals or not name:
-            raise OptionError(f"cannot read {text!r}; write NAME=VALUE")
+            raise OptionError(f"cannot read {shown(text)}; write NAME=VALUE")
         pairs[name] = value
     return pairs
 
@@ -277,7 +284,7 @@ def thresholds_from_texts(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
         metric, _, expression = text.rpartition(":")
         if not metric.strip():
             raise OptionError(
-                f"cannot read {text!r}; write '<metric>: <expression>', such as"
+                f"cannot read {shown(text)}; write '<metric>: <expression>', such as"
                 " 'http_req_failed: rate<0.01'"
             )
         thresholds.setdefault(metric.strip(), []).append(expression.strip())
