@@ -148,7 +148,7 @@ class WorkerLink:
 
 def _end_all(exit_code: int) -> None:
     """End this process, and all that it has started, if it leads a group of its own."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(exit_code)
 
