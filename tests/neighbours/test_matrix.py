@@ -511,8 +511,9 @@ def test_fixtures_that_other_plugins_drive_are_refused(
 
 
 @needs("pytest_retry")
+@pytest.mark.parametrize("name", ["pytest-retry", "pytest_retry.retry_plugin"])
 def test_a_retry_is_one_more_load_test_although_thresholds_are_subtests(
-    pytester: pytest.Pytester, run: Run
+    pytester: pytest.Pytester, run: Run, name: str
 ):
     pytester.makepyfile("""
         import pytest
@@ -522,7 +523,7 @@ def test_a_retry_is_one_more_load_test_although_thresholds_are_subtests(
             print("RAN")
     """)
 
-    result = run("-p", "pytest-retry", "--retries=1", "-s")
+    result = run("-p", name, "--retries=1", "-s")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.stdout.str().count("RAN") == 2

@@ -91,7 +91,8 @@ def report_parts(item: pytest.Function, load_test: LoadTest) -> None:
     # --stepwise-skip passes over one failed report: it must be that of the test.
     passes_over = item.config.getoption("stepwise_skip", False)
     # pytest-retry runs the test again for each failed subtest, and again for those of that.
-    has_retries = item.config.pluginmanager.hasplugin("pytest-retry")
+    # By its option: it may be loaded by its entry point or by its module, under either's name.
+    has_retries = hasattr(item.config.option, "retries")
     is_retried = has_retries and item.get_closest_marker("flaky") is not None
     if not has_subtests or passes_over or is_retried or item.get_closest_marker("xfail"):
         return
