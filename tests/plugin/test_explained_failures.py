@@ -64,6 +64,25 @@ def test_calls_of_asyncio_are_told_what_scenarios_run_on(
     )
 
 
+def test_a_name_that_other_clients_have_is_told_what_to_write(
+    pytester: pytest.Pytester, run_pytest: RunPytest
+):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.scenario(iterations=2)
+        async def test_browse(vu):
+            await vu.get("/")
+        """)
+
+    result = run_pytest()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["    write vu.http.get(url)", "*AttributeError: 'VU' object has no attribute 'get'"]
+    )
+
+
 @pytest.mark.parametrize("place", ["fixture", "setup", "teardown"])
 def test_so_they_are_in_vu_fixtures_setup_and_teardown(
     pytester: pytest.Pytester, run_pytest: RunPytest, place: str

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pytest_k6api.model import TRACE_HEADER, Tracer
 from pytest_k6api.protocols.advice import Advised
@@ -146,19 +146,14 @@ class GrpcCall(Advised):
         """How it is written with a stub. No name that the field of a message may have."""
         return f"stub.{self._options.samples.method}"
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(name, name=name, obj=self)
-            if self.is_unused:
-                self.cancel()  # told here
-            raise AttributeError(
-                f"{self.written}(...) is a call, and has no {name!r}; for its response write:"
-                f" {self._usage.format(self.written)}",
-                name=name,
-                obj=self,
-            )
+    def advise(self, name: str) -> str:
+        """Return what to write for `name`, such as a field of the response."""
+        if self.is_unused:
+            self.cancel()  # that it was not begun is told here
+        return (
+            f"{self.written}(...) is a call, and has no {name!r}; for its response write:"
+            f" {self._usage.format(self.written)}"
+        )
 
     def done(self) -> bool:
         """Return whether the call is over."""

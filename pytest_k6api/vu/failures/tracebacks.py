@@ -11,6 +11,7 @@ from pathlib import Path
 from types import CodeType, TracebackType
 
 from pytest_k6api.model import storable
+from pytest_k6api.protocols import advice_on
 
 _PACKAGE = str(Path(__file__).parents[2])
 _LIBRARIES = tuple(
@@ -194,8 +195,8 @@ def hint_for(error: BaseException) -> str:
     for kind, pattern, hint in _BY_TEXT:
         if isinstance(error, kind) and re.search(pattern, text_of(error)):
             return hint
-    if isinstance(error, AttributeError):  # a loop was not found
-        return _BY_FOLDER.get(_folder_that_raised(error), "")
+    if isinstance(error, AttributeError):  # the loop's attribute was not found, or ours
+        return _BY_FOLDER.get(_folder_that_raised(error), "") or advice_on(error)
     return ""
 
 
