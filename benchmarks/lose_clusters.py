@@ -1,4 +1,4 @@
-"""What does a load test do when a part of its Dask cluster is lost, and do clusters measure the same?
+"""What does a load test do when a part of its Dask cluster is lost, or the session is interrupted?
 
 Starts a scheduler and workers as `dask scheduler` and `dask worker` do, runs a load test of
 five seconds on them, and then does what the trial is called:
@@ -13,7 +13,7 @@ five seconds on them, and then does what the trial is called:
 
 What must hold: a loss is told within five seconds, the exit code and the verdict are those
 that the policy promises, and no process of a session is left, once what was silent speaks
-again. It prints a line for each trial; each takes ten to twenty seconds.
+again. It prints a line for each trial; each takes some twenty seconds.
 """
 
 import argparse
