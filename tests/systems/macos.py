@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import sys
+import sysconfig
 import types
 from importlib import import_module
 from typing import Any
@@ -26,6 +27,8 @@ def _take_away() -> None:
     # The second asks the system for proxies on macOS, by a module that is missing here.
     for name in ("trio", "urllib.request"):
         import_module(name)
+    # Found by a file that is named after the system, and then remembered.
+    sysconfig.get_config_vars()
     assert "pytest_k6api" not in sys.modules
     for module, prefixes in _OF_LINUX.items():
         left = types.ModuleType(module.__name__, module.__doc__)
