@@ -1,8 +1,10 @@
 """The interpreter for the API's thread, soon after it asks for it.
 
-A load test that uses all of a core gives the interpreter to another thread after 5 ms,
-and takes it back at that thread's next system call. A reply takes some twenty of them.
-While the threads switch quickly it takes a tenth of the time.
+A load test that uses all of a core gives the interpreter back only to a thread that has waited
+for the switch interval, 5 ms, without seeing it free. Its loop lets go of it for some
+microseconds in each of its turns, and each time the wait begins anew: it may last for
+hundreds of turns, at each of the twenty system calls of a reply. So the interval has to be
+shorter than a turn.
 
 Not always: threads that compute, such as those of synchronous scenarios, would then
 lose time by switching among each other.
@@ -15,14 +17,14 @@ from typing import Final
 
 import trio
 
-_QUICK: Final = 0.0002
+_QUICK: Final = 0.00001
 _MOMENT: Final = 0.1
 """Seconds after a request came, in which most replies are complete."""
 
 
 @contextmanager
 def quick_switches() -> Iterator[None]:
-    """Let waiting threads have the interpreter after 0.2 ms, inside of the block."""
+    """Let waiting threads have the interpreter at once, inside of the block."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_QUICK)
     try:
