@@ -29,13 +29,14 @@ HOT = {
     "protocols/http/h1/connection.py": {"run"},
     "protocols/http/h2/exchange.py": {"run"},
 }
-# Front doors beside the packages: the tables of metrics, hooks and settings, and how modules
-# are imported late.
+# Front doors beside the packages: the tables of metrics, hooks and settings, how modules
+# are imported late, and how threads switch.
 TABLES = {
     "pytest_k6api.late_imports",
     "pytest_k6api.model.metrics",
     "pytest_k6api.plugin.hooks.hookspecs",
     "pytest_k6api.plugin.settings.sources.settings_table",
+    "pytest_k6api.quick_switches",
 }
 
 

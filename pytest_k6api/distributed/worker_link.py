@@ -4,7 +4,8 @@ The reading thread answers echo requests, so that a worker whose loop is blocked
 is known to live, and so that the clock is measured apart from the loop's lateness. The
 writing thread sends what the line does not take at once, so that the loop never waits for
 a controller that is behind; what it takes goes from the thread that has it, without waiting
-for another that wants the interpreter.
+for another that wants the interpreter. And the loop watches the line, so that the reading thread
+has the interpreter soon after something came.
 
 When the line breaks without a `Leave`, the controller is gone: the worker has
 `LEAVING_TIME` to end by itself, and `FAREWELL_TIME` after a `Leave`, should the controller
@@ -32,6 +33,7 @@ from pytest_k6api.distributed.messages import (
     ToController,
     ToWorker,
 )
+from pytest_k6api.quick_switches import quick_switches
 
 LEAVING_TIME = 10.0
 """Seconds that a worker without a controller has to end by itself."""
@@ -40,6 +42,8 @@ FAREWELL_TIME = 40.0
 """Seconds that a worker has for the teardown of its fixtures; the controller ends it earlier."""
 
 _CHUNK = 262_144
+_MOMENT = 0.02
+"""Seconds in which the reading thread takes what came."""
 _ABANDONED = 70  # the exit code
 
 
@@ -97,7 +101,17 @@ class WorkerLink:
                     return self._inbox.popleft() if self._inbox else None
                 event = trio.Event()
                 self._wake = partial(token.run_sync_soon, event.set)
-            await event.wait()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._hasten)
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+    async def _hasten(self) -> None:
+        """Let the reading thread have the interpreter soon after something came, until cancelled."""
+        while True:
+            await trio.lowlevel.wait_readable(self._line)
+            with quick_switches():
+                await trio.sleep(_MOMENT)
 
     def _keep(self, *messages: ToWorker) -> None:
         with self._arrived:

@@ -24,7 +24,7 @@ from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from pytest_k6api.api.server.guarded_stream import LINGER_TIME, GuardedStream
-from pytest_k6api.api.server.quick_switches import QuickMoments
+from pytest_k6api.api.server.quick_moments import QuickMoments
 from pytest_k6api.api.settings import ApiLimits
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import trio
 
 from pytest_k6api.api.ports import SessionPort
 from pytest_k6api.api.server.address import Address, bind
-from pytest_k6api.api.server.quick_switches import quick_switches
 from pytest_k6api.api.settings import ApiError, ApiSettings
 from pytest_k6api.late_imports import importing
+from pytest_k6api.quick_switches import quick_switches
 
 _START_PATIENCE = 30.0
 _STOP_PATIENCE = 10.0  # a busy machine takes seconds; usually it is less than one

@@ -1,36 +1,14 @@
-"""The interpreter for the API's thread, soon after it asks for it.
+"""Moments after requests in which the API's thread has the interpreter as soon as it wants it."""
 
-A load test that uses all of a core gives the interpreter back only to a thread that has waited
-for the switch interval, 5 ms, without seeing it free. Its loop lets go of it for some
-microseconds in each of its turns, and each time the wait begins anew: it may last for
-hundreds of turns, at each of the twenty system calls of a reply. So the interval has to be
-shorter than a turn.
-
-Not always: threads that compute, such as those of synchronous scenarios, would then
-lose time by switching among each other.
-"""
-
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Final
 
 import trio
 
-_QUICK: Final = 0.00001
+from pytest_k6api.quick_switches import quick_switches
+
 _MOMENT: Final = 0.1
 """Seconds after a request came, in which most replies are complete."""
-
-
-@contextmanager
-def quick_switches() -> Iterator[None]:
-    """Let waiting threads have the interpreter at once, inside of the block."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_QUICK)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class QuickMoments:
