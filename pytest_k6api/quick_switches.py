@@ -3,8 +3,8 @@
 A load test that uses all of a core gives the interpreter back only to a thread that has waited
 for the switch interval, 5 ms, without seeing it free. Its loop lets go of it for some
 microseconds in each of its turns, and each time the wait begins anew: it may last for
-hundreds of turns, at each of the twenty system calls of a reply of the control API. So the interval has to be
-shorter than a turn.
+hundreds of turns. So the interval has to be shorter than a turn
+(``benchmarks/commands.py`` has the figures).
 
 Not always: threads that compute, such as those of synchronous scenarios, would then
 lose time by switching among each other.

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 
 from pytest_k6api.metrics.aggregation import parse_aggregation
 from pytest_k6api.metrics.sinks.simple import CounterSink, RateSink, Sink, measure, new_sink
-from pytest_k6api.model import LISTED, Metric, MetricKind, ProtocolMetrics
+from pytest_k6api.model import HTTP, LISTED, Metric, MetricKind, ProtocolMetrics
 from pytest_k6api.model.metrics import DATA_RECEIVED, HTTP_REQ_DURATION
 
 MOST_ROWS = 20
 """How many names of a protocol have a row of their own, over all scenarios; the others share one."""
-
-HTTP = LISTED[0]
 
 TIMES = ("min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "p(99.9)", "max")
 

@@ -44,7 +44,7 @@ from pytest_k6api.model.options.values import (
     split_entries,
     switch_from_text,
 )
-from pytest_k6api.model.protocols import LISTED, PROTOCOLS, ProtocolMetrics
+from pytest_k6api.model.protocols import HTTP, LISTED, PROTOCOLS, ProtocolMetrics
 from pytest_k6api.model.recorder import Recorder, current_recorder
 from pytest_k6api.model.samples import (
     CHECK_ROWS,
@@ -91,6 +91,7 @@ __all__ = [
     "BUILT_IN",
     "CHECK_ROWS",
     "GROUP_ROWS",
+    "HTTP",
     "ITERATION_ROWS",
     "LISTED",
     "MASK",

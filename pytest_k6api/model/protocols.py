@@ -33,18 +33,20 @@ class ProtocolMetrics:
     rate: str = "/s"
 
 
+HTTP = ProtocolMetrics(
+    title="HTTP",
+    prefix="http_req",
+    noun="request",
+    failures="requests",
+    named="requests by name",
+    counted=built_in.HTTP_REQS,
+    failed=built_in.HTTP_REQ_FAILED,
+    duration=built_in.HTTP_REQ_DURATION,
+    rate="req/s",
+)
+
 PROTOCOLS = (
-    ProtocolMetrics(
-        title="HTTP",
-        prefix="http_req",
-        noun="request",
-        failures="requests",
-        named="requests by name",
-        counted=built_in.HTTP_REQS,
-        failed=built_in.HTTP_REQ_FAILED,
-        duration=built_in.HTTP_REQ_DURATION,
-        rate="req/s",
-    ),
+    HTTP,
     ProtocolMetrics(
         title="SERVER-SENT EVENTS",
         prefix="sse_",

@@ -2,11 +2,13 @@
 
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 import trio
+import trio.testing
 
 from pytest_k6api.distributed import (
     Echo,
@@ -129,3 +131,28 @@ def test_a_worker_without_a_controller_ends_in_the_end(
     lines[0].close()
 
     assert exits.get(timeout=30) == 70
+
+
+def test_threads_switch_quickly_while_something_waits_on_the_line(
+    lines: tuple[socket.socket, socket.socket],
+) -> None:
+    before, meanwhile = sys.getswitchinterval(), []
+    link = WorkerLink(lines[1])  # not started: nothing takes what comes
+
+    async def wait_a_moment() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.receive)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            meanwhile.append(sys.getswitchinterval())
+            lines[0].sendall(encode(Poll(number=1)))
+            with trio.fail_after(30):
+                while sys.getswitchinterval() == before:
+                    await trio.lowlevel.checkpoint()
+            meanwhile.append(sys.getswitchinterval())
+            nursery.cancel_scope.cancel()
+
+    trio.run(wait_a_moment)
+
+    assert meanwhile[0] == before
+    assert meanwhile[1] < before / 10
+    assert sys.getswitchinterval() == before

@@ -61,10 +61,7 @@ def write_step_summary(load_test: LoadTest, warn: Callable[[str], None]) -> None
         load_test.results.snapshot,
         load_test.verdict.reasons,
         load_test.comparison,
-        requests=[
-            table
-            for _, table in request_tables(load_test.results.requests_by_name(), load_test.target)
-        ],
+        requests=list(request_tables(load_test.results.requests_by_name(), load_test.target)),
     )
     try:
         with Path(path).open("a", encoding="utf-8") as file:

@@ -62,12 +62,7 @@ class SessionReport:
             load_test.results.snapshot,
             load_test.verdict.reasons,
             load_test.comparison,
-            requests=[
-                table
-                for _, table in request_tables(
-                    load_test.results.requests_by_name(), load_test.target
-                )
-            ],
+            requests=list(request_tables(load_test.results.requests_by_name(), load_test.target)),
         )
         return self._write()
 

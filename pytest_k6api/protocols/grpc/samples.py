@@ -5,7 +5,7 @@ Source: k6 v1.1.0, ``lib/netext/grpcext/conn.go``, ``TagRPC`` and ``HandleRPC``.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_k6api.model import (
     TRACE_HEADER,
@@ -168,20 +168,10 @@ class Unmeasured(CallSamples):
 
     __slots__ = ()
 
-    def count(self, rows: RowType, context: TagContext, tags: Mapping[str, str]) -> None:
+    def count(self, *_: Any) -> None:
         """Do nothing."""
 
-    def record(
-        self,
-        context: TagContext,
-        tags: Mapping[str, str],
-        outcome: Outcome,
-        *,
-        sent: Metadata,
-        expected: ExpectedCodes,
-        began: int,
-        ended: int,
-    ) -> None:
+    def record(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pytest_k6api.metrics import TIMES, RequestsRow, Snapshot, TracedRequest
-from pytest_k6api.model import LISTED, MetricKind, ScenarioOptions, storable
+from pytest_k6api.model import HTTP, LISTED, MetricKind, ScenarioOptions, storable
 from pytest_k6api.report.comparison.comparing import Comparison
 from pytest_k6api.report.files.results_file import Results, judged_document, results_document
 from pytest_k6api.report.text.summary import metric_texts
@@ -120,11 +120,12 @@ def shown_document(facts: LoadTestFacts) -> Document:
             # k6's numbers of what has no sample are 0, which is what a counter counted.
             if metric.samples or metric.kind is MetricKind.COUNTER
         },
-        "requests": [_request(row) for row in facts.requests if row.protocol is LISTED[0]],
+        "requests": [_request(row) for row in facts.requests if row.protocol is HTTP],
         "other_requests": [
             {"protocol": protocol.title, "title": protocol.named, "requests": rows}
-            for protocol in LISTED[1:]
-            if (rows := [_request(row) for row in facts.requests if row.protocol is protocol])
+            for protocol in LISTED
+            if protocol is not HTTP
+            and (rows := [_request(row) for row in facts.requests if row.protocol is protocol])
         ],
         "measured": [{"metric": metric, "result": text} for metric, text in metric_texts(snapshot)],
         "slowest": [_slowest(request) for request in snapshot.slowest],

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from pytest_k6api.metrics import RequestsRow, TracedRequest
-from pytest_k6api.model import ProtocolMetrics, printable
+from pytest_k6api.model import printable
 from pytest_k6api.report.text.units import NOTHING, format_count, format_per_second, format_time
 
 _LONGEST_NAME = 36
@@ -14,10 +14,8 @@ _HEADS = ("avg", "p50", "p95", "p99", "max")
 _GAP = " "
 
 
-def request_tables(
-    requests: Iterable[RequestsRow], target: str
-) -> Iterator[tuple[ProtocolMetrics, list[list[str]]]]:
-    """Yield the tables of each protocol that has rows, as cells; the head of a table first.
+def request_tables(requests: Iterable[RequestsRow], target: str) -> Iterator[list[list[str]]]:
+    """Yield a table for each protocol that has rows, as cells; the head of a table first.
 
     Args:
         requests: The rows.
@@ -25,7 +23,7 @@ def request_tables(
     """
     for protocol, rows in groupby(requests, key=lambda row: row.protocol):
         head = [protocol.named, "count", "failed", protocol.rate, *_HEADS]
-        yield protocol, [head, *(_cells(row, target) for row in rows)]
+        yield [head, *(_cells(row, target) for row in rows)]
 
 
 def _cells(row: RequestsRow, target: str) -> list[str]:
@@ -40,7 +38,7 @@ def _cells(row: RequestsRow, target: str) -> list[str]:
 
 def request_lines(requests: Sequence[RequestsRow], target: str) -> list[str]:
     """Return the table of one protocol as lines for a terminal; empty if there are no rows."""
-    tables = [cells for _, cells in request_tables(requests, target)]
+    tables = list(request_tables(requests, target))
     if not tables:
         return []
     ((head, *body),) = tables
